@@ -1,2 +1,117 @@
-//! Daemon.
-fn main() {}
+//! The clockbound daemon: publishes an interval that contains true time in shared memory.
+//!
+//! ```text
+//! options --> logging --> segment --> signals --> actors under their supervisor --> exit code
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod exit;
+mod logging;
+mod options;
+mod signals;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clockbound_actors::fault::Faults;
+use clockbound_actors::segments::Segments;
+use clockbound_actors::supervision::{self, Ending};
+use clockbound_actors::system::{self, Config, PhcSource};
+use crossbeam_channel::Receiver;
+use shm_layout::writer::{Start, V1Segment};
+use slog::{Logger, crit, info, warn};
+
+use crate::exit::Exit;
+use crate::options::{DEFAULT_DRIFT_REASON, Options};
+
+fn main() -> ExitCode {
+    let options = match Options::from_command_line() {
+        Ok(options) => options,
+        Err(refusal) => return refusal.print(),
+    };
+    // Before any thread exists, so that every thread inherits the mask.
+    let signals = match signals::listen() {
+        Ok(signals) => signals,
+        Err(err) => return exit::os_error("signals cannot be received", &err),
+    };
+    // Before the log exists: a segment that is refused is refused in one plain line.
+    let opened = match V1Segment::open(&options.shm_path) {
+        Ok(opened) => opened,
+        Err(err) => return exit::segment_error(&err),
+    };
+    let (log, logging) = match logging::start(options.log_level, options.json_output) {
+        Ok(started) => started,
+        Err(err) => return exit::os_error("the log cannot be started", &err),
+    };
+    logging::install_panic_hook(&log);
+    let code = run(options, opened, &signals, &log);
+    drop(logging);
+    code
+}
+
+/// Runs the actors until they end, and says how that went.
+fn run(
+    options: Options,
+    (segment, start): (V1Segment, Start),
+    signals: &Receiver<&'static str>,
+    log: &Logger,
+) -> ExitCode {
+    info!(log, "clockbound starts";
+        "version" => env!("CARGO_PKG_VERSION"), "max_drift_ppb" => options.max_drift_ppb,
+        "source" => %options.chrony_socket.display(), "segment" => %options.shm_path.display(),
+        "segment_start" => %start);
+    if options.drift_was_defaulted {
+        warn!(log, "no drift rate given, assuming 1 ppm"; "reason" => DEFAULT_DRIFT_REASON);
+    }
+    let config = match config(options) {
+        Ok(config) => config,
+        Err(err) => {
+            crit!(log, "faults cannot be listened for"; "err" => %err);
+            return Exit::OsErr.into();
+        }
+    };
+    match system::run(config, Arc::new(Segments::new(segment)), signals, log) {
+        Ok(Ending::Signal(signal)) => {
+            info!(log, "clockbound ends"; "reason" => signal);
+            ExitCode::SUCCESS
+        }
+        Ok(Ending::CrashLoop { actor, panic }) => {
+            crit!(log, "clockbound ends, an actor keeps crashing"; "actor" => %actor, "err" => panic);
+            Exit::Software.into()
+        }
+        Ok(Ending::Ended { actor }) => {
+            let actor = actor.map_or("runtime", |actor| actor.as_str());
+            crit!(log, "clockbound ends, an actor stopped of itself"; "actor" => actor);
+            Exit::Software.into()
+        }
+        Err(err) => {
+            crit!(log, "actors cannot be started"; "err" => %err);
+            Exit::OsErr.into()
+        }
+    }
+}
+
+fn config(options: Options) -> std::io::Result<Config> {
+    #[cfg(not(feature = "fault-injection"))]
+    let (faults, crash_budget) = (Faults, supervision::DEFAULT_CRASH_BUDGET);
+    #[cfg(feature = "fault-injection")]
+    let (faults, crash_budget) = {
+        let faults = Faults::default();
+        if let Some(path) = &options.faults.fault_socket {
+            faults.listen(path)?;
+        }
+        (faults, options.faults.crash_budget)
+    };
+    Ok(Config {
+        chrony_socket: options.chrony_socket,
+        poll_interval: options.poll_interval,
+        max_drift_ppb: options.max_drift_ppb,
+        phc: options.phc.map(|phc| PhcSource {
+            reference_id: phc.ref_id,
+            interface: phc.interface,
+        }),
+        crash_budget,
+        faults,
+    })
+}

@@ -1,1 +1,43 @@
-//! Harness.
+//! Harness for the integration tests, the demo and the benchmark.
+//!
+//! A test arranges neighbours, acts, and waits for a condition with a deadline:
+//!
+//! ```text
+//!   NtpServer ---> Chronyd (or FakeChronyd) ---> Daemon ---> segment file ---> Reader
+//!       \                                                                        /
+//!        `------------------------- Truth (what time it is) --------------------'
+//! ```
+//!
+//! Everything lives in a [`Sandbox`] and dies with the test. Tests that need the paths of a real host,
+//! or its network addresses, run inside [`namespace::private`].
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod candm;
+pub mod chronyd;
+pub mod daemon;
+pub mod demo_text;
+pub mod fake_chronyd;
+pub mod host_servers;
+pub mod namespace;
+pub mod ntp_packet;
+pub mod ntp_server;
+pub mod process;
+pub mod reader;
+pub mod sandbox;
+pub mod segment;
+pub mod truth;
+pub mod usage;
+pub mod wait;
+pub mod world;
+
+pub use account::Account;
+pub use chronyd::Chronyd;
+pub use daemon::{Daemon, Launch};
+pub use fake_chronyd::FakeChronyd;
+pub use ntp_server::NtpServer;
+pub use reader::{Reader, Reading, Status};
+pub use sandbox::Sandbox;
+pub use segment::Segment;
+pub use truth::Truth;
+pub use world::World;

@@ -1,0 +1,170 @@
+//! What can go wrong with a packet, and with a query.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::VERSION;
+use super::reply::Reply;
+
+/// What chronyd says of a request, by the names in `candm.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status(pub u16);
+
+impl Status {
+    /// The request was carried out.
+    pub const SUCCESS: Self = Self(0);
+    /// chronyd speaks another version of the protocol.
+    pub const BAD_PACKET_VERSION: Self = Self(18);
+
+    const NAMES: [&str; 20] = [
+        "SUCCESS",
+        "FAILED",
+        "UNAUTH",
+        "INVALID",
+        "NOSUCHSOURCE",
+        "INVALIDTS",
+        "NOTENABLED",
+        "BADSUBNET",
+        "ACCESSALLOWED",
+        "ACCESSDENIED",
+        "NOHOSTACCESS",
+        "SOURCEALREADYKNOWN",
+        "TOOMANYSOURCES",
+        "NORTC",
+        "BADRTCFILE",
+        "INACTIVE",
+        "BADSAMPLE",
+        "INVALIDAF",
+        "BADPKTVERSION",
+        "BADPKTLENGTH",
+    ];
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Self::NAMES.get(usize::from(self.0)) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "status {}", self.0),
+        }
+    }
+}
+
+/// Why bytes are not the packet that was expected.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ParseError {
+    /// The packet ends too early.
+    #[error("the packet has {found} bytes, {wanted} are needed")]
+    TooShort {
+        /// The length needed, in bytes.
+        wanted: usize,
+        /// The packet's length in bytes.
+        found: usize,
+    },
+    /// A packet of another kind.
+    #[error("packet type {0} is not the one expected")]
+    PacketType(u8),
+    /// Another version of the protocol.
+    #[error("chronyd speaks version {0} of its protocol, only {VERSION} is understood here")]
+    Version(u8),
+    /// A request that is not known here.
+    #[error("command {0} is not known")]
+    Command(u16),
+    /// The reply to another question.
+    #[error("the reply is to command {command}, sequence {sequence}, another question")]
+    NotOurs {
+        /// The command that was answered.
+        command: u16,
+        /// The sequence number that was answered.
+        sequence: u32,
+    },
+    /// chronyd refused the request.
+    #[error("chronyd answered {0}")]
+    Status(Status),
+    /// A reply of a kind that this request does not have.
+    #[error("reply {0} does not belong to the request")]
+    ReplyKind(u16),
+    /// A value that cannot be.
+    #[error("{field} is {value}: {why}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// Why it cannot be.
+        why: &'static str,
+    },
+}
+
+impl ParseError {
+    pub(super) fn field(field: &'static str, value: String, why: &'static str) -> Self {
+        Self::Field { field, value, why }
+    }
+}
+
+/// Why a query has no reply.
+#[derive(Debug, Error)]
+pub enum QueryError {
+    /// Nothing is at chronyd's path.
+    #[error("{} does not exist: chronyd is not running, or has its bindcmdaddress elsewhere", .0.display())]
+    Absent(PathBuf),
+    /// A socket is there, and nobody behind it.
+    #[error("{} has nobody behind it: chronyd has ended", .0.display())]
+    Refused(PathBuf),
+    /// The system does not let us.
+    #[error("{0}")]
+    NotPermitted(String),
+    /// No answer.
+    #[error("chronyd has not answered within {} ms", .0.as_millis())]
+    Silent(Duration),
+    /// An answer that cannot be relied on.
+    #[error(transparent)]
+    Protocol(#[from] ParseError),
+    /// An answer to something else.
+    #[error("chronyd answered with an unexpected {0}")]
+    Unexpected(&'static str),
+    /// Anything else that the system said.
+    #[error("the socket failed: {0}")]
+    Io(#[source] io::Error),
+}
+
+/// The kinds of [`QueryError`], to tell a change from more of the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryErrorKind {
+    /// Nothing is at chronyd's path.
+    Absent,
+    /// Nobody is behind the socket.
+    Refused,
+    /// The system does not let us.
+    NotPermitted,
+    /// No answer in time.
+    Silent,
+    /// An answer that cannot be relied on.
+    Protocol,
+    /// Anything else.
+    Io,
+}
+
+impl QueryError {
+    /// The error of a `reply` that does not answer what was asked.
+    #[must_use]
+    pub fn unexpected(reply: &Reply) -> Self {
+        Self::Unexpected(reply.name())
+    }
+
+    /// What kind of error it is.
+    #[must_use]
+    pub fn kind(&self) -> QueryErrorKind {
+        match self {
+            Self::Absent(_) => QueryErrorKind::Absent,
+            Self::Refused(_) => QueryErrorKind::Refused,
+            Self::NotPermitted(_) => QueryErrorKind::NotPermitted,
+            Self::Silent(_) => QueryErrorKind::Silent,
+            Self::Protocol(_) | Self::Unexpected(_) => QueryErrorKind::Protocol,
+            Self::Io(_) => QueryErrorKind::Io,
+        }
+    }
+}

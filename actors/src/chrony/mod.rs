@@ -1,0 +1,28 @@
+//! chronyd's command protocol, version 6: what may be asked, what is answered, and how to ask it.
+//!
+//! ```text
+//!   request --encode--> socket <=====> chronyd
+//!     reply <--parse--- socket
+//!        \_ report: typed values, refused by name when they cannot be
+//! ```
+//! [`Request`] and [`Reply`] are pure and go both ways, so that tests can play chronyd; only
+//! [`ChronySocket`] does IO. All integers are big endian on the wire.
+//!
+//! Source: `candm.h` of chrony 4 for the numbers and layouts, checked against chronyd 4.3.
+
+mod error;
+mod reply;
+mod report;
+mod request;
+mod socket;
+mod wire;
+
+pub use error::{ParseError, QueryError, QueryErrorKind, Status};
+pub use reply::{REPLY_HEADER_BYTES, Reply};
+pub use report::{Activity, Leap, SelectData, SourceData, SourceMode, SourceState, Tracking};
+pub use request::{Burst, REQUEST_HEADER_BYTES, Request};
+pub use socket::ChronySocket;
+pub use wire::Address;
+
+/// The protocol's version, which chronyd has spoken since 1.27.
+pub const VERSION: u8 = 6;

@@ -1,0 +1,413 @@
+//! The exchange, against a scripted chronyd.
+
+use std::os::unix::net::{SocketAddr, UnixDatagram as StdDatagram, UnixListener};
+use std::sync::atomic::AtomicU32;
+use std::thread::{self, JoinHandle};
+
+use super::super::QueryErrorKind;
+use super::*;
+
+/// Long for what should come, and never waited for in full.
+const LONG: Duration = Duration::from_secs(20);
+/// Short for what should not come.
+const SHORT: Duration = Duration::from_millis(50);
+
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "clockbound-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a directory");
+        Self(path)
+    }
+
+    fn chronyd(&self) -> PathBuf {
+        self.0.join("chronyd.sock")
+    }
+
+    /// A socket in chronyd's place.
+    fn listen(&self) -> StdDatagram {
+        let _ = fs::remove_file(self.chronyd());
+        let socket = StdDatagram::bind(self.chronyd()).expect("a socket");
+        socket.set_read_timeout(Some(LONG)).expect("a timeout");
+        socket
+    }
+
+    /// A chronyd that handles `count` requests with `answer` and ends.
+    fn serve(
+        &self,
+        count: usize,
+        mut answer: impl FnMut(&StdDatagram, &SocketAddr, u32, Request) + Send + 'static,
+    ) -> JoinHandle<()> {
+        let socket = self.listen();
+        thread::spawn(move || {
+            for _ in 0..count {
+                let (sequence, request, client) = receive(&socket);
+                answer(&socket, &client, sequence, request);
+            }
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).expect("a directory").flatten();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn receive(socket: &StdDatagram) -> (u32, Request, SocketAddr) {
+    let mut buffer = [0; MAX_REPLY_BYTES];
+    let (length, client) = socket.recv_from(&mut buffer).expect("a request");
+    let (sequence, request) = Request::parse(&buffer[..length]).expect("a known request");
+    (sequence, request, client)
+}
+
+fn send(socket: &StdDatagram, client: &SocketAddr, packet: &[u8]) {
+    socket.send_to_addr(packet, client).expect("sent");
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(future)
+}
+
+#[test]
+fn a_question_is_answered_and_the_sockets_file_removed_in_the_end() {
+    let dir = Directory::new();
+    let chronyd = dir.serve(3, |socket, client, sequence, request| {
+        send(
+            socket,
+            client,
+            &Reply::NSources(sequence).encode(request.command(), sequence),
+        );
+    });
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        for _ in 0..3 {
+            let reply = socket
+                .query(&Request::NSources, LONG)
+                .await
+                .expect("an answer");
+            assert_eq!(reply, Reply::NSources(socket.sequence));
+        }
+        assert_eq!(
+            dir.names().len(),
+            2,
+            "one socket for all: {:?}",
+            dir.names()
+        );
+    });
+    chronyd.join().expect("served");
+    assert_eq!(dir.names(), ["chronyd.sock"]);
+}
+
+#[test]
+fn replies_to_other_questions_are_ignored() {
+    let dir = Directory::new();
+    let chronyd = dir.serve(1, |socket, client, sequence, request| {
+        let command = request.command();
+        send(
+            socket,
+            client,
+            b"noise that is long enough to be a reply of some kind",
+        );
+        send(
+            socket,
+            client,
+            &Reply::NSources(1).encode(command, sequence.wrapping_sub(1)),
+        );
+        send(
+            socket,
+            client,
+            &Reply::NSources(2).encode(command + 1, sequence),
+        );
+        send(
+            socket,
+            client,
+            &Reply::NSources(3).encode(command, sequence),
+        );
+    });
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        // The noise is no reply at all, and says so.
+        let err = socket
+            .query(&Request::NSources, LONG)
+            .await
+            .expect_err("noise");
+        assert_eq!(err.kind(), QueryErrorKind::Protocol, "{err}");
+    });
+    chronyd.join().expect("served");
+
+    let chronyd = dir.serve(1, |socket, client, sequence, request| {
+        let command = request.command();
+        send(
+            socket,
+            client,
+            &Reply::NSources(1).encode(command, sequence.wrapping_sub(1)),
+        );
+        send(
+            socket,
+            client,
+            &Reply::NSources(2).encode(command + 1, sequence),
+        );
+        send(
+            socket,
+            client,
+            &Reply::NSources(3).encode(command, sequence),
+        );
+    });
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        let reply = socket
+            .query(&Request::NSources, LONG)
+            .await
+            .expect("an answer");
+        assert_eq!(reply, Reply::NSources(3));
+    });
+    chronyd.join().expect("served");
+}
+
+#[test]
+fn a_late_reply_does_not_answer_the_next_question() {
+    let dir = Directory::new();
+    let mut late = None;
+    let chronyd = dir.serve(2, move |socket, client, sequence, request| {
+        let reply = Reply::NSources(sequence).encode(request.command(), sequence);
+        match late.take() {
+            None => late = Some(reply),
+            Some(late) => {
+                send(socket, client, &late);
+                send(socket, client, &reply);
+            }
+        }
+    });
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        let err = socket
+            .query(&Request::NSources, SHORT)
+            .await
+            .expect_err("silence");
+        assert_eq!(err.kind(), QueryErrorKind::Silent, "{err}");
+        let reply = socket
+            .query(&Request::NSources, LONG)
+            .await
+            .expect("an answer");
+        assert_eq!(reply, Reply::NSources(socket.sequence));
+    });
+    chronyd.join().expect("served");
+}
+
+#[test]
+fn a_full_queue_is_silence_and_blocks_nothing() {
+    let dir = Directory::new();
+    let hung = dir.listen();
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        // The kernel queues about ten datagrams.
+        for _ in 0..30 {
+            let err = socket
+                .query(&Request::Tracking, Duration::from_millis(5))
+                .await
+                .expect_err("silence");
+            assert_eq!(err.kind(), QueryErrorKind::Silent, "{err}");
+        }
+        hung.set_nonblocking(true).expect("set");
+        let mut queued = 0;
+        while hung.recv(&mut [0; MAX_REPLY_BYTES]).is_ok() {
+            queued += 1;
+        }
+        assert!(
+            (1..30).contains(&queued),
+            "{queued} were queued: the queue was never full"
+        );
+    });
+    let dir2 = dir.chronyd();
+    drop(hung);
+    let chronyd = dir.serve(1, |socket, client, sequence, request| {
+        send(
+            socket,
+            client,
+            &Reply::Null.encode(request.command(), sequence),
+        );
+    });
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir2).expect("bound");
+        assert_eq!(
+            socket
+                .query(&Request::ResetSources, LONG)
+                .await
+                .expect("an answer"),
+            Reply::Null
+        );
+    });
+    chronyd.join().expect("served");
+}
+
+#[test]
+fn a_chronyd_that_comes_goes_and_comes_back_is_found_again() {
+    let dir = Directory::new();
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        let mut kind = async || {
+            socket
+                .query(&Request::NSources, SHORT)
+                .await
+                .map_err(|err| err.kind())
+        };
+        assert_eq!(kind().await, Err(QueryErrorKind::Absent));
+        drop(dir.listen());
+        assert_eq!(kind().await, Err(QueryErrorKind::Refused));
+        let listening = dir.listen();
+        assert_eq!(kind().await, Err(QueryErrorKind::Silent));
+        drop(listening);
+        let chronyd = dir.serve(1, |socket, client, sequence, request| {
+            send(
+                socket,
+                client,
+                &Reply::NSources(4).encode(request.command(), sequence),
+            );
+        });
+        let answer = socket
+            .query(&Request::NSources, LONG)
+            .await
+            .expect("an answer");
+        assert_eq!(answer, Reply::NSources(4));
+        chronyd.join().expect("served");
+    });
+}
+
+#[test]
+fn a_directory_made_anew_gets_a_new_socket() {
+    let dir = Directory::new();
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        fs::remove_dir_all(&dir.0).expect("removed");
+        fs::create_dir(&dir.0).expect("made");
+        let chronyd = dir.serve(1, |socket, client, sequence, request| {
+            send(
+                socket,
+                client,
+                &Reply::NSources(4).encode(request.command(), sequence),
+            );
+        });
+        let answer = socket
+            .query(&Request::NSources, LONG)
+            .await
+            .expect("an answer");
+        assert_eq!(answer, Reply::NSources(4));
+        chronyd.join().expect("served");
+        drop(socket);
+        assert_eq!(dir.names(), ["chronyd.sock"]);
+    });
+}
+
+#[test]
+fn a_query_that_is_dropped_leaves_the_socket_in_working_order() {
+    let dir = Directory::new();
+    let asked = std::sync::Arc::new(AtomicU32::new(0));
+    let count = std::sync::Arc::clone(&asked);
+    let chronyd = dir.serve(2, move |socket, client, sequence, request| {
+        count.fetch_add(1, Ordering::Relaxed);
+        send(
+            socket,
+            client,
+            &Reply::NSources(sequence).encode(request.command(), sequence),
+        );
+    });
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        {
+            let mut query = std::pin::pin!(socket.query(&Request::NSources, LONG));
+            std::future::poll_fn(|cx| {
+                // Dropped as soon as the question has arrived, whether or not it is answered by then.
+                if asked.load(Ordering::Relaxed) > 0 || query.as_mut().poll(cx).is_ready() {
+                    return std::task::Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                std::task::Poll::Pending
+            })
+            .await;
+        }
+        let reply = socket
+            .query(&Request::NSources, LONG)
+            .await
+            .expect("an answer");
+        assert_eq!(reply, Reply::NSources(socket.sequence));
+    });
+    chronyd.join().expect("served");
+}
+
+#[test]
+fn sockets_of_the_dead_are_removed_and_nothing_else() {
+    let dir = Directory::new();
+    drop(StdDatagram::bind(dir.0.join("clockbound.1.0.sock")).expect("a dead one"));
+    drop(StdDatagram::bind(dir.0.join("chronyc.1.sock")).expect("a stranger's dead one"));
+    let _live = StdDatagram::bind(dir.0.join("clockbound.2.0.sock")).expect("a live one");
+    let _stream =
+        UnixListener::bind(dir.0.join("clockbound.3.0.sock")).expect("a live one of another kind");
+    fs::write(dir.0.join("clockbound.4.0.sock"), "a file").expect("a file");
+    block_on(async { drop(ChronySocket::bind(&dir.chronyd()).expect("bound")) });
+    assert_eq!(
+        dir.names(),
+        [
+            "chronyc.1.sock",
+            "clockbound.2.0.sock",
+            "clockbound.3.0.sock",
+            "clockbound.4.0.sock"
+        ]
+    );
+}
+
+#[test]
+fn the_socket_admits_chronyds_user_and_nobody_else() {
+    let dir = Directory::new();
+    block_on(async {
+        let _socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        let name = &dir.names()[0];
+        let (file, owner) = (
+            fs::metadata(dir.0.join(name)).expect("there"),
+            fs::metadata(&dir.0).expect("there"),
+        );
+        assert_eq!((file.mode() & 0o777, file.uid()), (0o600, owner.uid()));
+    });
+}
+
+#[test]
+fn a_refusal_says_who_may_and_who_asked() {
+    let dir = Directory::new();
+    fs::set_permissions(&dir.0, Permissions::from_mode(0o750)).expect("a mode");
+    let text = describe(&dir.0, &fs::metadata(&dir.0).expect("there"), "nobody");
+    let owner = user_name(Uid::effective());
+    assert!(
+        text.starts_with(&format!("{} belongs to {owner}:", dir.0.display())),
+        "{text}"
+    );
+    assert!(text.ends_with(&format!(
+        "with mode 0750, and this process is user nobody: run clockbound as {owner}"
+    )));
+}
+
+#[test]
+fn without_chronyds_directory_there_is_nobody_to_ask() {
+    let missing = Directory::new().chronyd();
+    let err = block_on(async { ChronySocket::bind(&missing).expect_err("nothing there") });
+    assert_eq!(err.kind(), QueryErrorKind::Absent, "{err}");
+}

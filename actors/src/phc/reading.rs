@@ -1,0 +1,156 @@
+//! One reading of the error bound: the file, and the number in it.
+
+use std::path::Path;
+
+use super::{PhcError, read_start};
+
+/// Nothing longer is looked at. The driver prints up to 10 digits; what is longer but below this
+/// is still named for what it is (negative, too large) rather than for its length.
+pub(super) const MAX_BYTES: usize = 32;
+
+/// An error bound of a second or more, in nanoseconds, is refused: these clocks are good to
+/// microseconds, and the driver marks "no bound" with all 32 bits set. Published, it would be a
+/// valid interval that no client can use, in place of a status that says what is wrong.
+pub const MAX_PLAUSIBLE_NS: u32 = 1_000_000_000;
+
+/// Reads the error bound, in nanoseconds, from the driver's file.
+///
+/// # Errors
+/// [`PhcError::Missing`] or [`PhcError::Unreadable`] for the file, else those of
+/// [`parse_error_bound`].
+pub fn read_error_bound(path: &Path) -> Result<u32, PhcError> {
+    parse_error_bound(&read_start(path, MAX_BYTES as u64 + 1)?)
+}
+
+/// The error bound, in nanoseconds, that these bytes spell: decimal digits and perhaps a newline.
+///
+/// # Errors
+/// [`PhcError::Empty`], [`PhcError::TooLong`], [`PhcError::NotANumber`], [`PhcError::Negative`],
+/// [`PhcError::Zero`], [`PhcError::TooLarge`] or [`PhcError::Implausible`].
+pub fn parse_error_bound(bytes: &[u8]) -> Result<u32, PhcError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(PhcError::TooLong);
+    }
+    let number = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    if number.is_empty() {
+        return Err(PhcError::Empty);
+    }
+    let text = || String::from_utf8_lossy(number).into_owned();
+    let (minus, digits) = match number.strip_prefix(b"-") {
+        Some(digits) => (true, digits),
+        None => (false, number),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(PhcError::NotANumber { text: text() });
+    }
+    if minus {
+        return Err(PhcError::Negative { text: text() });
+    }
+    let value = digits.iter().try_fold(0_u32, |value, digit| {
+        value.checked_mul(10)?.checked_add(u32::from(digit - b'0'))
+    });
+    match value {
+        None => Err(PhcError::TooLarge { text: text() }),
+        Some(0) => Err(PhcError::Zero),
+        Some(bound_ns) if bound_ns >= MAX_PLAUSIBLE_NS => Err(PhcError::Implausible { bound_ns }),
+        Some(bound_ns) => Ok(bound_ns),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::PhcErrorKind::{self, *};
+    use super::super::scratch::FakeSys;
+    use super::*;
+    use proptest::prelude::*;
+
+    const TABLE: &[(&[u8], Result<u32, PhcErrorKind>)] = &[
+        (b"1", Ok(1)),
+        (b"1\n", Ok(1)),
+        (b"21500\n", Ok(21_500)),
+        (b"0000021500\n", Ok(21_500)),
+        (b"999999999\n", Ok(999_999_999)),
+        (b"1000000000\n", Err(Implausible)),
+        (b"4294967295\n", Err(Implausible)),
+        (b"4294967296\n", Err(TooLarge)),
+        (b"9223372036854775807\n", Err(TooLarge)),
+        (b"99999999999999999999999999999999", Err(TooLarge)),
+        (b"99999999999999999999999999999999\n", Err(TooLong)),
+        (b"00000000000000000000000000000000021500\n", Err(TooLong)),
+        (b"", Err(Empty)),
+        (b"\n", Err(Empty)),
+        (b"\n\n", Err(NotANumber)),
+        (b"0\n", Err(Zero)),
+        (b"000\n", Err(Zero)),
+        (b"-0\n", Err(Negative)),
+        (b"-1\n", Err(Negative)),
+        (b"-1000000\n", Err(Negative)),
+        (b"-99999999999999999999\n", Err(Negative)),
+        (b"-\n", Err(NotANumber)),
+        (b"--1\n", Err(NotANumber)),
+        (b"+1\n", Err(NotANumber)),
+        (b" 1\n", Err(NotANumber)),
+        (b"1 \n", Err(NotANumber)),
+        (b"1\r\n", Err(NotANumber)),
+        (b"1\n\n", Err(NotANumber)),
+        (b"1\n2\n", Err(NotANumber)),
+        (b"1\0", Err(NotANumber)),
+        (b"1.5\n", Err(NotANumber)),
+        (b"1e3\n", Err(NotANumber)),
+        (b"0x10\n", Err(NotANumber)),
+        (b"1_000\n", Err(NotANumber)),
+        (b"NaN\n", Err(NotANumber)),
+        (b"garbage\n", Err(NotANumber)),
+        (b"\xff\xfe", Err(NotANumber)),
+        ("\u{0661}\n".as_bytes(), Err(NotANumber)),
+    ];
+
+    #[test]
+    fn each_content_is_a_bound_or_its_own_error() {
+        let sys = FakeSys::new();
+        for (bytes, expected) in TABLE {
+            let parsed = parse_error_bound(bytes).map_err(|err| err.kind());
+            assert_eq!(parsed, *expected, "{:?}", String::from_utf8_lossy(bytes));
+            let file = sys.write("phc_error_bound", bytes);
+            let read = read_error_bound(&file).map_err(|err| err.kind());
+            assert_eq!(read, *expected, "file {:?}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_or_cannot_be_read_is_an_error() {
+        let sys = FakeSys::new();
+        let file = sys.write("phc_error_bound", "1\n");
+        let cases = [
+            (sys.root().join("absent"), Missing),
+            (file.join("below"), Missing),
+            (sys.root().to_owned(), Unreadable),
+        ];
+        for (path, kind) in cases {
+            let err = read_error_bound(&path).unwrap_err();
+            assert_eq!(err.kind(), kind, "{err}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_read_for_a_moment_only() {
+        let err = read_error_bound(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(err.kind(), TooLong);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_or_give_a_bound_outside_the_range(
+            bytes in proptest::collection::vec(any::<u8>(), 0..64)
+        ) {
+            if let Ok(bound_ns) = parse_error_bound(&bytes) {
+                prop_assert!((1..MAX_PLAUSIBLE_NS).contains(&bound_ns));
+            }
+        }
+
+        #[test]
+        fn what_the_driver_prints_is_what_is_read(bound_ns in 1..MAX_PLAUSIBLE_NS) {
+            prop_assert_eq!(parse_error_bound(format!("{bound_ns}\n").as_bytes()).ok(), Some(bound_ns));
+        }
+    }
+}

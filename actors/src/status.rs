@@ -1,0 +1,161 @@
+//! The clock-status state machine: one total, pure function.
+//!
+//! ```text
+//!                         Report
+//!           +--------------------------------+
+//!           |                                v
+//!      +---------+      Void          +--------------+
+//! ---->| Unknown |<-------------------| Synchronized |<---+ Report
+//!      +---------+                    +--------------+    |
+//!        ^     |                        |        | Unsynchronized, Silence
+//!   Void |     | Disruption  Disruption |        v        |
+//!        |     |                        |   +-------------+
+//!        |     |                        |   | FreeRunning |---- Unsynchronized, Silence: stays
+//!        |     v                        v   +-------------+
+//!      +-----------+<------------------------+   |
+//!      | Disrupted |        Disruption           +--> Unknown on Void
+//!      +-----------+--> Synchronized on Report
+//! ```
+//!
+//! `FreeRunning` is entered from `Synchronized` only: the one state that is reached by a validated
+//! report of this boot. It holds that report's bound over and lets it grow. `Unknown` holds none,
+//! so silence there changes nothing.
+
+use std::fmt;
+
+pub use shm_layout::ClockStatus;
+
+/// What happened to the clock, as far as its status is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// chronyd reported a synchronised clock and every part of the bound was validated.
+    Report,
+    /// chronyd answered that its clock is not synchronised (leap status 3).
+    Unsynchronized,
+    /// No validated report for longer than the grace.
+    Silence,
+    /// The held bound reached the end of its life (`void_after`).
+    Void,
+    /// The clock was disrupted (live migration): no earlier report means anything.
+    Disruption,
+}
+
+/// The status after `event` in `status`.
+///
+/// Total: every pair is written out, and a new status or event does not compile until it is placed.
+#[must_use]
+pub fn next(status: ClockStatus, event: Event) -> ClockStatus {
+    use ClockStatus::{Disrupted, FreeRunning, Synchronized, Unknown};
+    match (status, event) {
+        (_, Event::Report) => Synchronized,
+        (_, Event::Disruption) => Disrupted,
+        (Synchronized | FreeRunning, Event::Unsynchronized | Event::Silence) => FreeRunning,
+        (Unknown, Event::Unsynchronized | Event::Silence) => Unknown,
+        (Unknown | Synchronized | FreeRunning | Disrupted, Event::Void) => Unknown,
+        (Disrupted, Event::Unsynchronized | Event::Silence) => Disrupted,
+    }
+}
+
+/// Why the status is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// chronyd is synchronised and its report was validated.
+    Tracking,
+    /// No validated report since this boot.
+    NeverSynchronized,
+    /// The status and bound were taken over from the published record, by a restarted actor or daemon.
+    Resumed,
+    /// chronyd has not answered for longer than the grace.
+    ChronySilent,
+    /// chronyd answers with values that are refused.
+    ReportRefused,
+    /// chronyd answers that its clock is not synchronised.
+    LeapUnsynchronized,
+    /// chronyd follows the PHC, whose error bound cannot be read.
+    PhcUnreadable,
+    /// The held bound is older than the holdover allows.
+    HoldoverExpired,
+    /// The clock was disrupted, and no later report has arrived.
+    Disrupted,
+}
+
+impl Reason {
+    /// The word for logs and tools.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tracking => "tracking",
+            Self::NeverSynchronized => "never_synchronized",
+            Self::Resumed => "resumed",
+            Self::ChronySilent => "chrony_silent",
+            Self::ReportRefused => "report_refused",
+            Self::LeapUnsynchronized => "leap_unsynchronized",
+            Self::PhcUnreadable => "phc_unreadable",
+            Self::HoldoverExpired => "holdover_expired",
+            Self::Disrupted => "disrupted",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ClockStatus::{Disrupted, FreeRunning, Synchronized, Unknown};
+
+    const STATUSES: [ClockStatus; 4] = [Unknown, Synchronized, FreeRunning, Disrupted];
+    const EVENTS: [Event; 5] = [
+        Event::Report,
+        Event::Unsynchronized,
+        Event::Silence,
+        Event::Void,
+        Event::Disruption,
+    ];
+
+    #[test]
+    fn every_transition_is_as_drawn() {
+        // Rows: status; columns: EVENTS in their order.
+        let table = [
+            (
+                Unknown,
+                [Synchronized, Unknown, Unknown, Unknown, Disrupted],
+            ),
+            (
+                Synchronized,
+                [Synchronized, FreeRunning, FreeRunning, Unknown, Disrupted],
+            ),
+            (
+                FreeRunning,
+                [Synchronized, FreeRunning, FreeRunning, Unknown, Disrupted],
+            ),
+            (
+                Disrupted,
+                [Synchronized, Disrupted, Disrupted, Unknown, Disrupted],
+            ),
+        ];
+        for (status, row) in table {
+            for (event, expected) in EVENTS.into_iter().zip(row) {
+                assert_eq!(next(status, event), expected, "{status} on {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn free_running_is_reached_only_from_a_state_that_holds_a_bound() {
+        for status in STATUSES {
+            for event in EVENTS {
+                if next(status, event) == FreeRunning {
+                    assert!(
+                        matches!(status, Synchronized | FreeRunning),
+                        "{status} on {event:?}"
+                    );
+                }
+            }
+        }
+    }
+}

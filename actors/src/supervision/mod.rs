@@ -1,0 +1,113 @@
+//! Supervision: actors that crash get a new life, readers of the segments notice nothing.
+//!
+//! The supervisor is a synchronous loop on a thread of its own. It does not live in the runtime that it
+//! supervises: whatever happens there, it can still decide, and end the process.
+
+mod budget;
+mod life;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, select};
+use slog::{Logger, error, info, o, warn};
+
+pub use budget::{CrashBudget, DEFAULT_LIMIT as DEFAULT_CRASH_BUDGET, Verdict};
+pub use life::{LifeEnd, Mailbox, mailbox, supervise};
+
+/// The actors, by the names they have in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ActorName {
+    /// Asks chronyd.
+    ChronyPoller,
+    /// Reads the PHC's error bound.
+    PhcReader,
+    /// Turns facts into an estimate.
+    ClockState,
+    /// Writes the segments.
+    ShmPublisher,
+}
+
+impl ActorName {
+    /// Every actor, in the order of the flow.
+    pub const ALL: [Self; 4] = [
+        Self::ChronyPoller,
+        Self::PhcReader,
+        Self::ClockState,
+        Self::ShmPublisher,
+    ];
+
+    /// The actor's name in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChronyPoller => "chrony_poller",
+            Self::PhcReader => "phc_reader",
+            Self::ClockState => "clock_state",
+            Self::ShmPublisher => "shm_publisher",
+        }
+    }
+}
+
+impl fmt::Display for ActorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why the supervisor's loop ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// A signal asked for it.
+    Signal(&'static str),
+    /// An actor crashed more often than its budget allows.
+    CrashLoop {
+        /// The actor.
+        actor: ActorName,
+        /// The message of its last panic.
+        panic: String,
+    },
+    /// An actor, or the runtime under it, ended without being asked to.
+    Ended {
+        /// The actor; `None` for the runtime.
+        actor: Option<ActorName>,
+    },
+}
+
+/// Answers the ends of lives until a signal or a crash loop ends it all.
+///
+/// `signals` carries the names of the signals that ask for an orderly end.
+pub fn run(
+    ends: &Receiver<LifeEnd>,
+    signals: &Receiver<&'static str>,
+    crash_budget: usize,
+    log: &Logger,
+) -> Ending {
+    let mut budgets: HashMap<ActorName, CrashBudget> = HashMap::new();
+    loop {
+        select! {
+            recv(signals) -> signal => {
+                let signal = signal.unwrap_or("end of the signal thread");
+                info!(log, "stopping"; "signal" => signal);
+                return Ending::Signal(signal);
+            }
+            recv(ends) -> end => {
+                let Ok(LifeEnd { actor, panic, answer }) = end else { return Ending::Ended { actor: None } };
+                let Some(panic) = panic else { return Ending::Ended { actor: Some(actor) } };
+                let log = log.new(o!("actor" => actor.as_str(), "err" => panic.clone()));
+                let budget = budgets.entry(actor).or_insert_with(|| CrashBudget::new(crash_budget));
+                let verdict = budget.crashed(Instant::now());
+                match verdict {
+                    Verdict::Restart { pause } => warn!(log, "actor crashed, restarting it"; "pause_ms" => pause.as_millis() as u64),
+                    Verdict::GiveUp => {
+                        error!(log, "actor keeps crashing, giving up");
+                        return Ending::CrashLoop { actor, panic };
+                    }
+                }
+                // Nobody waits for the answer when the runtime has ended: the next receive says so.
+                let _ = answer.send(verdict);
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The wiring: one function that reads as the diagram in the crate's documentation.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use actix::{Arbiter, ArbiterHandle, System};
+use crossbeam_channel::{Receiver, bounded, unbounded};
+use slog::{Logger, o, warn};
+
+use crate::assessment::Settings;
+use crate::chrony_poller::{self, ChronyPoller};
+use crate::clock_state::{self, ClockState};
+use crate::fault::Faults;
+use crate::phc_reader::{self, PhcReader};
+use crate::segments::Segments;
+use crate::shm_publisher::ShmPublisher;
+use crate::supervision::{self, ActorName, Ending, mailbox, supervise};
+
+/// How long the runtime may take to end before the process goes without it: an actor that hangs
+/// must not keep SIGTERM from being obeyed.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How many poll intervals ClockState waits for a fact before it looks at the clock without one.
+const PATIENCE_POLLS: u32 = 2;
+
+/// The PHC that chrony follows.
+#[derive(Clone, Debug)]
+pub struct PhcSource {
+    /// chrony's reference id of it, as on the wire.
+    pub reference_id: u32,
+    /// The network interface whose hardware clock it is.
+    pub interface: String,
+}
+
+/// What the daemon was asked to do.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// chronyd's command socket.
+    pub chrony_socket: PathBuf,
+    /// The time between two polls, of chronyd and of the PHC.
+    pub poll_interval: Duration,
+    /// The fastest that the oscillator may drift, parts per billion.
+    pub max_drift_ppb: u32,
+    /// The PHC, if there is one.
+    pub phc: Option<PhcSource>,
+    /// Crashes of one actor forgiven in ten seconds.
+    pub crash_budget: usize,
+    /// Switches for tests.
+    pub faults: Faults,
+}
+
+/// Runs the actors until a signal, or a crash loop, ends them. Called on the main thread, which
+/// becomes the supervisor's. The last record stays in the segments for readers to age.
+///
+/// # Errors
+/// When the runtime's threads cannot be started.
+pub fn run(
+    config: Config,
+    segments: Arc<Segments>,
+    signals: &Receiver<&'static str>,
+    log: &Logger,
+) -> io::Result<Ending> {
+    let runtime = Runtime::start(config.phc.is_some())?;
+    let (ends_tx, ends) = unbounded();
+    let child_log = |name: ActorName| log.new(o!("actor" => name.as_str()));
+
+    let (publisher, publisher_mailbox) = mailbox::<ShmPublisher>();
+    let (clock_state, clock_state_mailbox) = mailbox::<ClockState>();
+    let (poller, poller_mailbox) = mailbox::<ChronyPoller>();
+    let (phc_reader, phc_reader_mailbox) = mailbox::<PhcReader>();
+
+    supervise(
+        &runtime.shared,
+        ActorName::ShmPublisher,
+        publisher_mailbox,
+        ShmPublisher::new(
+            segments.clone(),
+            config.faults.clone(),
+            child_log(ActorName::ShmPublisher),
+        ),
+        ends_tx.clone(),
+    );
+    supervise(
+        &runtime.shared,
+        ActorName::ClockState,
+        clock_state_mailbox,
+        ClockState::new(clock_state::Parts {
+            settings: Settings {
+                max_drift_ppb: config.max_drift_ppb,
+                phc_reference_id: config.phc.as_ref().map(|phc| phc.reference_id),
+            },
+            patience: config.poll_interval * PATIENCE_POLLS,
+            segments,
+            publisher: publisher.clone(),
+            faults: config.faults.clone(),
+            log: child_log(ActorName::ClockState),
+        }),
+        ends_tx.clone(),
+    );
+    if let (Some(phc), Some(arbiter)) = (config.phc, &runtime.may_block) {
+        supervise(
+            arbiter,
+            ActorName::PhcReader,
+            phc_reader_mailbox,
+            PhcReader::new(phc_reader::Parts {
+                interface: phc.interface,
+                poll_interval: config.poll_interval,
+                clock_state: clock_state.clone(),
+                faults: config.faults.clone(),
+                log: child_log(ActorName::PhcReader),
+            }),
+            ends_tx.clone(),
+        );
+    }
+    supervise(
+        &runtime.shared,
+        ActorName::ChronyPoller,
+        poller_mailbox,
+        ChronyPoller::new(chrony_poller::Parts {
+            socket_path: config.chrony_socket,
+            poll_interval: config.poll_interval,
+            clock_state: clock_state.clone(),
+            faults: config.faults,
+            log: child_log(ActorName::ChronyPoller),
+        }),
+        ends_tx,
+    );
+
+    let ending = supervision::run(&ends, signals, config.crash_budget, log);
+    // Held until here: an actor whose every address is gone is not given another life.
+    drop((publisher, clock_state, poller, phc_reader));
+    if !runtime.stop() {
+        warn!(log, "an actor hangs, leaving without it");
+    }
+    Ok(ending)
+}
+
+/// The actix system, on a thread of its own.
+struct Runtime {
+    system: System,
+    /// For actors that never block.
+    shared: ArbiterHandle,
+    /// For what may block in the kernel; made only when needed.
+    may_block: Option<ArbiterHandle>,
+    ended: Receiver<()>,
+}
+
+impl Runtime {
+    fn start(needs_blocking_arbiter: bool) -> io::Result<Self> {
+        let (ready_tx, ready) = bounded(1);
+        let (ended_tx, ended) = bounded(1);
+        thread::Builder::new()
+            .name("actors".to_owned())
+            .spawn(move || {
+                let runner = System::new();
+                let may_block = needs_blocking_arbiter.then(|| Arbiter::new().handle());
+                let _ = ready_tx.send((System::current(), may_block));
+                // Returns when the system is stopped, and drops every actor on its arbiter then.
+                let _ = runner.run();
+                let _ = ended_tx.send(());
+            })?;
+        let (system, may_block) = ready
+            .recv()
+            .map_err(|_| io::Error::other("the actor runtime did not start"))?;
+        Ok(Self {
+            shared: system.arbiter().clone(),
+            system,
+            may_block,
+            ended,
+        })
+    }
+
+    /// Stops every actor; false when one hangs and is left behind.
+    fn stop(self) -> bool {
+        self.system.stop();
+        self.ended.recv_timeout(FAREWELL).is_ok()
+    }
+}

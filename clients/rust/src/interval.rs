@@ -1,0 +1,200 @@
+//! The interval, and the arithmetic that ages it: pure.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use shm_layout::ClockStatus as Status;
+pub use shm_layout::v1::V1Record as Record;
+
+use crate::error::Error;
+
+/// A synchronized record older than this is read as free running, ns.
+const GRACE_NS: i64 = 5_000_000_000;
+
+/// How far ahead of the clock a record may seem without being from the future, ns.
+const BLUR_NS: i64 = 1_000;
+
+/// Where true time lies, while [`status`](Self::status) is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interval {
+    earliest_ns: i64,
+    latest_ns: i64,
+    status: Status,
+}
+
+impl Interval {
+    /// The earliest that true time can be, in nanoseconds of UTC since 1970.
+    #[must_use]
+    pub fn earliest_ns(&self) -> i64 {
+        self.earliest_ns
+    }
+
+    /// The latest that true time can be, in nanoseconds of UTC since 1970.
+    #[must_use]
+    pub fn latest_ns(&self) -> i64 {
+        self.latest_ns
+    }
+
+    /// Whether the interval may be relied on.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Half the width in nanoseconds, rounded up: how wrong the midpoint can be.
+    #[must_use]
+    pub fn bound_ns(&self) -> i64 {
+        let width = i128::from(self.latest_ns) - i128::from(self.earliest_ns);
+        i64::try_from((width + 1) / 2).unwrap_or(i64::MAX)
+    }
+
+    /// The middle, in nanoseconds of UTC since 1970.
+    #[must_use]
+    pub fn midpoint_ns(&self) -> i64 {
+        self.earliest_ns.midpoint(self.latest_ns)
+    }
+
+    /// [`earliest_ns`](Self::earliest_ns) as the standard library has it.
+    #[must_use]
+    pub fn earliest(&self) -> SystemTime {
+        system_time(self.earliest_ns)
+    }
+
+    /// [`latest_ns`](Self::latest_ns) as the standard library has it.
+    #[must_use]
+    pub fn latest(&self) -> SystemTime {
+        system_time(self.latest_ns)
+    }
+}
+
+fn system_time(ns: i64) -> SystemTime {
+    let distance = Duration::from_nanos(ns.unsigned_abs());
+    if ns < 0 {
+        UNIX_EPOCH - distance
+    } else {
+        UNIX_EPOCH + distance
+    }
+}
+
+/// The interval that follows from `record` when `CLOCK_REALTIME` shows `realtime_ns` and
+/// `CLOCK_MONOTONIC_COARSE`, read after it, `monotonic_ns`.
+///
+/// # Errors
+/// [`Error::Causality`] when the record is from the future.
+#[inline]
+pub fn interval_at(
+    record: &Record,
+    realtime_ns: i64,
+    monotonic_ns: i64,
+) -> Result<Interval, Error> {
+    let elapsed_ns = monotonic_ns.saturating_sub(record.as_of_ns);
+    if elapsed_ns < -BLUR_NS {
+        return Err(Error::Causality {
+            ahead_ns: elapsed_ns.saturating_neg(),
+        });
+    }
+    let half_ns = record
+        .bound_ns
+        .saturating_add(growth_ns(elapsed_ns.max(0), record.max_drift_ppb));
+    let status = match record.status {
+        Status::Synchronized | Status::FreeRunning if monotonic_ns >= record.void_after_ns => {
+            Status::Unknown
+        }
+        Status::Synchronized if elapsed_ns >= GRACE_NS => Status::FreeRunning,
+        status => status,
+    };
+    Ok(Interval {
+        earliest_ns: realtime_ns.saturating_sub(half_ns),
+        latest_ns: realtime_ns.saturating_add(half_ns),
+        status,
+    })
+}
+
+/// The growth in `elapsed_ns` at `ppb` parts per billion, rounded up.
+#[inline]
+fn growth_ns(elapsed_ns: i64, ppb: u32) -> i64 {
+    let grown = (i128::from(elapsed_ns) * i128::from(ppb) + 999_999_999) / 1_000_000_000;
+    i64::try_from(grown).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const S: i64 = 1_000_000_000;
+    const REALTIME: i64 = 1_800_000_000 * S;
+    const RECORD: Record = Record {
+        as_of_ns: 100 * S,
+        void_after_ns: 1_100 * S,
+        bound_ns: 10_000,
+        max_drift_ppb: 50_000,
+        status: Status::Synchronized,
+    };
+
+    fn half_and_status(record: Record, monotonic_ns: i64) -> (i64, Status) {
+        let interval = interval_at(&record, REALTIME, monotonic_ns).expect("not from the future");
+        assert_eq!(interval.midpoint_ns(), REALTIME);
+        (interval.bound_ns(), interval.status())
+    }
+
+    #[test]
+    fn a_record_ages_from_synchronized_over_free_running_to_unknown() {
+        use Status::{FreeRunning, Synchronized, Unknown};
+        for (elapsed, expected) in [
+            (-BLUR_NS, (10_000, Synchronized)),
+            (0, (10_000, Synchronized)),
+            (1, (10_001, Synchronized)),
+            (S, (60_000, Synchronized)),
+            (GRACE_NS - 1, (260_000, Synchronized)),
+            (GRACE_NS, (260_000, FreeRunning)),
+            (1_000 * S - 1, (50_010_000, FreeRunning)),
+            (1_000 * S, (50_010_000, Unknown)),
+        ] {
+            assert_eq!(
+                half_and_status(RECORD, RECORD.as_of_ns + elapsed),
+                expected,
+                "after {elapsed} ns"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_and_free_running_stay_what_they_are() {
+        for status in [Status::Unknown, Status::FreeRunning] {
+            assert_eq!(
+                half_and_status(Record { status, ..RECORD }, 101 * S).1,
+                status
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_from_the_future_is_an_error() {
+        let early = interval_at(&RECORD, REALTIME, RECORD.as_of_ns - BLUR_NS - 1);
+        assert!(
+            matches!(early, Err(Error::Causality { ahead_ns: 1_001 })),
+            "{early:?}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_numbers_wrap_or_turn_the_interval_around(
+            as_of_ns: i64, void_after_ns: i64, bound_ns in 0..i64::MAX, max_drift_ppb: u32,
+            realtime_ns: i64, monotonic_ns: i64,
+        ) {
+            let record = Record { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status: Status::Synchronized };
+            if let Ok(interval) = interval_at(&record, realtime_ns, monotonic_ns) {
+                prop_assert!(interval.earliest_ns() <= realtime_ns && realtime_ns <= interval.latest_ns());
+                prop_assert!(interval.bound_ns() >= 0);
+                let _ = (interval.earliest(), interval.latest(), interval.midpoint_ns());
+            }
+        }
+
+        #[test]
+        fn the_interval_never_shrinks_with_time(elapsed in 0..2_000 * S, more in 0..2_000 * S) {
+            let at = |elapsed| half_and_status(RECORD, RECORD.as_of_ns + elapsed).0;
+            prop_assert!(at(elapsed) <= at(elapsed + more));
+        }
+    }
+}

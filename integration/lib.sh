@@ -1,0 +1,52 @@
+# Shared by the scripts beside it. Sourced by bash, from the root of the repository.
+
+# Debian keeps chronyd and ip where ordinary users do not look.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+target=${CARGO_TARGET_DIR:-target}
+
+die() {
+    printf '%s\n' "$*" >&2
+    exit 69
+}
+
+have() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+# install_missing COMMAND:PACKAGE...: installs the packages of the commands that are not there, and says so.
+install_missing() {
+    local pair missing=()
+    for pair in "$@"; do
+        have "${pair%%:*}" || missing+=("${pair#*:}")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    have apt-get || die "missing: ${missing[*]}; please install"
+    echo "installing ${missing[*]}"
+    as_root apt-get update -qq &&
+        as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# install_component COMMAND:COMPONENT...: the same for parts of the Rust toolchain.
+install_component() {
+    local pair
+    for pair in "$@"; do
+        have "${pair%%:*}" && "${pair%%:*}" --version >/dev/null 2>&1 && continue
+        have rustup || die "missing: ${pair#*:}; please install it with the toolchain"
+        echo "installing ${pair#*:}"
+        rustup --quiet component add "${pair#*:}"
+    done
+}
+
+need_rust() {
+    [ ! -d "$HOME/.cargo/bin" ] || PATH=$HOME/.cargo/bin:$PATH
+    have cargo || die "missing: cargo; please install Rust"
+}

@@ -1,0 +1,147 @@
+//! An NTP server that tells the time we want, as well or as badly as we want.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::Truth;
+use crate::ntp_packet::{self, Reply};
+
+/// How the server answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// 0 normal, 1 and 2 announce a leap second, 3 not synchronised.
+    pub leap: u8,
+    /// Declared distance from the reference clock.
+    pub stratum: u8,
+    /// Declared reference id.
+    pub refid: [u8; 4],
+    /// Declared root delay in seconds.
+    pub root_delay: f64,
+    /// Declared root dispersion in seconds.
+    pub root_dispersion: f64,
+    /// How long a request is on its way.
+    pub request_delay: Duration,
+    /// How long a reply is on its way.
+    pub reply_delay: Duration,
+    /// Does not answer at all.
+    pub mute: bool,
+}
+
+impl Default for Manner {
+    /// A good stratum 1 server that declares 100 us of root delay and of root dispersion.
+    fn default() -> Manner {
+        Manner {
+            leap: 0,
+            stratum: 1,
+            refid: *b"TEST",
+            root_delay: 100e-6,
+            root_dispersion: 100e-6,
+            request_delay: Duration::ZERO,
+            reply_delay: Duration::ZERO,
+            mute: false,
+        }
+    }
+}
+
+/// A scripted server on a UDP port of its own.
+#[derive(Debug)]
+pub struct NtpServer {
+    address: SocketAddr,
+    manner: Arc<Mutex<Manner>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl NtpServer {
+    /// Serves `truth` on the loopback address.
+    pub fn start(truth: &Truth) -> NtpServer {
+        NtpServer::start_at(truth, Ipv4Addr::LOCALHOST)
+    }
+
+    /// Serves `truth` on another address of this network namespace.
+    ///
+    /// # Panics
+    /// If the address is not ours.
+    pub fn start_at(truth: &Truth, address: Ipv4Addr) -> NtpServer {
+        let socket = UdpSocket::bind((IpAddr::V4(address), 0)).expect("bind the server's port");
+        socket
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .expect("set a timeout");
+        let address = socket.local_addr().expect("bound");
+        let manner = Arc::new(Mutex::new(Manner::default()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = {
+            let (truth, manner, stop) = (truth.clone(), Arc::clone(&manner), Arc::clone(&stop));
+            thread::spawn(move || serve(&socket, &truth, &manner, &stop))
+        };
+        NtpServer {
+            address,
+            manner,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes how it answers from now on.
+    ///
+    /// # Panics
+    /// If the server's thread has panicked.
+    pub fn set(&self, change: impl FnOnce(&mut Manner)) {
+        change(&mut self.manner.lock().expect("manner"));
+    }
+}
+
+impl Drop for NtpServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(socket: &UdpSocket, truth: &Truth, manner: &Mutex<Manner>, stop: &AtomicBool) {
+    let mut packet = [0; 1024];
+    while !stop.load(Ordering::Relaxed) {
+        let Ok((length, client)) = socket.recv_from(&mut packet) else {
+            continue;
+        };
+        let arrived_ns = truth.now_ns();
+        let request = &packet[..length];
+        let manner = *manner.lock().expect("manner");
+        if manner.mute || !ntp_packet::is_request(request) {
+            continue;
+        }
+        let received_ns = if manner.request_delay.is_zero() {
+            arrived_ns
+        } else {
+            thread::sleep(manner.request_delay);
+            truth.now_ns()
+        };
+        let reply = ntp_packet::reply(
+            request,
+            &Reply {
+                leap: manner.leap,
+                stratum: manner.stratum,
+                refid: manner.refid,
+                root_delay: manner.root_delay,
+                root_dispersion: manner.root_dispersion,
+                received_ns,
+                transmitted_ns: truth.now_ns(),
+            },
+        );
+        if !manner.reply_delay.is_zero() {
+            thread::sleep(manner.reply_delay);
+        }
+        // The client may have ended meanwhile.
+        let _ = socket.send_to(&reply, client);
+    }
+}

@@ -1,0 +1,278 @@
+//! A program that reads the interval all the time and notices everything that must not happen.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::{Segment, Truth, wait};
+
+const BETWEEN_READS: Duration = Duration::from_micros(200);
+// The file is looked at less often than the interval is read: a look costs three system calls.
+const READS_PER_LOOK: u64 = 16;
+const KEPT_COMPLAINTS: usize = 8;
+
+/// What a client library says about the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// Nothing is known.
+    Unknown,
+    /// The interval contains true time, and the clock is being disciplined.
+    Synchronized,
+    /// The interval contains true time, and grows.
+    FreeRunning,
+    /// The clock was disturbed.
+    Disrupted,
+}
+
+/// One answer of a client library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Lower end, nanoseconds since 1970.
+    pub earliest_ns: i64,
+    /// Upper end, nanoseconds since 1970.
+    pub latest_ns: i64,
+    /// What it is worth.
+    pub status: Status,
+}
+
+impl Reading {
+    /// Half the width of the interval.
+    pub fn bound_ns(&self) -> i64 {
+        (self.latest_ns - self.earliest_ns) / 2
+    }
+}
+
+/// What a [`Reader`] has seen.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Every status, in the order of changes; the first is what it saw first.
+    pub statuses: Vec<Status>,
+    /// What client library calls returned instead of an interval.
+    pub errors: u64,
+    /// Intervals whose earliest is after their latest.
+    pub inverted: u64,
+    /// Trusted intervals without true time in them.
+    pub untrue: u64,
+    /// Steps back of the generation.
+    pub backward: u64,
+    /// Files that were at the segment's path.
+    pub inodes: BTreeSet<u64>,
+    /// The first few of what went wrong, in words.
+    pub complaints: Vec<String>,
+}
+
+impl Seen {
+    /// Panics unless every read returned a proper interval that kept its promise.
+    #[track_caller]
+    pub fn assert_flawless(&self) {
+        let flaws = self.errors + self.inverted + self.untrue + self.backward;
+        assert!(
+            flaws == 0 && self.inodes.len() <= 1,
+            "the reader complains: {self:#?}"
+        );
+    }
+
+    /// Panics unless, besides being flawless, the status never changed.
+    #[track_caller]
+    pub fn assert_undisturbed(&self) {
+        self.assert_flawless();
+        assert_eq!(self.statuses.len(), 1, "the status changed: {self:#?}");
+    }
+
+    fn complain(&mut self, what: impl fmt::Display) {
+        if self.complaints.len() < KEPT_COMPLAINTS {
+            self.complaints.push(what.to_string());
+        }
+    }
+
+    fn note(&mut self, reading: &Reading, before_ns: i64, after_ns: i64) {
+        if self.statuses.last() != Some(&reading.status) {
+            self.statuses.push(reading.status);
+        }
+        if reading.earliest_ns > reading.latest_ns {
+            self.inverted += 1;
+            self.complain(format_args!("inverted: {reading:?}"));
+        }
+        let trusted = matches!(reading.status, Status::Synchronized | Status::FreeRunning);
+        if trusted && (reading.earliest_ns > after_ns || reading.latest_ns < before_ns) {
+            self.untrue += 1;
+            self.complain(format_args!(
+                "true time was {before_ns}..{after_ns}: {reading:?}"
+            ));
+        }
+    }
+}
+
+/// A thread that reads several thousand times a second.
+#[derive(Debug)]
+pub struct Reader {
+    reads: Arc<AtomicU64>,
+    seen: Arc<Mutex<Seen>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reader {
+    /// Reads the segment at `path` with our own client library.
+    pub fn start(path: &Path, truth: &Truth) -> Reader {
+        let own = path.to_owned();
+        Reader::with(path, truth, move || {
+            own_client(&own).expect("open the segment")
+        })
+    }
+
+    /// Reads with the library that `open` opens, once, in the reader's thread.
+    ///
+    /// # Panics
+    /// If it cannot be opened.
+    pub fn with<F, G>(path: &Path, truth: &Truth, open: F) -> Reader
+    where
+        F: FnOnce() -> G + Send + 'static,
+        G: FnMut() -> Result<Reading, String>,
+    {
+        let (reads, seen, stop) = (
+            Arc::<AtomicU64>::default(),
+            Arc::<Mutex<Seen>>::default(),
+            Arc::default(),
+        );
+        let thread = {
+            let (reads, seen, stop) = (Arc::clone(&reads), Arc::clone(&seen), Arc::clone(&stop));
+            let (path, truth) = (path.to_owned(), truth.clone());
+            thread::spawn(move || read(open(), &path, &truth, &reads, &seen, &stop))
+        };
+        let reader = Reader {
+            reads,
+            seen,
+            stop,
+            thread: Some(thread),
+        };
+        reader.wait_for_reads(1);
+        reader
+    }
+
+    /// How often it has read.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it has read `count` times more.
+    #[track_caller]
+    pub fn wait_for_reads(&self, count: u64) {
+        let goal = self.reads() + count;
+        wait::until(wait::PATIENCE, "the reader reads", || self.reads() >= goal);
+    }
+
+    /// Waits until the status it sees is `status`.
+    #[track_caller]
+    pub fn wait_for(&self, status: Status) {
+        let what = format!("the reader sees {status:?}");
+        wait::until(wait::PATIENCE, &what, || {
+            self.seen().statuses.last() == Some(&status)
+        });
+    }
+
+    /// What it has seen until now.
+    ///
+    /// # Panics
+    /// If the reader has panicked.
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("the reader has not panicked")
+    }
+
+    /// Stops it; returns what it has seen.
+    ///
+    /// # Panics
+    /// If the reader has panicked.
+    pub fn finish(mut self) -> Seen {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread
+            .take()
+            .expect("running")
+            .join()
+            .expect("the reader has not panicked");
+        self.seen().clone()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn read(
+    mut now: impl FnMut() -> Result<Reading, String>,
+    path: &Path,
+    truth: &Truth,
+    reads: &AtomicU64,
+    seen: &Mutex<Seen>,
+    stop: &AtomicBool,
+) {
+    let mut generation = None;
+    while !stop.load(Ordering::Relaxed) {
+        let before_ns = truth.now_ns();
+        let reading = now();
+        let after_ns = truth.now_ns();
+        let count = reads.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut seen = seen.lock().expect("seen");
+            match reading {
+                Ok(reading) => seen.note(&reading, before_ns, after_ns),
+                Err(err) => {
+                    seen.errors += 1;
+                    seen.complain(err);
+                }
+            }
+            if count.is_multiple_of(READS_PER_LOOK) {
+                look(path, &mut generation, &mut seen);
+            }
+        }
+        thread::sleep(BETWEEN_READS);
+    }
+}
+
+fn look(path: &Path, last: &mut Option<u16>, seen: &mut Seen) {
+    let Ok(segment) = Segment::read(path) else {
+        return;
+    };
+    seen.inodes.insert(segment.inode);
+    if !segment.is_valid() {
+        return;
+    }
+    let now = segment.generation();
+    // The generation wraps: a step back looks like more than half a turn forward.
+    if last.is_some_and(|last| now.wrapping_sub(last) > u16::MAX / 2) {
+        seen.backward += 1;
+        seen.complain(format_args!("generation {last:?} -> {now}"));
+    }
+    *last = Some(now);
+}
+
+/// Our own client library, as a program uses it.
+///
+/// # Errors
+/// What the library says when it does not open the segment.
+pub fn own_client(path: &Path) -> Result<impl FnMut() -> Result<Reading, String> + use<>, String> {
+    let client = clockbound_client::Client::open_at(path).map_err(|err| err.to_string())?;
+    Ok(move || {
+        let interval = client.now().map_err(|err| err.to_string())?;
+        let status = match interval.status() {
+            clockbound_client::Status::Unknown => Status::Unknown,
+            clockbound_client::Status::Synchronized => Status::Synchronized,
+            clockbound_client::Status::FreeRunning => Status::FreeRunning,
+            clockbound_client::Status::Disrupted => Status::Disrupted,
+        };
+        Ok(Reading {
+            earliest_ns: interval.earliest_ns(),
+            latest_ns: interval.latest_ns(),
+            status,
+        })
+    })
+}

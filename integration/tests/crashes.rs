@@ -1,0 +1,158 @@
+//! Actors that crash, at every point and again and again: readers notice nothing.
+
+mod published;
+
+use integration::namespace::private;
+use integration::{Daemon, Launch, Reader, Sandbox, Segment, Status, World};
+
+const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
+const CRASHES: usize = 300;
+const RESTARTED: &str = "restarting it";
+
+/// A launch that listens for faults and forgives them all.
+fn forgiving(world: &World) -> Launch {
+    world
+        .launch(BIN)
+        .fault_socket(&world.sandbox.path("faults.sock"))
+        .args(["--crash-budget", "1000000", "--poll-interval", "10ms"])
+}
+
+/// Crashes one actor and waits until the supervisor has noticed.
+fn crash(daemon: &Daemon, actor: &str, point: &str) {
+    let before = daemon.count_log(RESTARTED);
+    daemon.crash(actor, point, "panic");
+    daemon.wait_until("the supervisor restarts the actor", || {
+        daemon.count_log(RESTARTED) > before
+    });
+}
+
+/// Crashes `actor` many times under two readers that must not notice.
+fn readers_notice_nothing(world: &World, daemon: &Daemon, actor: &str, point: &str, times: usize) {
+    let readers = [
+        Reader::start(&world.shm(), &world.truth),
+        published::reader(&world.shm(), &world.truth),
+    ];
+    for _ in 0..times {
+        crash(daemon, actor, point);
+    }
+    // It still works after the last one.
+    Segment::wait_for_writes(&world.shm(), 5);
+    for reader in readers {
+        let seen = reader.finish();
+        seen.assert_undisturbed();
+        assert_eq!(seen.statuses, [Status::Synchronized]);
+    }
+}
+
+#[test]
+fn the_poller_may_crash() {
+    let world = World::new();
+    let daemon = world.start_with(&forgiving(&world));
+    readers_notice_nothing(&world, &daemon, "chrony_poller", "handler", CRASHES);
+}
+
+#[test]
+fn the_clocks_state_may_crash() {
+    let world = World::new();
+    let daemon = world.start_with(&forgiving(&world));
+    readers_notice_nothing(&world, &daemon, "clock_state", "handler", CRASHES);
+}
+
+#[test]
+fn the_publisher_may_crash() {
+    let world = World::new();
+    let daemon = world.start_with(&forgiving(&world));
+    readers_notice_nothing(&world, &daemon, "shm_publisher", "handler", CRASHES);
+}
+
+#[test]
+fn the_publisher_may_crash_in_the_middle_of_a_write() {
+    let world = World::new();
+    let daemon = world.start_with(&forgiving(&world));
+    readers_notice_nothing(&world, &daemon, "shm_publisher", "mid_write", CRASHES);
+}
+
+#[test]
+fn the_hardware_clocks_reader_may_crash() {
+    private(|host| {
+        let sys = Sandbox::new();
+        let address = [80, 72, 67, 48].into();
+        host.loopback(&[address]);
+        let device = host.network_device(&sys, "eth0", "0000:00:05.0");
+        std::fs::write(device.join("phc_error_bound"), "20000\n").expect("write the error bound");
+        let world = World::served_at(address, 0);
+        let daemon = world.start_with(&forgiving(&world).args(["-r", "PHC0", "-i", "eth0"]));
+        readers_notice_nothing(&world, &daemon, "phc_reader", "handler", CRASHES);
+    });
+}
+
+#[test]
+fn a_new_life_may_crash_before_it_has_begun() {
+    let world = World::new();
+    let daemon = world.start_with(&forgiving(&world));
+    for actor in ["chrony_poller", "clock_state", "shm_publisher"] {
+        let before = daemon.count_log(RESTARTED);
+        daemon.crash(actor, "started", "panic");
+        daemon.crash(actor, "handler", "panic");
+        daemon.wait_until("both lives end", || {
+            daemon.count_log(RESTARTED) >= before + 2
+        });
+        readers_notice_nothing(&world, &daemon, actor, "handler", 1);
+    }
+}
+
+#[test]
+fn a_crash_loop_ends_the_daemon_with_an_error() {
+    for actor in ["chrony_poller", "clock_state", "shm_publisher"] {
+        let world = World::new();
+        let launch = world
+            .launch(BIN)
+            .fault_socket(&world.sandbox.path("faults.sock"));
+        let mut daemon = world.start_with(&launch);
+        // More than any sensible budget; each strikes once.
+        for _ in 0..50 {
+            daemon.crash(actor, "handler", "panic");
+        }
+        let exit = daemon.wait();
+        assert!(exit.code.is_some_and(|code| code != 0), "{actor}: {exit:?}");
+        let line = daemon.wait_for_log("giving up");
+        assert!(line.contains(actor), "{line}");
+    }
+}
+
+#[test]
+fn a_daemon_that_aborts_in_the_middle_of_a_write_is_healed_by_the_next() {
+    let world = World::new();
+    let launch = forgiving(&world);
+    let mut daemon = world.start_with(&launch);
+    let readers = [
+        Reader::start(&world.shm(), &world.truth),
+        published::reader(&world.shm(), &world.truth),
+    ];
+    for _ in 0..10 {
+        daemon.crash("shm_publisher", "mid_write", "abort");
+        assert_eq!(daemon.wait().code, None, "it ends by a signal");
+        let left = Segment::read(&world.shm()).expect("the file is there");
+        assert_eq!(left.generation() % 2, 1, "left in the middle of a write");
+        readers.iter().for_each(|reader| reader.wait_for_reads(20));
+        daemon = launch.start();
+        Segment::wait_for_writes(&world.shm(), 2);
+    }
+    for reader in readers {
+        reader.finish().assert_undisturbed();
+    }
+}
+
+#[test]
+fn an_actor_that_hangs_lets_the_clock_run_free() {
+    let world = World::new();
+    let mut daemon = world.start_with(&forgiving(&world));
+    let reader = published::reader(&world.shm(), &world.truth);
+    daemon.crash("chrony_poller", "handler", "hang");
+    // The published readers decide by the age of the record, whoever still writes or not.
+    reader.wait_for(Status::FreeRunning);
+    daemon.terminate();
+    world.start(BIN);
+    reader.wait_for(Status::Synchronized);
+    reader.finish().assert_flawless();
+}

@@ -1,0 +1,87 @@
+//! What our own client library makes of segments that nobody should have written.
+
+use std::path::Path;
+
+use integration::candm::Report;
+use integration::reader::own_client;
+use integration::world::shm_in;
+use integration::{FakeChronyd, Launch, Reading, Sandbox, Segment, Status};
+
+const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
+
+/// A good segment that nobody writes to any more.
+fn good_segment() -> Vec<u8> {
+    let sandbox = Sandbox::new();
+    let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), Report::healthy);
+    let shm = shm_in(&sandbox);
+    let mut daemon = Launch::new(BIN, fake.socket(), &shm).start();
+    Segment::wait_for_status(&shm, Status::Synchronized);
+    daemon.terminate();
+    Segment::settled(&shm).bytes
+}
+
+/// Opens and reads, as a program does that has just started.
+fn first_read(path: &Path) -> Result<Reading, String> {
+    own_client(path)?()
+}
+
+#[test]
+fn segments_that_make_no_sense_give_errors_and_no_intervals() {
+    let sandbox = Sandbox::new();
+    let good = good_segment();
+    let generation = u16::from_ne_bytes([good[14], good[15]]);
+    let changes: [(&str, usize, Vec<u8>); 13] = [
+        (
+            "a write that never ended",
+            14,
+            (generation | 1).to_ne_bytes().to_vec(),
+        ),
+        ("not initialised", 14, vec![0; 2]),
+        ("no magic", 0, vec![0; 8]),
+        ("version 0", 12, vec![0; 2]),
+        ("another layout", 12, 2_u16.to_ne_bytes().to_vec()),
+        ("status 7", 64, 7_i32.to_ne_bytes().to_vec()),
+        ("status 50000", 64, 50_000_i32.to_ne_bytes().to_vec()),
+        ("status -1", 64, (-1_i32).to_ne_bytes().to_vec()),
+        ("a negative bound", 48, (-1_i64).to_ne_bytes().to_vec()),
+        (
+            "a bound that overflows",
+            48,
+            i64::MAX.to_ne_bytes().to_vec(),
+        ),
+        (
+            "a drift of one",
+            56,
+            1_000_000_000_u32.to_ne_bytes().to_vec(),
+        ),
+        (
+            "nanoseconds that are none",
+            24,
+            2_000_000_000_i64.to_ne_bytes().to_vec(),
+        ),
+        (
+            "a size that is larger than the file",
+            8,
+            4096_u32.to_ne_bytes().to_vec(),
+        ),
+    ];
+    for (what, offset, bytes) in changes {
+        let mut changed = good.clone();
+        changed[offset..offset + bytes.len()].copy_from_slice(&bytes);
+        let result = first_read(&sandbox.write("shm", &changed));
+        assert!(result.is_err(), "{what}: {result:?}");
+    }
+    let unchanged = first_read(&sandbox.write("shm", &good)).expect("a good one");
+    assert!(unchanged.bound_ns() > 0);
+}
+
+#[test]
+fn files_that_are_too_short_give_errors() {
+    let sandbox = Sandbox::new();
+    let good = good_segment();
+    for length in [0, 8, 15, 16, 71] {
+        let result = first_read(&sandbox.write("shm", &good[..length]));
+        assert!(result.is_err(), "{length} bytes: {result:?}");
+    }
+    assert!(first_read(&sandbox.path("nothing")).is_err());
+}

@@ -1,0 +1,261 @@
+//! What the daemon does with the file that it publishes in: found, shared, damaged or refused.
+
+mod published;
+
+use std::fs;
+use std::os::unix::fs::{FileExt, symlink};
+use std::path::Path;
+use std::time::Duration;
+
+use integration::candm::Report;
+use integration::sandbox::mode_of;
+use integration::world::shm_in;
+use integration::{Account, FakeChronyd, Launch, Reader, Sandbox, Segment, Status, Truth, World};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
+
+/// A daemon beside a healthy fake chronyd, without the cost of a real one.
+fn launch(sandbox: &Sandbox) -> (FakeChronyd, Launch) {
+    let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), Report::healthy);
+    let launch = Launch::new(BIN, fake.socket(), &shm_in(sandbox));
+    (fake, launch)
+}
+
+/// Expects a refusal in one line that names the path.
+#[track_caller]
+fn assert_refused(launch: &Launch, path: &Path) {
+    let (exit, log) = launch.run();
+    assert!(
+        exit.code.is_some_and(|code| (64..=78).contains(&code)),
+        "{exit:?} {log:?}"
+    );
+    let [line] = &log[..] else {
+        panic!("one line, not {log:#?}")
+    };
+    assert!(
+        line.contains(&*path.to_string_lossy()),
+        "names {}: {line}",
+        path.display()
+    );
+}
+
+#[test]
+fn a_damaged_segment_is_replaced_and_its_readers_live_on() {
+    // Offset and bytes, as a crash or another program may leave them; the size is never touched.
+    let damages: [(u64, &[u8]); 6] = [
+        (0, &[0; 4]),
+        (8, &[0xff; 4]),
+        (8, &[16, 0, 0, 0]),
+        (12, &[2, 0]),
+        (12, &[0; 4]),
+        (48, &[0xff; 8]),
+    ];
+    for (offset, bytes) in damages {
+        let sandbox = Sandbox::new();
+        let (_fake, launch) = launch(&sandbox);
+        let shm = shm_in(&sandbox);
+        let mut daemon = launch.start();
+        Segment::wait_for_status(&shm, Status::Synchronized);
+        let readers = [
+            Reader::start(&shm, &Truth::default()),
+            published::reader(&shm, &Truth::default()),
+        ];
+        for _ in 0..3 {
+            daemon.kill();
+            let file = fs::OpenOptions::new()
+                .write(true)
+                .open(&shm)
+                .expect("open the segment");
+            file.write_all_at(bytes, offset).expect("damage it");
+            daemon = launch.start();
+            Segment::wait_for_status(&shm, Status::Synchronized);
+            // A mapping that was truncated would kill this very process.
+            readers.iter().for_each(|reader| reader.wait_for_reads(50));
+        }
+        let reader = Reader::start(&shm, &Truth::default());
+        reader.wait_for_reads(200);
+        reader.finish().assert_undisturbed();
+    }
+}
+
+#[test]
+fn a_file_that_is_no_segment_is_replaced() {
+    for content in [
+        &b""[..],
+        b"x",
+        &[0; 40],
+        &[0; 72],
+        &[0xff; 72],
+        &[0; 100_000],
+    ] {
+        let sandbox = Sandbox::new();
+        let (_fake, launch) = launch(&sandbox);
+        let shm = sandbox.write("clockbound/shm", content);
+        let _daemon = launch.start();
+        Segment::wait_for_status(&shm, Status::Synchronized);
+    }
+}
+
+#[test]
+fn what_is_no_plain_file_is_refused() {
+    let sandbox = Sandbox::new();
+    let (_fake, launch) = launch(&sandbox);
+    let shm = shm_in(&sandbox);
+    sandbox.dir("clockbound", 0o755);
+
+    fs::create_dir(&shm).expect("make a directory");
+    assert_refused(&launch, &shm);
+    fs::remove_dir(&shm).expect("it is still one");
+
+    let target = sandbox.write("target", "precious");
+    symlink(&target, &shm).expect("make a link");
+    assert_refused(&launch, &shm);
+    assert_eq!(fs::read(&target).expect("read the target"), b"precious");
+    fs::remove_file(&shm).expect("it is still a link");
+
+    mkfifo(&shm, Mode::S_IRWXU).expect("make a pipe");
+    assert_refused(&launch, &shm);
+}
+
+#[test]
+fn a_directory_that_may_not_be_written_is_refused() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.dir("clockbound", 0o755);
+    let program = integration::daemon::copy_for_everyone(BIN.as_ref(), &sandbox.path(""));
+    let nobody = Account::named("nobody").expect("the account nobody");
+    let launch = Launch::new(program, &sandbox.path("chronyd.sock"), &dir.join("shm"));
+    assert_refused(&launch.account(&nobody), &dir);
+}
+
+#[test]
+fn a_second_daemon_on_one_path_is_refused() {
+    let sandbox = Sandbox::new();
+    let (_fake, launch) = launch(&sandbox);
+    let shm = shm_in(&sandbox);
+    let mut first = launch.start();
+    Segment::wait_for_status(&shm, Status::Synchronized);
+    let reader = Reader::start(&shm, &Truth::default());
+    for _ in 0..3 {
+        assert_refused(&launch, &shm);
+    }
+    Segment::wait_for_writes(&shm, 3);
+    assert!(first.is_running());
+    reader.finish().assert_undisturbed();
+    // The lock ends with its holder, however that ends.
+    first.kill();
+    let _second = launch.start();
+    Segment::wait_for_writes(&shm, 3);
+}
+
+#[test]
+fn the_umask_decides_nothing() {
+    for umask in [0o000, 0o022, 0o077] {
+        let sandbox = Sandbox::new();
+        let (_fake, launch) = launch(&sandbox);
+        let shm = shm_in(&sandbox);
+        let _daemon = launch.umask(umask).start();
+        Segment::settled(&shm);
+        assert_eq!(mode_of(&shm), 0o644, "umask {umask:03o}");
+        assert_eq!(
+            mode_of(shm.parent().expect("a directory")),
+            0o755,
+            "umask {umask:03o}"
+        );
+        for name in integration::sandbox::names_in(shm.parent().expect("a directory")) {
+            let mode = mode_of(&shm.with_file_name(&name));
+            assert_eq!(
+                mode & 0o022,
+                0,
+                "{name} may be written by others: {mode:03o}"
+            );
+        }
+    }
+}
+
+#[test]
+fn readers_notice_nothing_of_twenty_killed_daemons() {
+    let world = World::new();
+    let mut daemon = world.start(BIN);
+    let readers = [
+        Reader::start(&world.shm(), &world.truth),
+        published::reader(&world.shm(), &world.truth),
+    ];
+    for _ in 0..20 {
+        daemon.kill();
+        daemon = world.launch(BIN).start();
+        Segment::wait_for_writes(&world.shm(), 2);
+    }
+    for reader in readers {
+        let seen = reader.finish();
+        seen.assert_undisturbed();
+        assert_eq!(seen.statuses, [Status::Synchronized]);
+    }
+}
+
+#[test]
+fn a_daemon_restarted_without_chronyd_keeps_the_last_good_bound() {
+    let mut world = World::new();
+    let mut daemon = world.start(BIN);
+    let reader = Reader::start(&world.shm(), &world.truth);
+    world.chronyd.stop();
+    let held = Segment::wait_for_status(&world.shm(), Status::FreeRunning);
+    for _ in 0..2 {
+        daemon.terminate();
+        daemon = world.launch(BIN).start();
+        let kept = Segment::wait_for_writes(&world.shm(), 2);
+        assert_eq!(kept.status(), Status::FreeRunning);
+        assert_eq!(
+            (kept.bound_ns(), kept.as_of_ns()),
+            (held.bound_ns(), held.as_of_ns())
+        );
+    }
+    reader.finish().assert_flawless();
+}
+
+#[test]
+fn reserved_fields_and_padding_are_zero() {
+    let sandbox = Sandbox::new();
+    let (_fake, launch) = launch(&sandbox);
+    let _daemon = launch.start();
+    for _ in 0..5 {
+        assert!(Segment::wait_for_writes(&shm_in(&sandbox), 1).padding_is_zero());
+    }
+}
+
+#[test]
+fn nothing_is_claimed_because_of_a_segment_from_another_boot() {
+    integration::namespace::private(|host| {
+        let sandbox = Sandbox::new();
+        let (fake, launch) = launch(&sandbox);
+        let shm = shm_in(&sandbox);
+        let mut daemon = launch.start();
+        let earlier = Segment::wait_for_status(&shm, Status::Synchronized);
+        daemon.kill();
+        fake.set(|_| Vec::new());
+        // The clocks go on as if the new boot were as old as the earlier one: only its id differs.
+        host.boot_id(&sandbox, "00000000-0000-4000-8000-000000000001");
+        let _daemon = launch.start();
+        let now = Segment::wait_for(&shm, "a segment of this boot", |now| {
+            now.inode != earlier.inode
+        });
+        assert_eq!(now.status(), Status::Unknown);
+    });
+}
+
+#[test]
+fn nothing_is_claimed_because_of_a_segment_from_the_future() {
+    let sandbox = Sandbox::new();
+    let (fake, launch) = launch(&sandbox);
+    let shm = shm_in(&sandbox);
+    let mut daemon = launch
+        .clone()
+        .uptime(Duration::from_secs(10_000_000))
+        .start();
+    Segment::wait_for_status(&shm, Status::Synchronized);
+    daemon.kill();
+    fake.set(|_| Vec::new());
+    let _daemon = launch.start();
+    Segment::wait_for_status(&shm, Status::Unknown);
+}

@@ -1,0 +1,262 @@
+//! The daemon beside a chronyd that answers what a real one never does, or when it should not.
+
+use std::time::Duration;
+
+use integration::candm::Report;
+use integration::fake_chronyd::Answer;
+use integration::world::shm_in;
+use integration::{Daemon, FakeChronyd, Launch, Reader, Sandbox, Segment, Status, Truth, wait};
+
+const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
+const MS: i64 = 1_000_000;
+
+/// A fake chronyd and the daemon beside it.
+struct Pair {
+    daemon: Daemon,
+    fake: FakeChronyd,
+    sandbox: Sandbox,
+}
+
+impl Pair {
+    fn new(report: impl FnMut() -> Report + Send + 'static) -> Pair {
+        let sandbox = Sandbox::new();
+        let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), report);
+        let daemon = Launch::new(BIN, fake.socket(), &shm_in(&sandbox)).start();
+        Pair {
+            daemon,
+            fake,
+            sandbox,
+        }
+    }
+
+    fn shm(&self) -> std::path::PathBuf {
+        shm_in(&self.sandbox)
+    }
+
+    /// Waits until the daemon has dealt with the script as it is now.
+    fn wait_for_polls(&self, count: u64) {
+        let goal = self.fake.asked() + count;
+        self.daemon
+            .wait_until("polls", || self.fake.asked() >= goal);
+    }
+}
+
+#[test]
+fn the_bound_covers_the_report_and_little_more() {
+    for correction in [0.005_004, -0.005_004, -0.079_8] {
+        let report = Report {
+            correction,
+            root_delay: 0.002,
+            root_dispersion: 0.000_3,
+            ..Report::healthy()
+        };
+        let pair = Pair::new(move || report);
+        let segment = Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+        let exact_ns = ((correction.abs() + 0.001 + 0.000_3) * 1e9).round() as i64;
+        let excess_ns = segment.bound_ns() - exact_ns;
+        assert!(
+            (0..10_000).contains(&excess_ns),
+            "{correction}: {excess_ns} ns above {exact_ns}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_claimed_before_the_first_synchronisation() {
+    let pair = Pair::new(Report::unsynchronised);
+    Segment::settled(&pair.shm());
+    let reader = Reader::start(&pair.shm(), &Truth::default());
+    Segment::wait_for_writes(&pair.shm(), 5);
+    let seen = reader.finish();
+    seen.assert_undisturbed();
+    assert_eq!(seen.statuses, [Status::Unknown]);
+    pair.fake.report(Report::healthy);
+    Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+}
+
+#[test]
+fn nothing_is_claimed_on_a_machine_that_has_just_started() {
+    let sandbox = Sandbox::new();
+    let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), Report::unsynchronised);
+    let launch = Launch::new(BIN, fake.socket(), &shm_in(&sandbox));
+    let _daemon = launch.uptime(Duration::from_secs(20)).start();
+    let segment = Segment::wait_for_writes(&shm_in(&sandbox), 5);
+    assert_eq!(segment.status(), Status::Unknown);
+    assert!(segment.as_of_ns() < 600_000 * MS, "the uptime is faked");
+}
+
+#[test]
+fn a_chronyd_that_loses_its_reference_leaves_a_clock_that_runs_free() {
+    let pair = Pair::new(Report::healthy);
+    Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+    let reader = Reader::start(&pair.shm(), &Truth::default());
+    pair.fake.report(Report::unsynchronised);
+    reader.wait_for(Status::FreeRunning);
+    pair.fake.report(Report::healthy);
+    reader.wait_for(Status::Synchronized);
+    reader.finish().assert_flawless();
+}
+
+#[test]
+fn reports_that_cannot_be_true_are_refused() {
+    let healthy = Report::healthy();
+    let impossible = [
+        Report {
+            root_dispersion: -1.0,
+            ..healthy
+        },
+        Report {
+            root_delay: -1.0,
+            ..healthy
+        },
+        Report {
+            root_dispersion: f64::INFINITY,
+            ..healthy
+        },
+        Report {
+            correction: f64::INFINITY,
+            ..healthy
+        },
+        Report {
+            correction: f64::NEG_INFINITY,
+            ..healthy
+        },
+        Report { leap: 4, ..healthy },
+        Report {
+            ref_time: (0, 2_000_000_000),
+            ..healthy
+        },
+    ];
+    for report in impossible {
+        let mut pair = Pair::new(move || report);
+        pair.wait_for_polls(5);
+        let segment = Segment::settled(&pair.shm());
+        assert_eq!(segment.status(), Status::Unknown, "{report:?}");
+        assert!(
+            segment.bound_ns() >= 0,
+            "{report:?}: {}",
+            segment.bound_ns()
+        );
+        assert!(pair.daemon.is_running());
+        pair.fake.report(Report::healthy);
+        Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+    }
+}
+
+#[test]
+fn a_clock_far_off_does_not_flap() {
+    // chronyd's times are those of the corrected clock: half a second from ours in either direction.
+    for (correction, shift_s) in [(0.5, 1), (-0.5, 0)] {
+        let pair = Pair::new(move || {
+            let mut report = Report {
+                correction,
+                ..Report::healthy()
+            };
+            report.ref_time.0 += shift_s;
+            report
+        });
+        Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+        let reader = Reader::start(&pair.shm(), &Truth::offset_by_ns((correction * 1e9) as i64));
+        pair.wait_for_polls(20);
+        reader.finish().assert_undisturbed();
+    }
+}
+
+#[test]
+fn slow_answers_are_as_good_as_quick_ones() {
+    let sandbox = Sandbox::new();
+    let fake = FakeChronyd::start(&sandbox.chrony_dir("chrony"), |request| {
+        Answer::after(
+            Duration::from_millis(800),
+            Report::healthy().reply_to(request),
+        )
+    });
+    let shm = shm_in(&sandbox);
+    let _daemon = Launch::new(BIN, fake.socket(), &shm).start();
+    Segment::wait_for_status(&shm, Status::Synchronized);
+    let reader = Reader::start(&shm, &Truth::default());
+    Segment::wait_for_writes(&shm, 5);
+    reader.finish().assert_undisturbed();
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_not_taken_for_a_later_one() {
+    let pair = Pair::new(Report::healthy);
+    Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+    let mut first = true;
+    // The late one says 100 ms; all that are asked after it say 10 us.
+    pair.fake.set(move |request| {
+        let late = std::mem::take(&mut first);
+        let correction = if late { 0.1 } else { 10e-6 };
+        let after = Duration::from_millis(if late { 3000 } else { 0 });
+        Answer::after(
+            after,
+            Report {
+                correction,
+                ..Report::healthy()
+            }
+            .reply_to(request),
+        )
+    });
+    pair.wait_for_polls(2);
+    Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+    let near = || Segment::settled(&pair.shm()).bound_ns() < MS;
+    wait::holds(
+        Duration::from_secs(2),
+        "every answer is the one to the latest question",
+        near,
+    );
+}
+
+#[test]
+fn datagrams_that_are_no_answers_are_let_pass() {
+    let mut pair = Pair::new(Report::healthy);
+    Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+    let reader = Reader::start(&pair.shm(), &Truth::default());
+    pair.fake.set(|request| {
+        let good = Report::healthy().reply_to(request);
+        let mut other_sequence = Report {
+            correction: 9.0,
+            ..Report::healthy()
+        }
+        .reply_to(request);
+        other_sequence[16] ^= 0xff;
+        let mut other_version = good.clone();
+        other_version[0] = 5;
+        let junk = [
+            vec![],
+            vec![0; 3],
+            good[..60].to_vec(),
+            vec![0xff; 2000],
+            other_sequence,
+            other_version,
+        ];
+        let at = |n: usize, bytes| Answer {
+            after: Duration::from_millis(n as u64),
+            bytes,
+        };
+        junk.into_iter()
+            .chain([good])
+            .enumerate()
+            .map(|(n, bytes)| at(n, bytes))
+            .collect()
+    });
+    pair.wait_for_polls(20);
+    assert!(pair.daemon.is_running());
+    Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+    let seen = reader.finish();
+    seen.assert_flawless();
+    assert!(!seen.statuses.contains(&Status::Unknown), "{seen:?}");
+}
+
+#[test]
+fn silence_is_survived() {
+    let pair = Pair::new(Report::healthy);
+    Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+    let reader = Reader::start(&pair.shm(), &Truth::default());
+    pair.fake.set(|_| Vec::new());
+    reader.wait_for(Status::FreeRunning);
+    pair.fake.report(Report::healthy);
+    reader.wait_for(Status::Synchronized);
+    reader.finish().assert_flawless();
+}

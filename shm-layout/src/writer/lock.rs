@@ -1,0 +1,88 @@
+//! The lock file: one writer a path, and which boot its segment is of.
+//!
+//! A file beside the segment, mode 0600. Not the segment itself: any user may open that, and whoever can
+//! open a file can hold a lock on it. The file stays when the daemon ends, since an unlinked lock file
+//! could be locked twice; its text is `<pid> <boot id>`.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+
+use super::error::Refusal;
+
+/// More than a pid and a boot id; a longer text is somebody else's.
+const MAX_TEXT_BYTES: u64 = 128;
+
+/// A lock that is held until it is dropped, by the process's end at the latest.
+#[derive(Debug)]
+pub(super) struct Lock {
+    file: Flock<File>,
+    boot_id: Option<String>,
+}
+
+impl Lock {
+    pub(super) fn take(segment: &Path) -> Result<Self, Refusal> {
+        let mut path = OsString::from(segment);
+        path.push(".lock");
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(flags.bits())
+            .open(&path);
+        let file = opened.map_err(Refusal::LockFile)?;
+        let metadata = file.metadata().map_err(Refusal::LockFile)?;
+        if !metadata.is_file() {
+            return Err(Refusal::LockFile(io::Error::other("it is no regular file")));
+        }
+        let text = read(&file);
+        let mut words = text.split_whitespace().map(str::to_owned);
+        let (pid, boot_id) = (words.next(), words.next());
+        let file =
+            Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(
+                |(_, errno)| match errno {
+                    Errno::EWOULDBLOCK => {
+                        Refusal::Held(pid.unwrap_or_else(|| "unknown".to_owned()))
+                    }
+                    errno => Refusal::LockFile(errno.into()),
+                },
+            )?;
+        Ok(Self { file, boot_id })
+    }
+
+    /// The boot in which the segment was last written, as far as is known.
+    pub(super) fn boot_id(&self) -> Option<String> {
+        self.boot_id.clone()
+    }
+
+    /// Notes that this process holds the lock, and that the segment holds a record of this boot.
+    pub(super) fn sign(&self, boot_id: &str) -> Result<(), Refusal> {
+        let text = format!("{} {boot_id}\n", std::process::id());
+        let write = || -> io::Result<()> {
+            let mut file: &File = &self.file;
+            // Only the owner may; the mode was right when it was made.
+            let _ = file.set_permissions(Permissions::from_mode(0o600));
+            file.set_len(0)?;
+            file.rewind()?;
+            file.write_all(text.as_bytes())
+        };
+        write().map_err(Refusal::LockFile)
+    }
+}
+
+/// The file's text; whatever is wrong with it only means that no boot is known.
+fn read(file: &File) -> String {
+    let mut text = String::new();
+    match file.take(MAX_TEXT_BYTES).read_to_string(&mut text) {
+        Ok(_) => text,
+        Err(_) => String::new(),
+    }
+}

@@ -1,0 +1,309 @@
+//! The writer's side of a v1 segment.
+//!
+//! Opening takes these steps; nothing at the path is touched before the lock is held:
+//! 1. what stands at the path is looked at, not opened: only a regular file, or nothing, will do;
+//! 2. the lock file beside it is locked: one writer a path;
+//! 3. a file with a valid header is reused in place, its generation carried on. Its record is resumed when it
+//!    is whole and of this boot; otherwise one that claims nothing takes its place at once;
+//! 4. anything else is replaced: a new segment is made in a temporary file and renamed over it, and
+//!    readers of the old inode keep it;
+//! 5. this boot's id goes into the lock file: from now on the segment holds a record of this boot.
+
+mod error;
+mod lock;
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::fcntl::OFlag;
+
+pub use error::{OpenError, OpenErrorKind};
+
+use crate::clock::monotonic_coarse_ns;
+use crate::header::{Header, MAGIC};
+use crate::map::{Access, Map};
+use crate::sequence;
+use crate::v1::{self, PAYLOAD_WORDS, V1Record};
+use error::Refusal;
+use lock::Lock;
+
+/// Where the kernel says which boot this is; a new random UUID each time (random(4)).
+pub const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
+
+/// Readers are other users; writers are not.
+const MODE: u32 = 0o644;
+
+/// What was found at the path, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A record of this boot: status and bound go on.
+    Warm(V1Record),
+    /// A valid segment, reused in place, whose record now claims nothing.
+    Cold {
+        /// Why its record could not be resumed.
+        why: String,
+    },
+    /// A new segment; the path was free.
+    Created,
+    /// A new segment in place of something else.
+    Replaced {
+        /// What was wrong with the file.
+        why: String,
+    },
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Warm(record) => write!(f, "resumed, {}", record.status),
+            Self::Cold { why } => write!(f, "reused, record dropped: {why}"),
+            Self::Created => f.write_str("created"),
+            Self::Replaced { why } => write!(f, "replaced: {why}"),
+        }
+    }
+}
+
+/// A v1 segment, mapped for writing and locked against other writers, until it is dropped.
+#[derive(Debug)]
+pub struct V1Segment {
+    map: Map,
+    /// The record committed last; its lock also keeps two threads from writing at once.
+    last: Mutex<V1Record>,
+    _lock: Lock,
+}
+
+impl V1Segment {
+    /// Opens the segment at `path`, making it if need be, as the module's documentation says.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing at the path has changed then.
+    pub fn open(path: &Path) -> Result<(Self, Start), OpenError> {
+        Self::open_in_boot(path, Path::new(BOOT_ID_PATH))
+    }
+
+    /// As [`open`](Self::open), with the boot's id read from `boot_id_path`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_in_boot(path: &Path, boot_id_path: &Path) -> Result<(Self, Start), OpenError> {
+        let refused = |refusal: Refusal| OpenError::new(path, refusal);
+        check_kind(path).map_err(refused)?;
+        make_parent(path).map_err(|err| refused(Refusal::Parent(err)))?;
+        let lock = Lock::take(path).map_err(refused)?;
+        // Unreadable: no boot equals this one, so nothing is resumed.
+        let boot_id = fs::read_to_string(boot_id_path)
+            .ok()
+            .map(|id| id.trim().to_owned());
+        let boot_id = boot_id.filter(|id| !id.is_empty());
+        let same_boot = boot_id.is_some() && lock.boot_id() == boot_id;
+        let (map, last, start) = match existing(path).map_err(refused)? {
+            Existing::Valid(map) => reuse(map, same_boot),
+            Existing::None => create(path, Start::Created).map_err(refused)?,
+            Existing::Unusable(why) => create(path, Start::Replaced { why }).map_err(refused)?,
+        };
+        lock.sign(boot_id.as_deref().unwrap_or_default())
+            .map_err(refused)?;
+        Ok((
+            Self {
+                map,
+                last: Mutex::new(last),
+                _lock: lock,
+            },
+            start,
+        ))
+    }
+
+    /// Writes `record`. A generation that a crash left odd is healed.
+    pub fn publish(&self, record: &V1Record) {
+        let mut last = self.last();
+        sequence::write(self.map.generation(), self.map.payload(), &record.encode());
+        *last = *record;
+    }
+
+    /// As [`publish`](Self::publish), with a call to `midway` when half of the record is written.
+    #[cfg(feature = "fault-injection")]
+    pub fn publish_interrupted(&self, record: &V1Record, midway: impl FnOnce()) {
+        let mut last = self.last();
+        let (generation, payload) = (self.map.generation(), self.map.payload());
+        sequence::write_interrupted(generation, payload, &record.encode(), midway);
+        *last = *record;
+    }
+
+    /// The record that stands in the segment: written last, or resumed. A write that was cut short
+    /// does not count.
+    #[must_use]
+    pub fn last_record(&self) -> V1Record {
+        *self.last()
+    }
+
+    /// The generation as it stands.
+    #[must_use]
+    pub fn generation(&self) -> u16 {
+        self.map.generation().load(Ordering::Relaxed)
+    }
+
+    /// A writer that panicked half-way leaves its lock poisoned and the last committed record in it.
+    fn last(&self) -> MutexGuard<'_, V1Record> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Existing {
+    None,
+    Valid(Map),
+    Unusable(String),
+}
+
+/// Refuses what is no regular file, without opening it: a FIFO would block, a symlink be followed.
+fn check_kind(path: &Path) -> Result<(), Refusal> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(metadata) if metadata.is_dir() => Err(Refusal::Directory),
+        Ok(metadata) if metadata.is_symlink() => Err(Refusal::Symlink),
+        Ok(_) => Err(Refusal::Special),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(err) => Err(Refusal::Open(err)),
+    }
+}
+
+/// Makes the last directory of the path, if it is missing; the ones above it are the system's.
+fn make_parent(path: &Path) -> io::Result<()> {
+    let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    else {
+        return Ok(());
+    };
+    match fs::create_dir(parent) {
+        // Set apart from the making, which the umask would have its say in.
+        Ok(()) => fs::set_permissions(parent, Permissions::from_mode(0o755)),
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(_) if parent.is_dir() => Ok(()),
+        Err(err) => Err(err),
+    }
+}
+
+fn existing(path: &Path) -> Result<Existing, Refusal> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(flags.bits())
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Existing::None),
+        Err(err) => return Err(Refusal::Open(err)),
+    };
+    // It may have been changed since it was looked at.
+    if !file.metadata().map_err(Refusal::Open)?.is_file() {
+        return Err(Refusal::Special);
+    }
+    let map = match Map::new(&file, v1::SIZE, Access::ReadWrite) {
+        Ok(map) => map,
+        Err(err) if err.kind() == io::ErrorKind::InvalidData => {
+            return Ok(Existing::Unusable(err.to_string()));
+        }
+        Err(err) => return Err(Refusal::Open(err)),
+    };
+    if let Err(err) = map.header().check(v1::VERSION, v1::SIZE as u32) {
+        return Ok(Existing::Unusable(err.to_string()));
+    }
+    if map.header().size as usize != v1::SIZE {
+        return Ok(Existing::Unusable(format!(
+            "a size of {} bytes",
+            map.header().size
+        )));
+    }
+    if map.generation().load(Ordering::Relaxed) == 0 {
+        return Ok(Existing::Unusable("it was never initialised".to_owned()));
+    }
+    // Only the owner may; for anybody else who can write here it is as the owner wanted it.
+    let _ = file.set_permissions(Permissions::from_mode(MODE));
+    Ok(Existing::Valid(map))
+}
+
+/// Goes on with a valid segment in place.
+fn reuse(map: Map, same_boot: bool) -> (Map, V1Record, Start) {
+    let now = monotonic_coarse_ns();
+    let mut payload = [0; PAYLOAD_WORDS];
+    let record = match sequence::read(map.generation(), map.payload(), &mut payload) {
+        Err(_) => Err("its last write was cut short".to_owned()),
+        Ok(_) => V1Record::decode(&payload).map_err(|err| err.to_string()),
+    };
+    let record = record.and_then(|record| match record {
+        _ if !same_boot => Err("it may be of an earlier boot".to_owned()),
+        V1Record { as_of_ns, .. } if as_of_ns > now => Err("it is from the future".to_owned()),
+        record => Ok(record),
+    });
+    match record {
+        Ok(record) => (map, record, Start::Warm(record)),
+        Err(why) => {
+            let record = V1Record::no_claim(now);
+            sequence::write(map.generation(), map.payload(), &record.encode());
+            (map, record, Start::Cold { why })
+        }
+    }
+}
+
+/// Makes a new segment beside the path and renames it into place.
+fn create(path: &Path, start: Start) -> Result<(Map, V1Record, Start), Refusal> {
+    let temporary = Temporary::new(path).map_err(Refusal::Create)?;
+    let record = V1Record::no_claim(monotonic_coarse_ns());
+    let map = temporary.fill(&record).map_err(Refusal::Create)?;
+    temporary.rename(path).map_err(Refusal::Create)?;
+    Ok((map, record, start))
+}
+
+/// A file that is removed unless it was renamed.
+struct Temporary {
+    file: File,
+    path: PathBuf,
+}
+
+impl Temporary {
+    fn new(target: &Path) -> io::Result<Self> {
+        let mut name = target.as_os_str().to_owned();
+        name.push(format!(".{}.new", std::process::id()));
+        let path = PathBuf::from(name);
+        // Left by a daemon of the same id that was killed at this very step.
+        let _ = fs::remove_file(&path);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(MODE)
+            .open(&path)?;
+        Ok(Self { file, path })
+    }
+
+    fn fill(&self, record: &V1Record) -> io::Result<Map> {
+        self.file.set_len(v1::SIZE as u64)?;
+        let map = Map::new(&self.file, v1::SIZE, Access::ReadWrite)?;
+        map.set_header(Header {
+            magic: MAGIC,
+            size: v1::SIZE as u32,
+            version: v1::VERSION,
+        });
+        sequence::write(map.generation(), map.payload(), &record.encode());
+        // Whatever the umask took away.
+        self.file.set_permissions(Permissions::from_mode(MODE))?;
+        Ok(map)
+    }
+
+    fn rename(&self, target: &Path) -> io::Result<()> {
+        fs::rename(&self.path, target)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Gone already when it was renamed.
+        let _ = fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,166 @@
+//! What a reader makes of segments, sound and unsound.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+
+use proptest::prelude::*;
+use shm_layout::ClockStatus;
+use shm_layout::reader::{ReadError, V1Reader};
+use shm_layout::v1::{self, V1Record};
+use shm_layout::writer::V1Segment;
+
+/// A path of its own; the file there is removed when dropped.
+struct Path(PathBuf);
+
+impl Path {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "shm-layout-read-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        Self(std::env::temp_dir().join(name))
+    }
+
+    fn open_bytes(&self, bytes: &[u8]) -> Result<V1Reader, ReadError> {
+        fs::write(&self.0, bytes).expect("written");
+        V1Reader::open(&self.0)
+    }
+}
+
+impl Drop for Path {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(self.0.with_extension("lock"));
+    }
+}
+
+/// A record whose fields all follow from `n`, so that a torn one shows.
+fn record(n: i64) -> V1Record {
+    V1Record {
+        as_of_ns: n * 1_000_000_007,
+        void_after_ns: n * 1_000_000_009,
+        bound_ns: n,
+        max_drift_ppb: n as u32,
+        status: ClockStatus::Synchronized,
+    }
+}
+
+fn segment_bytes(generation: u16, payload: &[u64; 7]) -> Vec<u8> {
+    let mut bytes = b"\x4e\x5a\x4d\x41\x00\x02\x42\x43\x48\0\0\0\x01\0".to_vec();
+    bytes.extend(generation.to_ne_bytes());
+    bytes.extend(payload.iter().flat_map(|word| word.to_ne_bytes()));
+    bytes
+}
+
+#[test]
+fn readers_on_other_threads_never_see_a_torn_record() {
+    let path = Path::new();
+    let (segment, _) = V1Segment::open(&path.0).expect("a segment");
+    segment.publish(&record(1));
+    let reader = Arc::new(V1Reader::open(&path.0).expect("a reader"));
+    let done = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let (reader, done) = (Arc::clone(&reader), Arc::clone(&done));
+            thread::spawn(move || {
+                let mut last = 0;
+                while !done.load(Ordering::Relaxed) {
+                    let read = reader.snapshot().expect("a snapshot");
+                    assert_eq!(read, record(read.bound_ns), "torn");
+                    last = read.bound_ns;
+                }
+                last
+            })
+        })
+        .collect();
+    for n in 1..200_000 {
+        segment.publish(&record(n));
+    }
+    done.store(true, Ordering::Relaxed);
+    for reader in readers {
+        assert!(reader.join().expect("never torn") > 0);
+    }
+}
+
+#[test]
+fn a_write_that_never_ends_shows_the_last_record_that_was_read() {
+    let path = Path::new();
+    let reader = path
+        .open_bytes(&segment_bytes(2, &record(5).encode()))
+        .expect("a reader");
+    assert_eq!(reader.snapshot().expect("a record"), record(5));
+    // In place: the map of the reader stays.
+    let mut half = record(6).encode();
+    half[3..].copy_from_slice(&record(5).encode()[3..]);
+    fs::write(&path.0, segment_bytes(3, &half)).expect("written");
+    assert_eq!(reader.snapshot().expect("the record before"), record(5));
+    fs::write(&path.0, segment_bytes(4, &record(7).encode())).expect("written");
+    assert_eq!(reader.snapshot().expect("the record after"), record(7));
+}
+
+#[test]
+fn a_reader_that_opens_during_a_write_that_never_ends_gets_an_error_and_no_interval() {
+    let path = Path::new();
+    let reader = path
+        .open_bytes(&segment_bytes(3, &record(5).encode()))
+        .expect("a reader");
+    assert!(matches!(reader.snapshot(), Err(ReadError::WriteInProgress)));
+}
+
+#[test]
+fn what_is_no_segment_is_refused_before_it_is_used() {
+    let path = Path::new();
+    assert!(matches!(V1Reader::open(&path.0), Err(ReadError::Io(_))));
+    assert!(matches!(
+        V1Reader::open(&std::env::temp_dir()),
+        Err(ReadError::NotAFile)
+    ));
+    let valid = segment_bytes(2, &record(1).encode());
+    for length in [0, 15, 16, 71] {
+        assert!(
+            matches!(
+                path.open_bytes(&valid[..length]),
+                Err(ReadError::TooShort { .. })
+            ),
+            "{length} bytes"
+        );
+    }
+    for (at, value) in [(0, 0u8), (7, 0), (8, 71), (12, 2), (12, 0)] {
+        let mut bytes = valid.clone();
+        bytes[at] = value;
+        assert!(
+            matches!(path.open_bytes(&bytes), Err(ReadError::Header(_))),
+            "byte {at} = {value}"
+        );
+    }
+    assert!(matches!(
+        path.open_bytes(&segment_bytes(0, &record(1).encode())),
+        Err(ReadError::NotInitialized)
+    ));
+    // A size that the file does not have would be a SIGBUS later.
+    let mut huge = valid;
+    huge[8..12].copy_from_slice(&u32::MAX.to_ne_bytes());
+    assert!(matches!(
+        path.open_bytes(&huge),
+        Err(ReadError::TooShort { .. })
+    ));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_sane_record_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..100), valid_header: bool) {
+        let mut bytes = bytes;
+        if valid_header && bytes.len() >= v1::SIZE {
+            bytes[..16].copy_from_slice(&segment_bytes(2, &[0; 7])[..16]);
+        }
+        let path = Path::new();
+        if let Ok(reader) = path.open_bytes(&bytes) && let Ok(read) = reader.snapshot() {
+            prop_assert!(read.bound_ns >= 0 && read.status != ClockStatus::Disrupted);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A model of the sequence lock: every order in which two threads' memory accesses can be seen.
+//!
+//! Run with `RUSTFLAGS="--cfg loom" cargo test -p shm-layout --test sequence_loom --release`.
+#![cfg(loom)]
+
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicU16, AtomicU64};
+use shm_layout::sequence::{self, NoSnapshot, unfenced};
+
+type Write = fn(&AtomicU16, &[AtomicU64], &[u64]);
+type Read = fn(&AtomicU16, &[AtomicU64], &mut [u64]) -> Result<u16, NoSnapshot>;
+
+/// The generation and two payload words that every write sets to the same number.
+struct Segment(AtomicU16, [AtomicU64; 2]);
+
+fn model(writes: u64, write: Write, read: Read) {
+    loom::model(move || {
+        let segment = Arc::new(Segment(
+            AtomicU16::new(0),
+            [AtomicU64::new(0), AtomicU64::new(0)],
+        ));
+        sequence::write(&segment.0, &segment.1, &[1, 1]);
+        let writer = {
+            let segment = Arc::clone(&segment);
+            loom::thread::spawn(move || {
+                for n in 0..writes {
+                    write(&segment.0, &segment.1, &[2 + n, 2 + n]);
+                }
+            })
+        };
+        let mut words = [0; 2];
+        if let Ok(generation) = read(&segment.0, &segment.1, &mut words) {
+            assert_eq!(words[0], words[1], "a torn record");
+            assert_eq!(
+                u64::from(generation),
+                2 * words[0],
+                "a record of another generation"
+            );
+        }
+        writer.join().expect("the writer ends");
+    });
+}
+
+#[test]
+fn no_reader_ever_sees_a_torn_record() {
+    model(2, sequence::write, sequence::read);
+}
+
+#[test]
+#[should_panic(expected = "torn record")]
+fn without_the_writers_fence_a_torn_record_is_seen() {
+    model(1, unfenced::write, sequence::read);
+}
+
+#[test]
+#[should_panic(expected = "torn record")]
+fn without_the_readers_fence_a_torn_record_is_seen() {
+    model(1, sequence::write, unfenced::read);
+}
+
+#[test]
+fn a_write_that_was_cut_short_is_healed_under_a_reader() {
+    loom::model(|| {
+        let segment = Arc::new(Segment(
+            AtomicU16::new(0),
+            [AtomicU64::new(0), AtomicU64::new(0)],
+        ));
+        sequence::write(&segment.0, &segment.1, &[1, 1]);
+        let writer = {
+            let segment = Arc::clone(&segment);
+            loom::thread::spawn(move || {
+                // What a crash leaves behind: odd, and the first word of the record it was writing.
+                segment.0.store(3, loom::sync::atomic::Ordering::Relaxed);
+                loom::sync::atomic::fence(loom::sync::atomic::Ordering::Release);
+                segment.1[0].store(9, loom::sync::atomic::Ordering::Relaxed);
+                sequence::write(&segment.0, &segment.1, &[2, 2]);
+            })
+        };
+        let mut words = [0; 2];
+        if sequence::read(&segment.0, &segment.1, &mut words).is_ok() {
+            assert!(
+                words == [1, 1] || words == [2, 2],
+                "a torn record: {words:?}"
+            );
+        }
+        writer.join().expect("the writer ends");
+        assert_eq!(
+            (sequence::read(&segment.0, &segment.1, &mut words), words),
+            (Ok(4), [2, 2])
+        );
+    });
+}

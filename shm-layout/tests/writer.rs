@@ -1,0 +1,313 @@
+//! What becomes of a path when a segment is opened there for writing.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use shm_layout::ClockStatus;
+use shm_layout::reader::V1Reader;
+use shm_layout::v1::V1Record;
+use shm_layout::writer::{OpenError, OpenErrorKind, Start, V1Segment};
+
+const RECORD: V1Record = V1Record {
+    as_of_ns: 1,
+    void_after_ns: 1_000_000_000_000,
+    bound_ns: 4_000,
+    max_drift_ppb: 50_000,
+    status: ClockStatus::Synchronized,
+};
+
+/// A directory of its own, with a boot id in it; removed when dropped.
+struct Bench(PathBuf);
+
+impl Bench {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "shm-layout-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let bench = Self(std::env::temp_dir().join(name));
+        fs::create_dir(&bench.0).expect("a directory");
+        bench.reboot("first");
+        bench
+    }
+
+    fn segment(&self) -> PathBuf {
+        self.0.join("shm")
+    }
+
+    fn reboot(&self, boot_id: &str) {
+        fs::write(self.0.join("boot_id"), boot_id).expect("a boot id");
+    }
+
+    fn try_open(&self) -> Result<(V1Segment, Start), OpenError> {
+        V1Segment::open_in_boot(&self.segment(), &self.0.join("boot_id"))
+    }
+
+    fn open(&self) -> (V1Segment, Start) {
+        self.try_open().expect("the segment opens")
+    }
+
+    /// A daemon's life that left `RECORD` behind.
+    fn lived(&self) -> u64 {
+        self.open().0.publish(&RECORD);
+        inode(&self.segment())
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn inode(path: &Path) -> u64 {
+    fs::metadata(path).expect("a file").ino()
+}
+
+fn bytes(path: &Path) -> Vec<u8> {
+    fs::read(path).expect("a file")
+}
+
+#[test]
+fn a_new_segment_is_72_bytes_and_claims_nothing() {
+    let bench = Bench::new();
+    let (segment, start) = bench.open();
+    assert_eq!(
+        (start, segment.last_record().status),
+        (Start::Created, ClockStatus::Unknown)
+    );
+    assert_eq!(bytes(&bench.segment()).len(), 72);
+    assert_eq!(
+        &bytes(&bench.segment())[..16],
+        b"\x4e\x5a\x4d\x41\x00\x02\x42\x43\x48\0\0\0\x01\0\x02\0"
+    );
+}
+
+#[test]
+fn a_record_of_this_boot_is_resumed_in_place() {
+    let bench = Bench::new();
+    let before = bench.lived();
+    let generation = V1Reader::open(&bench.segment())
+        .expect("a segment")
+        .generation();
+    let (segment, start) = bench.open();
+    assert_eq!(
+        (start, segment.last_record()),
+        (Start::Warm(RECORD), RECORD)
+    );
+    assert_eq!(
+        (inode(&bench.segment()), segment.generation()),
+        (before, generation)
+    );
+}
+
+#[test]
+fn a_record_that_may_be_of_an_earlier_boot_is_never_served() {
+    for boot_id in ["second", ""] {
+        let bench = Bench::new();
+        let before = bench.lived();
+        bench.reboot(boot_id);
+        let (segment, start) = bench.open();
+        assert!(matches!(start, Start::Cold { .. }), "{start}");
+        assert_eq!(segment.last_record().status, ClockStatus::Unknown);
+        let read = V1Reader::open(&bench.segment())
+            .expect("a segment")
+            .snapshot()
+            .expect("a record");
+        assert_eq!(
+            (read.status, inode(&bench.segment())),
+            (ClockStatus::Unknown, before)
+        );
+        drop(segment);
+        // An unknown boot is not one that the next life could resume, either.
+        assert!(boot_id == "second" || matches!(bench.open().1, Start::Cold { .. }));
+    }
+}
+
+#[test]
+fn a_record_from_the_future_is_never_served() {
+    let bench = Bench::new();
+    bench.open().0.publish(&V1Record {
+        as_of_ns: i64::MAX / 2,
+        ..RECORD
+    });
+    assert!(matches!(bench.open().1, Start::Cold { .. }));
+}
+
+#[test]
+fn a_write_that_was_cut_short_is_healed() {
+    let bench = Bench::new();
+    bench.lived();
+    let mut odd = bytes(&bench.segment());
+    odd[14..16].copy_from_slice(&7u16.to_ne_bytes());
+    fs::write(bench.segment(), &odd).expect("written");
+    let (segment, start) = bench.open();
+    assert!(matches!(start, Start::Cold { .. }), "{start}");
+    assert_eq!(segment.generation(), 8);
+    segment.publish(&RECORD);
+    assert_eq!(
+        V1Reader::open(&bench.segment())
+            .expect("a segment")
+            .snapshot()
+            .expect("a record"),
+        RECORD
+    );
+}
+
+#[test]
+fn what_is_no_segment_is_replaced_and_its_readers_keep_theirs() {
+    let valid = {
+        let bench = Bench::new();
+        bench.lived();
+        bytes(&bench.segment())
+    };
+    let with = |at: usize, with: &[u8]| {
+        let mut bytes = valid.clone();
+        bytes[at..at + with.len()].copy_from_slice(with);
+        bytes
+    };
+    let mut longer = with(8, &80u32.to_ne_bytes());
+    longer.resize(80, 0);
+    for damaged in [
+        Vec::new(),
+        valid[..71].to_vec(),
+        b"not a segment".to_vec(),
+        with(0, b"oops"),
+        with(8, &71u32.to_ne_bytes()),
+        longer,
+        with(12, &2u16.to_ne_bytes()),
+        with(12, &0u16.to_ne_bytes()),
+        with(14, &0u16.to_ne_bytes()),
+    ] {
+        let bench = Bench::new();
+        fs::write(bench.segment(), &damaged).expect("written");
+        let old = File::open(bench.segment()).expect("the old inode");
+        let (segment, start) = bench.open();
+        assert!(matches!(start, Start::Replaced { .. }), "{start}");
+        segment.publish(&RECORD);
+        assert_ne!(
+            inode(&bench.segment()),
+            old.metadata().expect("still there").ino()
+        );
+        assert_eq!(
+            old.metadata().expect("still there").len(),
+            damaged.len() as u64
+        );
+        assert_eq!(
+            V1Reader::open(&bench.segment())
+                .expect("a segment")
+                .snapshot()
+                .expect("a record"),
+            RECORD
+        );
+        let names: Vec<_> = fs::read_dir(&bench.0)
+            .expect("a directory")
+            .flatten()
+            .map(|e| e.file_name())
+            .collect();
+        assert_eq!(names.len(), 3, "left over: {names:?}");
+    }
+}
+
+#[test]
+fn a_valid_header_with_a_nonsense_record_is_reused_but_not_resumed() {
+    let bench = Bench::new();
+    let before = bench.lived();
+    let mut negative = bytes(&bench.segment());
+    negative[48..56].copy_from_slice(&(-4_914_767i64).to_ne_bytes());
+    fs::write(bench.segment(), &negative).expect("written");
+    let (_segment, start) = bench.open();
+    assert!(start.to_string().contains("bound_nsec"), "{start}");
+    assert_eq!(inode(&bench.segment()), before);
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_and_left_alone() {
+    let bench = Bench::new();
+    let path = bench.segment();
+    fs::create_dir(&path).expect("a directory");
+    assert_eq!(
+        bench.try_open().expect_err("a directory").kind(),
+        OpenErrorKind::NotAFile
+    );
+    fs::remove_dir(&path).expect("removed");
+
+    let target = bench.0.join("target");
+    fs::write(&target, "precious").expect("written");
+    symlink(&target, &path).expect("a link");
+    assert_eq!(
+        bench.try_open().expect_err("a link").kind(),
+        OpenErrorKind::NotAFile
+    );
+    assert_eq!(bytes(&target), b"precious");
+    fs::remove_file(&path).expect("removed");
+
+    mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).expect("a fifo");
+    assert_eq!(
+        bench.try_open().expect_err("a fifo").kind(),
+        OpenErrorKind::NotAFile
+    );
+    assert!(
+        !bench.0.join("shm.lock").exists(),
+        "a refusal leaves nothing behind"
+    );
+}
+
+#[test]
+fn a_second_writer_is_refused_while_the_first_lives() {
+    let bench = Bench::new();
+    let (first, _) = bench.open();
+    first.publish(&RECORD);
+    let err = bench.try_open().expect_err("held");
+    assert_eq!(err.kind(), OpenErrorKind::Held);
+    assert!(
+        err.to_string().contains(&std::process::id().to_string()),
+        "{err}"
+    );
+    assert_eq!(first.last_record(), RECORD);
+    drop(first);
+    assert_eq!(bench.open().1, Start::Warm(RECORD));
+}
+
+#[test]
+fn a_lock_file_that_holds_nonsense_means_no_known_boot() {
+    let bench = Bench::new();
+    bench.lived();
+    let mut lock = File::create(bench.0.join("shm.lock")).expect("a lock file");
+    lock.write_all(&[0xff; 10_000]).expect("written");
+    drop(lock);
+    assert!(matches!(bench.open().1, Start::Cold { .. }));
+}
+
+#[test]
+fn a_symlink_in_place_of_the_lock_file_is_not_followed() {
+    let bench = Bench::new();
+    let target = bench.0.join("target");
+    fs::write(&target, "precious").expect("written");
+    symlink(&target, bench.0.join("shm.lock")).expect("a link");
+    bench.try_open().expect_err("a link");
+    assert_eq!(bytes(&target), b"precious");
+}
+
+#[test]
+fn a_reused_segment_can_be_read_by_others_again() {
+    let bench = Bench::new();
+    bench.lived();
+    fs::set_permissions(bench.segment(), Permissions::from_mode(0o600)).expect("a mode");
+    let _open = bench.open();
+    assert_eq!(
+        fs::metadata(bench.segment())
+            .expect("a file")
+            .permissions()
+            .mode()
+            & 0o777,
+        0o644
+    );
+}

@@ -1,0 +1,128 @@
+//! Where events go: standard error, one line each, written by a thread of its own.
+//!
+//! ```text
+//!  actors --Logger--> level --Queue, bounded--> worker --Format--> one write a line --> stderr
+//!                              \__ full: counted, reported by the worker when it catches up
+//! ```
+//! Nobody who logs ever waits for whoever reads the log. A message is constant and in lower case;
+//! what varies is a value, under one of these keys:
+//! `actor err status reason bound_ns source from to`, and of this room `count location thread`.
+
+mod line;
+mod queue;
+
+pub use queue::Logging;
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::panic::{self, PanicHookInfo};
+
+use slog::{Drain, FnValue, Level, LevelFilter, Logger, PushFnValue, Record, error, o};
+use slog_json::Json;
+use slog_term::{FullFormat, PlainDecorator, TermDecorator};
+
+use line::{EventTime, Lines, OneLine};
+
+/// Writes one event. An error means that the event is lost, and only that.
+type Sink = Box<dyn Drain<Ok = (), Err = io::Error> + Send>;
+
+/// What a line looks like.
+#[derive(Clone, Copy)]
+enum Format {
+    /// For a person at a terminal: with colours.
+    Terminal,
+    /// For a file, a pipe or the journal: the same line without colours.
+    Plain,
+    /// For a program: a JSON object with `ts`, `level`, `msg` and the values.
+    Json,
+}
+
+/// Starts to log events of `level` and above on standard error, as JSON or as text. Keep the
+/// [`Logging`] until the process ends: events are written as long as it lives.
+///
+/// # Errors
+/// The kernel grants no thread or no file descriptor.
+pub fn start(level: Level, json: bool) -> io::Result<(Logger, Logging)> {
+    let stderr = io::stderr();
+    let format = match (json, stderr.is_terminal()) {
+        (true, _) => Format::Json,
+        (false, true) => Format::Terminal,
+        (false, false) => Format::Plain,
+    };
+    // A descriptor of its own, because a blocked write would keep the lock of `io::stderr`.
+    let out = File::from(stderr.as_fd().try_clone_to_owned()?);
+    start_on(level, format, out)
+}
+
+fn start_on(
+    level: Level,
+    format: Format,
+    out: impl Write + Send + 'static,
+) -> io::Result<(Logger, Logging)> {
+    let time = EventTime::default();
+    let sink = sink(format, out, &time);
+    let (queue, logging) = queue::spawn(sink, time)?;
+    let drain = LevelFilter::new(queue, level).ignore_res();
+    Ok((Logger::root(drain, o!()), logging))
+}
+
+/// The one place that knows every way to write an event.
+fn sink(format: Format, out: impl Write + Send + 'static, time: &EventTime) -> Sink {
+    let out = Lines::new(out);
+    let stamp = time.clone();
+    let stamp = move |out: &mut dyn Write| write!(out, "{}", stamp.rfc3339());
+    match format {
+        Format::Terminal => {
+            let term = OneLine(TermDecorator::new().stderr().build());
+            let text = FullFormat::new(term).use_custom_timestamp(stamp);
+            Box::new(text.use_original_order().build())
+        }
+        Format::Plain => {
+            let plain = OneLine(PlainDecorator::new(out));
+            let text = FullFormat::new(plain).use_custom_timestamp(stamp);
+            Box::new(text.use_original_order().build())
+        }
+        Format::Json => {
+            let time = time.clone();
+            let keys = o!(
+                "msg" => PushFnValue(|record: &Record, out| out.emit(record.msg())),
+                "level" => FnValue(|record: &Record| level_name(record.level())),
+                "ts" => FnValue(move |_: &Record| time.rfc3339()),
+            );
+            Box::new(Json::new(out).set_flush(true).add_key_value(keys).build())
+        }
+    }
+}
+
+/// The name that `--log-level` has for it.
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Critical => "critical",
+        Level::Error => "error",
+        Level::Warning => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    }
+}
+
+/// Makes every panic of the process one event instead of lines on standard error.
+pub fn install_panic_hook(log: &Logger) {
+    let log = log.clone();
+    panic::set_hook(Box::new(move |info| log_panic(&log, info)));
+}
+
+fn log_panic(log: &Logger, info: &PanicHookInfo) {
+    let payload = info.payload();
+    let message = (payload.downcast_ref::<&str>().copied())
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message");
+    let location = info.location().map(ToString::to_string);
+    let thread = std::thread::current();
+    error!(log, "thread panicked";
+        "err" => message, "location" => location, "thread" => thread.name());
+}
+
+#[cfg(test)]
+mod tests;

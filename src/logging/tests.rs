@@ -1,0 +1,255 @@
+//! What is written, and what becomes of the caller when nobody reads.
+
+use std::io::{BufRead, BufReader, PipeReader, Read, pipe};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use slog::{debug, info, trace, warn};
+
+use super::queue::QUEUE_EVENTS;
+use super::*;
+
+/// Not a measure of anything: what has not happened by then never will.
+const FOREVER: Duration = Duration::from_secs(10);
+
+const HOSTILE: &str =
+    "a\nb\r\nc\td\0e\x1b[31mf\x7fg\u{85}h\u{2028}i\u{202e}j\u{9b}k \"q\" \\ ä, x: y";
+
+/// What is written of the events that `events` logs.
+fn written(level: Level, format: Format, events: impl FnOnce(&Logger)) -> String {
+    let (reader, writer) = pipe().unwrap();
+    let (log, logging) = start_on(level, format, writer).unwrap();
+    events(&log);
+    drop((log, logging));
+    in_time(move || read_all(reader))
+}
+
+fn read_all(mut reader: PipeReader) -> String {
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Runs what could block for ever, which then fails the test.
+fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(work()));
+    receiver.recv_timeout(FOREVER).expect("blocked")
+}
+
+fn hostile_events(log: &Logger) {
+    let child = log.new(o!("actor" => "chrony\npoller"));
+    warn!(child, "{}", HOSTILE; "err" => HOSTILE, "bound_ns" => 17_u64, "source" => %HOSTILE);
+    info!(log, "plain"; "from" => -5_i64, "to" => 0.5, "status" => Option::<u8>::None);
+}
+
+#[test]
+fn a_plain_event_is_one_line_whatever_is_in_it() {
+    let text = written(Level::Info, Format::Plain, hostile_events);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(text.ends_with('\n'));
+    let odd = |c: char| c != '\n' && (c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c));
+    assert!(!text.contains(odd), "{text:?}");
+    assert!(
+        lines[0].contains(r"WARN a\nb\r\nc\td\u{0}e\u{1b}[31mf\u{7f}g\u{85}h"),
+        "{text}"
+    );
+    assert!(lines[0].contains(r"actor: chrony\npoller"), "{text}");
+    assert!(lines[0].contains("bound_ns: 17"), "{text}");
+    let (ts, rest) = lines[1].split_once(' ').unwrap();
+    assert!(ts.len() == 27 && ts.ends_with('Z'), "{ts}");
+    assert!(humantime::parse_rfc3339(ts).is_ok(), "{ts}");
+    assert_eq!(rest, "INFO plain, from: -5, to: 0.5, status: None");
+}
+
+#[test]
+fn a_json_event_is_one_object_in_one_line() {
+    let text = written(Level::Info, Format::Json, hostile_events);
+    let events: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(events.len(), 2, "{text}");
+    assert!(
+        !text.contains(|c: char| c != '\n' && c.is_ascii_control() && c != '\x7f'),
+        "{text:?}"
+    );
+    assert_eq!(events[0]["msg"], HOSTILE);
+    assert_eq!(events[0]["err"], HOSTILE);
+    assert_eq!(events[0]["source"], HOSTILE);
+    assert_eq!(events[0]["actor"], "chrony\npoller");
+    assert_eq!(events[0]["level"], "warn");
+    assert_eq!(events[0]["bound_ns"], 17);
+    assert_eq!(events[1]["from"], -5);
+    assert_eq!(events[1]["to"], 0.5);
+    assert_eq!(events[1]["status"], Value::Null);
+    let ts = events[1]["ts"].as_str().unwrap();
+    assert!(humantime::parse_rfc3339(ts).is_ok(), "{ts}");
+    assert!(text.starts_with("{\"ts\":\""), "{text}");
+}
+
+#[test]
+fn levels_below_the_one_asked_for_are_not_written() {
+    for (level, lines) in [
+        (Level::Trace, 3),
+        (Level::Debug, 2),
+        (Level::Info, 1),
+        (Level::Error, 0),
+    ] {
+        let text = written(level, Format::Plain, |log| {
+            trace!(log, "t");
+            debug!(log, "d");
+            info!(log, "i");
+        });
+        assert_eq!(text.lines().count(), lines, "{level}");
+    }
+}
+
+/// Logs far more than the pipe and the queue hold.
+fn flood(log: &Logger) -> u64 {
+    let events = 10_000;
+    for number in 0..events {
+        info!(log, "event"; "to" => number, "reason" => "a value that takes some room in the pipe");
+    }
+    events
+}
+
+#[test]
+fn a_blocked_reader_stalls_nobody_and_learns_later_what_it_missed() {
+    let (reader, writer) = pipe().unwrap();
+    let (log, logging) = start_on(Level::Info, Format::Json, writer).unwrap();
+    let (log, logged) = in_time(move || {
+        let logged = flood(&log);
+        (log, logged)
+    });
+    let (mut seen, mut dropped) = (0, 0);
+    let mut lines = BufReader::new(reader).lines();
+    in_time(move || {
+        // Nothing is logged while this reads: the report needs no further event.
+        while seen + dropped < logged {
+            let line = lines.next().unwrap().unwrap();
+            let event: Value = serde_json::from_str(&line).unwrap();
+            match event["msg"].as_str() {
+                Some("log events dropped") => dropped += event["count"].as_u64().unwrap(),
+                _ => seen += 1,
+            }
+        }
+        assert!(
+            dropped > 0 && seen >= QUEUE_EVENTS as u64,
+            "{seen} {dropped}"
+        );
+        assert_eq!(seen + dropped, logged);
+    });
+    drop((log, logging));
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_blocked_reader() {
+    let (reader, writer) = pipe().unwrap();
+    let (log, logging) = start_on(Level::Info, Format::Plain, writer).unwrap();
+    in_time(move || {
+        flood(&log);
+        let begin = Instant::now();
+        drop(logging);
+        assert!(begin.elapsed() < FOREVER);
+    });
+    drop(reader);
+}
+
+#[test]
+fn what_was_logged_before_the_end_is_written() {
+    let text = written(Level::Info, Format::Plain, |log| {
+        for number in 0..QUEUE_EVENTS / 2 {
+            info!(log, "event"; "to" => number);
+        }
+    });
+    assert_eq!(text.lines().count(), QUEUE_EVENTS / 2);
+}
+
+#[test]
+fn the_time_is_that_of_the_event_not_of_the_writing() {
+    let (reader, writer) = pipe().unwrap();
+    let (log, logging) = start_on(Level::Info, Format::Json, writer).unwrap();
+    flood(&log);
+    let logged = humantime::format_rfc3339_micros(std::time::SystemTime::now()).to_string();
+    let mut lines = BufReader::new(reader).lines();
+    in_time(move || {
+        for _ in 0..QUEUE_EVENTS {
+            let event: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+            assert!(event["ts"].as_str().unwrap() <= logged.as_str());
+        }
+    });
+    drop((log, logging));
+}
+
+/// Fails while `broken`, as a pipe whose reader went away does.
+struct Breaks {
+    broken: mpsc::Receiver<bool>,
+    out: io::PipeWriter,
+}
+
+impl Write for Breaks {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.broken.recv() {
+            Ok(true) => Err(io::ErrorKind::BrokenPipe.into()),
+            _ => self.out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn write_errors_lose_events_but_not_the_log() {
+    let (reader, out) = pipe().unwrap();
+    let (control, broken) = mpsc::channel();
+    let (log, logging) = start_on(Level::Info, Format::Plain, Breaks { broken, out }).unwrap();
+    for state in [true, true, true, false, false] {
+        control.send(state).unwrap();
+    }
+    drop(control);
+    for name in ["one", "two", "three", "four"] {
+        info!(log, "{}", name);
+    }
+    drop((log, logging));
+    let text = in_time(move || read_all(reader));
+    assert!(!text.contains("three") && text.contains("four"), "{text}");
+    assert!(text.contains("log events dropped, count: 3"), "{text}");
+}
+
+#[test]
+fn a_reader_that_went_away_harms_nobody() {
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    let (log, logging) = start_on(Level::Info, Format::Plain, writer).unwrap();
+    in_time(move || {
+        flood(&log);
+        drop((log, logging));
+    });
+}
+
+#[test]
+fn a_panic_is_one_event() {
+    let text = written(Level::Info, Format::Json, |log| {
+        let before = panic::take_hook();
+        install_panic_hook(log);
+        let named = std::thread::Builder::new().name("victim".to_owned());
+        let ended = named.spawn(|| panic!("bad {}\nnews", 7)).unwrap().join();
+        panic::set_hook(before);
+        assert!(ended.is_err());
+    });
+    // A test that fails at the same moment would be logged here too.
+    let line = text.lines().find(|line| line.contains("victim")).unwrap();
+    let event: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(event["level"], "error");
+    assert_eq!(event["msg"], "thread panicked");
+    assert_eq!(event["err"], "bad 7\nnews");
+    assert!(
+        event["location"].as_str().unwrap().contains("tests.rs:"),
+        "{text}"
+    );
+}

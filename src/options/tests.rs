@@ -1,0 +1,341 @@
+//! Tables of command lines.
+
+use std::os::unix::ffi::OsStringExt;
+
+use super::*;
+
+fn parse(words: &[&str]) -> Result<Options, Refusal> {
+    Options::parse(std::iter::once("clockbound").chain(words.iter().copied()))
+}
+
+/// The message of a command line that is refused as wrong usage, in one line.
+fn refused(words: &[&str]) -> String {
+    message_of(parse(words), words)
+}
+
+fn message_of(parsed: Result<Options, Refusal>, words: &[&str]) -> String {
+    match parsed {
+        Err(Refusal::Refused { message, exit }) => {
+            assert_eq!(exit, Exit::Usage, "{words:?}");
+            assert!(!message.chars().any(char::is_control), "{message:?}");
+            assert!(!message.contains("Usage: clockbound"), "{message:?}");
+            message
+        }
+        other => panic!("{words:?} gave {other:?}"),
+    }
+}
+
+#[test]
+fn nothing_said_gives_the_defaults_and_owns_up_to_the_drift() {
+    let expected = Options {
+        max_drift_ppb: 1_000,
+        drift_was_defaulted: true,
+        json_output: false,
+        phc: None,
+        chrony_socket: "/var/run/chrony/chronyd.sock".into(),
+        shm_path: "/var/run/clockbound/shm".into(),
+        poll_interval: Duration::from_millis(100),
+        log_level: Level::Info,
+    };
+    assert_eq!(parse(&[]), Ok(expected));
+}
+
+#[test]
+fn short_and_long_forms_mean_the_same() {
+    let expected = Options {
+        max_drift_ppb: 50_000,
+        drift_was_defaulted: false,
+        json_output: true,
+        phc: Some(PhcOptions {
+            ref_id: 0x5048_4330,
+            interface: "eth0".to_owned(),
+        }),
+        chrony_socket: "/c".into(),
+        shm_path: "/s".into(),
+        poll_interval: Duration::from_secs(1),
+        log_level: Level::Debug,
+    };
+    let rest = "--chrony-socket /c --shm-path=/s --poll-interval 1s --log-level debug";
+    for first in [
+        "-m 50 -j -r PHC0 -i eth0",
+        "-jm50 -rPHC0 -ieth0",
+        "--max-drift-rate 50 --json-output --phc-ref-id PHC0 --phc-interface eth0",
+        "--phc-interface=eth0 --phc-ref-id=PHC0 --json-output --max-drift-rate=50",
+    ] {
+        let line = format!("{first} {rest}");
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!(parse(&words), Ok(expected.clone()), "{line}");
+    }
+}
+
+#[test]
+fn drift_rates_are_rounded_up_to_parts_per_billion() {
+    for (text, ppb) in [
+        ("1", 1_000),
+        ("50", 50_000),
+        ("+50", 50_000),
+        ("1e3", 1_000_000),
+        ("0.5", 500),
+        (".5", 500),
+        ("0.001", 1),
+        ("0.07", 70),
+        ("0.29", 290),
+        ("1.1", 1_100),
+        ("16.1", 16_100),
+        ("0.0011", 2),
+        ("0.0001", 1),
+        ("1e-300", 1),
+        ("50.0000001", 50_001),
+        ("4294.967", 4_294_967),
+        ("999999.999", 999_999_999),
+    ] {
+        let options = parse(&["-m", text]).unwrap();
+        assert_eq!(options.max_drift_ppb, ppb, "{text}");
+        assert!(!options.drift_was_defaulted);
+    }
+    for thousandths in 1..=200_000_u32 {
+        let text = format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000);
+        assert_eq!(drift_ppb(&text), Ok(thousandths), "{text}");
+    }
+}
+
+#[test]
+fn drift_rates_that_no_clock_has_are_refused_by_name() {
+    for text in [
+        "0",
+        "-0",
+        "0.0",
+        "-5",
+        "-0.5",
+        "1000000",
+        "999999.9999999",
+        "4294968",
+        "5000000",
+        "1e6",
+        "1e999",
+        "-1e999",
+        "1e-400",
+        "inf",
+        "-inf",
+        "infinity",
+        "nan",
+        "NaN",
+        "-nan",
+        "",
+        "abc",
+        "5ppm",
+        "5,0",
+        "0x10",
+        "1 000",
+        "-j",
+        "--json-output",
+        "\u{0665}",
+    ] {
+        for words in [
+            &["-m", text] as &[&str],
+            &["--max-drift-rate", text],
+            &[&format!("--max-drift-rate={text}")],
+        ] {
+            let message = refused(words);
+            assert!(message.contains("--max-drift-rate <PPM>"), "{message}");
+            assert!(message.contains("1000000"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn ref_ids_are_packed_as_chronyd_packs_them() {
+    for (text, ref_id) in [
+        ("PHC0", 0x5048_4330),
+        ("PHC", 0x5048_4300),
+        ("P", 0x5000_0000),
+        ("GPS1", 0x4750_5331),
+        ("~!-/", 0x7e21_2d2f),
+    ] {
+        let phc = parse(&["-i", "eth0", "-r", text]).unwrap().phc.unwrap();
+        assert_eq!(phc.ref_id, ref_id, "{text}");
+    }
+    for text in [
+        "", "PHC00", "PH\u{e9}", "\u{e9}", "P C", " ", "P\n", "P\x7f", "50484330",
+    ] {
+        let message = refused(&["-i", "eth0", &format!("--phc-ref-id={text}")]);
+        assert!(message.contains("--phc-ref-id"), "{message}");
+    }
+}
+
+#[test]
+fn interfaces_have_names_the_kernel_allows() {
+    for text in [
+        "",
+        ".",
+        "..",
+        "a/b",
+        "/eth0",
+        "a b",
+        "a:1",
+        "abcdefghijklmnop",
+        "e\n",
+    ] {
+        let message = refused(&["-r", "PHC0", "-i", text]);
+        assert!(message.contains("--phc-interface"), "{text}: {message}");
+    }
+}
+
+#[test]
+fn one_half_of_a_hardware_clock_is_refused_and_the_other_named() {
+    assert!(refused(&["-r", "PHC0"]).contains("--phc-interface <NAME>"));
+    assert!(refused(&["-i", "eth0"]).contains("--phc-ref-id <ID>"));
+}
+
+#[test]
+fn poll_intervals_lie_between_what_is_useful_and_what_readers_bear() {
+    for (text, millis) in [
+        ("10ms", 10),
+        ("100ms", 100),
+        ("0.1s", 100),
+        ("1s", 1_000),
+        ("1s 500ms", 1_500),
+        ("2s", 2_000),
+    ] {
+        let interval = parse(&["--poll-interval", text]).unwrap().poll_interval;
+        assert_eq!(interval, Duration::from_millis(millis), "{text}");
+    }
+    for text in [
+        "0",
+        "0s",
+        "0ms",
+        "1ns",
+        "9ms",
+        "9999999ns",
+        "2001ms",
+        "2s 1ns",
+        "5s",
+        "1h",
+        "-1s",
+        "100",
+        "ms",
+        "",
+        "soon",
+        "99999999999999999999s",
+        "500000000000y",
+    ] {
+        let message = refused(&["--poll-interval", text]);
+        assert!(
+            message.contains("--poll-interval <TIME>"),
+            "{text}: {message}"
+        );
+        assert!(message.contains("10ms to 2s"), "{text}: {message}");
+    }
+}
+
+#[test]
+fn log_levels_have_these_names() {
+    for (text, level) in [
+        ("trace", Level::Trace),
+        ("debug", Level::Debug),
+        ("info", Level::Info),
+        ("warn", Level::Warning),
+        ("warning", Level::Warning),
+        ("error", Level::Error),
+        ("critical", Level::Critical),
+    ] {
+        assert_eq!(parse(&["--log-level", text]).unwrap().log_level, level);
+    }
+    for text in ["", "INFO", "verbose", "off", "3"] {
+        let message = refused(&["--log-level", text]);
+        assert!(message.contains("--log-level <LEVEL>"), "{text}: {message}");
+    }
+}
+
+#[test]
+fn paths_are_absolute_files() {
+    let longest = format!("/{}", "s".repeat(106));
+    assert!(parse(&["--chrony-socket", &longest]).is_ok());
+    assert!(parse(&["--shm-path", &format!("{longest}{longest}")]).is_ok());
+    let message = refused(&["--chrony-socket", &format!("{longest}s")]);
+    assert!(message.contains("107"), "{message}");
+    for option in ["--chrony-socket", "--shm-path"] {
+        for text in ["", "shm", "./shm", "../shm", "/", "/run/", "/run/..", "\n"] {
+            let message = refused(&[option, text]);
+            assert!(message.contains(option), "{text}: {message}");
+        }
+    }
+    let odd = OsString::from_vec(b"/run/\xff".to_vec());
+    let words = ["clockbound".into(), "--shm-path".into(), odd.clone()];
+    assert_eq!(Options::parse(words).unwrap().shm_path, PathBuf::from(odd));
+}
+
+#[test]
+fn what_is_not_understood_is_refused_in_one_line() {
+    for (words, part) in [
+        (&["--nonsense"] as &[&str], "'--nonsense'"),
+        (&["-x"], "'-x'"),
+        (&["stray"], "'stray'"),
+        (&["--json-output=yes"], "'yes'"),
+        (&["-m"], "'--max-drift-rate <PPM>'"),
+        (&["--shm-path"], "'--shm-path <PATH>'"),
+        (&["-m", "1", "-m", "2"], "multiple times"),
+        (&["--max-drift", "1"], "'--max-drift-rate'"),
+        (&["--a\nb\u{9b}c"], r"'--a b\u{9b}c'"),
+        (&["--a\x1b[31mb"], "--a"),
+        (&["--log-level", "a\n\nUsage: b"], "--log-level"),
+    ] {
+        let message = refused(words);
+        assert!(message.contains(part), "{message}");
+    }
+    let words = ["clockbound".into(), OsString::from_vec(b"-r\xff".to_vec())];
+    message_of(Options::parse(words), &[]);
+}
+
+#[test]
+fn help_and_version_answer() {
+    for help in ["-h", "--help"] {
+        let Err(Refusal::Answered(text)) = parse(&[help]) else {
+            panic!("{help}")
+        };
+        for part in [
+            "--max-drift-rate <PPM>",
+            "parts per million",
+            "--json-output",
+            "--phc-ref-id <ID>",
+            "--phc-interface <NAME>",
+            "[default: /var/run/chrony/chronyd.sock]",
+            "[default: /var/run/clockbound/shm]",
+            "[default: 100ms]",
+            "[default: info]",
+            "--version",
+        ] {
+            assert!(text.contains(part), "{help} lacks {part}: {text}");
+        }
+    }
+    for version in ["-V", "--version"] {
+        let text = format!("clockbound {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(parse(&[version]), Err(Refusal::Answered(text)));
+    }
+}
+
+#[test]
+fn the_machine_must_have_the_interface_and_a_pci_device_behind_it() {
+    let sys = std::env::temp_dir().join(format!("clockbound-options-{}", std::process::id()));
+    for (name, uevent) in [("eth0", "PCI_SLOT_NAME=0000:00:05.0\n"), ("veth0", "")] {
+        let device = sys.join("class/net").join(name).join("device");
+        std::fs::create_dir_all(&device).unwrap();
+        std::fs::write(device.join("uevent"), uevent).unwrap();
+    }
+    let check = |interface: &str| {
+        let (ref_id, interface) = (1, interface.to_owned());
+        PhcOptions { ref_id, interface }.check(&sys)
+    };
+    let seen = ["eth0", "eth1", "veth0"].map(check);
+    std::fs::remove_dir_all(&sys).unwrap();
+    assert_eq!(seen[0], Ok(()));
+    let refused = [(Exit::NoInput, "eth1"), (Exit::Config, "veth0")];
+    for (refusal, (code, name)) in seen[1..].iter().zip(refused) {
+        let Err(Refusal::Refused { message, exit }) = refusal else {
+            panic!("{refusal:?}")
+        };
+        assert_eq!(*exit, code);
+        assert!(message.contains(name), "{message}");
+        assert_eq!(message.lines().count(), 1);
+    }
+}
