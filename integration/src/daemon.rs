@@ -251,7 +251,7 @@ impl Daemon {
 /// # Panics
 /// If it cannot be copied.
 pub fn copy_for_everyone(program: &Path, dir: &Path) -> PathBuf {
-    let copy = dir.join("clockbound");
+    let copy = dir.join("program");
     fs::copy(program, &copy).expect("copy the daemon");
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("make it executable");
     copy

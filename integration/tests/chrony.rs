@@ -46,11 +46,10 @@ fn clients_old_and_new_trust_the_interval_of_a_fast_and_of_a_slow_clock() {
     for offset_ns in [5 * MS, -5 * MS] {
         let world = World::with_offset_ns(offset_ns);
         let _daemon = world.start(BIN);
-        let segment = Segment::settled(&world.shm());
-        assert!(
-            (5 * MS..6 * MS).contains(&segment.bound_ns()),
-            "{segment:?}"
-        );
+        // chronyd's own dispersion is large until it has seen a few samples.
+        Segment::wait_for(&world.shm(), "the offset and little more", |segment| {
+            (5 * MS..6 * MS).contains(&segment.bound_ns())
+        });
         let readers = [
             Reader::start(&world.shm(), &world.truth),
             published::reader(&world.shm(), &world.truth),
@@ -126,7 +125,7 @@ fn a_socket_that_may_not_be_used_is_named_with_its_owner() {
     std::os::unix::fs::chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
     let program = integration::daemon::copy_for_everyone(BIN.as_ref(), &world.sandbox.path(""));
     let mut daemon = world.launch(program).account(&nobody).start();
-    let line = daemon.wait_for_log("chronyd.sock");
+    let line = daemon.wait_for_log("cannot be asked");
     let owner = integration::Account::chrony();
     assert!(
         line.contains(&owner.name),
@@ -169,10 +168,10 @@ fn client_sockets_do_not_pile_up_beside_chronyds() {
         world.start(BIN).kill();
     }
     let mut daemon = world.start(BIN);
-    assert_eq!(
-        names_in(dir).len(),
-        alone.len() + 1,
-        "those of killed daemons are removed"
+    wait::until(
+        wait::PATIENCE,
+        "those of killed daemons are removed",
+        || names_in(dir).len() == alone.len() + 1,
     );
     assert_eq!(daemon.terminate().code, Some(0));
     assert_eq!(names_in(dir), alone);

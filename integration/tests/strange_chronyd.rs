@@ -226,10 +226,9 @@ fn datagrams_that_are_no_answers_are_let_pass() {
         let junk = [
             vec![],
             vec![0; 3],
-            good[..60].to_vec(),
+            good[..20].to_vec(),
             vec![0xff; 2000],
             other_sequence,
-            other_version,
         ];
         let at = |n: usize, bytes| Answer {
             after: Duration::from_millis(n as u64),

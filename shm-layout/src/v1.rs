@@ -86,9 +86,9 @@ pub enum RecordError {
         /// Its nanoseconds.
         nanoseconds: i64,
     },
-    /// A bound below zero.
-    #[error("bound_nsec is {0}, below zero")]
-    NegativeBound(i64),
+    /// A bound below zero, or above [`NO_CLAIM_BOUND_NS`].
+    #[error("bound_nsec is {0}, not within 0 and 31 years")]
+    Bound(i64),
     /// A drift rate at which a clock stands still or runs backwards.
     #[error("max_drift_ppb is {0}, not below 1000000000")]
     Drift(u32),
@@ -139,8 +139,8 @@ impl V1Record {
         let as_of_ns = join("as_of", as_of_s, as_of_ns)?;
         let void_after_ns = join("void_after", void_s, void_ns)?;
         let bound_ns = bound as i64;
-        if bound_ns < 0 {
-            return Err(RecordError::NegativeBound(bound_ns));
+        if !(0..=NO_CLAIM_BOUND_NS).contains(&bound_ns) {
+            return Err(RecordError::Bound(bound_ns));
         }
         let max_drift_ppb = u32::from_ne_bytes(first_half(drift));
         if max_drift_ppb >= DRIFT_LIMIT_PPB {
@@ -255,6 +255,7 @@ mod tests {
             (2, i64::MIN as u64, "void_after"),
             (3, 1 << 40, "void_after"),
             (4, -4_914_767i64 as u64, "bound_nsec"),
+            (4, i64::MAX as u64, "bound_nsec"),
             (
                 5,
                 word(1_000_000_000u32.to_ne_bytes(), [0; 4]),
@@ -273,7 +274,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_record_comes_back(
-            as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX, bound_ns in 0..i64::MAX,
+            as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX, bound_ns in 0..=NO_CLAIM_BOUND_NS,
             max_drift_ppb in 0..DRIFT_LIMIT_PPB, status in 0..3i32,
         ) {
             let status = ClockStatus::try_from(status).expect("in range");

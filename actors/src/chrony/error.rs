@@ -68,19 +68,14 @@ pub enum ParseError {
     #[error("packet type {0} is not the one expected")]
     PacketType(u8),
     /// Another version of the protocol.
-    #[error("chronyd speaks version {0} of its protocol, only {VERSION} is understood here")]
+    #[error("BADPKTVERSION: chronyd speaks version {0} of its protocol, this is version {VERSION}")]
     Version(u8),
     /// A request that is not known here.
     #[error("command {0} is not known")]
     Command(u16),
-    /// The reply to another question.
-    #[error("the reply is to command {command}, sequence {sequence}, another question")]
-    NotOurs {
-        /// The command that was answered.
-        command: u16,
-        /// The sequence number that was answered.
-        sequence: u32,
-    },
+    /// No reply, or the reply to another question: late, or noise.
+    #[error("the packet is no reply to this question")]
+    NotOurs,
     /// chronyd refused the request.
     #[error("chronyd answered {0}")]
     Status(Status),

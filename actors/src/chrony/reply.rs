@@ -81,25 +81,22 @@ impl Reply {
     /// The reply to `command` under the number `sequence` in a packet.
     ///
     /// # Errors
-    /// [`ParseError::NotOurs`] when it is the reply to another question, to be ignored; anything
+    /// [`ParseError::NotOurs`] when it is no reply to this question, to be ignored; anything
     /// else is an answer that cannot be relied on.
     pub fn parse(packet: &[u8], command: u16, sequence: u32) -> Result<Self, ParseError> {
+        if packet.len() < REPLY_HEADER_BYTES {
+            return Err(ParseError::NotOurs);
+        }
         let mut reader = Reader::new(packet);
         let (version, packet_type, _reserved) = (reader.u8()?, reader.u8()?, reader.u16()?);
-        if packet_type != PACKET_TYPE {
-            return Err(ParseError::PacketType(packet_type));
-        }
         let (answered, code, status) = (reader.u16()?, reader.u16()?, Status(reader.u16()?));
         let _padding = (reader.u16()?, reader.u16()?, reader.u16()?);
         let number = reader.u32()?;
         let _padding = (reader.u32()?, reader.u32()?);
         // Before the version: all versions have these in the same place, so a chronyd of
         // another version can be told apart from a late reply.
-        if (answered, number) != (command, sequence) {
-            return Err(ParseError::NotOurs {
-                command: answered,
-                sequence: number,
-            });
+        if (packet_type, answered, number) != (PACKET_TYPE, command, sequence) {
+            return Err(ParseError::NotOurs);
         }
         if version != VERSION || status == Status::BAD_PACKET_VERSION {
             return Err(ParseError::Version(version));

@@ -96,7 +96,7 @@ impl ChronySocket {
                 .map_err(QueryError::Io)?;
             let packet = buffer.get(..length).unwrap_or_default();
             match Reply::parse(packet, request.command(), self.sequence) {
-                Err(ParseError::NotOurs { .. }) => {}
+                Err(ParseError::NotOurs) => {}
                 answer => return Ok(answer?),
             }
         }

@@ -1,0 +1,32 @@
+//! Whatever is accepted as chronyd's reply comes back from the encoder as it was, with sane values.
+#![no_main]
+
+use clockbound_actors::chrony::{Reply, Request};
+use libfuzzer_sys::fuzz_target;
+
+const TRACKING: u16 = 33;
+const SEQUENCE: u32 = 1;
+
+fuzz_target!(|data: &[u8]| {
+    let _ = Request::parse(data);
+    let _ = Reply::parse(data, TRACKING, SEQUENCE);
+
+    // A header that is right lets the fuzzer at the reports from the first byte on.
+    let Some((code, data)) = data.split_first() else {
+        return;
+    };
+    let mut packet = Reply::Null.encode(TRACKING, SEQUENCE);
+    packet[7] = *code;
+    packet.extend(data);
+    let Ok(reply) = Reply::parse(&packet, TRACKING, SEQUENCE) else {
+        return;
+    };
+    let again = Reply::parse(&reply.encode(TRACKING, SEQUENCE), TRACKING, SEQUENCE);
+    assert_eq!(again, Ok(reply));
+    if let Reply::Tracking(report) = reply {
+        assert!(report.root_delay_s >= 0.0 && report.root_delay_s.is_finite());
+        assert!(report.root_dispersion_s >= 0.0 && report.root_dispersion_s.is_finite());
+        assert!(report.current_correction_s.is_finite() && report.freq_ppm.is_finite());
+        assert!(report.stratum <= 16 && report.ref_time_ns >= 0);
+    }
+});
