@@ -4,7 +4,8 @@
 //! 1. what stands at the path is looked at, not opened: only a regular file, or nothing, will do;
 //! 2. the lock file beside it is locked: one writer a path;
 //! 3. a file with a valid header is reused in place, its generation carried on. Its record is resumed when it
-//!    is whole and of this boot; otherwise one that claims nothing takes its place at once;
+//!    is whole and of this boot; otherwise one that claims nothing takes its place at once. Only a write of this boot
+//!    that was cut short stays as it is until the next: readers go by what they read before;
 //! 4. anything else is replaced: a new segment is made in a temporary file and renamed over it, and
 //!    readers of the old inode keep it;
 //! 5. this boot's id goes into the lock file: from now on the segment holds a record of this boot.
@@ -43,7 +44,8 @@ const MODE: u32 = 0o644;
 pub enum Start {
     /// A record of this boot: status and bound go on.
     Warm(V1Record),
-    /// A valid segment, reused in place, whose record now claims nothing.
+    /// A valid segment, reused in place, whose record could not be resumed: it claims nothing now, or is
+    /// unreadable until the first write.
     Cold {
         /// Why its record could not be resumed.
         why: String,
@@ -231,24 +233,22 @@ fn existing(path: &Path) -> Result<Existing, Refusal> {
 /// Goes on with a valid segment in place.
 fn reuse(map: Map, same_boot: bool) -> (Map, V1Record, Start) {
     let now = monotonic_coarse_ns();
+    let nothing = V1Record::no_claim(now);
     let mut payload = [0; PAYLOAD_WORDS];
-    let record = match sequence::read(map.generation(), map.payload(), &mut payload) {
-        Err(_) => Err("its last write was cut short".to_owned()),
-        Ok(_) => V1Record::decode(&payload).map_err(|err| err.to_string()),
-    };
-    let record = record.and_then(|record| match record {
-        _ if !same_boot => Err("it may be of an earlier boot".to_owned()),
-        V1Record { as_of_ns, .. } if as_of_ns > now => Err("it is from the future".to_owned()),
-        record => Ok(record),
-    });
-    match record {
-        Ok(record) => (map, record, Start::Warm(record)),
-        Err(why) => {
-            let record = V1Record::no_claim(now);
-            sequence::write(map.generation(), map.payload(), &record.encode());
-            (map, record, Start::Cold { why })
+    let read = sequence::read(map.generation(), map.payload(), &mut payload);
+    let why = match read.map(|_| V1Record::decode(&payload)) {
+        _ if !same_boot => "it may be of an earlier boot".to_owned(),
+        // Left as it is: readers have the record before, which is no less true for this.
+        Err(_) => {
+            let why = "its last write was cut short".to_owned();
+            return (map, nothing, Start::Cold { why });
         }
-    }
+        Ok(Err(err)) => err.to_string(),
+        Ok(Ok(record)) if record.as_of_ns > now => "it is from the future".to_owned(),
+        Ok(Ok(record)) => return (map, record, Start::Warm(record)),
+    };
+    sequence::write(map.generation(), map.payload(), &nothing.encode());
+    (map, nothing, Start::Cold { why })
 }
 
 /// Makes a new segment beside the path and renames it into place.
