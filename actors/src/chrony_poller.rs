@@ -3,11 +3,12 @@
 //! The socket is non-blocking and the wait is asynchronous: a chronyd that hangs costs this actor
 //! its round and nobody else anything.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use slog::{Logger, debug, info, warn};
+use slog::{Logger, debug, error, info, warn};
 
 use crate::assessment::PollFailure;
 use crate::change_gate::ChangeGate;
@@ -16,10 +17,14 @@ use crate::clock_state::{ChronyPolled, ClockState};
 use crate::clocks::monotonic_coarse_ns;
 use crate::fault::{Faults, Point};
 use crate::supervision::ActorName;
+use crate::ticker::Ticker;
 
 /// How long chronyd may take to answer. A slow answer is as good as a fast one, since its
 /// instant is the one before the question; only the socket's queue must not fill.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long to wait before asking again for a timer that was not to be had.
+const TIMER_RETRY: Duration = Duration::from_secs(1);
 
 /// What ChronyPoller is rebuilt from at the beginning of every life.
 pub struct Parts {
@@ -54,43 +59,41 @@ impl ChronyPoller {
         }
     }
 
-    fn poll(&mut self, ctx: &mut Context<Self>) {
-        self.parts
-            .faults
-            .reach(ActorName::ChronyPoller, Point::Handler);
-        let begun = Instant::now();
+    /// Waits for the tick, asks, and begins again.
+    fn poll(&mut self, mut ticker: Ticker, ctx: &mut Context<Self>) {
+        let faults = self.parts.faults.clone();
         let path = self.parts.socket_path.clone();
         let socket = self.socket.take();
-        let query = async move {
-            let mut socket = match socket {
-                Some(socket) => socket,
-                None => match ChronySocket::bind(&path) {
-                    Ok(socket) => socket,
-                    Err(err) => return (None, monotonic_coarse_ns(), Err(err)),
-                },
-            };
-            // Read before the question: a late answer then only makes the bound wider than needed.
-            let as_of_ns = monotonic_coarse_ns();
-            let reply = socket.query(&Request::Tracking, QUERY_TIMEOUT).await;
-            (Some(socket), as_of_ns, reply)
+        let round = async move {
+            ticker.tick().await?;
+            faults.reach(ActorName::ChronyPoller, Point::Handler);
+            Ok((ask(socket, &path).await, ticker))
         };
         ctx.spawn(
-            query
+            round
                 .into_actor(self)
-                .map(move |(socket, as_of_ns, reply), act, ctx| {
-                    act.socket = socket;
-                    let outcome = match reply {
-                        Ok(Reply::Tracking(tracking)) => Ok(tracking),
-                        Ok(other) => Err(QueryError::unexpected(&other)),
-                        Err(err) => Err(err),
-                    };
-                    act.report(outcome, as_of_ns);
-                    ctx.run_later(
-                        act.parts.poll_interval.saturating_sub(begun.elapsed()),
-                        Self::poll,
-                    );
+                .map(|round: io::Result<_>, act, ctx| match round {
+                    Ok((asked, ticker)) => {
+                        act.socket = asked.socket;
+                        act.report(asked.outcome, asked.as_of_ns);
+                        act.poll(ticker, ctx);
+                    }
+                    Err(err) => act.begin_again(&err, ctx),
                 }),
         );
+    }
+
+    /// Without a timer there is no tick to wait for; the descriptors may have run out for a moment.
+    fn begin_again(&mut self, err: &io::Error, ctx: &mut Context<Self>) {
+        error!(self.parts.log, "no timer for polling, trying again"; "err" => %err);
+        ctx.run_later(TIMER_RETRY, |act, ctx| act.begin(ctx));
+    }
+
+    fn begin(&mut self, ctx: &mut Context<Self>) {
+        match Ticker::every(self.parts.poll_interval) {
+            Ok(ticker) => self.poll(ticker, ctx),
+            Err(err) => self.begin_again(&err, ctx),
+        }
     }
 
     fn report(&mut self, outcome: Result<Tracking, QueryError>, as_of_ns: i64) {
@@ -124,6 +127,38 @@ impl ChronyPoller {
     }
 }
 
+/// What became of one question.
+struct Asked {
+    socket: Option<ChronySocket>,
+    as_of_ns: i64,
+    outcome: Result<Tracking, QueryError>,
+}
+
+async fn ask(socket: Option<ChronySocket>, path: &Path) -> Asked {
+    // Read before the question: a late answer then only makes the bound wider than needed.
+    let as_of_ns = monotonic_coarse_ns();
+    let mut socket = match socket.map_or_else(|| ChronySocket::bind(path), Ok) {
+        Ok(socket) => socket,
+        Err(err) => {
+            return Asked {
+                socket: None,
+                as_of_ns,
+                outcome: Err(err),
+            };
+        }
+    };
+    let outcome = match socket.query(&Request::Tracking, QUERY_TIMEOUT).await {
+        Ok(Reply::Tracking(tracking)) => Ok(tracking),
+        Ok(other) => Err(QueryError::unexpected(&other)),
+        Err(err) => Err(err),
+    };
+    Asked {
+        socket: Some(socket),
+        as_of_ns,
+        outcome,
+    }
+}
+
 impl Actor for ChronyPoller {
     type Context = Context<Self>;
 
@@ -131,7 +166,7 @@ impl Actor for ChronyPoller {
         self.parts
             .faults
             .reach(ActorName::ChronyPoller, Point::Started);
-        ctx.run_later(Duration::ZERO, Self::poll);
+        self.begin(ctx);
     }
 }
 

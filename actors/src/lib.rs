@@ -37,3 +37,4 @@ pub mod shm_publisher;
 pub mod status;
 pub mod supervision;
 pub mod system;
+mod ticker;

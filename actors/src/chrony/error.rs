@@ -20,7 +20,8 @@ impl Status {
     /// chronyd speaks another version of the protocol.
     pub const BAD_PACKET_VERSION: Self = Self(18);
 
-    const NAMES: [&str; 20] = [
+    /// By number; 20 has none.
+    const NAMES: [&str; 22] = [
         "SUCCESS",
         "FAILED",
         "UNAUTH",
@@ -41,14 +42,16 @@ impl Status {
         "INVALIDAF",
         "BADPKTVERSION",
         "BADPKTLENGTH",
+        "",
+        "INVALIDNAME",
     ];
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Self::NAMES.get(usize::from(self.0)) {
-            Some(name) => f.write_str(name),
-            None => write!(f, "status {}", self.0),
+            Some(name) if !name.is_empty() => f.write_str(name),
+            _ => write!(f, "status {}", self.0),
         }
     }
 }

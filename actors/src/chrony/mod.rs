@@ -11,6 +11,8 @@
 //! Source: `candm.h` of chrony 4 for the numbers and layouts, checked against chronyd 4.3.
 
 mod error;
+#[cfg(test)]
+mod properties;
 mod reply;
 mod report;
 mod request;
@@ -24,5 +26,5 @@ pub use request::{Burst, REQUEST_HEADER_BYTES, Request};
 pub use socket::ChronySocket;
 pub use wire::Address;
 
-/// The protocol's version, which chronyd has spoken since 1.27.
+/// The protocol's version, which chronyd has spoken since 1.29.1.
 pub const VERSION: u8 = 6;

@@ -172,7 +172,7 @@ pub struct SourceData {
     pub flags: u16,
     /// The last eight polls, the latest in the lowest bit: 1 for a valid answer.
     pub reachability: u16,
-    /// The age of the last good measurement, s.
+    /// The age of the last good measurement, s; `u32::MAX` when there has been none.
     pub since_sample_s: u32,
     /// The last measured offset as it was measured, s.
     pub original_offset_s: f64,
@@ -258,7 +258,7 @@ pub struct SelectData {
     pub configured_options: u16,
     /// Options in effect.
     pub effective_options: u16,
-    /// The age of its last measurement, s.
+    /// The age of its last measurement, s. Zero like the limits when there has been none.
     pub last_sample_ago_s: u32,
     /// Its score against the selected source.
     pub score: f64,

@@ -4,17 +4,22 @@
 //! reach; its own directory is the one place that is certain. Each query names chronyd's path
 //! anew: a restarted chronyd is another socket under the same name.
 
-use std::fs::{self, Metadata, Permissions};
+use std::fs::{self, Metadata};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, lchown};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use nix::fcntl::AT_FDCWD;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, bind, sendto, socket,
+};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use nix::unistd::{Gid, Group, Uid, User};
 use tokio::net::UnixDatagram;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::error::{ParseError, QueryError};
 use super::reply::Reply;
@@ -22,6 +27,9 @@ use super::request::Request;
 
 /// No reply is longer.
 const MAX_REPLY_BYTES: usize = 1024;
+
+/// Between two attempts to send while chronyd's queue is full.
+const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Our sockets' names begin and end so, with a process id and a number between.
 const NAME: (&str, &str) = ("clockbound.", ".sock");
@@ -46,12 +54,11 @@ impl ChronySocket {
         let directory = chronyd.parent().unwrap_or(Path::new("/"));
         remove_stale(directory);
         let bound = Bound::new(directory).map_err(|err| explain(err, chronyd))?;
-        // Replies to an earlier process of this id must not look like ours.
-        let sequence = RandomState::new().hash_one(std::process::id()) as u32;
         Ok(Self {
             chronyd: chronyd.to_owned(),
             bound,
-            sequence,
+            // Replies to an earlier process of this id must not look like ours.
+            sequence: random(),
         })
     }
 
@@ -84,9 +91,13 @@ impl ChronySocket {
 
         self.sequence = self.sequence.wrapping_add(1);
         let packet = request.encode(self.sequence);
-        // With chronyd's queue full this waits, until the patience is over.
-        let sent = self.bound.socket.send_to(&packet, &self.chronyd).await;
-        sent.map_err(|err| explain(err, &self.chronyd))?;
+        while let Err(err) = self.bound.send(&packet, &self.chronyd) {
+            if err.kind() != ErrorKind::WouldBlock {
+                return Err(explain(err, &self.chronyd));
+            }
+            // chronyd's queue is full.
+            sleep(FULL_QUEUE_PAUSE).await;
+        }
         loop {
             let length = self
                 .bound
@@ -113,25 +124,28 @@ struct Bound {
 
 impl Bound {
     fn new(directory: &Path) -> io::Result<Self> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}{}.{number}{}", NAME.0, std::process::id(), NAME.1);
+        // By chance: in another container a live daemon may have the same process id.
+        let name = format!("{}{}.{}{}", NAME.0, std::process::id(), random(), NAME.1);
         let path = directory.join(name);
-        // Left by a daemon of the same id: ours is not there yet.
-        let _ = fs::remove_file(&path);
-        let socket = UnixDatagram::bind(&path)?;
-        let opened = admit_owner(directory, &path);
-        let inode = opened
-            .and_then(|()| fs::symlink_metadata(&path))
-            .map(|file| file.ino());
-        let inode = inode.inspect_err(|_| {
+        let socket = bind_private(&path)?;
+        let opened = admit_owner(directory, &path).and_then(|()| {
+            Ok(Self {
+                socket: UnixDatagram::from_std(socket)?,
+                inode: fs::symlink_metadata(&path)?.ino(),
+                path: path.clone(),
+            })
+        });
+        opened.inspect_err(|_| {
             let _ = fs::remove_file(&path);
-        })?;
-        Ok(Self {
-            socket,
-            path,
-            inode,
         })
+    }
+
+    /// Sends at once or not at all. Not by tokio's `send_to`: the kernel calls a socket writable again
+    /// right after it refused to send to a full queue, and waiting for that is spinning.
+    fn send(&self, packet: &[u8], to: &Path) -> io::Result<()> {
+        let (socket, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+        sendto(socket, packet, &UnixAddr::new(to)?, flags)?;
+        Ok(())
     }
 
     fn is_there(&self) -> bool {
@@ -148,22 +162,39 @@ impl Drop for Bound {
     }
 }
 
+/// A number that another process, or another life of this one, is not likely to draw.
+fn random() -> u32 {
+    RandomState::new().hash_one(std::process::id()) as u32
+}
+
+/// A socket bound at `path`, whose file only its owner may write to, from its first instant on.
+fn bind_private(path: &Path) -> io::Result<std::os::unix::net::UnixDatagram> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
+    // Linux gives the file the mode that the socket has, less the umask.
+    fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(socket.into())
+}
+
 /// Lets chronyd, who owns the directory, send to the socket at `path`, and nobody else.
+///
+/// Follows no symbolic link: the directory's owner could put one there and be given any file by root.
 fn admit_owner(directory: &Path, path: &Path) -> io::Result<()> {
     let owner = fs::metadata(directory)?;
-    if owner.uid() != Uid::effective().as_raw() {
-        // Root, the only user who may do this, needs no permission on a file of its own.
-        match chown(path, Some(owner.uid()), Some(owner.gid())) {
-            Ok(()) => {}
-            // Another user in chronyd's group: the group is how chronyd reaches us.
-            Err(err) if err.kind() == ErrorKind::PermissionDenied => {
-                chown(path, None, Some(owner.gid()))?;
-                return fs::set_permissions(path, Permissions::from_mode(0o660));
-            }
-            Err(err) => return Err(err),
-        }
+    if owner.uid() == Uid::effective().as_raw() {
+        return Ok(());
     }
-    fs::set_permissions(path, Permissions::from_mode(0o600))
+    // Root, the only user who may do this, needs no permission on a file of its own.
+    match lchown(path, Some(owner.uid()), Some(owner.gid())) {
+        // Another user in chronyd's group: the group is how chronyd reaches us.
+        Err(err) if err.kind() == ErrorKind::PermissionDenied => {
+            lchown(path, None, Some(owner.gid()))?;
+            let mode = Mode::from_bits_truncate(0o660);
+            Ok(fchmodat(AT_FDCWD, path, mode, FchmodatFlags::NoFollowSymlink)?)
+        }
+        result => result,
+    }
 }
 
 /// Removes sockets that daemons before us left behind when they were killed: those that nobody answers at.

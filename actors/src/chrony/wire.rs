@@ -74,7 +74,10 @@ impl<'a> Reader<'a> {
         self.take().map(i32::from_be_bytes)
     }
 
-    /// A float: coefficient x 2^(exponent - 25). Always finite, and off by at most 2^-25 of what was meant.
+    /// A float: coefficient x 2^(exponent - 25), always finite.
+    ///
+    /// chronyd's encoder rounds and then, for values of 0.5 and more, cuts one bit off: the value may be
+    /// up to 1.5 x 2^-24 of itself too small, and below 0.5 up to 2^-24 of itself off.
     pub(super) fn float(&mut self) -> Result<f64, ParseError> {
         let word = self.i32()?;
         let exponent = word >> COEFFICIENT_BITS;
@@ -148,7 +151,7 @@ impl Writer {
         self.u32(value.cast_unsigned())
     }
 
-    /// The nearest float; what is too large becomes the largest, NaN zero.
+    /// The nearest float, off by at most 2^-24 of the value; what is too large becomes the largest, NaN zero.
     pub(super) fn float(self, value: f64) -> Self {
         if value == 0.0 || value.is_nan() {
             return self.u32(0);
