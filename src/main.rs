@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use clockbound_actors::fault::Faults;
 use clockbound_actors::segments::Segments;
-use clockbound_actors::supervision::{self, Ending};
+use clockbound_actors::supervision::Ending;
 use clockbound_actors::system::{self, Config, PhcSource};
 use crossbeam_channel::Receiver;
 use shm_layout::writer::{Start, V1Segment};
@@ -94,7 +94,7 @@ fn run(
 
 fn config(options: Options) -> std::io::Result<Config> {
     #[cfg(not(feature = "fault-injection"))]
-    let (faults, crash_budget) = (Faults, supervision::DEFAULT_CRASH_BUDGET);
+    let (faults, crash_budget) = (Faults, clockbound_actors::supervision::DEFAULT_CRASH_BUDGET);
     #[cfg(feature = "fault-injection")]
     let (faults, crash_budget) = {
         let faults = Faults::default();

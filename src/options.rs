@@ -76,6 +76,17 @@ pub struct PhcOptions {
     pub interface: String,
 }
 
+#[cfg(feature = "fault-injection")]
+impl Default for FaultOptions {
+    fn default() -> Self {
+        let crash_budget = clockbound_actors::supervision::DEFAULT_CRASH_BUDGET;
+        Self {
+            fault_socket: None,
+            crash_budget,
+        }
+    }
+}
+
 /// Why the daemon does not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {

@@ -67,7 +67,7 @@ pub fn growth_ns(elapsed_ns: i64, ppb: u32) -> i64 {
 }
 
 /// The margin that a bound published for coarse readers carries, ns: their clock may lag by
-/// [`READ_LAG_NS`], and what the error grows by in that time they do not count.
+/// `READ_LAG_NS`, and what the error grows by in that time they do not count.
 #[must_use]
 pub fn read_margin_ns(max_drift_ppb: u32) -> i64 {
     growth_ns(READ_LAG_NS, max_drift_ppb)

@@ -36,6 +36,8 @@ fn nothing_said_gives_the_defaults_and_owns_up_to_the_drift() {
         shm_path: "/var/run/clockbound/shm".into(),
         poll_interval: Duration::from_millis(100),
         log_level: Level::Info,
+        #[cfg(feature = "fault-injection")]
+        faults: FaultOptions::default(),
     };
     assert_eq!(parse(&[]), Ok(expected));
 }
@@ -54,6 +56,8 @@ fn short_and_long_forms_mean_the_same() {
         shm_path: "/s".into(),
         poll_interval: Duration::from_secs(1),
         log_level: Level::Debug,
+        #[cfg(feature = "fault-injection")]
+        faults: FaultOptions::default(),
     };
     let rest = "--chrony-socket /c --shm-path=/s --poll-interval 1s --log-level debug";
     for first in [

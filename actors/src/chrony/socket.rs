@@ -191,7 +191,12 @@ fn admit_owner(directory: &Path, path: &Path) -> io::Result<()> {
         Err(err) if err.kind() == ErrorKind::PermissionDenied => {
             lchown(path, None, Some(owner.gid()))?;
             let mode = Mode::from_bits_truncate(0o660);
-            Ok(fchmodat(AT_FDCWD, path, mode, FchmodatFlags::NoFollowSymlink)?)
+            Ok(fchmodat(
+                AT_FDCWD,
+                path,
+                mode,
+                FchmodatFlags::NoFollowSymlink,
+            )?)
         }
         result => result,
     }

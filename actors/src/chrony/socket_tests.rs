@@ -1,8 +1,12 @@
 //! The exchange, against a scripted chronyd.
 
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::{SocketAddr, UnixDatagram as StdDatagram, UnixListener};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
+
+use nix::time::{ClockId, clock_gettime};
 
 use super::super::QueryErrorKind;
 use super::*;
@@ -228,6 +232,46 @@ fn a_full_queue_is_silence_and_blocks_nothing() {
     chronyd.join().expect("served");
 }
 
+fn thread_cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .expect("a clock")
+        .into()
+}
+
+#[test]
+fn a_queue_that_others_filled_costs_no_cpu_time_and_is_used_again_when_it_drains() {
+    let dir = Directory::new();
+    let chronyd = dir.listen();
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        let other = StdDatagram::unbound().expect("a socket");
+        other.set_nonblocking(true).expect("set");
+        while other.send_to(b"noise", dir.chronyd()).is_ok() {}
+
+        let before = thread_cpu_time();
+        let patience = Duration::from_millis(300);
+        let err = socket
+            .query(&Request::NSources, patience)
+            .await
+            .expect_err("silence");
+        let spent = thread_cpu_time() - before;
+        assert_eq!(err.kind(), QueryErrorKind::Silent, "{err}");
+        assert!(spent < patience / 10, "{spent:?} of CPU time");
+
+        // Drained while the next question waits to be sent.
+        let server = thread::spawn(move || {
+            let mut buffer = [0; MAX_REPLY_BYTES];
+            while chronyd.recv(&mut buffer).expect("noise") != Request::NSources.encode(0).len() {}
+        });
+        let err = socket
+            .query(&Request::NSources, SHORT * 10)
+            .await
+            .expect_err("no answer");
+        assert_eq!(err.kind(), QueryErrorKind::Silent, "{err}");
+        server.join().expect("the question arrived");
+    });
+}
+
 #[test]
 fn a_chronyd_that_comes_goes_and_comes_back_is_found_again() {
     let dir = Directory::new();
@@ -346,6 +390,10 @@ fn sockets_of_the_dead_are_removed_and_nothing_else() {
 #[test]
 fn the_socket_admits_chronyds_user_and_nobody_else() {
     let dir = Directory::new();
+    if Uid::effective().is_root() {
+        // As when chronyd has a user of its own, and we are root.
+        chown(&dir.0, Some(4321), Some(4321)).expect("given away");
+    }
     block_on(async {
         let _socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
         let name = &dir.names()[0];
@@ -355,6 +403,22 @@ fn the_socket_admits_chronyds_user_and_nobody_else() {
         );
         assert_eq!((file.mode() & 0o777, file.uid()), (0o600, owner.uid()));
     });
+}
+
+#[test]
+fn a_link_in_the_sockets_place_does_not_give_its_target_away() {
+    let dir = Directory::new();
+    let (target, link) = (dir.0.join("target"), dir.0.join("link"));
+    fs::write(&target, "a file").expect("a file");
+    symlink(&target, &link).expect("a link");
+    let before = fs::metadata(&target).expect("there");
+    if Uid::effective().is_root() {
+        chown(&dir.0, Some(4321), Some(4321)).expect("given away");
+    }
+    // Whether it is refused does not matter.
+    let _ = admit_owner(&dir.0, &link);
+    let after = fs::metadata(&target).expect("there");
+    assert_eq!((after.uid(), after.mode()), (before.uid(), before.mode()));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// Crashes within this time count together.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Crashes forgiven within [`WINDOW`] before the process gives up, unless a test says otherwise.
+/// Crashes forgiven within ten seconds before the process gives up, unless a test says otherwise.
 pub const DEFAULT_LIMIT: usize = 5;
 
 /// The pause before the next life, by the fifth of the budget that is used.

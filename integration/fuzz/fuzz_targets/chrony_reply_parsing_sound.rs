@@ -23,10 +23,24 @@ fuzz_target!(|data: &[u8]| {
     };
     let again = Reply::parse(&reply.encode(TRACKING, SEQUENCE), TRACKING, SEQUENCE);
     assert_eq!(again, Ok(reply));
-    if let Reply::Tracking(report) = reply {
-        assert!(report.root_delay_s >= 0.0 && report.root_delay_s.is_finite());
-        assert!(report.root_dispersion_s >= 0.0 && report.root_dispersion_s.is_finite());
-        assert!(report.current_correction_s.is_finite() && report.freq_ppm.is_finite());
-        assert!(report.stratum <= 16 && report.ref_time_ns >= 0);
+    match reply {
+        Reply::Null | Reply::NSources(_) | Reply::Activity(_) => {}
+        Reply::Tracking(report) => {
+            assert!(report.root_delay_s >= 0.0 && report.root_delay_s.is_finite());
+            assert!(report.root_dispersion_s >= 0.0 && report.root_dispersion_s.is_finite());
+            assert!(report.skew_ppm >= 0.0 && report.skew_ppm.is_finite());
+            assert!(report.current_correction_s.abs() <= 1e9 && report.freq_ppm.abs() <= 1e6);
+            assert!(report.resid_freq_ppm.abs() <= 1e6);
+            assert!(report.stratum <= 16 && report.ref_time_ns >= 0);
+        }
+        Reply::SourceData(report) => {
+            assert!(report.offset_s.is_finite() && report.original_offset_s.is_finite());
+            assert!(report.offset_error_s >= 0.0 && report.offset_error_s.is_finite());
+            assert!(report.stratum <= 16);
+        }
+        Reply::SelectData(report) => {
+            assert!(report.low_limit_s.is_finite() && report.high_limit_s.is_finite());
+            assert!(report.score >= 0.0 && report.score.is_finite());
+        }
     }
 });
