@@ -32,6 +32,7 @@ pub mod estimate;
 pub mod fault;
 pub mod phc;
 pub mod phc_reader;
+mod readable;
 pub mod segments;
 pub mod shm_publisher;
 pub mod status;

@@ -12,6 +12,8 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::io::unix::AsyncFd;
 
+use crate::readable::readable;
+
 /// Ticks at a fixed interval. Ticks that were slept through are one tick.
 #[derive(Debug)]
 pub struct Ticker(AsyncFd<File>);
@@ -31,13 +33,7 @@ impl Ticker {
             Expiration::IntervalDelayed(first, interval),
             TimerSetTimeFlags::empty(),
         )?;
-        let timer = File::from(OwnedFd::from(timer));
-        #[expect(
-            deprecated,
-            reason = "its successor is unsafe for the sake of descriptors that get closed; this file is owned"
-        )]
-        let timer = AsyncFd::new(timer)?;
-        Ok(Self(timer))
+        Ok(Self(readable(File::from(OwnedFd::from(timer)))?))
     }
 
     /// Waits for the next tick.

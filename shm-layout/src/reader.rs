@@ -4,7 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use thiserror::Error;
@@ -13,6 +15,10 @@ use crate::header::{HEADER_BYTES, HeaderError};
 use crate::map::{Access, Map};
 use crate::sequence::{self, NoSnapshot};
 use crate::v1::{self, PAYLOAD_WORDS, RecordError, V1Record};
+
+/// How often, and how long each time, opening waits for a write in progress: longer than a scheduler's turn.
+const OPENING_WAITS: u32 = 50;
+const OPENING_WAIT: Duration = Duration::from_micros(200);
 
 /// Why a segment cannot be read.
 #[derive(Debug, Error)]
@@ -96,10 +102,23 @@ impl V1Reader {
         if map.generation().load(Ordering::Relaxed) == 0 {
             return Err(ReadError::NotInitialized);
         }
-        Ok(Self {
+        let reader = Self {
             map,
             cache: LastGood::default(),
-        })
+        };
+        reader.wait_for_a_write();
+        Ok(reader)
+    }
+
+    /// Gives a write that is in progress the time to end, so that there is a record to fall back on from
+    /// the beginning: its writer may have been scheduled away for a moment.
+    fn wait_for_a_write(&self) {
+        for _ in 0..OPENING_WAITS {
+            match self.snapshot() {
+                Err(ReadError::WriteInProgress) => thread::sleep(OPENING_WAIT),
+                _ => return,
+            }
+        }
     }
 
     /// The record that was written last. While a write is cut short, the last one that was read here.
@@ -129,13 +148,20 @@ impl V1Reader {
 
 /// The last payload that was read whole, for the time in which a dead writer's is half written.
 ///
-/// A sequence lock of its own, whose writers step aside for each other: whoever finds it taken
-/// has just read the same or a newer payload, and needs no cache.
+/// Two slots, each with a sequence lock: one is written while the other can be read, whoever is stopped
+/// at whatever point. Writers step aside for each other: one that finds the cache taken has read much the same.
 #[derive(Debug, Default)]
 struct LastGood {
     taken: AtomicBool,
     /// The segment's generation that is kept.
     of: AtomicU16,
+    /// Which slot is the newer one: 0 or 1.
+    current: AtomicUsize,
+    slots: [Slot; 2],
+}
+
+#[derive(Debug, Default)]
+struct Slot {
     generation: AtomicU16,
     payload: [AtomicU64; PAYLOAD_WORDS],
 }
@@ -153,14 +179,18 @@ impl LastGood {
         if self.taken.swap(true, Ordering::Acquire) {
             return;
         }
-        sequence::write(&self.generation, &self.payload, payload);
+        let older = 1 - self.current.load(Ordering::Relaxed);
+        let slot = &self.slots[older];
+        sequence::write(&slot.generation, &slot.payload, payload);
+        self.current.store(older, Ordering::Release);
         self.of.store(generation, Ordering::Relaxed);
         self.taken.store(false, Ordering::Release);
     }
 
     fn last(&self) -> Option<[u64; PAYLOAD_WORDS]> {
+        let slot = &self.slots[self.current.load(Ordering::Acquire)];
         let mut payload = [0; PAYLOAD_WORDS];
-        sequence::read(&self.generation, &self.payload, &mut payload).ok()?;
+        sequence::read(&slot.generation, &slot.payload, &mut payload).ok()?;
         Some(payload)
     }
 }

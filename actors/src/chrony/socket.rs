@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, lchown};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,12 +19,13 @@ use nix::sys::socket::{
 };
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use nix::unistd::{Gid, Group, Uid, User};
-use tokio::net::UnixDatagram;
+use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, timeout};
 
 use super::error::{ParseError, QueryError};
 use super::reply::Reply;
 use super::request::Request;
+use crate::readable::readable;
 
 /// No reply is longer.
 const MAX_REPLY_BYTES: usize = 1024;
@@ -87,7 +89,7 @@ impl ChronySocket {
             self.bound = Bound::new(directory).map_err(|err| explain(err, &self.chronyd))?;
         }
         let mut buffer = [0; MAX_REPLY_BYTES];
-        while self.bound.socket.try_recv(&mut buffer).is_ok() {}
+        while self.bound.socket.get_ref().recv(&mut buffer).is_ok() {}
 
         self.sequence = self.sequence.wrapping_add(1);
         let packet = request.encode(self.sequence);
@@ -99,12 +101,8 @@ impl ChronySocket {
             sleep(FULL_QUEUE_PAUSE).await;
         }
         loop {
-            let length = self
-                .bound
-                .socket
-                .recv(&mut buffer)
-                .await
-                .map_err(QueryError::Io)?;
+            let received = self.bound.receive(&mut buffer).await;
+            let length = received.map_err(QueryError::Io)?;
             let packet = buffer.get(..length).unwrap_or_default();
             match Reply::parse(packet, request.command(), self.sequence) {
                 Err(ParseError::NotOurs) => {}
@@ -117,7 +115,7 @@ impl ChronySocket {
 /// A bound socket and its file.
 #[derive(Debug)]
 struct Bound {
-    socket: UnixDatagram,
+    socket: AsyncFd<UnixDatagram>,
     path: PathBuf,
     inode: u64,
 }
@@ -130,7 +128,7 @@ impl Bound {
         let socket = bind_private(&path)?;
         let opened = admit_owner(directory, &path).and_then(|()| {
             Ok(Self {
-                socket: UnixDatagram::from_std(socket)?,
+                socket: readable(socket)?,
                 inode: fs::symlink_metadata(&path)?.ino(),
                 path: path.clone(),
             })
@@ -140,12 +138,21 @@ impl Bound {
         })
     }
 
-    /// Sends at once or not at all. Not by tokio's `send_to`: the kernel calls a socket writable again
-    /// right after it refused to send to a full queue, and waiting for that is spinning.
+    /// Sends at once or not at all. Waiting until the socket is writable would be spinning: the kernel says
+    /// so again right after it refused to send to a full queue.
     fn send(&self, packet: &[u8], to: &Path) -> io::Result<()> {
         let (socket, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
         sendto(socket, packet, &UnixAddr::new(to)?, flags)?;
         Ok(())
+    }
+
+    async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let mut ready = self.socket.readable().await?;
+            if let Ok(received) = ready.try_io(|socket| socket.get_ref().recv(buffer)) {
+                return received;
+            }
+        }
     }
 
     fn is_there(&self) -> bool {
@@ -168,7 +175,7 @@ fn random() -> u32 {
 }
 
 /// A socket bound at `path`, whose file only its owner may write to, from its first instant on.
-fn bind_private(path: &Path) -> io::Result<std::os::unix::net::UnixDatagram> {
+fn bind_private(path: &Path) -> io::Result<UnixDatagram> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
     // Linux gives the file the mode that the socket has, less the umask.
@@ -221,7 +228,7 @@ fn remove_stale(directory: &Path) {
 }
 
 fn nobody_is_behind(path: &Path) -> bool {
-    let Ok(probe) = std::os::unix::net::UnixDatagram::unbound() else {
+    let Ok(probe) = UnixDatagram::unbound() else {
         return false;
     };
     probe
