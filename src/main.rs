@@ -14,10 +14,11 @@ mod signals;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clockbound_actors::assessment::Settings;
 use clockbound_actors::fault::Faults;
 use clockbound_actors::segments::Segments;
 use clockbound_actors::supervision::Ending;
-use clockbound_actors::system::{self, Config, PhcSource};
+use clockbound_actors::system::{self, Config};
 use crossbeam_channel::Receiver;
 use shm_layout::writer::{Start, V1Segment};
 use slog::{Logger, crit, info, warn};
@@ -103,14 +104,20 @@ fn config(options: Options) -> std::io::Result<Config> {
         }
         (faults, options.faults.crash_budget)
     };
+    // Clap let nothing through that does not fit.
+    let ns = |time: std::time::Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
     Ok(Config {
         chrony_socket: options.chrony_socket,
         poll_interval: options.poll_interval,
-        max_drift_ppb: options.max_drift_ppb,
-        phc: options.phc.map(|phc| PhcSource {
-            reference_id: phc.ref_id,
-            interface: phc.interface,
-        }),
+        settings: Settings {
+            max_drift_ppb: options.max_drift_ppb,
+            phc_reference_id: options.phc.as_ref().map(|phc| phc.ref_id),
+            grace_ns: ns(options.chrony_grace),
+            holdover_ns: ns(options.holdover),
+            max_bound_ns: options.max_bound.map(ns),
+            allow_local_reference: options.allow_local_reference,
+        },
+        phc_interface: options.phc.map(|phc| phc.interface),
         crash_budget,
         faults,
     })

@@ -47,6 +47,14 @@ pub struct Options {
     pub shm_path: PathBuf,
     /// The time from one poll of chronyd to the next, 10 milliseconds to 2 seconds.
     pub poll_interval: Duration,
+    /// How long chronyd may be silent before the clock is free running.
+    pub chrony_grace: Duration,
+    /// How long the last validated report is held over.
+    pub holdover: Duration,
+    /// A bound above this is not published as trusted.
+    pub max_bound: Option<Duration>,
+    /// chronyd's local mode counts as a reference.
+    pub allow_local_reference: bool,
     /// Events below this level are not logged.
     pub log_level: Level,
     /// What only tests ask for.
@@ -132,6 +140,10 @@ impl Options {
             chrony_socket: words.chrony_socket,
             shm_path: words.shm_path,
             poll_interval: words.poll_interval,
+            chrony_grace: words.chrony_grace,
+            holdover: words.holdover,
+            max_bound: words.max_bound,
+            allow_local_reference: words.allow_local_reference,
             log_level: words.log_level,
             #[cfg(feature = "fault-injection")]
             faults: words.faults,
@@ -256,6 +268,23 @@ struct Arguments {
         allow_hyphen_values = true)]
     poll_interval: Duration,
 
+    /// How long chronyd may be silent before the clock is free running, with its unit, from 100ms to 1h
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = grace)]
+    chrony_grace: Duration,
+
+    /// How long the last validated report is held over, growing, before nothing is claimed any more, with its
+    /// unit, from 1s to 1day
+    #[arg(long, value_name = "TIME", default_value = "1000s", value_parser = holdover)]
+    holdover: Duration,
+
+    /// Claim nothing while the bound is wider than this, with its unit
+    #[arg(long, value_name = "TIME", value_parser = max_bound)]
+    max_bound: Option<Duration>,
+
+    /// Trust chronyd in its local mode, and with a root distance of zero: a clock without a reference
+    #[arg(long)]
+    allow_local_reference: bool,
+
     /// The least important events to log: trace, debug, info, warn, error or critical
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = log_level)]
     log_level: Level,
@@ -303,9 +332,30 @@ fn interface(name: &str) -> Result<String, String> {
 }
 
 fn poll_interval(text: &str) -> Result<Duration, String> {
-    let range = "give a time from 10ms to 2s, with its unit";
+    time_within(text, MIN_POLL, MAX_POLL)
+}
+
+fn grace(text: &str) -> Result<Duration, String> {
+    time_within(text, Duration::from_millis(100), Duration::from_secs(3_600))
+}
+
+fn holdover(text: &str) -> Result<Duration, String> {
+    time_within(text, Duration::from_secs(1), Duration::from_secs(86_400))
+}
+
+fn max_bound(text: &str) -> Result<Duration, String> {
+    time_within(text, Duration::from_nanos(1), Duration::from_secs(86_400))
+}
+
+fn time_within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    let name = humantime::format_duration;
+    let range = format!(
+        "give a time from {} to {}, with its unit",
+        name(least),
+        name(most)
+    );
     match humantime::parse_duration(text) {
-        Ok(interval) if (MIN_POLL..=MAX_POLL).contains(&interval) => Ok(interval),
+        Ok(time) if (least..=most).contains(&time) => Ok(time),
         Ok(_) => Err(format!("out of range; {range}")),
         Err(_) => Err(format!("not a time; {range}")),
     }

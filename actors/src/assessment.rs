@@ -1,14 +1,35 @@
 //! What the facts so far say about the clock: pure, no clock read, no IO, no logging.
 //!
 //! [`ClockState`](crate::clock_state::ClockState) feeds it; every instant is an argument.
+//!
+//! Each report is an interval that contains truth, on `CLOCK_MONOTONIC_RAW`. The previous one, aged to the same
+//! instant, contains it too: so does what they have in common. If they have nothing in common, somebody was wrong:
+//! that is an [`Alarm`], and what is published is both and all between them.
 
-use crate::bound::{NS_PER_S, root_distance_ns, signed_ns};
-use crate::chrony::{Leap, Tracking};
+use crate::bound::{growth_ns, root_distance_ns, signed_ns};
+use crate::chrony::{Leap, SourceData, Tracking};
+use crate::clocks::Readings;
+use crate::dispersion::DispersionModel;
 use crate::estimate::Estimate;
 use crate::status::{Event, Reason, next};
 
-/// How long a validated report may be the last one before the status is no longer `Synchronized`, ns.
-pub const GRACE_NS: i64 = 2 * NS_PER_S;
+/// The reference id of chronyd's local mode, 127.127.1.1.
+const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;
+
+/// Around a leap second truth is not told from its neighbour, ns before and after.
+const LEAP_WIDENING_NS: i64 = 1_000_000_000;
+
+/// How close to the end of a day a leap second that was announced is near, ns: it takes effect there, and servers
+/// and kernel may be a little apart about when.
+const LEAP_NEIGHBOURHOOD_NS: i64 = 3_000_000_000;
+
+/// The kernel changes a clock's rate by at most a tenth (adjtimex(2), `tick`), parts per billion.
+const FASTEST_SLEW_PPB: u32 = 100_000_000;
+
+/// A step smaller than this is not told from a reading that was interrupted, ns.
+const READING_NOISE_NS: i64 = 100_000;
+
+const NS_PER_DAY: i64 = 86_400_000_000_000;
 
 /// What does not change while the daemon runs.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +38,23 @@ pub struct Settings {
     pub max_drift_ppb: u32,
     /// chrony's reference id of the PHC, if there is one.
     pub phc_reference_id: Option<u32>,
+    /// How long a validated report may be the last one before the status is no longer `Synchronized`, ns.
+    pub grace_ns: i64,
+    /// How long the last validated report is held over, ns.
+    pub holdover_ns: i64,
+    /// A bound above this is not published as trusted, ns.
+    pub max_bound_ns: Option<i64>,
+    /// Whether chronyd's local mode counts as a reference.
+    pub allow_local_reference: bool,
+}
+
+/// What a poll of chronyd gave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Report {
+    /// What the system clock is known to be.
+    pub tracking: Tracking,
+    /// The source that it follows; `None` when no source is selected.
+    pub selected: Option<SourceData>,
 }
 
 /// Why a poll of chronyd gave no report.
@@ -28,11 +66,27 @@ pub enum PollFailure {
     Refused,
 }
 
+/// Two intervals that should both have contained truth and have nothing in common: ns of UTC since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// What was known before, aged to the report.
+    pub held: (i64, i64),
+    /// What the report says.
+    pub reported: (i64, i64),
+}
+
 /// The PHC's error bound, as last read.
 #[derive(Clone, Copy, Debug)]
 struct PhcBound {
     bound_ns: i64,
-    as_of_ns: i64,
+    raw_ns: i64,
+}
+
+/// A step of `CLOCK_REALTIME` after which chronyd has not measured yet, as far as is known.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// The measurement that may be older than the step; `None` until a report after the step names it.
+    stale_ref_time_ns: Option<i64>,
 }
 
 /// The running assessment: the current estimate and what the next one is made from.
@@ -41,6 +95,12 @@ pub struct Assessment {
     settings: Settings,
     estimate: Estimate,
     phc: Option<PhcBound>,
+    dispersion: DispersionModel,
+    step: Option<Step>,
+    /// The last report was of a chronyd that is not synchronised, and this was its last measurement.
+    unsynchronized_ref_time_ns: Option<i64>,
+    /// The readings before, by which a step that nobody told of is noticed.
+    last_readings: Option<Readings>,
     /// Why there is no newer report; what the status will be blamed on when the grace is over.
     trouble: Reason,
 }
@@ -53,6 +113,10 @@ impl Assessment {
             settings,
             estimate,
             phc: None,
+            dispersion: DispersionModel::default(),
+            step: None,
+            unsynchronized_ref_time_ns: None,
+            last_readings: None,
             trouble: Reason::ChronySilent,
         }
     }
@@ -63,251 +127,301 @@ impl Assessment {
         &self.estimate
     }
 
-    /// The PHC's error bound was read at `as_of_ns`.
-    pub fn phc_read(&mut self, bound_ns: i64, as_of_ns: i64) {
-        self.phc = Some(PhcBound { bound_ns, as_of_ns });
+    /// What chronyd assumes of the oscillator, parts per billion, as far as it has shown.
+    #[must_use]
+    pub fn max_clock_error_ppb(&self) -> Option<i64> {
+        self.dispersion.max_clock_error_ppb()
     }
 
-    /// A poll of chronyd that began at `as_of_ns` ended at `now_ns` (`CLOCK_MONOTONIC_COARSE`).
-    pub fn polled(&mut self, outcome: Result<&Tracking, PollFailure>, as_of_ns: i64, now_ns: i64) {
+    /// The PHC's error bound was read at `raw_ns`.
+    pub fn phc_read(&mut self, bound_ns: i64, raw_ns: i64) {
+        self.phc = Some(PhcBound { bound_ns, raw_ns });
+    }
+
+    /// `CLOCK_REALTIME` was set. What is known on `CLOCK_MONOTONIC_RAW` stays true; what chronyd
+    /// reports from measurements before this instant does not.
+    ///
+    /// A chronyd that was not synchronised until now has no such measurements, and may well have set the clock itself.
+    pub fn clock_set(&mut self) {
+        self.step = Some(Step {
+            stale_ref_time_ns: self.unsynchronized_ref_time_ns,
+        });
+        self.trouble = Reason::ClockStepped;
+    }
+
+    /// The machine was suspended: `CLOCK_MONOTONIC_RAW` stood still, and nothing is known any more.
+    pub fn suspended(&mut self, now: &Readings) {
+        self.clock_set();
+        self.advance(Event::Void, now);
+    }
+
+    /// A poll of chronyd that began at `at` ended at `now`.
+    ///
+    /// Returns an alarm when the report contradicts what was known.
+    pub fn polled(
+        &mut self,
+        outcome: Result<&Report, PollFailure>,
+        at: &Readings,
+        now: &Readings,
+    ) -> Option<Alarm> {
+        let mut alarm = None;
+        self.notice_step(at);
         match outcome {
             Err(PollFailure::Silent) => self.trouble = Reason::ChronySilent,
             Err(PollFailure::Refused) => self.trouble = Reason::ReportRefused,
-            Ok(tracking) if tracking.leap == Leap::Unsynchronized => {
-                self.trouble = Reason::LeapUnsynchronized;
-                self.advance(Event::Unsynchronized, now_ns);
-            }
-            Ok(tracking) => match self.phc_bound_ns(tracking.ref_id, as_of_ns) {
-                None => self.trouble = Reason::PhcUnreadable,
-                // A report that waited through a crash, older than what was published since.
-                Some(_)
-                    if self.estimate.status.is_trusted() && as_of_ns < self.estimate.as_of_ns => {}
-                Some(phc_ns) => {
-                    self.estimate = Estimate {
-                        status: next(self.estimate.status, Event::Report),
-                        reason: Reason::Tracking,
-                        as_of_ns,
-                        correction_ns: signed_ns(tracking.current_correction_s),
-                        root_distance_ns: root_distance_ns(
-                            tracking.root_delay_s,
-                            tracking.root_dispersion_s,
-                            tracking.current_correction_s,
-                            phc_ns,
-                        ),
-                        max_drift_ppb: self.settings.max_drift_ppb,
-                        reference_id: tracking.ref_id,
-                    };
+            Ok(report) => match self.validate(report, at) {
+                Ok(reported) => alarm = self.accept(report, reported, at),
+                Err(Rejection::NotNow(reason)) => self.trouble = reason,
+                Err(Rejection::Becomes(event, reason)) => {
+                    self.trouble = reason;
+                    self.advance(event, now);
                 }
             },
         }
-        self.pass_time(now_ns);
+        let tracking = outcome.ok().map(|report| &report.tracking);
+        self.unsynchronized_ref_time_ns = tracking
+            .filter(|tracking| tracking.leap == Leap::Unsynchronized)
+            .map(|tracking| tracking.ref_time_ns);
+        self.pass_time(now);
+        alarm
     }
 
     /// Lets what has been held for too long lapse; called at every fact, and when none comes.
-    pub fn pass_time(&mut self, now_ns: i64) {
-        if self.estimate.status.is_trusted() {
-            if now_ns >= self.estimate.void_after_ns() {
-                self.trouble = Reason::HoldoverExpired;
-                self.advance(Event::Void, now_ns);
-            } else if now_ns.saturating_sub(self.estimate.as_of_ns) > GRACE_NS {
-                self.advance(Event::Silence, now_ns);
-            }
-        } else {
-            self.estimate.as_of_ns = now_ns;
+    pub fn pass_time(&mut self, now: &Readings) {
+        if !self.estimate.status.is_trusted() {
+            self.estimate = Estimate {
+                status: self.estimate.status,
+                ..Estimate::unknown(self.estimate.reason, now)
+            };
+            return;
+        }
+        let over_cap = self
+            .settings
+            .max_bound_ns
+            .is_some_and(|cap_ns| self.estimate.to_v1(now).bound_ns > cap_ns);
+        if now.raw_ns >= self.estimate.void_after_raw_ns {
+            self.trouble = Reason::HoldoverExpired;
+            self.advance(Event::Void, now);
+        } else if over_cap {
+            self.trouble = Reason::BoundOverCap;
+            self.advance(Event::Void, now);
+        } else if now.raw_ns.saturating_sub(self.estimate.validated_raw_ns) > self.settings.grace_ns
+        {
+            self.advance(Event::Silence, now);
         }
     }
 
-    /// Takes a step of the state machine that leaves the held bound as it is, or drops it.
-    fn advance(&mut self, event: Event, now_ns: i64) {
+    /// Notices a step that nobody told of, since the teller was between two lives or has yet to be heard.
+    fn notice_step(&mut self, at: &Readings) {
+        if let Some(before) = self.last_readings.replace(*at) {
+            let elapsed_ns = at.raw_ns.saturating_sub(before.raw_ns);
+            let gained_ns = at
+                .realtime_ns
+                .saturating_sub(before.realtime_ns)
+                .saturating_sub(elapsed_ns);
+            let slewed_ns =
+                growth_ns(elapsed_ns, FASTEST_SLEW_PPB).saturating_add(READING_NOISE_NS);
+            if gained_ns.saturating_abs() > slewed_ns {
+                self.clock_set();
+            }
+        }
+    }
+
+    /// Whether the report can be relied on, and the interval that it then stands for, at `at`.
+    fn validate(&mut self, report: &Report, at: &Readings) -> Result<(i64, i64), Rejection> {
+        use Rejection::{Becomes, NotNow};
+        let tracking = &report.tracking;
+        if tracking.leap == Leap::Unsynchronized {
+            return Err(Becomes(Event::Unsynchronized, Reason::LeapUnsynchronized));
+        }
+        let zero_distance = tracking.root_delay_s <= 0.0 && tracking.root_dispersion_s <= 0.0;
+        if !self.settings.allow_local_reference
+            && (tracking.ref_id == LOCAL_REFERENCE_ID || zero_distance)
+        {
+            return Err(Becomes(Event::Void, Reason::LocalReference));
+        }
+        // chronyd's local mode has no source to be reached.
+        if tracking.ref_id != LOCAL_REFERENCE_ID
+            && report
+                .selected
+                .is_none_or(|source| source.reachability == 0)
+        {
+            return Err(Becomes(Event::Silence, Reason::SourceUnreachable));
+        }
+        let phc_ns = self
+            .phc_bound_ns(tracking.ref_id, at)
+            .ok_or(NotNow(Reason::PhcUnreadable))?;
+        self.dispersion.observe(tracking, at);
+        let correction_s = tracking.current_correction_s;
+        let half_ns = root_distance_ns(
+            tracking.root_delay_s,
+            tracking.root_dispersion_s,
+            correction_s,
+            phc_ns,
+        )
+        .saturating_add(
+            self.dispersion
+                .shortfall_ns(tracking, self.settings.max_drift_ppb, at),
+        )
+        .saturating_add(at.gap_ns);
+        let centre_ns = at.realtime_ns.saturating_add(signed_ns(correction_s));
+        let half_ns = half_ns.saturating_add(leap_widening_ns(tracking.leap, centre_ns));
+        let reported = (
+            centre_ns.saturating_sub(half_ns),
+            centre_ns.saturating_add(half_ns),
+        );
+        self.survives_step(tracking, reported, at)
+            .then_some(reported)
+            .ok_or(NotNow(Reason::ClockStepped))
+    }
+
+    /// Whether a report may be believed although `CLOCK_REALTIME` was set: chronyd has measured since, and
+    /// agrees with what is known.
+    fn survives_step(&mut self, tracking: &Tracking, reported: (i64, i64), at: &Readings) -> bool {
+        let Some(Step { stale_ref_time_ns }) = self.step else {
+            return true;
+        };
+        let measured = Step {
+            stale_ref_time_ns: Some(tracking.ref_time_ns),
+        };
+        if stale_ref_time_ns.is_none_or(|stale| stale == tracking.ref_time_ns) {
+            self.step = Some(measured);
+            return false;
+        }
+        let held = self
+            .estimate
+            .status
+            .is_trusted()
+            .then(|| self.estimate.aged_to(at.raw_ns));
+        if held.is_some_and(|held| common(held, reported).is_none()) {
+            // Measured, but from samples of both clocks.
+            self.step = Some(measured);
+            return false;
+        }
+        self.step = None;
+        true
+    }
+
+    fn accept(&mut self, report: &Report, reported: (i64, i64), at: &Readings) -> Option<Alarm> {
+        // Around a leap second UTC is ambiguous, and what was known before is in the old count.
+        let leap_is_near =
+            leap_widening_ns(report.tracking.leap, reported.0.midpoint(reported.1)) > 0;
+        let held = (self.estimate.status.is_trusted() && !leap_is_near)
+            .then(|| self.estimate.aged_to(at.raw_ns));
+        let (interval, alarm) = match held {
+            None => (reported, None),
+            Some(held) => match common(held, reported) {
+                Some(common) => (common, None),
+                None => {
+                    let all = (held.0.min(reported.0), held.1.max(reported.1));
+                    (all, Some(Alarm { held, reported }))
+                }
+            },
+        };
+        let tracking = &report.tracking;
+        let growth_ppb = self
+            .dispersion
+            .growth_ppb(tracking, self.settings.max_drift_ppb);
+        let frequency_ppb = (tracking.freq_ppm * 1_000.0).round() as i64;
+        let (rate_ppb, doubt_ppb) = raw_rate_ppb(frequency_ppb, at.kernel_ppb);
+        let mismatch_ppb = at
+            .kernel_ppb
+            .map_or(0, |kernel_ppb| kernel_ppb.saturating_add(frequency_ppb));
+        let slewing = mismatch_ppb.saturating_abs() > i64::from(growth_ppb);
+        self.estimate = Estimate {
+            status: next(self.estimate.status, Event::Report),
+            reason: if slewing {
+                Reason::SlewInFlight
+            } else {
+                Reason::Tracking
+            },
+            raw_ns: at.raw_ns,
+            earliest_ns: interval.0,
+            latest_ns: interval.1,
+            rate_ppb,
+            growth_ppb: growth_ppb
+                .saturating_add(doubt_ppb)
+                .min(shm_layout::v1::DRIFT_LIMIT_PPB - 1),
+            frequency_ppb,
+            validated_raw_ns: at.raw_ns,
+            void_after_raw_ns: at.raw_ns.saturating_add(self.settings.holdover_ns),
+            reference_id: tracking.ref_id,
+        };
+        alarm
+    }
+
+    /// Takes a step of the state machine that leaves the held interval as it is, or drops it.
+    fn advance(&mut self, event: Event, now: &Readings) {
         let status = next(self.estimate.status, event);
-        if status.is_trusted() {
-            self.estimate = Estimate {
+        self.estimate = if status.is_trusted() {
+            Estimate {
                 status,
                 reason: self.trouble,
                 ..self.estimate
-            };
+            }
         } else {
-            let nothing = Estimate::unknown(self.trouble, now_ns, self.settings.max_drift_ppb);
-            self.estimate = Estimate { status, ..nothing };
-        }
+            Estimate {
+                status,
+                ..Estimate::unknown(self.trouble, now)
+            }
+        };
     }
 
     /// What the PHC adds to the bound when chrony follows `reference_id`: nothing for any other
     /// source, `None` when it is the PHC and its bound is not known or too old.
-    fn phc_bound_ns(&self, reference_id: u32, as_of_ns: i64) -> Option<i64> {
+    fn phc_bound_ns(&self, reference_id: u32, at: &Readings) -> Option<i64> {
         if self.settings.phc_reference_id != Some(reference_id) {
             return Some(0);
         }
         let phc = self.phc?;
-        (as_of_ns.saturating_sub(phc.as_of_ns) <= GRACE_NS).then_some(phc.bound_ns)
+        (at.raw_ns.saturating_sub(phc.raw_ns) <= self.settings.grace_ns).then_some(phc.bound_ns)
+    }
+}
+
+/// Why a report is not accepted.
+enum Rejection {
+    /// It is as good as none: the last one is held, and lapses by itself.
+    NotNow(Reason),
+    /// It says that something happened.
+    Becomes(Event, Reason),
+}
+
+/// What two intervals have in common.
+fn common(a: (i64, i64), b: (i64, i64)) -> Option<(i64, i64)> {
+    let (earliest, latest) = (a.0.max(b.0), a.1.min(b.1));
+    (earliest <= latest).then_some((earliest, latest))
+}
+
+/// The rate of truth against `CLOCK_MONOTONIC_RAW`, less one, and how much of it is in doubt, parts per billion.
+///
+/// chrony's frequency is what the system clock gains when the kernel does not adjust it, and then it runs like
+/// `CLOCK_MONOTONIC_RAW`. Only `chronyd -x` means the clock as it is, adjusted by whoever did: that is
+/// the same while the kernel's adjustment is zero, and cannot be told from a slew while it is not.
+fn raw_rate_ppb(frequency_ppb: i64, kernel_ppb: Option<i64>) -> (i64, u32) {
+    let kernel_ppb = kernel_ppb.unwrap_or(0);
+    let followed = kernel_ppb.saturating_add(frequency_ppb).saturating_abs()
+        <= kernel_ppb.saturating_abs() / 2;
+    let doubt_ppb = if followed {
+        0
+    } else {
+        kernel_ppb.saturating_abs()
+    };
+    (
+        frequency_ppb.saturating_neg(),
+        u32::try_from(doubt_ppb).unwrap_or(u32::MAX),
+    )
+}
+
+/// What is added to the half width while a leap second is near.
+fn leap_widening_ns(leap: Leap, utc_ns: i64) -> i64 {
+    let into_day_ns = utc_ns.rem_euclid(NS_PER_DAY);
+    let far = LEAP_NEIGHBOURHOOD_NS..=NS_PER_DAY - LEAP_NEIGHBOURHOOD_NS;
+    match leap {
+        Leap::InsertSecond | Leap::DeleteSecond if !far.contains(&into_day_ns) => LEAP_WIDENING_NS,
+        _ => 0,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chrony::Address;
-    use crate::estimate::HOLDOVER_NS;
-    use crate::status::ClockStatus::{self, FreeRunning, Synchronized, Unknown};
-
-    const PHC: u32 = u32::from_be_bytes(*b"PHC0");
-    const SERVER: u32 = 0x7f00_0001;
-    const SETTINGS: Settings = Settings {
-        max_drift_ppb: 50_000,
-        phc_reference_id: Some(PHC),
-    };
-    const START: i64 = 1_000 * NS_PER_S;
-
-    fn tracking(ref_id: u32, leap: Leap) -> Tracking {
-        Tracking {
-            ref_id,
-            address: Address::Unspecified,
-            stratum: 2,
-            leap,
-            ref_time_ns: 1_700_000_000 * NS_PER_S,
-            current_correction_s: -0.001,
-            last_offset_s: 0.0,
-            rms_offset_s: 0.0,
-            freq_ppm: 1.0,
-            resid_freq_ppm: 0.0,
-            skew_ppm: 0.1,
-            root_delay_s: 0.000_2,
-            root_dispersion_s: 0.000_3,
-            last_update_interval_s: 1.0,
-        }
-    }
-
-    fn fresh() -> Assessment {
-        Assessment::new(
-            SETTINGS,
-            Estimate::unknown(Reason::NeverSynchronized, START, 50_000),
-        )
-    }
-
-    fn synchronized() -> Assessment {
-        let mut clock = fresh();
-        clock.polled(Ok(&tracking(SERVER, Leap::Normal)), START, START + 1);
-        clock
-    }
-
-    fn state(clock: &Assessment) -> (ClockStatus, Reason) {
-        (clock.estimate().status, clock.estimate().reason)
-    }
-
-    #[test]
-    fn the_first_validated_report_synchronizes() {
-        let clock = synchronized();
-        assert_eq!(state(&clock), (Synchronized, Reason::Tracking));
-        let bound_ns = clock.estimate().to_v1().bound_ns;
-        assert!((1_401_000..1_402_000).contains(&bound_ns), "{bound_ns}");
-        assert_eq!(clock.estimate().as_of_ns, START);
-    }
-
-    #[test]
-    fn without_a_report_nothing_is_ever_claimed() {
-        let mut clock = fresh();
-        for n in 0..10_000 {
-            let now = START + n * NS_PER_S / 2;
-            match n % 4 {
-                0 => clock.polled(Err(PollFailure::Silent), now, now),
-                1 => clock.polled(Err(PollFailure::Refused), now, now),
-                2 => clock.polled(Ok(&tracking(0, Leap::Unsynchronized)), now, now),
-                _ => clock.pass_time(now),
-            }
-            assert_eq!(clock.estimate().status, Unknown);
-        }
-    }
-
-    #[test]
-    fn silence_holds_the_last_bound_over_until_it_is_void() {
-        let mut clock = synchronized();
-        let held = clock.estimate().to_v1();
-        for (elapsed, expected) in [
-            (GRACE_NS, (Synchronized, Reason::Tracking)),
-            (GRACE_NS + 1, (FreeRunning, Reason::ChronySilent)),
-            (HOLDOVER_NS - 1, (FreeRunning, Reason::ChronySilent)),
-        ] {
-            clock.polled(Err(PollFailure::Silent), START + elapsed, START + elapsed);
-            assert_eq!(state(&clock), expected, "after {elapsed} ns");
-            let now = clock.estimate().to_v1();
-            assert_eq!(
-                (now.as_of_ns, now.bound_ns, now.void_after_ns),
-                (held.as_of_ns, held.bound_ns, held.void_after_ns)
-            );
-        }
-        clock.pass_time(START + HOLDOVER_NS);
-        assert_eq!(state(&clock), (Unknown, Reason::HoldoverExpired));
-    }
-
-    #[test]
-    fn an_unsynchronised_chronyd_ends_synchronized_at_once_and_says_why() {
-        let mut clock = synchronized();
-        let held = clock.estimate().to_v1().bound_ns;
-        clock.polled(Ok(&tracking(0, Leap::Unsynchronized)), START + 5, START + 5);
-        assert_eq!(state(&clock), (FreeRunning, Reason::LeapUnsynchronized));
-        assert_eq!(clock.estimate().to_v1().bound_ns, held);
-    }
-
-    #[test]
-    fn refused_reports_are_no_reports() {
-        let mut clock = synchronized();
-        let late = START + GRACE_NS + 1;
-        clock.polled(Err(PollFailure::Refused), late, late);
-        assert_eq!(state(&clock), (FreeRunning, Reason::ReportRefused));
-    }
-
-    #[test]
-    fn the_phc_bound_joins_only_when_chrony_follows_the_phc() {
-        let (mut with, mut without) = (fresh(), fresh());
-        for clock in [&mut with, &mut without] {
-            clock.phc_read(20_000, START);
-        }
-        with.polled(Ok(&tracking(PHC, Leap::Normal)), START, START);
-        without.polled(Ok(&tracking(SERVER, Leap::Normal)), START, START);
-        assert_eq!(
-            with.estimate().root_distance_ns,
-            without.estimate().root_distance_ns + 20_000
-        );
-    }
-
-    #[test]
-    fn a_phc_without_a_bound_is_a_missing_update() {
-        let mut clock = fresh();
-        clock.polled(Ok(&tracking(PHC, Leap::Normal)), START, START);
-        assert_eq!(clock.estimate().status, Unknown);
-        clock.phc_read(20_000, START);
-        clock.polled(Ok(&tracking(PHC, Leap::Normal)), START, START);
-        assert_eq!(state(&clock), (Synchronized, Reason::Tracking));
-        // The file is gone: chrony's reports go on and must not renew the grace.
-        for n in 1..40 {
-            let now = START + n * NS_PER_S / 4;
-            clock.polled(Ok(&tracking(PHC, Leap::Normal)), now, now);
-        }
-        assert_eq!(state(&clock), (FreeRunning, Reason::PhcUnreadable));
-        assert!(clock.estimate().as_of_ns <= START + GRACE_NS);
-        clock.pass_time(START + GRACE_NS + HOLDOVER_NS);
-        assert_eq!(clock.estimate().status, Unknown);
-    }
-
-    #[test]
-    fn a_report_older_than_the_published_one_changes_nothing() {
-        let mut clock = synchronized();
-        clock.polled(
-            Ok(&tracking(SERVER, Leap::Normal)),
-            START - NS_PER_S,
-            START + 1,
-        );
-        assert_eq!(clock.estimate().as_of_ns, START);
-    }
-
-    #[test]
-    fn a_resumed_bound_is_held_over_and_not_renewed() {
-        let record = synchronized().estimate().to_v1();
-        let mut clock = Assessment::new(SETTINGS, Estimate::resumed(&record, 50_000));
-        clock.pass_time(START + NS_PER_S);
-        assert_eq!(clock.estimate().status, Synchronized);
-        clock.pass_time(START + 3 * NS_PER_S);
-        assert_eq!(state(&clock), (FreeRunning, Reason::ChronySilent));
-        assert_eq!(clock.estimate().to_v1().bound_ns, record.bound_ns);
-    }
-}
+#[path = "assessment_tests.rs"]
+mod tests;

@@ -66,6 +66,20 @@ pub fn growth_ns(elapsed_ns: i64, ppb: u32) -> i64 {
     i64::try_from(grown).unwrap_or(i64::MAX)
 }
 
+/// `ns` scaled by `ppb` parts per billion, rounded down.
+#[must_use]
+pub fn scaled_ns(ns: i64, ppb: i64) -> i64 {
+    let scaled = (i128::from(ns) * i128::from(ppb)).div_euclid(1_000_000_000);
+    i64::try_from(scaled).unwrap_or(if scaled < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// Parts per million from the wire as parts per billion that are certainly not less in size.
+#[must_use]
+pub fn ceil_ppb(ppm: f64) -> i64 {
+    // `as` saturates and maps NaN to 0.
+    (ppm.abs() * 1_000.0 * (1.0 + WIRE_FLOAT_ERROR)).ceil() as i64
+}
+
 /// The margin that a bound published for coarse readers carries, ns: their clock may lag by
 /// `READ_LAG_NS`, and what the error grows by in that time they do not count.
 #[must_use]

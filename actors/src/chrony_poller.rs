@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, warn};
 
-use crate::assessment::PollFailure;
+use crate::assessment::{PollFailure, Report};
 use crate::change_gate::ChangeGate;
-use crate::chrony::{ChronySocket, QueryError, QueryErrorKind, Reply, Request, Tracking};
+use crate::chrony::{
+    ChronySocket, ParseError, QueryError, QueryErrorKind, Reply, Request, SourceData, SourceState,
+    Status,
+};
 use crate::clock_state::{ChronyPolled, ClockState};
-use crate::clocks::monotonic_coarse_ns;
+use crate::clocks::Readings;
 use crate::fault::{Faults, Point};
 use crate::supervision::ActorName;
 use crate::ticker::Ticker;
@@ -22,6 +25,12 @@ use crate::ticker::Ticker;
 /// How long chronyd may take to answer. A slow answer is as good as a fast one, since its
 /// instant is the one before the question; only the socket's queue must not fill.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How old the selected source's report may be: its register changes once a poll of the source.
+const SOURCES_INTERVAL: Duration = Duration::from_secs(1);
+
+/// More sources than anybody has; a bound on what one round may ask.
+const MAX_SOURCES: u32 = 256;
 
 /// How long to wait before asking again for a timer that was not to be had.
 const TIMER_RETRY: Duration = Duration::from_secs(1);
@@ -45,6 +54,7 @@ pub struct ChronyPoller {
     parts: Parts,
     /// Away while a query is under way.
     socket: Option<ChronySocket>,
+    sources: Sources,
     trouble: ChangeGate<Option<QueryErrorKind>>,
 }
 
@@ -55,6 +65,7 @@ impl ChronyPoller {
         Self {
             parts,
             socket: None,
+            sources: Sources::default(),
             trouble: ChangeGate::new(None),
         }
     }
@@ -63,11 +74,11 @@ impl ChronyPoller {
     fn poll(&mut self, mut ticker: Ticker, ctx: &mut Context<Self>) {
         let faults = self.parts.faults.clone();
         let path = self.parts.socket_path.clone();
-        let socket = self.socket.take();
+        let (socket, sources) = (self.socket.take(), self.sources);
         let round = async move {
             ticker.tick().await?;
             faults.reach(ActorName::ChronyPoller, Point::Handler);
-            Ok((ask(socket, &path).await, ticker))
+            Ok((ask(socket, &path, sources).await, ticker))
         };
         ctx.spawn(
             round
@@ -75,7 +86,8 @@ impl ChronyPoller {
                 .map(|round: io::Result<_>, act, ctx| match round {
                     Ok((asked, ticker)) => {
                         act.socket = asked.socket;
-                        act.report(asked.outcome, asked.as_of_ns);
+                        act.sources = asked.sources;
+                        act.report(asked.outcome, asked.at);
                         act.poll(ticker, ctx);
                     }
                     Err(err) => act.begin_again(&err, ctx),
@@ -96,7 +108,7 @@ impl ChronyPoller {
         }
     }
 
-    fn report(&mut self, outcome: Result<Tracking, QueryError>, as_of_ns: i64) {
+    fn report(&mut self, outcome: Result<Report, QueryError>, at: Readings) {
         self.say(outcome.as_ref().err());
         let outcome = outcome.map_err(|err| match err.kind() {
             QueryErrorKind::Protocol => PollFailure::Refused,
@@ -105,7 +117,7 @@ impl ChronyPoller {
         if self
             .parts
             .clock_state
-            .try_send(ChronyPolled { as_of_ns, outcome })
+            .try_send(ChronyPolled { at, outcome })
             .is_err()
         {
             debug!(self.parts.log, "clock state is busy, report dropped");
@@ -127,35 +139,97 @@ impl ChronyPoller {
     }
 }
 
-/// What became of one question.
+/// What became of one round of questions.
 struct Asked {
     socket: Option<ChronySocket>,
-    as_of_ns: i64,
-    outcome: Result<Tracking, QueryError>,
+    at: Readings,
+    outcome: Result<Report, QueryError>,
+    sources: Sources,
 }
 
-async fn ask(socket: Option<ChronySocket>, path: &Path) -> Asked {
+/// Where the selected source was last seen, so that not every round asks for all of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sources {
+    asked: Option<Instant>,
+    index: u32,
+    selected: Option<SourceData>,
+}
+
+async fn ask(socket: Option<ChronySocket>, path: &Path, mut sources: Sources) -> Asked {
     // Read before the question: a late answer then only makes the bound wider than needed.
-    let as_of_ns = monotonic_coarse_ns();
+    let at = Readings::now();
     let mut socket = match socket.map_or_else(|| ChronySocket::bind(path), Ok) {
         Ok(socket) => socket,
         Err(err) => {
             return Asked {
                 socket: None,
-                as_of_ns,
+                at,
                 outcome: Err(err),
+                sources,
             };
         }
     };
-    let outcome = match socket.query(&Request::Tracking, QUERY_TIMEOUT).await {
-        Ok(Reply::Tracking(tracking)) => Ok(tracking),
-        Ok(other) => Err(QueryError::unexpected(&other)),
-        Err(err) => Err(err),
-    };
+    let outcome = report(&mut socket, &mut sources).await;
     Asked {
         socket: Some(socket),
-        as_of_ns,
+        at,
         outcome,
+        sources,
+    }
+}
+
+async fn report(socket: &mut ChronySocket, sources: &mut Sources) -> Result<Report, QueryError> {
+    let tracking = match socket.query(&Request::Tracking, QUERY_TIMEOUT).await? {
+        Reply::Tracking(tracking) => tracking,
+        other => return Err(QueryError::unexpected(&other)),
+    };
+    let due = sources
+        .asked
+        .is_none_or(|asked| asked.elapsed() >= SOURCES_INTERVAL);
+    // Without a selected source each round asks: the first to be selected ends the wait.
+    if due || sources.selected.is_none() {
+        sources.selected = selected(socket, &mut sources.index).await?;
+        sources.asked = Some(Instant::now());
+    }
+    Ok(Report {
+        tracking,
+        selected: sources.selected,
+    })
+}
+
+/// Finds the selected source, first where it was last time.
+async fn selected(
+    socket: &mut ChronySocket,
+    index: &mut u32,
+) -> Result<Option<SourceData>, QueryError> {
+    let last = source(socket, *index).await?;
+    if last.is_some_and(|source| source.state == SourceState::Selected) {
+        return Ok(last);
+    }
+    let count = match socket.query(&Request::NSources, QUERY_TIMEOUT).await? {
+        Reply::NSources(count) => count,
+        other => return Err(QueryError::unexpected(&other)),
+    };
+    for candidate in 0..count.min(MAX_SOURCES) {
+        let source = source(socket, candidate).await?;
+        if source.is_some_and(|source| source.state == SourceState::Selected) {
+            *index = candidate;
+            return Ok(source);
+        }
+    }
+    Ok(None)
+}
+
+/// One source's report; `None` when there is no such source any more.
+async fn source(socket: &mut ChronySocket, index: u32) -> Result<Option<SourceData>, QueryError> {
+    match socket
+        .query(&Request::SourceData { index }, QUERY_TIMEOUT)
+        .await
+    {
+        Ok(Reply::SourceData(source)) => Ok(Some(source)),
+        Ok(other) => Err(QueryError::unexpected(&other)),
+        Err(QueryError::Protocol(ParseError::Status(Status::NO_SUCH_SOURCE))) => Ok(None),
+        Err(err) => Err(err),
     }
 }
 
@@ -174,5 +248,6 @@ impl Supervised for ChronyPoller {
     fn restarting(&mut self, _ctx: &mut Self::Context) {
         // Dropping it removes its file; the next poll binds a new one.
         self.socket = None;
+        self.sources = Sources::default();
     }
 }

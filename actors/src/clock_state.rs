@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use slog::{Logger, debug, info};
+use slog::{Logger, debug, error, info, warn};
 
-use crate::assessment::{Assessment, PollFailure, Settings};
+use crate::assessment::{Alarm, Assessment, PollFailure, Report, Settings};
 use crate::change_gate::ChangeGate;
-use crate::chrony::Tracking;
-use crate::clocks::monotonic_coarse_ns;
+use crate::clocks::Readings;
 use crate::estimate::Estimate;
 use crate::fault::{Faults, Point};
 use crate::segments::Segments;
@@ -42,6 +41,10 @@ pub struct ClockState {
     assessment: Assessment,
     status: ChangeGate<ClockStatus>,
     silence: Option<SpawnHandle>,
+    alarms: u64,
+    alarm_gate: ChangeGate<u64>,
+    /// That chronyd's `maxclockerror` is too small was said.
+    warned: bool,
 }
 
 impl ClockState {
@@ -54,10 +57,14 @@ impl ClockState {
             assessment: Assessment::new(parts.settings, estimate),
             parts,
             silence: None,
+            alarms: 0,
+            alarm_gate: ChangeGate::new(0),
+            warned: false,
         }
     }
 
-    fn publish(&mut self, ctx: &mut Context<Self>) {
+    /// Publishes what is known, as it stands `at` that instant.
+    fn publish(&mut self, at: Readings, ctx: &mut Context<Self>) {
         let estimate = *self.assessment.estimate();
         let from = self.status.said();
         if let Some(unsaid) = self.status.pass(estimate.status, Instant::now()) {
@@ -65,10 +72,43 @@ impl ClockState {
                 "from" => %from, "to" => %estimate.status, "reason" => %estimate.reason, "unsaid_changes" => unsaid);
         }
         // Full or between two lives: the next round carries a newer estimate.
-        if self.parts.publisher.try_send(Publish(estimate)).is_err() {
+        if self
+            .parts
+            .publisher
+            .try_send(Publish { estimate, at })
+            .is_err()
+        {
             debug!(self.parts.log, "publisher is busy, estimate dropped");
         }
         self.expect_a_fact(ctx);
+    }
+
+    /// An honest report cannot contradict an honest one before it: a server lies, or the oscillator drifts
+    /// faster than was promised.
+    fn say_alarm(&mut self, alarm: &Alarm) {
+        self.alarms += 1;
+        if self.alarm_gate.pass(self.alarms, Instant::now()).is_some() {
+            error!(self.parts.log, "report contradicts what was known, publishing both";
+                "held_earliest_ns" => alarm.held.0, "held_latest_ns" => alarm.held.1,
+                "reported_earliest_ns" => alarm.reported.0, "reported_latest_ns" => alarm.reported.1,
+                "alarms" => self.alarms);
+        }
+    }
+
+    /// Says once that chronyd assumes less of the oscillator than the operator does.
+    fn say_max_clock_error(&mut self) {
+        let max_drift_ppb = self.parts.settings.max_drift_ppb;
+        let assumed_ppb = self.assessment.max_clock_error_ppb();
+        let Some(assumed_ppb) =
+            assumed_ppb.filter(|&ppb| !self.warned && ppb < i64::from(max_drift_ppb) * 9 / 10)
+        else {
+            return;
+        };
+        self.warned = true;
+        let ppm = f64::from(max_drift_ppb) / 1_000.0;
+        warn!(self.parts.log, "chronyd assumes less drift than --max-drift-rate, widening its bounds";
+            "max_clock_error_ppb" => assumed_ppb, "max_drift_ppb" => max_drift_ppb,
+            "advice" => format!("put \"maxclockerror {ppm}\" into chrony.conf"));
     }
 
     /// Arms the timer that stands in for facts which do not come.
@@ -78,19 +118,19 @@ impl ClockState {
         }
         self.silence = Some(ctx.run_later(self.parts.patience, |act, ctx| {
             act.silence = None;
-            act.assessment.pass_time(monotonic_coarse_ns());
-            act.publish(ctx);
+            let now = Readings::now();
+            act.assessment.pass_time(&now);
+            act.publish(now, ctx);
         }));
     }
 }
 
 fn resume(parts: &Parts) -> Estimate {
-    let drift = parts.settings.max_drift_ppb;
-    let record = parts.segments.last();
+    let (record, now) = (parts.segments.last(), Readings::now());
     if record.status.is_trusted() {
-        Estimate::resumed(&record, drift)
+        Estimate::resumed(&record, parts.settings.max_drift_ppb, &now)
     } else {
-        Estimate::unknown(Reason::NeverSynchronized, monotonic_coarse_ns(), drift)
+        Estimate::unknown(Reason::NeverSynchronized, &now)
     }
 }
 
@@ -120,10 +160,10 @@ impl Supervised for ClockState {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ChronyPolled {
-    /// `CLOCK_MONOTONIC_COARSE` in ns, read before chronyd was asked.
-    pub as_of_ns: i64,
+    /// The clocks, read before chronyd was asked.
+    pub at: Readings,
     /// chronyd's report, or why there is none.
-    pub outcome: Result<Tracking, PollFailure>,
+    pub outcome: Result<Report, PollFailure>,
 }
 
 impl Handler<ChronyPolled> for ClockState {
@@ -134,9 +174,14 @@ impl Handler<ChronyPolled> for ClockState {
             .faults
             .reach(ActorName::ClockState, Point::Handler);
         let outcome = polled.outcome.as_ref().map_err(|&failure| failure);
-        self.assessment
-            .polled(outcome, polled.as_of_ns, monotonic_coarse_ns());
-        self.publish(ctx);
+        let now = Readings::now();
+        if let Some(alarm) = self.assessment.polled(outcome, &polled.at, &now) {
+            self.say_alarm(&alarm);
+        }
+        self.say_max_clock_error();
+        // A fresh estimate is published for its own instant; one that is held, for now.
+        let fresh = self.assessment.estimate().raw_ns == polled.at.raw_ns;
+        self.publish(if fresh { polled.at } else { now }, ctx);
     }
 }
 
@@ -144,8 +189,8 @@ impl Handler<ChronyPolled> for ClockState {
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct PhcPolled {
-    /// `CLOCK_MONOTONIC_COARSE` in ns, read before the file was.
-    pub as_of_ns: i64,
+    /// `CLOCK_MONOTONIC_RAW` in ns, read before the file was.
+    pub raw_ns: i64,
     /// The largest error bound of the last polls, ns.
     pub bound_ns: u32,
 }
@@ -155,6 +200,30 @@ impl Handler<PhcPolled> for ClockState {
 
     fn handle(&mut self, polled: PhcPolled, _ctx: &mut Self::Context) {
         self.assessment
-            .phc_read(i64::from(polled.bound_ns), polled.as_of_ns);
+            .phc_read(i64::from(polled.bound_ns), polled.raw_ns);
+    }
+}
+
+/// `CLOCK_REALTIME` was set.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ClockSet {
+    /// The machine was suspended, which is why.
+    pub suspended: bool,
+}
+
+impl Handler<ClockSet> for ClockState {
+    type Result = ();
+
+    fn handle(&mut self, set: ClockSet, ctx: &mut Self::Context) {
+        let now = Readings::now();
+        if set.suspended {
+            self.assessment.suspended(&now);
+        } else {
+            self.assessment.clock_set();
+        }
+        warn!(self.parts.log, "the clock was set"; "suspended" => set.suspended);
+        self.assessment.pass_time(&now);
+        self.publish(now, ctx);
     }
 }

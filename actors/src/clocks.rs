@@ -1,17 +1,69 @@
-//! The clocks, read. Only actors that sample call this.
+//! The clocks, read together. Only actors that sample call this.
 
 use nix::time::{ClockId, clock_gettime};
 
-/// `CLOCK_MONOTONIC_COARSE` in ns: the clock of the v1 and v2 layouts.
+use crate::bound::NS_PER_S;
+use crate::kernel_clock;
+
+/// All clocks at one instant, as nearly as they can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readings {
+    /// `CLOCK_MONOTONIC_COARSE` in ns, read first: the clock of the v1 and v2 layouts.
+    pub coarse_ns: i64,
+    /// `CLOCK_MONOTONIC_RAW` in ns, which nothing steers.
+    pub raw_ns: i64,
+    /// `CLOCK_REALTIME` in ns since 1970.
+    pub realtime_ns: i64,
+    /// How far from `raw_ns` the reading of `realtime_ns` may have been, ns.
+    pub gap_ns: i64,
+    /// The kernel's frequency adjustment of `CLOCK_REALTIME`, parts per billion; `None` when it cannot be read.
+    pub kernel_ppb: Option<i64>,
+}
+
+/// Attempts at a tight pair; an interrupt seldom comes twice.
+const ATTEMPTS: usize = 3;
+
+impl Readings {
+    /// Reads them all.
+    #[must_use]
+    pub fn now() -> Self {
+        let coarse_ns = read_ns(ClockId::CLOCK_MONOTONIC_COARSE);
+        let (raw_ns, realtime_ns, gap_ns) = (0..ATTEMPTS)
+            .map(|_| {
+                let before = read_ns(ClockId::CLOCK_MONOTONIC_RAW);
+                let realtime_ns = read_ns(ClockId::CLOCK_REALTIME);
+                let after = read_ns(ClockId::CLOCK_MONOTONIC_RAW);
+                let gap_ns = (after - before + 1) / 2;
+                (before + gap_ns, realtime_ns, gap_ns)
+            })
+            .min_by_key(|&(_, _, gap_ns)| gap_ns)
+            .unwrap_or_default();
+        let kernel_ppb = kernel_clock::frequency_ppb().ok();
+        Self {
+            coarse_ns,
+            raw_ns,
+            realtime_ns,
+            gap_ns,
+            kernel_ppb,
+        }
+    }
+}
+
+/// `CLOCK_MONOTONIC_RAW` in ns.
 #[must_use]
-pub fn monotonic_coarse_ns() -> i64 {
-    read_ns(ClockId::CLOCK_MONOTONIC_COARSE)
+pub fn monotonic_raw_ns() -> i64 {
+    read_ns(ClockId::CLOCK_MONOTONIC_RAW)
+}
+
+/// How long the machine has been suspended since it was booted, ns: the clocks of [`Readings`] other than
+/// `CLOCK_REALTIME` stand still then.
+#[must_use]
+pub fn suspended_ns() -> i64 {
+    read_ns(ClockId::CLOCK_BOOTTIME) - read_ns(ClockId::CLOCK_MONOTONIC)
 }
 
 fn read_ns(clock: ClockId) -> i64 {
-    // Fails only for a clock that the kernel does not have; this one is in every Linux since 2.6.32.
+    // Fails only for a clock that the kernel does not have; these are in every Linux since 2.6.39.
     // Zero is before every instant, so nothing that relies on it can look fresh.
-    clock_gettime(clock).map_or(0, |time| {
-        time.tv_sec() * crate::bound::NS_PER_S + time.tv_nsec()
-    })
+    clock_gettime(clock).map_or(0, |time| time.tv_sec() * NS_PER_S + time.tv_nsec())
 }

@@ -1,13 +1,13 @@
 //! The actors of the clockbound daemon, their supervision, and the pure rooms that they ask.
 //!
 //! ```text
-//!        chronyd (unix datagram)         PHC error bound (sysfs)
-//!                  |                               |
-//!            ChronyPoller                      PhcReader          (an arbiter of its own: may block)
-//!                  |  ChronyPolled                 |  PhcPolled
-//!                  +---------------+---------------+
-//!                                  v
-//!                             ClockState        asks: assessment -> status, bound
+//!   chronyd (unix datagram)     PHC error bound (sysfs)     kernel: clock was set, resume
+//!             |                           |                           |
+//!       ChronyPoller                  PhcReader (an arbiter       ClockWatch
+//!             |  ChronyPolled             |  of its own)              |  ClockSet
+//!             +---------------------------+---------------------------+
+//!                                         v
+//!                             ClockState        asks: assessment -> status, bound, dispersion
 //!                                  |  Publish(Estimate)
 //!                                  v
 //!                            ShmPublisher       asks: estimate -> the layouts
@@ -19,7 +19,7 @@
 //! Pure rooms, with no actor, clock, IO or log in them: [`status`], [`bound`], [`estimate`],
 //! [`assessment`], [`change_gate`], and most of [`chrony`] and [`phc`].
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod assessment;
 pub mod bound;
@@ -27,9 +27,12 @@ pub mod change_gate;
 pub mod chrony;
 pub mod chrony_poller;
 pub mod clock_state;
-mod clocks;
+pub mod clock_watch;
+pub mod clocks;
+pub mod dispersion;
 pub mod estimate;
 pub mod fault;
+mod kernel_clock;
 pub mod phc;
 pub mod phc_reader;
 mod readable;

@@ -10,7 +10,7 @@ use slog::{Logger, debug, error, info};
 
 use crate::change_gate::ChangeGate;
 use crate::clock_state::{ClockState, PhcPolled};
-use crate::clocks::monotonic_coarse_ns;
+use crate::clocks::monotonic_raw_ns;
 use crate::fault::{Faults, Point};
 use crate::phc::{PhcError, PhcErrorKind, PhcWindow, SYS_ROOT, read_error_bound, resolve_slot};
 use crate::supervision::ActorName;
@@ -55,11 +55,11 @@ impl PhcReader {
             .faults
             .reach(ActorName::PhcReader, Point::Handler);
         ctx.run_later(self.parts.poll_interval, Self::poll);
-        let as_of_ns = monotonic_coarse_ns();
+        let raw_ns = monotonic_raw_ns();
         let read = self.read();
         self.say(read.as_ref().err());
         match read {
-            Ok(bound_ns) => self.window.good(bound_ns, as_of_ns),
+            Ok(bound_ns) => self.window.good(bound_ns, raw_ns),
             Err(_) => {
                 self.window.failed();
                 self.path = None;
@@ -71,7 +71,7 @@ impl PhcReader {
             return;
         };
         let fact = PhcPolled {
-            as_of_ns,
+            raw_ns,
             bound_ns: bound.bound_ns,
         };
         if self.parts.clock_state.try_send(fact).is_err() {

@@ -3,6 +3,7 @@
 use shm_layout::v1::V1Record;
 use shm_layout::writer::V1Segment;
 
+use crate::clocks::Readings;
 use crate::estimate::Estimate;
 use crate::fault::{Faults, Point};
 use crate::supervision::ActorName;
@@ -25,9 +26,9 @@ impl Segments {
         self.v1.last_record()
     }
 
-    /// Projects `estimate` onto every layout and writes it.
-    pub fn publish(&self, estimate: &Estimate, faults: &Faults) {
-        let record = estimate.to_v1();
+    /// Projects `estimate` onto every layout, as it stands `at` that instant, and writes it.
+    pub fn publish(&self, estimate: &Estimate, at: &Readings, faults: &Faults) {
+        let record = estimate.to_v1(at);
         #[cfg(feature = "fault-injection")]
         self.v1.publish_interrupted(&record, || {
             faults.reach(ActorName::ShmPublisher, Point::MidWrite)

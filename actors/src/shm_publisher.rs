@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use slog::{Logger, debug};
 
+use crate::clocks::Readings;
 use crate::estimate::Estimate;
 use crate::fault::{Faults, Point};
 use crate::segments::Segments;
@@ -42,16 +43,21 @@ impl Supervised for ShmPublisher {}
 /// An estimate to publish.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct Publish(pub Estimate);
+pub struct Publish {
+    /// What is known.
+    pub estimate: Estimate,
+    /// The instant to publish it for.
+    pub at: Readings,
+}
 
 impl Handler<Publish> for ShmPublisher {
     type Result = ();
 
-    fn handle(&mut self, Publish(estimate): Publish, _ctx: &mut Self::Context) {
+    fn handle(&mut self, Publish { estimate, at }: Publish, _ctx: &mut Self::Context) {
         self.faults.reach(ActorName::ShmPublisher, Point::Handler);
-        self.segments.publish(&estimate, &self.faults);
+        self.segments.publish(&estimate, &at, &self.faults);
         debug!(self.log, "published";
-            "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => estimate.as_of_ns,
-            "correction_ns" => estimate.correction_ns, "root_distance_ns" => estimate.root_distance_ns);
+            "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse_ns,
+            "earliest_ns" => estimate.earliest_ns, "latest_ns" => estimate.latest_ns, "growth_ppb" => estimate.growth_ppb);
     }
 }

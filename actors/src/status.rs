@@ -34,7 +34,8 @@ pub enum Event {
     Unsynchronized,
     /// No validated report for longer than the grace.
     Silence,
-    /// The held bound reached the end of its life (`void_after`).
+    /// Nothing may be claimed any more: the held bound reached the end of its life, grew over the cap, or
+    /// chronyd has no reference at all.
     Void,
     /// The clock was disrupted (live migration): no earlier report means anything.
     Disruption,
@@ -65,16 +66,26 @@ pub enum Reason {
     NeverSynchronized,
     /// The status and bound were taken over from the published record, by a restarted actor or daemon.
     Resumed,
+    /// chronyd is synchronised, and the kernel slews the clock or runs off: v1 grows by that, too.
+    SlewInFlight,
     /// chronyd has not answered for longer than the grace.
     ChronySilent,
     /// chronyd answers with values that are refused.
     ReportRefused,
     /// chronyd answers that its clock is not synchronised.
     LeapUnsynchronized,
+    /// chronyd's selected source has not answered its last eight polls, or none is selected.
+    SourceUnreachable,
+    /// chronyd is in local mode, or claims a root distance of zero: a clock without a reference.
+    LocalReference,
+    /// `CLOCK_REALTIME` was set, or the machine resumed from suspend, and chronyd has not measured since.
+    ClockStepped,
     /// chronyd follows the PHC, whose error bound cannot be read.
     PhcUnreadable,
     /// The held bound is older than the holdover allows.
     HoldoverExpired,
+    /// The bound is wider than the operator's cap.
+    BoundOverCap,
     /// The clock was disrupted, and no later report has arrived.
     Disrupted,
 }
@@ -87,11 +98,16 @@ impl Reason {
             Self::Tracking => "tracking",
             Self::NeverSynchronized => "never_synchronized",
             Self::Resumed => "resumed",
+            Self::SlewInFlight => "slew_in_flight",
             Self::ChronySilent => "chrony_silent",
             Self::ReportRefused => "report_refused",
             Self::LeapUnsynchronized => "leap_unsynchronized",
+            Self::SourceUnreachable => "source_unreachable",
+            Self::LocalReference => "local_reference",
+            Self::ClockStepped => "clock_stepped",
             Self::PhcUnreadable => "phc_unreadable",
             Self::HoldoverExpired => "holdover_expired",
+            Self::BoundOverCap => "bound_over_cap",
             Self::Disrupted => "disrupted",
         }
     }

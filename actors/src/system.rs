@@ -13,6 +13,7 @@ use slog::{Logger, o, warn};
 use crate::assessment::Settings;
 use crate::chrony_poller::{self, ChronyPoller};
 use crate::clock_state::{self, ClockState};
+use crate::clock_watch::{self, ClockWatch};
 use crate::fault::Faults;
 use crate::phc_reader::{self, PhcReader};
 use crate::segments::Segments;
@@ -26,15 +27,6 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// How many poll intervals ClockState waits for a fact before it looks at the clock without one.
 const PATIENCE_POLLS: u32 = 2;
 
-/// The PHC that chrony follows.
-#[derive(Clone, Debug)]
-pub struct PhcSource {
-    /// chrony's reference id of it, as on the wire.
-    pub reference_id: u32,
-    /// The network interface whose hardware clock it is.
-    pub interface: String,
-}
-
 /// What the daemon was asked to do.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -42,10 +34,10 @@ pub struct Config {
     pub chrony_socket: PathBuf,
     /// The time between two polls, of chronyd and of the PHC.
     pub poll_interval: Duration,
-    /// The fastest that the oscillator may drift, parts per billion.
-    pub max_drift_ppb: u32,
-    /// The PHC, if there is one.
-    pub phc: Option<PhcSource>,
+    /// What the assessment of the clock goes by.
+    pub settings: Settings,
+    /// The network interface whose hardware clock chrony follows, if there is one.
+    pub phc_interface: Option<String>,
     /// Crashes of one actor forgiven in ten seconds.
     pub crash_budget: usize,
     /// Switches for tests.
@@ -63,7 +55,7 @@ pub fn run(
     signals: &Receiver<&'static str>,
     log: &Logger,
 ) -> io::Result<Ending> {
-    let runtime = Runtime::start(config.phc.is_some())?;
+    let runtime = Runtime::start(config.phc_interface.is_some())?;
     let (ends_tx, ends) = unbounded();
     let child_log = |name: ActorName| log.new(o!("actor" => name.as_str()));
 
@@ -71,6 +63,7 @@ pub fn run(
     let (clock_state, clock_state_mailbox) = mailbox::<ClockState>();
     let (poller, poller_mailbox) = mailbox::<ChronyPoller>();
     let (phc_reader, phc_reader_mailbox) = mailbox::<PhcReader>();
+    let (clock_watch, clock_watch_mailbox) = mailbox::<ClockWatch>();
 
     supervise(
         &runtime.shared,
@@ -88,10 +81,7 @@ pub fn run(
         ActorName::ClockState,
         clock_state_mailbox,
         ClockState::new(clock_state::Parts {
-            settings: Settings {
-                max_drift_ppb: config.max_drift_ppb,
-                phc_reference_id: config.phc.as_ref().map(|phc| phc.reference_id),
-            },
+            settings: config.settings,
             patience: config.poll_interval * PATIENCE_POLLS,
             segments,
             publisher: publisher.clone(),
@@ -100,13 +90,13 @@ pub fn run(
         }),
         ends_tx.clone(),
     );
-    if let (Some(phc), Some(arbiter)) = (config.phc, &runtime.may_block) {
+    if let (Some(interface), Some(arbiter)) = (config.phc_interface, &runtime.may_block) {
         supervise(
             arbiter,
             ActorName::PhcReader,
             phc_reader_mailbox,
             PhcReader::new(phc_reader::Parts {
-                interface: phc.interface,
+                interface,
                 poll_interval: config.poll_interval,
                 clock_state: clock_state.clone(),
                 faults: config.faults.clone(),
@@ -115,6 +105,17 @@ pub fn run(
             ends_tx.clone(),
         );
     }
+    supervise(
+        &runtime.shared,
+        ActorName::ClockWatch,
+        clock_watch_mailbox,
+        ClockWatch::new(clock_watch::Parts {
+            clock_state: clock_state.clone(),
+            faults: config.faults.clone(),
+            log: child_log(ActorName::ClockWatch),
+        }),
+        ends_tx.clone(),
+    );
     supervise(
         &runtime.shared,
         ActorName::ChronyPoller,
@@ -131,7 +132,7 @@ pub fn run(
 
     let ending = supervision::run(&ends, signals, config.crash_budget, log);
     // Held until here: an actor whose every address is gone is not given another life.
-    drop((publisher, clock_state, poller, phc_reader));
+    drop((publisher, clock_state, poller, phc_reader, clock_watch));
     if !runtime.stop() {
         warn!(log, "an actor hangs, leaving without it");
     }

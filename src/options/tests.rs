@@ -35,6 +35,10 @@ fn nothing_said_gives_the_defaults_and_owns_up_to_the_drift() {
         chrony_socket: "/var/run/chrony/chronyd.sock".into(),
         shm_path: "/var/run/clockbound/shm".into(),
         poll_interval: Duration::from_millis(100),
+        chrony_grace: Duration::from_secs(2),
+        holdover: Duration::from_secs(1000),
+        max_bound: None,
+        allow_local_reference: false,
         log_level: Level::Info,
         #[cfg(feature = "fault-injection")]
         faults: FaultOptions::default(),
@@ -55,6 +59,10 @@ fn short_and_long_forms_mean_the_same() {
         chrony_socket: "/c".into(),
         shm_path: "/s".into(),
         poll_interval: Duration::from_secs(1),
+        chrony_grace: Duration::from_secs(2),
+        holdover: Duration::from_secs(1000),
+        max_bound: None,
+        allow_local_reference: false,
         log_level: Level::Debug,
         #[cfg(feature = "fault-injection")]
         faults: FaultOptions::default(),

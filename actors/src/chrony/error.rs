@@ -17,6 +17,8 @@ pub struct Status(pub u16);
 impl Status {
     /// The request was carried out.
     pub const SUCCESS: Self = Self(0);
+    /// There is no source of that number.
+    pub const NO_SUCH_SOURCE: Self = Self(4);
     /// chronyd speaks another version of the protocol.
     pub const BAD_PACKET_VERSION: Self = Self(18);
 

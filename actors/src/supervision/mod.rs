@@ -23,6 +23,8 @@ pub enum ActorName {
     ChronyPoller,
     /// Reads the PHC's error bound.
     PhcReader,
+    /// Watches for steps of the clock.
+    ClockWatch,
     /// Turns facts into an estimate.
     ClockState,
     /// Writes the segments.
@@ -31,9 +33,10 @@ pub enum ActorName {
 
 impl ActorName {
     /// Every actor, in the order of the flow.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ChronyPoller,
         Self::PhcReader,
+        Self::ClockWatch,
         Self::ClockState,
         Self::ShmPublisher,
     ];
@@ -44,6 +47,7 @@ impl ActorName {
         match self {
             Self::ChronyPoller => "chrony_poller",
             Self::PhcReader => "phc_reader",
+            Self::ClockWatch => "clock_watch",
             Self::ClockState => "clock_state",
             Self::ShmPublisher => "shm_publisher",
         }
