@@ -10,7 +10,7 @@ use crate::bound::{growth_ns, root_distance_ns, signed_ns};
 use crate::chrony::{Leap, SourceData, Tracking};
 use crate::clocks::Readings;
 use crate::dispersion::DispersionModel;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, whole_seconds};
 use crate::status::{Event, Reason, next};
 
 /// The reference id of chronyd's local mode, 127.127.1.1.
@@ -53,8 +53,31 @@ pub struct Settings {
 pub struct Report {
     /// What the system clock is known to be.
     pub tracking: Tracking,
-    /// The source that it follows; `None` when no source is selected.
-    pub selected: Option<SourceData>,
+    /// The source that it follows.
+    pub selection: Selection,
+}
+
+/// What chronyd says of the source that it follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Selection {
+    /// Nothing: it refuses to tell. The tracking report has to do.
+    #[default]
+    Untold,
+    /// No source is selected.
+    Nothing,
+    /// This one is.
+    Source(SourceData),
+}
+
+impl Selection {
+    /// Whether the clock is known to follow nobody, or somebody who has not answered the last eight polls.
+    fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Untold => false,
+            Self::Nothing => true,
+            Self::Source(source) => source.reachability == 0,
+        }
+    }
 }
 
 /// Why a poll of chronyd gave no report.
@@ -241,11 +264,7 @@ impl Assessment {
             return Err(Becomes(Event::Void, Reason::LocalReference));
         }
         // chronyd's local mode has no source to be reached.
-        if tracking.ref_id != LOCAL_REFERENCE_ID
-            && report
-                .selected
-                .is_none_or(|source| source.reachability == 0)
-        {
+        if tracking.ref_id != LOCAL_REFERENCE_ID && report.selection.is_unreachable() {
             return Err(Becomes(Event::Silence, Reason::SourceUnreachable));
         }
         let phc_ns = self
@@ -345,6 +364,8 @@ impl Assessment {
             frequency_ppb,
             validated_raw_ns: at.raw_ns,
             void_after_raw_ns: at.raw_ns.saturating_add(self.settings.holdover_ns),
+            void_after_coarse_ns: whole_seconds(at.coarse_ns)
+                .saturating_add(self.settings.holdover_ns),
             reference_id: tracking.ref_id,
         };
         alarm

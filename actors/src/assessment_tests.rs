@@ -66,7 +66,7 @@ fn report(ref_ns: i64) -> Report {
             root_dispersion_s: 0.000_3,
             last_update_interval_s: 1.0,
         },
-        selected: Some(source(0xff)),
+        selection: Selection::Source(source(0xff)),
     }
 }
 
@@ -153,14 +153,14 @@ fn what_is_no_reference_ends_trust_in_its_own_way() {
         (with_tracking(0, zero), (Unknown, Reason::LocalReference)),
         (
             Report {
-                selected: None,
+                selection: Selection::Nothing,
                 ..report(0)
             },
             (FreeRunning, Reason::SourceUnreachable),
         ),
         (
             Report {
-                selected: Some(source(0)),
+                selection: Selection::Source(source(0)),
                 ..report(0)
             },
             (FreeRunning, Reason::SourceUnreachable),
@@ -188,7 +188,7 @@ fn a_local_reference_counts_when_the_operator_says_so() {
     tell(
         &mut clock,
         &Report {
-            selected: None,
+            selection: Selection::Nothing,
             ..local
         },
         0,

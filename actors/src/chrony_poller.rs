@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, warn};
 
-use crate::assessment::{PollFailure, Report};
+use crate::assessment::{PollFailure, Report, Selection};
 use crate::change_gate::ChangeGate;
 use crate::chrony::{
     ChronySocket, ParseError, QueryError, QueryErrorKind, Reply, Request, SourceData, SourceState,
@@ -152,7 +152,7 @@ struct Asked {
 struct Sources {
     asked: Option<Instant>,
     index: u32,
-    selected: Option<SourceData>,
+    selection: Selection,
 }
 
 async fn ask(socket: Option<ChronySocket>, path: &Path, mut sources: Sources) -> Asked {
@@ -187,14 +187,23 @@ async fn report(socket: &mut ChronySocket, sources: &mut Sources) -> Result<Repo
         .asked
         .is_none_or(|asked| asked.elapsed() >= SOURCES_INTERVAL);
     // Without a selected source each round asks: the first to be selected ends the wait.
-    if due || sources.selected.is_none() {
-        sources.selected = selected(socket, &mut sources.index).await?;
+    if due || sources.selection == Selection::Nothing {
+        sources.selection = selection(socket, &mut sources.index).await?;
         sources.asked = Some(Instant::now());
     }
     Ok(Report {
         tracking,
-        selected: sources.selected,
+        selection: sources.selection,
     })
+}
+
+/// What chronyd says of its selected source; a refusal to say anything is no failure of the round.
+async fn selection(socket: &mut ChronySocket, index: &mut u32) -> Result<Selection, QueryError> {
+    match selected(socket, index).await {
+        Ok(selected) => Ok(selected.map_or(Selection::Nothing, Selection::Source)),
+        Err(QueryError::Protocol(ParseError::Status(_))) => Ok(Selection::Untold),
+        Err(err) => Err(err),
+    }
 }
 
 /// Finds the selected source, first where it was last time.

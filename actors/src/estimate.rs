@@ -38,6 +38,8 @@ pub struct Estimate {
     pub validated_raw_ns: i64,
     /// When nothing is claimed any more, `CLOCK_MONOTONIC_RAW` in ns.
     pub void_after_raw_ns: i64,
+    /// The same as the v1 and v2 layouts have it: whole seconds of `CLOCK_MONOTONIC_COARSE`, in ns.
+    pub void_after_coarse_ns: i64,
     /// chrony's reference id; 0 for none.
     pub reference_id: u32,
 }
@@ -57,6 +59,7 @@ impl Estimate {
             frequency_ppb: 0,
             validated_raw_ns: now.raw_ns,
             void_after_raw_ns: now.raw_ns,
+            void_after_coarse_ns: whole_seconds(now.coarse_ns),
             reference_id: 0,
         }
     }
@@ -87,6 +90,7 @@ impl Estimate {
             void_after_raw_ns: now
                 .raw_ns
                 .saturating_add(record.void_after_ns.saturating_sub(now.coarse_ns)),
+            void_after_coarse_ns: record.void_after_ns,
             reference_id: 0,
         }
     }
@@ -125,14 +129,9 @@ impl Estimate {
         let bound_ns = below_ns
             .max(above_ns)
             .saturating_add(read_margin_ns(max_drift_ppb));
-        let void_after_ns = at
-            .coarse_ns
-            .saturating_add(self.void_after_raw_ns.saturating_sub(at.raw_ns))
-            .max(0);
         V1Record {
             as_of_ns: at.coarse_ns,
-            // Whole seconds, as in the systems in the field.
-            void_after_ns: void_after_ns - void_after_ns.rem_euclid(NS_PER_S),
+            void_after_ns: self.void_after_coarse_ns,
             bound_ns: bound_ns.clamp(0, NO_CLAIM_BOUND_NS),
             max_drift_ppb,
             status: self.status,
@@ -150,6 +149,12 @@ impl Estimate {
             .unwrap_or(u32::MAX)
             .min(DRIFT_LIMIT_PPB - 1)
     }
+}
+
+/// Rounded down to whole seconds, as `void_after` is in the systems in the field.
+#[must_use]
+pub fn whole_seconds(ns: i64) -> i64 {
+    ns - ns.rem_euclid(NS_PER_S)
 }
 
 #[cfg(test)]
@@ -184,6 +189,7 @@ mod tests {
             frequency_ppb: 0,
             validated_raw_ns: now.raw_ns,
             void_after_raw_ns: now.raw_ns + 1_000 * S,
+            void_after_coarse_ns: 1_012 * S,
             reference_id: 0x7f00_0001,
         }
     }

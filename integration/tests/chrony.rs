@@ -29,7 +29,8 @@ fn the_segment_says_what_chronyc_says() {
         (bound_ns - said_ns).abs() < 200e3,
         "{bound_ns} for {said_ns}"
     );
-    assert_eq!(segment.max_drift_ppb(), 50_000);
+    // With -x nobody corrects the clock's frequency, which chronyd has to estimate first.
+    assert!(segment.max_drift_ppb() >= 50_000);
     assert_eq!(segment.status(), Status::Synchronized);
     assert!(
         (before_ns..=after_ns).contains(&segment.as_of_ns()),
