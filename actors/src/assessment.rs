@@ -26,6 +26,10 @@ const LEAP_NEIGHBOURHOOD_NS: i64 = 3_000_000_000;
 /// The kernel changes a clock's rate by at most a tenth (adjtimex(2), `tick`), parts per billion.
 const FASTEST_SLEW_PPB: u32 = 100_000_000;
 
+/// No oscillator is further from its nominal frequency, parts per billion: beyond it no kernel could be disciplined
+/// (RFC 5905, `MAXFREQ`).
+const FREQUENCY_TOLERANCE_PPB: u32 = 500_000;
+
 /// A step smaller than this is not told from a reading that was interrupted, ns.
 const READING_NOISE_NS: i64 = 100_000;
 
@@ -193,7 +197,7 @@ impl Assessment {
             Err(PollFailure::Silent) => self.trouble = Reason::ChronySilent,
             Err(PollFailure::Refused) => self.trouble = Reason::ReportRefused,
             Ok(report) => match self.validate(report, at) {
-                Ok(reported) => alarm = self.accept(report, reported, at),
+                Ok(reported) => alarm = self.accept(report, reported, at, now),
                 Err(Rejection::NotNow(reason)) => self.trouble = reason,
                 Err(Rejection::Becomes(event, reason)) => {
                     self.trouble = reason;
@@ -265,7 +269,7 @@ impl Assessment {
         }
         // chronyd's local mode has no source to be reached.
         if tracking.ref_id != LOCAL_REFERENCE_ID && report.selection.is_unreachable() {
-            return Err(Becomes(Event::Silence, Reason::SourceUnreachable));
+            return Err(NotNow(Reason::SourceUnreachable));
         }
         let phc_ns = self
             .phc_bound_ns(tracking.ref_id, at)
@@ -321,7 +325,13 @@ impl Assessment {
         true
     }
 
-    fn accept(&mut self, report: &Report, reported: (i64, i64), at: &Readings) -> Option<Alarm> {
+    fn accept(
+        &mut self,
+        report: &Report,
+        reported: (i64, i64),
+        at: &Readings,
+        now: &Readings,
+    ) -> Option<Alarm> {
         // Around a leap second UTC is ambiguous, and what was known before is in the old count.
         let leap_is_near =
             leap_widening_ns(report.tracking.leap, reported.0.midpoint(reported.1)) > 0;
@@ -338,10 +348,7 @@ impl Assessment {
             },
         };
         let tracking = &report.tracking;
-        let growth_ppb = self
-            .dispersion
-            .growth_ppb(tracking, self.settings.max_drift_ppb);
-        let frequency_ppb = (tracking.freq_ppm * 1_000.0).round() as i64;
+        let (frequency_ppb, growth_ppb) = self.frequency(tracking);
         let (rate_ppb, doubt_ppb) = raw_rate_ppb(frequency_ppb, at.kernel_ppb);
         let mismatch_ppb = at
             .kernel_ppb
@@ -362,13 +369,26 @@ impl Assessment {
                 .saturating_add(doubt_ppb)
                 .min(shm_layout::v1::DRIFT_LIMIT_PPB - 1),
             frequency_ppb,
-            validated_raw_ns: at.raw_ns,
+            validated_raw_ns: now.raw_ns,
             void_after_raw_ns: at.raw_ns.saturating_add(self.settings.holdover_ns),
             void_after_coarse_ns: whole_seconds(at.coarse_ns)
                 .saturating_add(self.settings.holdover_ns),
             reference_id: tracking.ref_id,
         };
         alarm
+    }
+
+    /// What `CLOCK_REALTIME` would gain unadjusted, and how far from that its oscillator may run, parts per billion.
+    ///
+    /// Before its third measurement chronyd calls any frequency possible (a skew of 1000000 ppm).
+    fn frequency(&self, tracking: &Tracking) -> (i64, u32) {
+        let max_drift_ppb = self.settings.max_drift_ppb;
+        let growth_ppb = self.dispersion.growth_ppb(tracking, max_drift_ppb);
+        let worst_ppb = FREQUENCY_TOLERANCE_PPB.saturating_add(max_drift_ppb);
+        if growth_ppb > worst_ppb {
+            return (0, worst_ppb.min(shm_layout::v1::DRIFT_LIMIT_PPB - 1));
+        }
+        ((tracking.freq_ppm * 1_000.0).round() as i64, growth_ppb)
     }
 
     /// Takes a step of the state machine that leaves the held interval as it is, or drops it.

@@ -151,20 +151,6 @@ fn what_is_no_reference_ends_trust_in_its_own_way() {
         (unsynchronized, (FreeRunning, Reason::LeapUnsynchronized)),
         (with_tracking(0, local), (Unknown, Reason::LocalReference)),
         (with_tracking(0, zero), (Unknown, Reason::LocalReference)),
-        (
-            Report {
-                selection: Selection::Nothing,
-                ..report(0)
-            },
-            (FreeRunning, Reason::SourceUnreachable),
-        ),
-        (
-            Report {
-                selection: Selection::Source(source(0)),
-                ..report(0)
-            },
-            (FreeRunning, Reason::SourceUnreachable),
-        ),
     ] {
         let mut clock = synchronized();
         tell(&mut clock, &report, 5);
@@ -176,6 +162,53 @@ fn what_is_no_reference_ends_trust_in_its_own_way() {
             "and a good report ends it"
         );
     }
+}
+
+#[test]
+fn a_source_that_does_not_answer_is_silence() {
+    for selection in [Selection::Nothing, Selection::Source(source(0))] {
+        let mut clock = synchronized();
+        for n in 1..=8 {
+            let report = Report {
+                selection,
+                ..report(0)
+            };
+            tell(&mut clock, &report, n * S / 4);
+            assert_eq!(state(&clock), (Synchronized, Reason::Tracking));
+        }
+        tell(
+            &mut clock,
+            &Report {
+                selection,
+                ..report(0)
+            },
+            2 * S + 1,
+        );
+        assert_eq!(state(&clock), (FreeRunning, Reason::SourceUnreachable));
+        assert_eq!(tell(&mut clock, &report(1), 3 * S), None);
+        assert_eq!(clock.estimate().status, Synchronized);
+    }
+}
+
+#[test]
+fn before_chronyd_has_found_the_frequency_the_kernels_limit_stands_for_it() {
+    let mut clock = fresh(SETTINGS);
+    tell(
+        &mut clock,
+        &with_tracking(0, |t| (t.skew_ppm, t.freq_ppm) = (1e6, -30.0)),
+        0,
+    );
+    assert_eq!(
+        clock.estimate().growth_ppb,
+        FREQUENCY_TOLERANCE_PPB + 50_000
+    );
+    assert_eq!(clock.estimate().rate_ppb, 0);
+    tell(
+        &mut clock,
+        &with_tracking(1, |t| (t.skew_ppm, t.freq_ppm) = (100.0, -30.0)),
+        1,
+    );
+    assert_eq!(clock.estimate().rate_ppb, 30_000);
 }
 
 #[test]

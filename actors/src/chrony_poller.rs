@@ -13,8 +13,7 @@ use slog::{Logger, debug, error, info, warn};
 use crate::assessment::{PollFailure, Report, Selection};
 use crate::change_gate::ChangeGate;
 use crate::chrony::{
-    ChronySocket, ParseError, QueryError, QueryErrorKind, Reply, Request, SourceData, SourceState,
-    Status,
+    ChronySocket, ParseError, QueryError, QueryErrorKind, Reply, Request, SourceState, Status,
 };
 use crate::clock_state::{ChronyPolled, ClockState};
 use crate::clocks::Readings;
@@ -29,8 +28,14 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How old the selected source's report may be: its register changes once a poll of the source.
 const SOURCES_INTERVAL: Duration = Duration::from_secs(1);
 
-/// More sources than anybody has; a bound on what one round may ask.
-const MAX_SOURCES: u32 = 256;
+/// How long chronyd may take to answer about a source, which is asked beside the tracking report.
+const SOURCE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long one round looks for the selected source; the next one goes on.
+const SEARCH_TIME: Duration = Duration::from_millis(50);
+
+/// More sources than anybody has: the search ends somewhere whatever is answered.
+const MAX_SOURCES: u32 = 1_024;
 
 /// How long to wait before asking again for a timer that was not to be had.
 const TIMER_RETRY: Duration = Duration::from_secs(1);
@@ -147,12 +152,67 @@ struct Asked {
     sources: Sources,
 }
 
-/// Where the selected source was last seen, so that not every round asks for all of them.
+/// What is known of the selected source, and how far the search for it has come.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sources {
-    asked: Option<Instant>,
-    index: u32,
     selection: Selection,
+    known: Option<Instant>,
+    /// Where it was last.
+    index: u32,
+    /// Whom to ask about next, when it is no longer there.
+    candidate: Option<u32>,
+}
+
+impl Sources {
+    /// Whether to ask in this round. Without a selected source each round asks: the first to be selected
+    /// ends the wait.
+    fn is_due(&self) -> bool {
+        let old = || {
+            self.known
+                .is_none_or(|known| known.elapsed() >= SOURCES_INTERVAL)
+        };
+        self.candidate.is_some() || self.selection == Selection::Nothing || old()
+    }
+
+    /// Finds the selected source, first where it was last. A slow chronyd is asked one question a round.
+    ///
+    /// No answer, or none that makes sense, is no failure of the round: the tracking report has to do.
+    async fn look(&mut self, socket: &mut ChronySocket) {
+        let begun = Instant::now();
+        while begun.elapsed() < SEARCH_TIME {
+            let index = self.candidate.unwrap_or(self.index);
+            let request = Request::SourceData { index };
+            match socket.query(&request, SOURCE_TIMEOUT).await {
+                Ok(Reply::SourceData(source)) if source.state == SourceState::Selected => {
+                    self.index = index;
+                    return self.settle(Selection::Source(source));
+                }
+                Err(QueryError::Protocol(ParseError::Status(Status::NO_SUCH_SOURCE)))
+                    if self.candidate.is_some() =>
+                {
+                    return self.settle(Selection::Nothing);
+                }
+                Ok(Reply::SourceData(_))
+                | Err(QueryError::Protocol(ParseError::Status(Status::NO_SUCH_SOURCE))) => {
+                    self.candidate = Some(self.candidate.map_or(0, |candidate| candidate + 1));
+                }
+                Ok(_) | Err(QueryError::Protocol(_)) => return self.settle(Selection::Untold),
+                Err(_) => return,
+            }
+            if self.candidate > Some(MAX_SOURCES) {
+                return self.settle(Selection::Nothing);
+            }
+        }
+    }
+
+    fn settle(&mut self, selection: Selection) {
+        *self = Self {
+            selection,
+            known: Some(Instant::now()),
+            index: self.index,
+            candidate: None,
+        };
+    }
 }
 
 async fn ask(socket: Option<ChronySocket>, path: &Path, mut sources: Sources) -> Asked {
@@ -183,63 +243,13 @@ async fn report(socket: &mut ChronySocket, sources: &mut Sources) -> Result<Repo
         Reply::Tracking(tracking) => tracking,
         other => return Err(QueryError::unexpected(&other)),
     };
-    let due = sources
-        .asked
-        .is_none_or(|asked| asked.elapsed() >= SOURCES_INTERVAL);
-    // Without a selected source each round asks: the first to be selected ends the wait.
-    if due || sources.selection == Selection::Nothing {
-        sources.selection = selection(socket, &mut sources.index).await?;
-        sources.asked = Some(Instant::now());
+    if sources.is_due() {
+        sources.look(socket).await;
     }
     Ok(Report {
         tracking,
         selection: sources.selection,
     })
-}
-
-/// What chronyd says of its selected source; a refusal to say anything is no failure of the round.
-async fn selection(socket: &mut ChronySocket, index: &mut u32) -> Result<Selection, QueryError> {
-    match selected(socket, index).await {
-        Ok(selected) => Ok(selected.map_or(Selection::Nothing, Selection::Source)),
-        Err(QueryError::Protocol(ParseError::Status(_))) => Ok(Selection::Untold),
-        Err(err) => Err(err),
-    }
-}
-
-/// Finds the selected source, first where it was last time.
-async fn selected(
-    socket: &mut ChronySocket,
-    index: &mut u32,
-) -> Result<Option<SourceData>, QueryError> {
-    let last = source(socket, *index).await?;
-    if last.is_some_and(|source| source.state == SourceState::Selected) {
-        return Ok(last);
-    }
-    let count = match socket.query(&Request::NSources, QUERY_TIMEOUT).await? {
-        Reply::NSources(count) => count,
-        other => return Err(QueryError::unexpected(&other)),
-    };
-    for candidate in 0..count.min(MAX_SOURCES) {
-        let source = source(socket, candidate).await?;
-        if source.is_some_and(|source| source.state == SourceState::Selected) {
-            *index = candidate;
-            return Ok(source);
-        }
-    }
-    Ok(None)
-}
-
-/// One source's report; `None` when there is no such source any more.
-async fn source(socket: &mut ChronySocket, index: u32) -> Result<Option<SourceData>, QueryError> {
-    match socket
-        .query(&Request::SourceData { index }, QUERY_TIMEOUT)
-        .await
-    {
-        Ok(Reply::SourceData(source)) => Ok(Some(source)),
-        Ok(other) => Err(QueryError::unexpected(&other)),
-        Err(QueryError::Protocol(ParseError::Status(Status::NO_SUCH_SOURCE))) => Ok(None),
-        Err(err) => Err(err),
-    }
 }
 
 impl Actor for ChronyPoller {

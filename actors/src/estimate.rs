@@ -34,7 +34,7 @@ pub struct Estimate {
     pub growth_ppb: u32,
     /// What `CLOCK_REALTIME` would gain if the kernel did not adjust it, parts per billion: chrony's frequency.
     pub frequency_ppb: i64,
-    /// When the last validated report was asked for, `CLOCK_MONOTONIC_RAW` in ns.
+    /// When the last validated report arrived, `CLOCK_MONOTONIC_RAW` in ns: silence is counted from here.
     pub validated_raw_ns: i64,
     /// When nothing is claimed any more, `CLOCK_MONOTONIC_RAW` in ns.
     pub void_after_raw_ns: i64,

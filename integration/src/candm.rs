@@ -86,7 +86,7 @@ impl Report {
             leap: 0,
             ref_time: (
                 u64::try_from(now_ns / 1_000_000_000).expect("after 1970"),
-                0,
+                u32::try_from(now_ns % 1_000_000_000).expect("below a second"),
             ),
             correction: 10e-6,
             frequency_ppm: 1.0,

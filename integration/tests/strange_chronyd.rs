@@ -44,13 +44,12 @@ impl Pair {
 #[test]
 fn the_bound_covers_the_report_and_little_more() {
     for correction in [0.005_004, -0.005_004, -0.079_8] {
-        let report = Report {
+        let pair = Pair::new(move || Report {
             correction,
             root_delay: 0.002,
             root_dispersion: 0.000_3,
             ..Report::healthy()
-        };
-        let pair = Pair::new(move || report);
+        });
         let segment = Segment::wait_for_status(&pair.shm(), Status::Synchronized);
         let exact_ns = ((correction.abs() + 0.001 + 0.000_3) * 1e9).round() as i64;
         let excess_ns = segment.bound_ns() - exact_ns;
