@@ -1,7 +1,7 @@
 //! The clockbound daemon: publishes an interval that contains true time in shared memory.
 //!
 //! ```text
-//! options --> logging --> segment --> signals --> actors under their supervisor --> exit code
+//! options --> signals --> segments --> logging --> actors under their supervisor --> exit code
 //! ```
 
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@ mod logging;
 mod options;
 mod signals;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ use clockbound_actors::segments::Segments;
 use clockbound_actors::supervision::Ending;
 use clockbound_actors::system::{self, Config};
 use crossbeam_channel::Receiver;
-use shm_layout::writer::{Start, V1Segment};
+use shm_layout::native;
+use shm_layout::writer::{NativeSegment, OpenError, Start, V1Segment};
 use slog::{Logger, crit, info, warn};
 
 use crate::exit::Exit;
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
         Err(err) => return exit::os_error("signals cannot be received", &err),
     };
     // Before the log exists: a segment that is refused is refused in one plain line.
-    let opened = match V1Segment::open(&options.shm_path) {
+    let opened = match open(&options.shm_path) {
         Ok(opened) => opened,
         Err(err) => return exit::segment_error(&err),
     };
@@ -51,17 +53,30 @@ fn main() -> ExitCode {
     code
 }
 
+/// The segments, and what was found at their paths.
+struct Opened {
+    v1: (V1Segment, Start),
+    native: (NativeSegment, Start),
+}
+
+fn open(shm_path: &Path) -> Result<Opened, OpenError> {
+    Ok(Opened {
+        v1: V1Segment::open(shm_path)?,
+        native: NativeSegment::open(&shm_path.with_file_name(native::FILE_NAME))?,
+    })
+}
+
 /// Runs the actors until they end, and says how that went.
 fn run(
     options: Options,
-    (segment, start): (V1Segment, Start),
+    opened: Opened,
     signals: &Receiver<&'static str>,
     log: &Logger,
 ) -> ExitCode {
     info!(log, "clockbound starts";
         "version" => env!("CARGO_PKG_VERSION"), "max_drift_ppb" => options.max_drift_ppb,
         "source" => %options.chrony_socket.display(), "segment" => %options.shm_path.display(),
-        "segment_start" => %start);
+        "segment_start" => %opened.v1.1, "native_start" => %opened.native.1);
     if options.drift_was_defaulted {
         warn!(log, "no drift rate given, assuming 1 ppm"; "reason" => DEFAULT_DRIFT_REASON);
     }
@@ -72,7 +87,9 @@ fn run(
             return Exit::OsErr.into();
         }
     };
-    match system::run(config, Arc::new(Segments::new(segment)), signals, log) {
+    let grace_ns = config.settings.grace_ns;
+    let segments = Segments::new(opened.v1.0, opened.native.0, grace_ns);
+    match system::run(config, Arc::new(segments), signals, log) {
         Ok(Ending::Signal(signal)) => {
             info!(log, "clockbound ends"; "reason" => signal);
             ExitCode::SUCCESS

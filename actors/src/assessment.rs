@@ -6,6 +6,8 @@
 //! instant, contains it too: so does what they have in common. If they have nothing in common, somebody was wrong:
 //! that is an [`Alarm`], and what is published is both and all between them.
 
+use shm_layout::native;
+
 use crate::bound::{growth_ns, root_distance_ns, signed_ns};
 use crate::chrony::{Leap, SourceData, Tracking};
 use crate::clocks::Readings;
@@ -353,6 +355,9 @@ impl Assessment {
         let mismatch_ppb = at
             .kernel_ppb
             .map_or(0, |kernel_ppb| kernel_ppb.saturating_add(frequency_ppb));
+        // Nobody may be there to widen the interval when the leap second comes.
+        let to_leap_ns = until_leap_ns(tracking.leap, interval.1).unwrap_or(i64::MAX);
+        let holdover_ns = self.settings.holdover_ns.min(to_leap_ns);
         let slewing = mismatch_ppb.saturating_abs() > i64::from(growth_ppb);
         self.estimate = Estimate {
             status: next(self.estimate.status, Event::Report),
@@ -370,9 +375,9 @@ impl Assessment {
                 .min(shm_layout::v1::DRIFT_LIMIT_PPB - 1),
             frequency_ppb,
             validated_raw_ns: now.raw_ns,
-            void_after_raw_ns: at.raw_ns.saturating_add(self.settings.holdover_ns),
-            void_after_coarse_ns: whole_seconds(at.coarse_ns)
-                .saturating_add(self.settings.holdover_ns),
+            void_after_raw_ns: at.raw_ns.saturating_add(holdover_ns),
+            void_after_coarse_ns: whole_seconds(at.coarse_ns).saturating_add(holdover_ns),
+            leap: published_leap(tracking.leap),
             reference_id: tracking.ref_id,
         };
         alarm
@@ -460,6 +465,22 @@ fn leap_widening_ns(leap: Leap, utc_ns: i64) -> i64 {
     match leap {
         Leap::InsertSecond | Leap::DeleteSecond if !far.contains(&into_day_ns) => LEAP_WIDENING_NS,
         _ => 0,
+    }
+}
+
+/// How long it is until an announced leap second is near; `None` when none is announced, or it is near already.
+fn until_leap_ns(leap: Leap, utc_ns: i64) -> Option<i64> {
+    let announced = matches!(leap, Leap::InsertSecond | Leap::DeleteSecond);
+    let far = announced && leap_widening_ns(leap, utc_ns) == 0;
+    far.then(|| NS_PER_DAY - LEAP_NEIGHBOURHOOD_NS - utc_ns.rem_euclid(NS_PER_DAY))
+}
+
+fn published_leap(leap: Leap) -> native::Leap {
+    match leap {
+        Leap::Normal => native::Leap::None,
+        Leap::InsertSecond => native::Leap::Insert,
+        Leap::DeleteSecond => native::Leap::Delete,
+        Leap::Unsynchronized => native::Leap::Unsynchronized,
     }
 }
 

@@ -28,6 +28,7 @@ fn at(ns: i64) -> Readings {
         realtime_ns: UTC + ns,
         gap_ns: 10,
         kernel_ppb: Some(0),
+        suspended_ns: 0,
     }
 }
 

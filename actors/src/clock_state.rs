@@ -16,7 +16,7 @@ use crate::estimate::Estimate;
 use crate::fault::{Faults, Point};
 use crate::segments::Segments;
 use crate::shm_publisher::{Publish, ShmPublisher};
-use crate::status::{ClockStatus, Reason};
+use crate::status::ClockStatus;
 use crate::supervision::ActorName;
 
 /// What ClockState is rebuilt from at the beginning of every life.
@@ -126,12 +126,8 @@ impl ClockState {
 }
 
 fn resume(parts: &Parts) -> Estimate {
-    let (record, now) = (parts.segments.last(), Readings::now());
-    if record.status.is_trusted() {
-        Estimate::resumed(&record, parts.settings.max_drift_ppb, &now)
-    } else {
-        Estimate::unknown(Reason::NeverSynchronized, &now)
-    }
+    let max_drift_ppb = parts.settings.max_drift_ppb;
+    parts.segments.resume(max_drift_ppb, &Readings::now())
 }
 
 impl Actor for ClockState {

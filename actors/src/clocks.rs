@@ -18,6 +18,9 @@ pub struct Readings {
     pub gap_ns: i64,
     /// The kernel's frequency adjustment of `CLOCK_REALTIME`, parts per billion; `None` when it cannot be read.
     pub kernel_ppb: Option<i64>,
+    /// How long the machine has been suspended since it was booted, ns; the clocks above other than
+    /// `CLOCK_REALTIME` stood still then.
+    pub suspended_ns: i64,
 }
 
 /// Attempts at a tight pair; an interrupt seldom comes twice.
@@ -45,6 +48,7 @@ impl Readings {
             realtime_ns,
             gap_ns,
             kernel_ppb,
+            suspended_ns: suspended_ns(),
         }
     }
 }
@@ -55,8 +59,7 @@ pub fn monotonic_raw_ns() -> i64 {
     read_ns(ClockId::CLOCK_MONOTONIC_RAW)
 }
 
-/// How long the machine has been suspended since it was booted, ns: the clocks of [`Readings`] other than
-/// `CLOCK_REALTIME` stand still then.
+/// How long the machine has been suspended since it was booted, ns.
 #[must_use]
 pub fn suspended_ns() -> i64 {
     read_ns(ClockId::CLOCK_BOOTTIME) - read_ns(ClockId::CLOCK_MONOTONIC)

@@ -120,6 +120,7 @@ mod tests {
             realtime_ns: 1_800_000_000 * NS_PER_S + ns,
             gap_ns: 0,
             kernel_ppb: None,
+            suspended_ns: 0,
         }
     }
 

@@ -35,6 +35,7 @@ pub mod fault;
 mod kernel_clock;
 pub mod phc;
 pub mod phc_reader;
+pub mod projection;
 mod readable;
 pub mod segments;
 pub mod shm_publisher;

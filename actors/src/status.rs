@@ -21,9 +21,7 @@
 //! report of this boot. It holds that report's bound over and lets it grow. `Unknown` holds none,
 //! so silence there changes nothing.
 
-use std::fmt;
-
-pub use shm_layout::ClockStatus;
+pub use shm_layout::{ClockStatus, Reason};
 
 /// What happened to the clock, as far as its status is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,68 +52,6 @@ pub fn next(status: ClockStatus, event: Event) -> ClockStatus {
         (Unknown, Event::Unsynchronized | Event::Silence) => Unknown,
         (Unknown | Synchronized | FreeRunning | Disrupted, Event::Void) => Unknown,
         (Disrupted, Event::Unsynchronized | Event::Silence) => Disrupted,
-    }
-}
-
-/// Why the status is what it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// chronyd is synchronised and its report was validated.
-    Tracking,
-    /// No validated report since this boot.
-    NeverSynchronized,
-    /// The status and bound were taken over from the published record, by a restarted actor or daemon.
-    Resumed,
-    /// chronyd is synchronised, and the kernel slews the clock or runs off: v1 grows by that, too.
-    SlewInFlight,
-    /// chronyd has not answered for longer than the grace.
-    ChronySilent,
-    /// chronyd answers with values that are refused.
-    ReportRefused,
-    /// chronyd answers that its clock is not synchronised.
-    LeapUnsynchronized,
-    /// chronyd's selected source has not answered its last eight polls, or none is selected.
-    SourceUnreachable,
-    /// chronyd is in local mode, or claims a root distance of zero: a clock without a reference.
-    LocalReference,
-    /// `CLOCK_REALTIME` was set, or the machine resumed from suspend, and chronyd has not measured since.
-    ClockStepped,
-    /// chronyd follows the PHC, whose error bound cannot be read.
-    PhcUnreadable,
-    /// The held bound is older than the holdover allows.
-    HoldoverExpired,
-    /// The bound is wider than the operator's cap.
-    BoundOverCap,
-    /// The clock was disrupted, and no later report has arrived.
-    Disrupted,
-}
-
-impl Reason {
-    /// The word for logs and tools.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Tracking => "tracking",
-            Self::NeverSynchronized => "never_synchronized",
-            Self::Resumed => "resumed",
-            Self::SlewInFlight => "slew_in_flight",
-            Self::ChronySilent => "chrony_silent",
-            Self::ReportRefused => "report_refused",
-            Self::LeapUnsynchronized => "leap_unsynchronized",
-            Self::SourceUnreachable => "source_unreachable",
-            Self::LocalReference => "local_reference",
-            Self::ClockStepped => "clock_stepped",
-            Self::PhcUnreadable => "phc_unreadable",
-            Self::HoldoverExpired => "holdover_expired",
-            Self::BoundOverCap => "bound_over_cap",
-            Self::Disrupted => "disrupted",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

@@ -89,10 +89,13 @@ impl Seen {
         }
     }
 
-    fn note(&mut self, reading: &Reading, before_ns: i64, after_ns: i64) {
-        if self.statuses.last() != Some(&reading.status) {
-            self.statuses.push(reading.status);
+    fn note_status(&mut self, status: Status) {
+        if self.statuses.last() != Some(&status) {
+            self.statuses.push(status);
         }
+    }
+
+    fn check(&mut self, reading: &Reading, before_ns: i64, after_ns: i64) {
         if reading.earliest_ns > reading.latest_ns {
             self.inverted += 1;
             self.complain(format_args!("inverted: {reading:?}"));
@@ -117,11 +120,14 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads the segment at `path` with our own client library.
+    /// Reads the v1 segment at `path` with our own client library, and the native one beside it; the status
+    /// is that of v1.
     pub fn start(path: &Path, truth: &Truth) -> Reader {
         let own = path.to_owned();
-        Reader::with(path, truth, move || {
-            own_client(&own).expect("open the segment")
+        Reader::of_all(path, truth, move || {
+            [own.clone(), own.with_file_name("native")]
+                .map(|path| Box::new(own_client(&path).expect("open the segment")) as Now)
+                .into()
         })
     }
 
@@ -132,8 +138,16 @@ impl Reader {
     pub fn with<F, G>(path: &Path, truth: &Truth, open: F) -> Reader
     where
         F: FnOnce() -> G + Send + 'static,
-        G: FnMut() -> Result<Reading, String>,
+        G: FnMut() -> Result<Reading, String> + 'static,
     {
+        Reader::of_all(path, truth, move || vec![Box::new(open()) as Now])
+    }
+
+    fn of_all(
+        path: &Path,
+        truth: &Truth,
+        open: impl FnOnce() -> Vec<Now> + Send + 'static,
+    ) -> Reader {
         let (reads, seen, stop) = (
             Arc::<AtomicU64>::default(),
             Arc::<Mutex<Seen>>::default(),
@@ -207,8 +221,10 @@ impl Drop for Reader {
     }
 }
 
+type Now = Box<dyn FnMut() -> Result<Reading, String>>;
+
 fn read(
-    mut now: impl FnMut() -> Result<Reading, String>,
+    mut layouts: Vec<Now>,
     path: &Path,
     truth: &Truth,
     reads: &AtomicU64,
@@ -217,22 +233,27 @@ fn read(
 ) {
     let mut generation = None;
     while !stop.load(Ordering::Relaxed) {
-        let before_ns = truth.now_ns();
-        let reading = now();
-        let after_ns = truth.now_ns();
-        let count = reads.fetch_add(1, Ordering::Relaxed);
-        {
+        for (layout, now) in layouts.iter_mut().enumerate() {
+            let before_ns = truth.now_ns();
+            let reading = now();
+            let after_ns = truth.now_ns();
             let mut seen = seen.lock().expect("seen");
             match reading {
-                Ok(reading) => seen.note(&reading, before_ns, after_ns),
+                Ok(reading) => {
+                    seen.check(&reading, before_ns, after_ns);
+                    if layout == 0 {
+                        seen.note_status(reading.status);
+                    }
+                }
                 Err(err) => {
                     seen.errors += 1;
                     seen.complain(err);
                 }
             }
-            if count.is_multiple_of(READS_PER_LOOK) {
-                look(path, &mut generation, &mut seen);
-            }
+        }
+        let count = reads.fetch_add(1, Ordering::Relaxed);
+        if count.is_multiple_of(READS_PER_LOOK) {
+            look(path, &mut generation, &mut seen.lock().expect("seen"));
         }
         thread::sleep(BETWEEN_READS);
     }

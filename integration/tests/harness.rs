@@ -66,7 +66,8 @@ fn chronyc_understands_the_fake_chronyd() {
     assert_eq!(seen.refid, report.refid);
     assert_eq!(seen.stratum, report.stratum);
     assert_eq!(seen.leap, "Normal");
-    assert_eq!(seen.ref_time, report.ref_time.0 as f64);
+    let ref_time = report.ref_time.0 as f64 + f64::from(report.ref_time.1) * 1e-9;
+    assert!((seen.ref_time - ref_time).abs() < 1e-6);
     let floats = [
         (seen.correction, report.correction),
         (seen.root_delay, report.root_delay),

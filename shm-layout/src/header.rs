@@ -8,7 +8,11 @@
 //! | 12 | u16 | layout version |
 //! | 14 | u16 | generation: 0 not initialised, odd while a write is in progress |
 
+use std::sync::atomic::Ordering;
+
 use thiserror::Error;
+
+use crate::map::Map;
 
 /// The magic number, native endian.
 pub const MAGIC: [u32; 2] = [0x414D_5A4E, 0x4342_0200];
@@ -16,22 +20,14 @@ pub const MAGIC: [u32; 2] = [0x414D_5A4E, 0x4342_0200];
 /// The size of the header in bytes.
 pub const HEADER_BYTES: usize = 16;
 
-/// A header as it stands in memory, its generation apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// Should be [`MAGIC`].
-    pub magic: [u32; 2],
-    /// The segment's size in bytes, header included.
-    pub size: u32,
-    /// The layout's version.
-    pub version: u16,
-}
+/// Where the generation is.
+pub const GENERATION_OFFSET: usize = 14;
 
 /// Why a header is not that of a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum HeaderError {
     /// Something else altogether.
-    #[error("the magic number is {:08x} {:08x}, which is no clockbound segment's", .0[0], .0[1])]
+    #[error("the magic number is {:08x} {:08x}, which is not this layout's", .0[0], .0[1])]
     Magic([u32; 2]),
     /// Another layout.
     #[error("layout version {found} is not version {expected}")]
@@ -51,27 +47,38 @@ pub enum HeaderError {
     },
 }
 
-impl Header {
-    /// Whether this is the header of the layout `version` with at least `size` bytes.
-    ///
-    /// # Errors
-    /// The first field that is wrong.
-    pub fn check(&self, version: u16, size: u32) -> Result<(), HeaderError> {
-        if self.magic != MAGIC {
-            return Err(HeaderError::Magic(self.magic));
-        }
-        if self.version != version {
-            return Err(HeaderError::Version {
-                found: self.version,
-                expected: version,
-            });
-        }
-        if self.size < size {
-            return Err(HeaderError::Size {
-                found: self.size,
-                expected: size,
-            });
-        }
-        Ok(())
+/// Whether `map` begins with this magic number, version and at least this size, all three at the places of the
+/// table above; returns the size. Each field is read by itself: a foreign writer may be at it.
+///
+/// # Errors
+/// The first field that is wrong.
+pub(crate) fn check(
+    map: &Map,
+    magic: [u32; 2],
+    version: u16,
+    size: u32,
+) -> Result<u32, HeaderError> {
+    let found_magic = [0, 4].map(|offset| map.u32_at(offset).load(Ordering::Relaxed));
+    if found_magic != magic {
+        return Err(HeaderError::Magic(found_magic));
     }
+    let found = map.u16_at(12).load(Ordering::Relaxed);
+    if found != version {
+        let expected = version;
+        return Err(HeaderError::Version { found, expected });
+    }
+    let found = map.u32_at(8).load(Ordering::Relaxed);
+    if found < size {
+        let expected = size;
+        return Err(HeaderError::Size { found, expected });
+    }
+    Ok(found)
+}
+
+/// Writes what [`check`] reads.
+pub(crate) fn set(map: &Map, magic: [u32; 2], version: u16, size: u32) {
+    map.u32_at(0).store(magic[0], Ordering::Relaxed);
+    map.u32_at(4).store(magic[1], Ordering::Relaxed);
+    map.u32_at(8).store(size, Ordering::Relaxed);
+    map.u16_at(12).store(version, Ordering::Relaxed);
 }

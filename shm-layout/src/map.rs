@@ -6,11 +6,11 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 use std::slice;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
-use crate::header::{HEADER_BYTES, Header};
+use crate::layout::MIN_BYTES;
 
 /// What may be done through a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +38,14 @@ unsafe impl Send for Map {}
 unsafe impl Sync for Map {}
 
 impl Map {
-    /// Maps the first `length` bytes of `file`, a multiple of 8 and at least a header.
+    /// Maps the first `length` bytes of `file`, a multiple of 8 and at least [`MIN_BYTES`].
     ///
     /// # Errors
     /// `InvalidData` when the file is shorter, `InvalidInput` for a length that no layout has, otherwise
     /// what mmap(2) says.
     pub fn new(file: &File, length: usize, access: Access) -> io::Result<Self> {
         let length = NonZeroUsize::new(length)
-            .filter(|length| length.get() >= HEADER_BYTES && length.get().is_multiple_of(8))
+            .filter(|length| length.get() >= MIN_BYTES && length.get().is_multiple_of(8))
             .ok_or(io::ErrorKind::InvalidInput)?;
         if file.metadata()?.len() < length.get() as u64 {
             return Err(io::Error::new(
@@ -65,50 +65,43 @@ impl Map {
         })
     }
 
-    /// The header, its generation apart. Each field is read by itself: a foreign writer may be at it.
+    /// The two bytes at `offset`, which must be aligned and inside.
     #[must_use]
-    pub fn header(&self) -> Header {
-        let magic = [self.u32_at(0), self.u32_at(4)].map(|half| half.load(Ordering::Relaxed));
-        Header {
-            magic,
-            size: self.u32_at(8).load(Ordering::Relaxed),
-            version: self.u16_at(12).load(Ordering::Relaxed),
-        }
-    }
-
-    /// Writes the header of a new segment; the map must be writable. The generation is left as it is.
-    pub fn set_header(&self, header: Header) {
-        self.u32_at(0).store(header.magic[0], Ordering::Relaxed);
-        self.u32_at(4).store(header.magic[1], Ordering::Relaxed);
-        self.u32_at(8).store(header.size, Ordering::Relaxed);
-        self.u16_at(12).store(header.version, Ordering::Relaxed);
-    }
-
-    /// The generation.
-    #[must_use]
-    pub fn generation(&self) -> &AtomicU16 {
-        self.u16_at(14)
-    }
-
-    /// The words behind the header.
-    #[must_use]
-    pub fn payload(&self) -> &[AtomicU64] {
-        let words = (self.length.get() - HEADER_BYTES) / size_of::<AtomicU64>();
-        // SAFETY: the map is at least a header long, page aligned, lives as long as `self`, and
-        // `words` words fit behind the header; atomics may be shared with any other process.
-        unsafe { slice::from_raw_parts(self.start.as_ptr().add(HEADER_BYTES).cast(), words) }
-    }
-
-    fn u16_at(&self, offset: usize) -> &AtomicU16 {
-        debug_assert!(offset.is_multiple_of(2) && offset < HEADER_BYTES);
-        // SAFETY: within the header, aligned, and shared atomically like the rest of the map.
+    pub fn u16_at(&self, offset: usize) -> &AtomicU16 {
+        self.check(offset, 2);
+        // SAFETY: inside the map and aligned, as was checked; the map is page aligned and lives as long as
+        // `self`; atomics may be shared with any other process.
         unsafe { &*self.start.as_ptr().add(offset).cast() }
     }
 
-    fn u32_at(&self, offset: usize) -> &AtomicU32 {
-        debug_assert!(offset.is_multiple_of(4) && offset < HEADER_BYTES);
+    /// The four bytes at `offset`, likewise.
+    #[must_use]
+    pub fn u32_at(&self, offset: usize) -> &AtomicU32 {
+        self.check(offset, 4);
         // SAFETY: as in `u16_at`.
         unsafe { &*self.start.as_ptr().add(offset).cast() }
+    }
+
+    /// The eight bytes at `offset`, likewise.
+    #[must_use]
+    pub fn u64_at(&self, offset: usize) -> &AtomicU64 {
+        self.check(offset, 8);
+        // SAFETY: as in `u16_at`.
+        unsafe { &*self.start.as_ptr().add(offset).cast() }
+    }
+
+    /// All words from `offset` on, likewise.
+    #[must_use]
+    pub fn words_from(&self, offset: usize) -> &[AtomicU64] {
+        self.check(offset, 8);
+        let words = (self.length.get() - offset) / size_of::<AtomicU64>();
+        // SAFETY: as in `u16_at`, and `words` words fit behind `offset`.
+        unsafe { slice::from_raw_parts(self.start.as_ptr().add(offset).cast(), words) }
+    }
+
+    #[inline]
+    fn check(&self, offset: usize, size: usize) {
+        assert!(offset.is_multiple_of(size) && offset + size <= self.length.get());
     }
 }
 

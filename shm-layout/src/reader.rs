@@ -1,20 +1,24 @@
-//! The reader's side of a v1 segment: no lock, no allocation, `&self`.
+//! The reader's side of a segment of any layout: no lock, no allocation, `&self`.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use thiserror::Error;
 
-use crate::header::{HEADER_BYTES, HeaderError};
+use crate::cache::LastGood;
+use crate::header::HeaderError;
+use crate::identity::Identity;
+use crate::layout::{Layout, MIN_BYTES, RecordError};
 use crate::map::{Access, Map};
-use crate::sequence::{self, NoSnapshot};
-use crate::v1::{self, PAYLOAD_WORDS, RecordError, V1Record};
+use crate::native::{self, Native};
+use crate::sequence::{self, Generation, NoSnapshot};
+use crate::v1::V1;
 
 /// How often, and how long each time, opening waits for a write in progress: longer than a scheduler's turn.
 const OPENING_WAITS: u32 = 50;
@@ -51,14 +55,21 @@ pub enum ReadError {
     Record(#[from] RecordError),
 }
 
-/// A v1 segment, mapped for reading.
+/// A segment, mapped for reading.
 #[derive(Debug)]
-pub struct V1Reader {
+pub struct Reader<L: Layout> {
     map: Map,
-    cache: LastGood,
+    cache: LastGood<L>,
+    /// The odd generation that was waited for in vain; it is not waited for again.
+    stuck: AtomicU64,
 }
 
-impl V1Reader {
+/// A reader of the v1 layout.
+pub type V1Reader = Reader<V1>;
+/// A reader of the native layout.
+pub type NativeReader = Reader<Native>;
+
+impl<L: Layout> Reader<L> {
     /// Maps the segment at `path`, checked before it is mapped.
     ///
     /// # Errors
@@ -84,27 +95,24 @@ impl V1Reader {
             return Err(ReadError::NotAFile);
         }
         let found = metadata.len();
-        if found < HEADER_BYTES as u64 {
+        if found < MIN_BYTES as u64 {
             return Err(ReadError::TooShort {
                 found,
-                expected: HEADER_BYTES as u64,
+                expected: MIN_BYTES as u64,
             });
         }
-        let header = Map::new(file, HEADER_BYTES, Access::Read)?.header();
-        header.check(v1::VERSION, v1::SIZE as u32)?;
-        if found < u64::from(header.size) {
-            return Err(ReadError::TooShort {
-                found,
-                expected: header.size.into(),
-            });
+        let expected = L::check(&Map::new(file, MIN_BYTES, Access::Read)?)?.into();
+        if found < expected {
+            return Err(ReadError::TooShort { found, expected });
         }
-        let map = Map::new(file, v1::SIZE, Access::Read)?;
-        if map.generation().load(Ordering::Relaxed) == 0 {
+        let map = Map::new(file, L::SIZE, Access::Read)?;
+        if L::generation(&map).load(Ordering::Relaxed) == 0 {
             return Err(ReadError::NotInitialized);
         }
         let reader = Self {
             map,
             cache: LastGood::default(),
+            stuck: AtomicU64::new(0),
         };
         reader.wait_for_a_write();
         Ok(reader)
@@ -125,72 +133,54 @@ impl V1Reader {
     ///
     /// # Errors
     /// `WriteInProgress`, `NotInitialized` or `Record`.
-    pub fn snapshot(&self) -> Result<V1Record, ReadError> {
-        let mut payload = [0; PAYLOAD_WORDS];
-        match sequence::read(self.map.generation(), self.map.payload(), &mut payload) {
-            Ok(generation) => self.cache.keep(generation, &payload),
+    #[inline]
+    pub fn snapshot(&self) -> Result<L::Record, ReadError> {
+        let mut payload = L::Payload::default();
+        let (generation, cells) = (L::generation(&self.map), L::payload(&self.map));
+        match sequence::read_once(generation, cells, payload.as_mut()) {
+            Some(generation) => self.cache.keep(generation, &payload),
+            None => payload = self.wait_or_recall()?,
+        }
+        Ok(L::decode(&payload)?)
+    }
+
+    /// The payload after a write that was in progress, or, if that one does not end, what was read before it.
+    #[cold]
+    fn wait_or_recall(&self) -> Result<L::Payload, ReadError> {
+        let (generation, cells) = (L::generation(&self.map), L::payload(&self.map));
+        let stuck = self.stuck.load(Ordering::Relaxed);
+        let known = stuck != 0 && generation.load(Ordering::Relaxed) == stuck;
+        if known && let Some(payload) = self.cache.last() {
+            return Ok(payload);
+        }
+        let mut payload = L::Payload::default();
+        match sequence::read(generation, cells, payload.as_mut()) {
+            Ok(generation) => {
+                self.cache.keep(generation, &payload);
+                Ok(payload)
+            }
             Err(no_snapshot) => {
-                payload = self.cache.last().ok_or(match no_snapshot {
+                let odd = generation.load(Ordering::Relaxed) | 1;
+                self.stuck.store(odd, Ordering::Relaxed);
+                self.cache.last().ok_or(match no_snapshot {
                     NoSnapshot::NotInitialized => ReadError::NotInitialized,
                     NoSnapshot::WriteInProgress => ReadError::WriteInProgress,
-                })?;
+                })
             }
         }
-        Ok(V1Record::decode(&payload)?)
     }
 
     /// The generation as it stands, for tools and tests.
     #[must_use]
-    pub fn generation(&self) -> u16 {
-        self.map.generation().load(Ordering::Relaxed)
+    pub fn generation(&self) -> u64 {
+        L::generation(&self.map).load(Ordering::Relaxed)
     }
 }
 
-/// The last payload that was read whole, for the time in which a dead writer's is half written.
-///
-/// Two slots, each with a sequence lock: one is written while the other can be read, whoever is stopped
-/// at whatever point. Writers step aside for each other: one that finds the cache taken has read much the same.
-#[derive(Debug, Default)]
-struct LastGood {
-    taken: AtomicBool,
-    /// The segment's generation that is kept.
-    of: AtomicU16,
-    /// Which slot is the newer one: 0 or 1.
-    current: AtomicUsize,
-    slots: [Slot; 2],
-}
-
-#[derive(Debug, Default)]
-struct Slot {
-    generation: AtomicU16,
-    payload: [AtomicU64; PAYLOAD_WORDS],
-}
-
-impl LastGood {
-    #[inline]
-    fn keep(&self, generation: u16, payload: &[u64; PAYLOAD_WORDS]) {
-        if self.of.load(Ordering::Relaxed) != generation {
-            self.replace(generation, payload);
-        }
-    }
-
-    #[cold]
-    fn replace(&self, generation: u16, payload: &[u64; PAYLOAD_WORDS]) {
-        if self.taken.swap(true, Ordering::Acquire) {
-            return;
-        }
-        let older = 1 - self.current.load(Ordering::Relaxed);
-        let slot = &self.slots[older];
-        sequence::write(&slot.generation, &slot.payload, payload);
-        self.current.store(older, Ordering::Release);
-        self.of.store(generation, Ordering::Relaxed);
-        self.taken.store(false, Ordering::Release);
-    }
-
-    fn last(&self) -> Option<[u64; PAYLOAD_WORDS]> {
-        let slot = &self.slots[self.current.load(Ordering::Acquire)];
-        let mut payload = [0; PAYLOAD_WORDS];
-        sequence::read(&slot.generation, &slot.payload, &mut payload).ok()?;
-        Some(payload)
+impl Reader<Native> {
+    /// Whose instants the segment's are.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        native::identity_of(&self.map)
     }
 }

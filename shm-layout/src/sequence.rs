@@ -1,6 +1,8 @@
 //! The sequence lock: one writer never waits, any number of readers never block it.
 //!
-//! The generation is even at rest, odd while a write is in progress, 0 before the first write.
+//! The generation is even at rest, odd while a write is in progress, 0 before the first write. It is as wide as
+//! its layout has it: 16 bits wrap within hours, and a reader that sleeps for exactly that long in the middle of a
+//! read is fooled; 64 bits never do.
 //!
 //! Writer:
 //! 1. store the odd generation, relaxed;
@@ -30,6 +32,40 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering, fence};
 /// than a person notices.
 const ATTEMPTS: u32 = if cfg!(loom) { 2 } else { 10_000 };
 
+/// A generation, of whatever width.
+pub trait Generation {
+    /// The largest number that it can hold.
+    const MAX: u64;
+    /// Loads it.
+    fn load(&self, ordering: Ordering) -> u64;
+    /// Stores a number up to [`MAX`](Self::MAX).
+    fn store(&self, number: u64, ordering: Ordering);
+}
+
+impl Generation for AtomicU16 {
+    const MAX: u64 = u16::MAX as u64;
+    #[inline]
+    fn load(&self, ordering: Ordering) -> u64 {
+        self.load(ordering).into()
+    }
+    #[inline]
+    fn store(&self, number: u64, ordering: Ordering) {
+        self.store(number as u16, ordering);
+    }
+}
+
+impl Generation for AtomicU64 {
+    const MAX: u64 = u64::MAX;
+    #[inline]
+    fn load(&self, ordering: Ordering) -> u64 {
+        self.load(ordering)
+    }
+    #[inline]
+    fn store(&self, number: u64, ordering: Ordering) {
+        self.store(number, ordering);
+    }
+}
+
 /// Why a reader has no snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoSnapshot {
@@ -40,59 +76,71 @@ pub enum NoSnapshot {
 }
 
 /// Writes `words` to `payload`. One writer at a time is the caller's to ensure.
-pub fn write(generation: &AtomicU16, payload: &[AtomicU64], words: &[u64]) {
-    write_ordered::<true>(generation, payload, words, || {});
+pub fn write<G: Generation>(generation: &G, payload: &[AtomicU64], words: &[u64]) {
+    write_ordered::<true, G>(generation, payload, words, || {});
 }
 
 /// As [`write`], with a call to `midway` when half of the payload is written.
 #[cfg(any(loom, feature = "fault-injection"))]
-pub fn write_interrupted(
-    generation: &AtomicU16,
+pub fn write_interrupted<G: Generation>(
+    generation: &G,
     payload: &[AtomicU64],
     words: &[u64],
     midway: impl FnOnce(),
 ) {
-    write_ordered::<true>(generation, payload, words, midway);
+    write_ordered::<true, G>(generation, payload, words, midway);
 }
 
 /// Reads `payload` into `words`, and returns the generation that they belong to.
 ///
 /// # Errors
 /// [`NoSnapshot`]; `words` then hold nothing of use.
-pub fn read(
-    generation: &AtomicU16,
+#[inline]
+pub fn read<G: Generation>(
+    generation: &G,
     payload: &[AtomicU64],
     words: &mut [u64],
-) -> Result<u16, NoSnapshot> {
-    read_ordered::<true>(generation, payload, words)
+) -> Result<u64, NoSnapshot> {
+    read_ordered::<true, G>(generation, payload, words)
+}
+
+/// As [`read`], without beginning again: `None` when there was a write.
+#[inline]
+pub fn read_once<G: Generation>(
+    generation: &G,
+    payload: &[AtomicU64],
+    words: &mut [u64],
+) -> Option<u64> {
+    let before = generation.load(Ordering::Acquire);
+    attempt::<true, G>(generation, before, payload, words).then_some(before)
 }
 
 /// The lock without its fences, for the model to fail on.
 #[cfg(loom)]
 pub mod unfenced {
-    use super::{AtomicU16, AtomicU64, NoSnapshot, read_ordered, write_ordered};
+    use super::{AtomicU64, Generation, NoSnapshot, read_ordered, write_ordered};
 
     /// As [`super::write`], without its release fence.
-    pub fn write(generation: &AtomicU16, payload: &[AtomicU64], words: &[u64]) {
-        write_ordered::<false>(generation, payload, words, || {});
+    pub fn write<G: Generation>(generation: &G, payload: &[AtomicU64], words: &[u64]) {
+        write_ordered::<false, G>(generation, payload, words, || {});
     }
 
     /// As [`super::read`], without its acquire fence.
     ///
     /// # Errors
     /// As [`super::read`].
-    pub fn read(
-        generation: &AtomicU16,
+    pub fn read<G: Generation>(
+        generation: &G,
         payload: &[AtomicU64],
         words: &mut [u64],
-    ) -> Result<u16, NoSnapshot> {
-        read_ordered::<false>(generation, payload, words)
+    ) -> Result<u64, NoSnapshot> {
+        read_ordered::<false, G>(generation, payload, words)
     }
 }
 
 #[inline]
-fn write_ordered<const FENCED: bool>(
-    generation: &AtomicU16,
+fn write_ordered<const FENCED: bool, G: Generation>(
+    generation: &G,
     payload: &[AtomicU64],
     words: &[u64],
     midway: impl FnOnce(),
@@ -107,7 +155,7 @@ fn write_ordered<const FENCED: bool>(
     store(&payload[..half], &words[..half]);
     midway();
     store(&payload[half..], &words[half..]);
-    generation.store(even_after(odd), Ordering::Release);
+    generation.store(even_after::<G>(odd), Ordering::Release);
 }
 
 fn store(payload: &[AtomicU64], words: &[u64]) {
@@ -117,35 +165,26 @@ fn store(payload: &[AtomicU64], words: &[u64]) {
 }
 
 /// The even generation that ends a write; 0 means not initialised, so the wrap skips it.
-fn even_after(odd: u16) -> u16 {
-    match odd.wrapping_add(1) {
+fn even_after<G: Generation>(odd: u64) -> u64 {
+    match odd.wrapping_add(1) & G::MAX {
         0 => 2,
         even => even,
     }
 }
 
 #[inline]
-fn read_ordered<const FENCED: bool>(
-    generation: &AtomicU16,
+fn read_ordered<const FENCED: bool, G: Generation>(
+    generation: &G,
     payload: &[AtomicU64],
     words: &mut [u64],
-) -> Result<u16, NoSnapshot> {
+) -> Result<u64, NoSnapshot> {
     for _ in 0..ATTEMPTS {
         let before = generation.load(Ordering::Acquire);
         if before == 0 {
             return Err(NoSnapshot::NotInitialized);
         }
-        if before.is_multiple_of(2) {
-            for (word, cell) in words.iter_mut().zip(payload) {
-                *word = cell.load(Ordering::Relaxed);
-            }
-            if FENCED {
-                // R, partner of W in `write_ordered`.
-                fence(Ordering::Acquire);
-            }
-            if generation.load(Ordering::Relaxed) == before {
-                return Ok(before);
-            }
+        if attempt::<FENCED, G>(generation, before, payload, words) {
+            return Ok(before);
         }
         #[cfg(not(loom))]
         std::hint::spin_loop();
@@ -153,6 +192,27 @@ fn read_ordered<const FENCED: bool>(
         loom::thread::yield_now();
     }
     Err(NoSnapshot::WriteInProgress)
+}
+
+/// Whether the words are those of the generation `before`, which was loaded with acquire (R1).
+#[inline]
+fn attempt<const FENCED: bool, G: Generation>(
+    generation: &G,
+    before: u64,
+    payload: &[AtomicU64],
+    words: &mut [u64],
+) -> bool {
+    if before == 0 || !before.is_multiple_of(2) {
+        return false;
+    }
+    for (word, cell) in words.iter_mut().zip(payload) {
+        *word = cell.load(Ordering::Relaxed);
+    }
+    if FENCED {
+        // R, partner of W in `write_ordered`.
+        fence(Ordering::Acquire);
+    }
+    generation.load(Ordering::Relaxed) == before
 }
 
 #[cfg(all(test, not(loom)))]
@@ -173,7 +233,7 @@ mod tests {
         );
         for n in 1..100 {
             write(&generation, &payload, &[n, n + 1]);
-            assert_eq!(read(&generation, &payload, &mut words), Ok(2 * n as u16));
+            assert_eq!(read(&generation, &payload, &mut words), Ok(2 * n));
             assert_eq!(words, [n, n + 1]);
         }
     }

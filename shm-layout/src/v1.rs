@@ -12,10 +12,14 @@
 //! | 68 | | padding, 0 |
 
 use std::mem::{align_of, offset_of, size_of};
+use std::sync::atomic::{AtomicU16, AtomicU64};
 
-use thiserror::Error;
+use nix::time::ClockId;
 
-use crate::header::HEADER_BYTES;
+use crate::header::{self, GENERATION_OFFSET, HEADER_BYTES, HeaderError, MAGIC};
+use crate::identity::Identity;
+use crate::layout::{Layout, RecordError};
+use crate::map::Map;
 use crate::status::{ClockStatus, ForeignStatus};
 
 /// The version in the header.
@@ -73,28 +77,59 @@ pub struct V1Record {
     pub status: ClockStatus,
 }
 
-/// Why a payload is not a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum RecordError {
-    /// An instant that no clock shows.
-    #[error("{field} is {seconds} s and {nanoseconds} ns, which is no instant")]
-    Instant {
-        /// The field.
-        field: &'static str,
-        /// Its seconds.
-        seconds: i64,
-        /// Its nanoseconds.
-        nanoseconds: i64,
-    },
-    /// A bound below zero, or above [`NO_CLAIM_BOUND_NS`].
-    #[error("bound_nsec is {0}, not within 0 and 31 years")]
-    Bound(i64),
-    /// A drift rate at which a clock stands still or runs backwards.
-    #[error("max_drift_ppb is {0}, not below 1000000000")]
-    Drift(u32),
-    /// A status that v1 does not have.
-    #[error(transparent)]
-    Status(#[from] ForeignStatus),
+/// The layout itself, for [`Reader`](crate::reader::Reader) and [`Segment`](crate::writer::Segment).
+#[derive(Debug)]
+pub enum V1 {}
+
+impl Layout for V1 {
+    type Record = V1Record;
+    type Generation = AtomicU16;
+    type Payload = [u64; PAYLOAD_WORDS];
+    type Cells = [AtomicU64; PAYLOAD_WORDS];
+
+    const NAME: &'static str = "v1";
+    const SIZE: usize = SIZE;
+    const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC_COARSE;
+
+    fn check(map: &Map) -> Result<u32, HeaderError> {
+        header::check(map, MAGIC, VERSION, SIZE as u32)
+    }
+
+    fn set_header(map: &Map, _identity: &Identity) {
+        header::set(map, MAGIC, VERSION, SIZE as u32);
+    }
+
+    /// The segment does not say whose it is; the lock file beside it does.
+    fn check_identity(_map: &Map, _identity: &Identity) -> Result<(), String> {
+        Ok(())
+    }
+
+    #[inline]
+    fn generation(map: &Map) -> &AtomicU16 {
+        map.u16_at(GENERATION_OFFSET)
+    }
+
+    #[inline]
+    fn payload(map: &Map) -> &[AtomicU64] {
+        map.words_from(HEADER_BYTES)
+    }
+
+    fn encode(record: &V1Record) -> [u64; PAYLOAD_WORDS] {
+        record.encode()
+    }
+
+    #[inline]
+    fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<V1Record, RecordError> {
+        V1Record::decode(payload)
+    }
+
+    fn no_claim(now_ns: i64) -> V1Record {
+        V1Record::no_claim(now_ns)
+    }
+
+    fn as_of_ns(record: &V1Record) -> i64 {
+        record.as_of_ns
+    }
 }
 
 impl V1Record {

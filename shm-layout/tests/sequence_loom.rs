@@ -8,7 +8,7 @@ use loom::sync::atomic::{AtomicU16, AtomicU64};
 use shm_layout::sequence::{self, NoSnapshot, unfenced};
 
 type Write = fn(&AtomicU16, &[AtomicU64], &[u64]);
-type Read = fn(&AtomicU16, &[AtomicU64], &mut [u64]) -> Result<u16, NoSnapshot>;
+type Read = fn(&AtomicU16, &[AtomicU64], &mut [u64]) -> Result<u64, NoSnapshot>;
 
 /// The generation and two payload words that every write sets to the same number.
 struct Segment(AtomicU16, [AtomicU64; 2]);
@@ -31,11 +31,7 @@ fn model(writes: u64, write: Write, read: Read) {
         let mut words = [0; 2];
         if let Ok(generation) = read(&segment.0, &segment.1, &mut words) {
             assert_eq!(words[0], words[1], "a torn record");
-            assert_eq!(
-                u64::from(generation),
-                2 * words[0],
-                "a record of another generation"
-            );
+            assert_eq!(generation, 2 * words[0], "a record of another generation");
         }
         writer.join().expect("the writer ends");
     });

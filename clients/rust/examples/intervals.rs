@@ -4,11 +4,13 @@ use std::error::Error;
 use std::thread;
 use std::time::Duration;
 
-use clockbound_client::{Client, DEFAULT_PATH};
+use clockbound_client::{Client, DEFAULT_DIRECTORY};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().unwrap_or_else(|| DEFAULT_PATH.to_owned());
+    let path = arguments
+        .next()
+        .unwrap_or_else(|| DEFAULT_DIRECTORY.to_owned());
     let count = arguments
         .next()
         .map_or(Ok(u64::MAX), |count| count.parse())?;
@@ -19,11 +21,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let interval = client.now()?;
         println!(
-            "{} .. {}  -+ {} us  {}",
+            "{} .. {}  -+ {} us  {}, {}",
             interval.earliest_ns(),
             interval.latest_ns(),
             interval.bound_ns().div_euclid(1_000),
-            interval.status()
+            interval.status(),
+            interval.reason()
         );
     }
     Ok(())

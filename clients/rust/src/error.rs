@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use shm_layout::identity::IdentityError;
 use shm_layout::reader::ReadError;
 use thiserror::Error;
 
@@ -19,14 +20,23 @@ pub enum Error {
         /// What was wrong.
         source: ReadError,
     },
+    /// The segment was written before the machine was booted: the daemon has not run since. Try again later.
+    #[error("segment {} is of an earlier boot; is clockbound running?", path.display())]
+    EarlierBoot {
+        /// The segment's path.
+        path: PathBuf,
+    },
+    /// This process cannot say which time namespace it lives in, and so not what the segment's instants mean to it.
+    #[error(transparent)]
+    TimeNamespace(#[from] IdentityError),
     /// The segment cannot be read now: its writer died in the middle of its very first write, or it is not the
     /// daemon that wrote there. A (re)started daemon puts it right.
     #[error("the segment cannot be read: {0}")]
     Read(#[source] ReadError),
-    /// The record is from the future of this process's monotonic clock: the segment comes from
-    /// another boot, or this process lives in another time namespace.
+    /// The record is from the future of this process's monotonic clock: the v1 segment comes from
+    /// another boot, or the daemon lives in a time namespace.
     #[error(
-        "the record is {ahead_ns} ns ahead of the monotonic clock: another boot or time namespace"
+        "the record is {ahead_ns} ns ahead of the monotonic clock: another boot, or the daemon's time namespace"
     )]
     Causality {
         /// How far ahead, in nanoseconds.

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use shm_layout::ClockStatus as Status;
+use shm_layout::native::NativeRecord;
 pub use shm_layout::v1::V1Record as Record;
+pub use shm_layout::{ClockStatus as Status, Reason};
 
 use crate::error::Error;
 
@@ -19,6 +20,7 @@ pub struct Interval {
     earliest_ns: i64,
     latest_ns: i64,
     status: Status,
+    reason: Reason,
 }
 
 impl Interval {
@@ -38,6 +40,12 @@ impl Interval {
     #[must_use]
     pub fn status(&self) -> Status {
         self.status
+    }
+
+    /// Why the status is so; [`Reason::Untold`] from a layout that does not say.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
     }
 
     /// Half the width in nanoseconds, rounded up: how wrong the midpoint can be.
@@ -95,17 +103,40 @@ pub fn interval_at(
     let half_ns = record
         .bound_ns
         .saturating_add(growth_ns(elapsed_ns.max(0), record.max_drift_ppb));
-    let status = match record.status {
+    let (status, reason) = match record.status {
         Status::Synchronized | Status::FreeRunning if monotonic_ns >= record.void_after_ns => {
-            Status::Unknown
+            (Status::Unknown, Reason::HoldoverExpired)
         }
-        Status::Synchronized if elapsed_ns >= GRACE_NS => Status::FreeRunning,
-        status => status,
+        Status::Synchronized if elapsed_ns >= GRACE_NS => {
+            (Status::FreeRunning, Reason::DaemonSilent)
+        }
+        status => (status, Reason::Untold),
     };
     Ok(Interval {
         earliest_ns: realtime_ns.saturating_sub(half_ns),
         latest_ns: realtime_ns.saturating_add(half_ns),
         status,
+        reason,
+    })
+}
+
+/// The interval that follows from a native `record` when `CLOCK_MONOTONIC_RAW` shows `raw_ns`.
+///
+/// # Errors
+/// [`Error::Causality`] when the record is from the future.
+#[inline]
+pub(crate) fn native_interval_at(record: &NativeRecord, raw_ns: i64) -> Result<Interval, Error> {
+    let ahead_ns = record.as_of_ns.saturating_sub(raw_ns);
+    if ahead_ns > BLUR_NS {
+        return Err(Error::Causality { ahead_ns });
+    }
+    let (earliest_ns, latest_ns) = record.aged_to(raw_ns);
+    let (status, reason) = record.status_at(raw_ns);
+    Ok(Interval {
+        earliest_ns,
+        latest_ns,
+        status,
+        reason,
     })
 }
 

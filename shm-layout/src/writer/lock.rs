@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use super::error::Refusal;
+use crate::identity::parse_boot_id;
 
 /// More than a pid and a boot id; a longer text is somebody else's.
 const MAX_TEXT_BYTES: u64 = 128;
@@ -22,7 +23,7 @@ const MAX_TEXT_BYTES: u64 = 128;
 #[derive(Debug)]
 pub(super) struct Lock {
     file: Flock<File>,
-    boot_id: Option<String>,
+    boot_id: Option<[u8; 16]>,
 }
 
 impl Lock {
@@ -44,8 +45,9 @@ impl Lock {
             return Err(Refusal::LockFile(io::Error::other("it is no regular file")));
         }
         let text = read(&file);
-        let mut words = text.split_whitespace().map(str::to_owned);
-        let (pid, boot_id) = (words.next(), words.next());
+        let mut words = text.split_whitespace();
+        let pid = words.next().map(str::to_owned);
+        let boot_id = words.next().and_then(parse_boot_id);
         let file =
             Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(
                 |(_, errno)| match errno {
@@ -59,13 +61,14 @@ impl Lock {
     }
 
     /// The boot in which the segment was last written, as far as is known.
-    pub(super) fn boot_id(&self) -> Option<String> {
-        self.boot_id.clone()
+    pub(super) fn boot_id(&self) -> Option<[u8; 16]> {
+        self.boot_id
     }
 
     /// Notes that this process holds the lock, and that the segment holds a record of this boot.
-    pub(super) fn sign(&self, boot_id: &str) -> Result<(), Refusal> {
-        let text = format!("{} {boot_id}\n", std::process::id());
+    pub(super) fn sign(&self, boot_id: &[u8; 16]) -> Result<(), Refusal> {
+        let boot_id = u128::from_be_bytes(*boot_id);
+        let text = format!("{} {boot_id:032x}\n", std::process::id());
         let write = || -> io::Result<()> {
             let mut file: &File = &self.file;
             // Only the owner may; the mode was right when it was made.

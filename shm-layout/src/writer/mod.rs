@@ -1,4 +1,4 @@
-//! The writer's side of a v1 segment.
+//! The writer's side of a segment of any layout.
 //!
 //! Opening takes these steps; nothing at the path is touched before the lock is held:
 //! 1. what stands at the path is looked at, not opened: only a regular file, or nothing, will do;
@@ -25,16 +25,15 @@ use nix::fcntl::OFlag;
 
 pub use error::{OpenError, OpenErrorKind};
 
-use crate::clock::monotonic_coarse_ns;
-use crate::header::{Header, MAGIC};
+use crate::clock::now_ns;
+use crate::identity::{BOOT_ID_PATH, Identity, boot_id_at};
+use crate::layout::Layout;
 use crate::map::{Access, Map};
-use crate::sequence;
-use crate::v1::{self, PAYLOAD_WORDS, V1Record};
+use crate::native::Native;
+use crate::sequence::{self, Generation};
+use crate::v1::V1;
 use error::Refusal;
 use lock::Lock;
-
-/// Where the kernel says which boot this is; a new random UUID each time (random(4)).
-pub const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Readers are other users; writers are not.
 const MODE: u32 = 0o644;
@@ -42,8 +41,8 @@ const MODE: u32 = 0o644;
 /// What was found at the path, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// A record of this boot: status and bound go on.
-    Warm(V1Record),
+    /// A record of this boot: it goes on.
+    Warm,
     /// A valid segment, reused in place, whose record could not be resumed: it claims nothing now, or is
     /// unreadable until the first write.
     Cold {
@@ -62,7 +61,7 @@ pub enum Start {
 impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Warm(record) => write!(f, "resumed, {}", record.status),
+            Self::Warm => f.write_str("resumed"),
             Self::Cold { why } => write!(f, "reused, record dropped: {why}"),
             Self::Created => f.write_str("created"),
             Self::Replaced { why } => write!(f, "replaced: {why}"),
@@ -70,16 +69,21 @@ impl fmt::Display for Start {
     }
 }
 
-/// A v1 segment, mapped for writing and locked against other writers, until it is dropped.
+/// A segment, mapped for writing and locked against other writers, until it is dropped.
 #[derive(Debug)]
-pub struct V1Segment {
+pub struct Segment<L: Layout> {
     map: Map,
     /// The record committed last; its lock also keeps two threads from writing at once.
-    last: Mutex<V1Record>,
+    last: Mutex<L::Record>,
     _lock: Lock,
 }
 
-impl V1Segment {
+/// A segment of the v1 layout.
+pub type V1Segment = Segment<V1>;
+/// A segment of the native layout.
+pub type NativeSegment = Segment<Native>;
+
+impl<L: Layout> Segment<L> {
     /// Opens the segment at `path`, making it if need be, as the module's documentation says.
     ///
     /// # Errors
@@ -97,19 +101,20 @@ impl V1Segment {
         check_kind(path).map_err(refused)?;
         make_parent(path).map_err(|err| refused(Refusal::Parent(err)))?;
         let lock = Lock::take(path).map_err(refused)?;
-        // Unreadable: no boot equals this one, so nothing is resumed.
-        let boot_id = fs::read_to_string(boot_id_path)
-            .ok()
-            .map(|id| id.trim().to_owned());
-        let boot_id = boot_id.filter(|id| !id.is_empty());
-        let same_boot = boot_id.is_some() && lock.boot_id() == boot_id;
-        let (map, last, start) = match existing(path).map_err(refused)? {
-            Existing::Valid(map) => reuse(map, same_boot),
-            Existing::None => create(path, Start::Created).map_err(refused)?,
-            Existing::Unusable(why) => create(path, Start::Replaced { why }).map_err(refused)?,
+        let identity = Identity {
+            // Unreadable: no boot equals this one, so nothing is resumed.
+            boot_id: boot_id_at(boot_id_path).unwrap_or_default(),
+            // Unreadable: as in all but a few containers.
+            namespace_offset_ns: Identity::own().map_or(0, |own| own.namespace_offset_ns),
         };
-        lock.sign(boot_id.as_deref().unwrap_or_default())
-            .map_err(refused)?;
+        let same_boot = identity.is_known() && lock.boot_id() == Some(identity.boot_id);
+        let made = |start| create::<L>(path, &identity, start).map_err(refused);
+        let (map, last, start) = match existing::<L>(path, &identity).map_err(refused)? {
+            Existing::Valid(map) => reuse::<L>(map, same_boot),
+            Existing::None => made(Start::Created)?,
+            Existing::Unusable(why) => made(Start::Replaced { why })?,
+        };
+        lock.sign(&identity.boot_id).map_err(refused)?;
         Ok((
             Self {
                 map,
@@ -121,36 +126,36 @@ impl V1Segment {
     }
 
     /// Writes `record`. A generation that a crash left odd is healed.
-    pub fn publish(&self, record: &V1Record) {
+    pub fn publish(&self, record: &L::Record) {
         let mut last = self.last();
-        sequence::write(self.map.generation(), self.map.payload(), &record.encode());
+        write::<L>(&self.map, record);
         *last = *record;
     }
 
     /// As [`publish`](Self::publish), with a call to `midway` when half of the record is written.
     #[cfg(feature = "fault-injection")]
-    pub fn publish_interrupted(&self, record: &V1Record, midway: impl FnOnce()) {
+    pub fn publish_interrupted(&self, record: &L::Record, midway: impl FnOnce()) {
         let mut last = self.last();
-        let (generation, payload) = (self.map.generation(), self.map.payload());
-        sequence::write_interrupted(generation, payload, &record.encode(), midway);
+        let (generation, payload) = (L::generation(&self.map), L::payload(&self.map));
+        sequence::write_interrupted(generation, payload, L::encode(record).as_ref(), midway);
         *last = *record;
     }
 
     /// The record that stands in the segment: written last, or resumed. A write that was cut short
     /// does not count.
     #[must_use]
-    pub fn last_record(&self) -> V1Record {
+    pub fn last_record(&self) -> L::Record {
         *self.last()
     }
 
     /// The generation as it stands.
     #[must_use]
-    pub fn generation(&self) -> u16 {
-        self.map.generation().load(Ordering::Relaxed)
+    pub fn generation(&self) -> u64 {
+        L::generation(&self.map).load(Ordering::Relaxed)
     }
 
     /// A writer that panicked half-way leaves its lock poisoned and the last committed record in it.
-    fn last(&self) -> MutexGuard<'_, V1Record> {
+    fn last(&self) -> MutexGuard<'_, L::Record> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -190,7 +195,7 @@ fn make_parent(path: &Path) -> io::Result<()> {
     }
 }
 
-fn existing(path: &Path) -> Result<Existing, Refusal> {
+fn existing<L: Layout>(path: &Path, identity: &Identity) -> Result<Existing, Refusal> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let opened = OpenOptions::new()
         .read(true)
@@ -206,24 +211,24 @@ fn existing(path: &Path) -> Result<Existing, Refusal> {
     if !file.metadata().map_err(Refusal::Open)?.is_file() {
         return Err(Refusal::Special);
     }
-    let map = match Map::new(&file, v1::SIZE, Access::ReadWrite) {
+    let map = match Map::new(&file, L::SIZE, Access::ReadWrite) {
         Ok(map) => map,
         Err(err) if err.kind() == io::ErrorKind::InvalidData => {
             return Ok(Existing::Unusable(err.to_string()));
         }
         Err(err) => return Err(Refusal::Open(err)),
     };
-    if let Err(err) = map.header().check(v1::VERSION, v1::SIZE as u32) {
-        return Ok(Existing::Unusable(err.to_string()));
+    let unusable = |why| Ok(Existing::Unusable(why));
+    match L::check(&map) {
+        Err(err) => return unusable(err.to_string()),
+        Ok(size) if size as usize != L::SIZE => return unusable(format!("a size of {size} bytes")),
+        Ok(_) => {}
     }
-    if map.header().size as usize != v1::SIZE {
-        return Ok(Existing::Unusable(format!(
-            "a size of {} bytes",
-            map.header().size
-        )));
+    if let Err(why) = L::check_identity(&map, identity) {
+        return unusable(why);
     }
-    if map.generation().load(Ordering::Relaxed) == 0 {
-        return Ok(Existing::Unusable("it was never initialised".to_owned()));
+    if L::generation(&map).load(Ordering::Relaxed) == 0 {
+        return unusable("it was never initialised".to_owned());
     }
     // Only the owner may; for anybody else who can write here it is as the owner wanted it.
     let _ = file.set_permissions(Permissions::from_mode(MODE));
@@ -231,12 +236,12 @@ fn existing(path: &Path) -> Result<Existing, Refusal> {
 }
 
 /// Goes on with a valid segment in place.
-fn reuse(map: Map, same_boot: bool) -> (Map, V1Record, Start) {
-    let now = monotonic_coarse_ns();
-    let nothing = V1Record::no_claim(now);
-    let mut payload = [0; PAYLOAD_WORDS];
-    let read = sequence::read(map.generation(), map.payload(), &mut payload);
-    let why = match read.map(|_| V1Record::decode(&payload)) {
+fn reuse<L: Layout>(map: Map, same_boot: bool) -> (Map, L::Record, Start) {
+    let now_ns = now_ns(L::CLOCK);
+    let nothing = L::no_claim(now_ns);
+    let mut payload = L::Payload::default();
+    let read = sequence::read(L::generation(&map), L::payload(&map), payload.as_mut());
+    let why = match read.map(|_| L::decode(&payload)) {
         _ if !same_boot => "it may be of an earlier boot".to_owned(),
         // Left as it is: readers have the record before, which is no less true for this.
         Err(_) => {
@@ -244,18 +249,29 @@ fn reuse(map: Map, same_boot: bool) -> (Map, V1Record, Start) {
             return (map, nothing, Start::Cold { why });
         }
         Ok(Err(err)) => err.to_string(),
-        Ok(Ok(record)) if record.as_of_ns > now => "it is from the future".to_owned(),
-        Ok(Ok(record)) => return (map, record, Start::Warm(record)),
+        Ok(Ok(record)) if L::as_of_ns(&record) > now_ns => "it is from the future".to_owned(),
+        Ok(Ok(record)) => return (map, record, Start::Warm),
     };
-    sequence::write(map.generation(), map.payload(), &nothing.encode());
+    write::<L>(&map, &nothing);
     (map, nothing, Start::Cold { why })
 }
 
+fn write<L: Layout>(map: &Map, record: &L::Record) {
+    let payload = L::encode(record);
+    sequence::write(L::generation(map), L::payload(map), payload.as_ref());
+}
+
 /// Makes a new segment beside the path and renames it into place.
-fn create(path: &Path, start: Start) -> Result<(Map, V1Record, Start), Refusal> {
+fn create<L: Layout>(
+    path: &Path,
+    identity: &Identity,
+    start: Start,
+) -> Result<(Map, L::Record, Start), Refusal> {
     let temporary = Temporary::new(path).map_err(Refusal::Create)?;
-    let record = V1Record::no_claim(monotonic_coarse_ns());
-    let map = temporary.fill(&record).map_err(Refusal::Create)?;
+    let record = L::no_claim(now_ns(L::CLOCK));
+    let map = temporary
+        .fill::<L>(identity, &record)
+        .map_err(Refusal::Create)?;
     temporary.rename(path).map_err(Refusal::Create)?;
     Ok((map, record, start))
 }
@@ -282,15 +298,11 @@ impl Temporary {
         Ok(Self { file, path })
     }
 
-    fn fill(&self, record: &V1Record) -> io::Result<Map> {
-        self.file.set_len(v1::SIZE as u64)?;
-        let map = Map::new(&self.file, v1::SIZE, Access::ReadWrite)?;
-        map.set_header(Header {
-            magic: MAGIC,
-            size: v1::SIZE as u32,
-            version: v1::VERSION,
-        });
-        sequence::write(map.generation(), map.payload(), &record.encode());
+    fn fill<L: Layout>(&self, identity: &Identity, record: &L::Record) -> io::Result<Map> {
+        self.file.set_len(L::SIZE as u64)?;
+        let map = Map::new(&self.file, L::SIZE, Access::ReadWrite)?;
+        L::set_header(&map, identity);
+        write::<L>(&map, record);
         // Whatever the umask took away.
         self.file.set_permissions(Permissions::from_mode(MODE))?;
         Ok(map)
