@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use shm_layout::native::NativeRecord;
+pub use shm_layout::native::NativeRecord;
 pub use shm_layout::v1::V1Record as Record;
 pub use shm_layout::{ClockStatus as Status, Reason};
 
@@ -125,7 +125,7 @@ pub fn interval_at(
 /// # Errors
 /// [`Error::Causality`] when the record is from the future.
 #[inline]
-pub(crate) fn native_interval_at(record: &NativeRecord, raw_ns: i64) -> Result<Interval, Error> {
+pub fn native_interval_at(record: &NativeRecord, raw_ns: i64) -> Result<Interval, Error> {
     let ahead_ns = record.as_of_ns.saturating_sub(raw_ns);
     if ahead_ns > BLUR_NS {
         return Err(Error::Causality { ahead_ns });

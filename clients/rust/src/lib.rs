@@ -28,7 +28,9 @@ use shm_layout::native;
 use shm_layout::reader::{NativeReader, ReadError, V1Reader};
 
 pub use error::Error;
-pub use interval::{Interval, Reason, Record, Status, interval_at};
+pub use interval::{
+    Interval, NativeRecord, Reason, Record, Status, interval_at, native_interval_at,
+};
 
 /// The directory that the daemon publishes in, unless told otherwise.
 pub const DEFAULT_DIRECTORY: &str = "/var/run/clockbound";
@@ -93,7 +95,7 @@ impl Client {
             Segment::Native { reader, ahead_ns } => {
                 let record = reader.snapshot().map_err(Error::Read)?;
                 let raw_ns = read_ns(ClockId::CLOCK_MONOTONIC_RAW)?;
-                interval::native_interval_at(&record, raw_ns.saturating_add(*ahead_ns))
+                native_interval_at(&record, raw_ns.saturating_add(*ahead_ns))
             }
             Segment::V1 { reader, ahead_ns } => {
                 let record = reader.snapshot().map_err(Error::Read)?;

@@ -1,0 +1,196 @@
+//! The native segment: what becomes of its path, and what readers make of it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use shm_layout::identity::Identity;
+use shm_layout::native::{Leap, NativeRecord, SIZE};
+use shm_layout::reader::{NativeReader, ReadError, V1Reader};
+use shm_layout::writer::{NativeSegment, Start, V1Segment};
+use shm_layout::{ClockStatus, Reason};
+
+const RECORD: NativeRecord = NativeRecord {
+    as_of_ns: 1,
+    earliest_ns: 1_000,
+    latest_ns: 2_000,
+    rate: -5,
+    growth: 7,
+    free_running_after_ns: 3,
+    void_after_ns: 4,
+    status: ClockStatus::Synchronized,
+    reason: Reason::Tracking,
+    leap: Leap::None,
+    source: 0x7f00_0001,
+    suspended_ns: 0,
+};
+
+/// A directory of its own; removed when dropped.
+struct Bench(PathBuf);
+
+impl Bench {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "shm-layout-native-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let bench = Self(std::env::temp_dir().join(name));
+        fs::create_dir(&bench.0).expect("a directory");
+        bench
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.join("native")
+    }
+
+    fn open(&self) -> (NativeSegment, Start) {
+        NativeSegment::open(&self.path()).expect("the segment opens")
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        fs::read(self.path()).expect("a file")
+    }
+
+    fn inode(&self) -> u64 {
+        fs::metadata(self.path()).expect("a file").ino()
+    }
+
+    /// A daemon's life that left `RECORD` behind, with these bytes changed since.
+    fn lived_and_changed(&self, at: usize, with: &[u8]) -> u64 {
+        self.open().0.publish(&RECORD);
+        let mut bytes = self.bytes();
+        bytes[at..at + with.len()].copy_from_slice(with);
+        fs::write(self.path(), bytes).expect("written");
+        self.inode()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_new_segment_says_whose_instants_it_holds_and_claims_nothing() {
+    let bench = Bench::new();
+    let (segment, start) = bench.open();
+    assert_eq!((start, segment.generation()), (Start::Created, 2));
+    let (bytes, own) = (bench.bytes(), Identity::own().expect("told"));
+    assert_eq!(bytes.len(), SIZE);
+    assert_eq!(&bytes[..8], b"clkbound");
+    assert_eq!(bytes[8..12], 136u32.to_ne_bytes());
+    assert_eq!(bytes[12..16], [1u16.to_ne_bytes(), [0; 2]].concat());
+    assert_eq!(bytes[16..32], own.boot_id);
+    assert_eq!(bytes[32..40], own.namespace_offset_ns.to_ne_bytes());
+    assert_eq!(bytes[40..64], [0; 24]);
+    assert_eq!(bytes[64..72], 2u64.to_ne_bytes());
+    let reader = NativeReader::open(&bench.path()).expect("a reader");
+    assert_eq!(reader.identity(), own);
+    let record = reader.snapshot().expect("a record");
+    assert_eq!(record.status, ClockStatus::Unknown);
+}
+
+#[test]
+fn a_record_of_this_boot_is_resumed_in_place() {
+    let bench = Bench::new();
+    let before = bench.lived_and_changed(0, b"c");
+    let (segment, start) = bench.open();
+    assert_eq!((start, segment.last_record()), (Start::Warm, RECORD));
+    assert_eq!(bench.inode(), before);
+}
+
+#[test]
+fn a_segment_of_another_boot_or_time_namespace_is_replaced_and_its_readers_keep_theirs() {
+    for (at, with) in [
+        (16, [7; 8]),
+        (16, [0; 8]),
+        (24, [7; 8]),
+        (32, 5i64.to_ne_bytes()),
+    ] {
+        let bench = Bench::new();
+        let before = bench.lived_and_changed(at, &with);
+        let old = NativeReader::open(&bench.path()).expect("a reader");
+        let (_segment, start) = bench.open();
+        assert!(matches!(start, Start::Replaced { .. }), "{start}");
+        assert_ne!(bench.inode(), before);
+        assert_eq!(old.snapshot().expect("a record"), RECORD);
+    }
+}
+
+#[test]
+fn what_is_no_native_segment_is_refused_and_replaced() {
+    for (at, with) in [(0, 0), (8, 135), (12, 2), (64, 0)] {
+        let bench = Bench::new();
+        bench.lived_and_changed(at, &[with]);
+        let refused = NativeReader::open(&bench.path()).expect_err("refused");
+        assert!(
+            matches!(refused, ReadError::Header(_) | ReadError::NotInitialized),
+            "{refused}"
+        );
+        let (_segment, start) = bench.open();
+        assert!(matches!(start, Start::Replaced { .. }), "{start}");
+    }
+    let bench = Bench::new();
+    bench.open().0.publish(&RECORD);
+    for length in [0, 15, 16, 135] {
+        fs::write(bench.0.join("short"), &bench.bytes()[..length]).expect("written");
+        let refused = NativeReader::open(&bench.0.join("short")).expect_err("refused");
+        assert!(
+            matches!(refused, ReadError::TooShort { .. }),
+            "{length} bytes: {refused}"
+        );
+    }
+    drop(V1Segment::open(&bench.0.join("shm")).expect("a v1 segment"));
+    NativeReader::open(&bench.0.join("shm")).expect_err("v1 is not native");
+    V1Reader::open(&bench.path()).expect_err("native is not v1");
+}
+
+#[test]
+fn a_longer_segment_of_a_later_revision_is_read_as_far_as_it_is_known() {
+    let bench = Bench::new();
+    bench.open().0.publish(&RECORD);
+    let mut bytes = bench.bytes();
+    bytes[8..12].copy_from_slice(&200u32.to_ne_bytes());
+    bytes[14..16].copy_from_slice(&3u16.to_ne_bytes());
+    bytes.resize(200, 0xff);
+    fs::write(bench.path(), bytes).expect("written");
+    let reader = NativeReader::open(&bench.path()).expect("a reader");
+    assert_eq!(reader.snapshot().expect("a record"), RECORD);
+}
+
+#[test]
+fn a_write_that_never_ends_shows_the_last_record_that_was_read_and_the_next_one_heals_it() {
+    let bench = Bench::new();
+    let (segment, _) = bench.open();
+    segment.publish(&RECORD);
+    let reader = NativeReader::open(&bench.path()).expect("a reader");
+    let generation = segment.generation();
+    drop(segment);
+    bench.lived_odd(generation | 1);
+    for _ in 0..3 {
+        assert_eq!(reader.snapshot().expect("the record before"), RECORD);
+    }
+    let (segment, start) = bench.open();
+    assert!(matches!(start, Start::Cold { .. }), "{start}");
+    let later = NativeRecord {
+        as_of_ns: 9,
+        ..RECORD
+    };
+    segment.publish(&later);
+    assert_eq!(segment.generation() % 2, 0);
+    assert_eq!(reader.snapshot().expect("the record after"), later);
+}
+
+impl Bench {
+    /// Leaves a write behind that was cut short.
+    fn lived_odd(&self, sequence: u64) {
+        let mut bytes = self.bytes();
+        bytes[64..72].copy_from_slice(&sequence.to_ne_bytes());
+        bytes[72..80].copy_from_slice(&77i64.to_ne_bytes());
+        fs::write(self.path(), bytes).expect("written");
+    }
+}
