@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clockbound_actors::assessment::Settings;
+use clockbound_actors::facts::Settings;
 use clockbound_actors::fault::Faults;
 use clockbound_actors::segments::Segments;
 use clockbound_actors::supervision::Ending;

@@ -6,24 +6,18 @@
 //! instant, contains it too: so does what they have in common. If they have nothing in common, somebody was wrong:
 //! that is an [`Alarm`], and what is published is both and all between them.
 
-use shm_layout::native;
-
 use crate::bound::{growth_ns, root_distance_ns, signed_ns};
-use crate::chrony::{Leap, SourceData, Tracking};
+use crate::chrony::{Leap, Tracking};
 use crate::clocks::Readings;
 use crate::dispersion::DispersionModel;
 use crate::estimate::{Estimate, whole_seconds};
+use crate::facts::{Alarm, PollFailure, Report, Settings};
+use crate::leap;
+use crate::remedy::Remedy;
 use crate::status::{Event, Reason, next};
 
 /// The reference id of chronyd's local mode, 127.127.1.1.
 const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;
-
-/// Around a leap second truth is not told from its neighbour, ns before and after.
-const LEAP_WIDENING_NS: i64 = 1_000_000_000;
-
-/// How close to the end of a day a leap second that was announced is near, ns: it takes effect there, and servers
-/// and kernel may be a little apart about when.
-const LEAP_NEIGHBOURHOOD_NS: i64 = 3_000_000_000;
 
 /// The kernel changes a clock's rate by at most a tenth (adjtimex(2), `tick`), parts per billion.
 const FASTEST_SLEW_PPB: u32 = 100_000_000;
@@ -34,75 +28,6 @@ const FREQUENCY_TOLERANCE_PPB: u32 = 500_000;
 
 /// A step smaller than this is not told from a reading that was interrupted, ns.
 const READING_NOISE_NS: i64 = 100_000;
-
-const NS_PER_DAY: i64 = 86_400_000_000_000;
-
-/// What does not change while the daemon runs.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// The fastest that the oscillator may drift, parts per billion.
-    pub max_drift_ppb: u32,
-    /// chrony's reference id of the PHC, if there is one.
-    pub phc_reference_id: Option<u32>,
-    /// How long a validated report may be the last one before the status is no longer `Synchronized`, ns.
-    pub grace_ns: i64,
-    /// How long the last validated report is held over, ns.
-    pub holdover_ns: i64,
-    /// A bound above this is not published as trusted, ns.
-    pub max_bound_ns: Option<i64>,
-    /// Whether chronyd's local mode counts as a reference.
-    pub allow_local_reference: bool,
-}
-
-/// What a poll of chronyd gave.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Report {
-    /// What the system clock is known to be.
-    pub tracking: Tracking,
-    /// The source that it follows.
-    pub selection: Selection,
-}
-
-/// What chronyd says of the source that it follows.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Selection {
-    /// Nothing: it refuses to tell. The tracking report has to do.
-    #[default]
-    Untold,
-    /// No source is selected.
-    Nothing,
-    /// This one is.
-    Source(SourceData),
-}
-
-impl Selection {
-    /// Whether the clock is known to follow nobody, or somebody who has not answered the last eight polls.
-    fn is_unreachable(&self) -> bool {
-        match self {
-            Self::Untold => false,
-            Self::Nothing => true,
-            Self::Source(source) => source.reachability == 0,
-        }
-    }
-}
-
-/// Why a poll of chronyd gave no report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PollFailure {
-    /// No answer.
-    Silent,
-    /// An answer that cannot be relied on.
-    Refused,
-}
-
-/// Two intervals that should both have contained truth and have nothing in common: ns of UTC since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Alarm {
-    /// What was known before, aged to the report.
-    pub held: (i64, i64),
-    /// What the report says.
-    pub reported: (i64, i64),
-}
 
 /// The PHC's error bound, as last read.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +57,8 @@ pub struct Assessment {
     last_readings: Option<Readings>,
     /// Why there is no newer report; what the status will be blamed on when the grace is over.
     trouble: Reason,
+    /// Taken away by tests.
+    without: Option<Remedy>,
 }
 
 impl Assessment {
@@ -147,7 +74,12 @@ impl Assessment {
             unsynchronized_ref_time_ns: None,
             last_readings: None,
             trouble: Reason::ChronySilent,
+            without: None,
         }
+    }
+
+    fn has(&self, remedy: Remedy) -> bool {
+        self.without != Some(remedy)
     }
 
     /// The estimate as it stands.
@@ -181,7 +113,9 @@ impl Assessment {
     /// The machine was suspended: `CLOCK_MONOTONIC_RAW` stood still, and nothing is known any more.
     pub fn suspended(&mut self, now: &Readings) {
         self.clock_set();
-        self.advance(Event::Void, now);
+        if self.has(Remedy::SuspendVoid) {
+            self.advance(Event::Void, now);
+        }
     }
 
     /// A poll of chronyd that began at `at` ended at `now`.
@@ -264,7 +198,8 @@ impl Assessment {
             return Err(Becomes(Event::Unsynchronized, Reason::LeapUnsynchronized));
         }
         let zero_distance = tracking.root_delay_s <= 0.0 && tracking.root_dispersion_s <= 0.0;
-        if !self.settings.allow_local_reference
+        if self.has(Remedy::NoLocalReference)
+            && !self.settings.allow_local_reference
             && (tracking.ref_id == LOCAL_REFERENCE_ID || zero_distance)
         {
             return Err(Becomes(Event::Void, Reason::LocalReference));
@@ -278,19 +213,24 @@ impl Assessment {
             .ok_or(NotNow(Reason::PhcUnreadable))?;
         self.dispersion.observe(tracking, at);
         let correction_s = tracking.current_correction_s;
+        let when = |remedy, ns| if self.has(remedy) { ns } else { 0 };
         let half_ns = root_distance_ns(
             tracking.root_delay_s,
             tracking.root_dispersion_s,
             correction_s,
-            phc_ns,
+            when(Remedy::PhcBound, phc_ns),
         )
-        .saturating_add(
+        .saturating_add(when(
+            Remedy::DispersionShortfall,
             self.dispersion
                 .shortfall_ns(tracking, self.settings.max_drift_ppb, at),
-        )
-        .saturating_add(at.gap_ns);
+        ))
+        .saturating_add(when(Remedy::ReadingGap, at.gap_ns));
         let centre_ns = at.realtime_ns.saturating_add(signed_ns(correction_s));
-        let half_ns = half_ns.saturating_add(leap_widening_ns(tracking.leap, centre_ns));
+        let half_ns = half_ns.saturating_add(when(
+            Remedy::LeapWidening,
+            leap::widening_ns(tracking.leap, centre_ns),
+        ));
         let reported = (
             centre_ns.saturating_sub(half_ns),
             centre_ns.saturating_add(half_ns),
@@ -303,7 +243,9 @@ impl Assessment {
     /// Whether a report may be believed although `CLOCK_REALTIME` was set: chronyd has measured since, and
     /// agrees with what is known.
     fn survives_step(&mut self, tracking: &Tracking, reported: (i64, i64), at: &Readings) -> bool {
-        let Some(Step { stale_ref_time_ns }) = self.step else {
+        let Some(Step { stale_ref_time_ns }) =
+            self.step.filter(|_| self.has(Remedy::StepQuarantine))
+        else {
             return true;
         };
         let measured = Step {
@@ -336,13 +278,14 @@ impl Assessment {
     ) -> Option<Alarm> {
         // Around a leap second UTC is ambiguous, and what was known before is in the old count.
         let leap_is_near =
-            leap_widening_ns(report.tracking.leap, reported.0.midpoint(reported.1)) > 0;
+            leap::widening_ns(report.tracking.leap, reported.0.midpoint(reported.1)) > 0;
         let held = (self.estimate.status.is_trusted() && !leap_is_near)
             .then(|| self.estimate.aged_to(at.raw_ns));
         let (interval, alarm) = match held {
             None => (reported, None),
             Some(held) => match common(held, reported) {
                 Some(common) => (common, None),
+                None if !self.has(Remedy::Union) => (reported, None),
                 None => {
                     let all = (held.0.min(reported.0), held.1.max(reported.1));
                     (all, Some(Alarm { held, reported }))
@@ -356,8 +299,12 @@ impl Assessment {
             .kernel_ppb
             .map_or(0, |kernel_ppb| kernel_ppb.saturating_add(frequency_ppb));
         // Nobody may be there to widen the interval when the leap second comes.
-        let to_leap_ns = until_leap_ns(tracking.leap, interval.1).unwrap_or(i64::MAX);
-        let holdover_ns = self.settings.holdover_ns.min(to_leap_ns);
+        let to_leap_ns = leap::until_near_ns(tracking.leap, interval.1).unwrap_or(i64::MAX);
+        let holdover_ns = if self.has(Remedy::LeapVoid) {
+            self.settings.holdover_ns.min(to_leap_ns)
+        } else {
+            self.settings.holdover_ns
+        };
         let slewing = mismatch_ppb.saturating_abs() > i64::from(growth_ppb);
         self.estimate = Estimate {
             status: next(self.estimate.status, Event::Report),
@@ -377,7 +324,7 @@ impl Assessment {
             validated_raw_ns: now.raw_ns,
             void_after_raw_ns: at.raw_ns.saturating_add(holdover_ns),
             void_after_coarse_ns: whole_seconds(at.coarse_ns).saturating_add(holdover_ns),
-            leap: published_leap(tracking.leap),
+            leap: leap::published(tracking.leap),
             reference_id: tracking.ref_id,
         };
         alarm
@@ -388,9 +335,18 @@ impl Assessment {
     /// Before its third measurement chronyd calls any frequency possible (a skew of 1000000 ppm).
     fn frequency(&self, tracking: &Tracking) -> (i64, u32) {
         let max_drift_ppb = self.settings.max_drift_ppb;
-        let growth_ppb = self.dispersion.growth_ppb(tracking, max_drift_ppb);
+        let growth_ppb = if self.has(Remedy::ChronysOwnDoubt) {
+            self.dispersion.growth_ppb(tracking, max_drift_ppb)
+        } else {
+            max_drift_ppb
+        };
         let worst_ppb = FREQUENCY_TOLERANCE_PPB.saturating_add(max_drift_ppb);
         if growth_ppb > worst_ppb {
+            let worst_ppb = if self.has(Remedy::FrequencyTolerance) {
+                worst_ppb
+            } else {
+                max_drift_ppb
+            };
             return (0, worst_ppb.min(shm_layout::v1::DRIFT_LIMIT_PPB - 1));
         }
         ((tracking.freq_ppm * 1_000.0).round() as i64, growth_ppb)
@@ -458,32 +414,10 @@ fn raw_rate_ppb(frequency_ppb: i64, kernel_ppb: Option<i64>) -> (i64, u32) {
     )
 }
 
-/// What is added to the half width while a leap second is near.
-fn leap_widening_ns(leap: Leap, utc_ns: i64) -> i64 {
-    let into_day_ns = utc_ns.rem_euclid(NS_PER_DAY);
-    let far = LEAP_NEIGHBOURHOOD_NS..=NS_PER_DAY - LEAP_NEIGHBOURHOOD_NS;
-    match leap {
-        Leap::InsertSecond | Leap::DeleteSecond if !far.contains(&into_day_ns) => LEAP_WIDENING_NS,
-        _ => 0,
-    }
-}
-
-/// How long it is until an announced leap second is near; `None` when none is announced, or it is near already.
-fn until_leap_ns(leap: Leap, utc_ns: i64) -> Option<i64> {
-    let announced = matches!(leap, Leap::InsertSecond | Leap::DeleteSecond);
-    let far = announced && leap_widening_ns(leap, utc_ns) == 0;
-    far.then(|| NS_PER_DAY - LEAP_NEIGHBOURHOOD_NS - utc_ns.rem_euclid(NS_PER_DAY))
-}
-
-fn published_leap(leap: Leap) -> native::Leap {
-    match leap {
-        Leap::Normal => native::Leap::None,
-        Leap::InsertSecond => native::Leap::Insert,
-        Leap::DeleteSecond => native::Leap::Delete,
-        Leap::Unsynchronized => native::Leap::Unsynchronized,
-    }
-}
-
 #[cfg(test)]
 #[path = "assessment_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "assessment_remedies.rs"]
+mod remedies;

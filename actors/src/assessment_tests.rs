@@ -2,16 +2,18 @@
 
 use super::*;
 use crate::bound::NS_PER_S;
-use crate::chrony::{Address, SourceMode, SourceState};
+use crate::chrony::{Address, SourceData, SourceMode, SourceState};
+use crate::facts::Selection;
 use crate::status::ClockStatus::{self, FreeRunning, Synchronized, Unknown};
 use proptest::prelude::*;
 
-const S: i64 = NS_PER_S;
+pub(super) const S: i64 = NS_PER_S;
 const MS: i64 = 1_000_000;
-const PHC: u32 = u32::from_be_bytes(*b"PHC0");
+const DAY: i64 = 86_400 * S;
+pub(super) const PHC: u32 = u32::from_be_bytes(*b"PHC0");
 const SERVER: u32 = 0x7f00_0001;
-const UTC: i64 = 1_800_000_000 * S;
-const SETTINGS: Settings = Settings {
+pub(super) const UTC: i64 = 1_800_000_000 * S;
+pub(super) const SETTINGS: Settings = Settings {
     max_drift_ppb: 50_000,
     phc_reference_id: Some(PHC),
     grace_ns: 2 * S,
@@ -21,7 +23,7 @@ const SETTINGS: Settings = Settings {
 };
 
 /// All clocks, `ns` after the beginning.
-fn at(ns: i64) -> Readings {
+pub(super) fn at(ns: i64) -> Readings {
     Readings {
         coarse_ns: 1_000 * S + ns,
         raw_ns: 500 * S + ns,
@@ -71,13 +73,13 @@ fn report(ref_ns: i64) -> Report {
     }
 }
 
-fn with_tracking(ref_ns: i64, change: impl FnOnce(&mut Tracking)) -> Report {
+pub(super) fn with_tracking(ref_ns: i64, change: impl FnOnce(&mut Tracking)) -> Report {
     let mut report = report(ref_ns);
     change(&mut report.tracking);
     report
 }
 
-fn fresh(settings: Settings) -> Assessment {
+pub(super) fn fresh(settings: Settings) -> Assessment {
     Assessment::new(
         settings,
         Estimate::unknown(Reason::NeverSynchronized, &at(0)),
@@ -352,7 +354,7 @@ fn after_a_suspend_nothing_is_known_until_chronyd_has_measured() {
 
 #[test]
 fn near_a_leap_second_the_interval_covers_both_counts() {
-    let to_midnight = NS_PER_DAY - UTC.rem_euclid(NS_PER_DAY);
+    let to_midnight = DAY - UTC.rem_euclid(DAY);
     let mut clock = fresh(SETTINGS);
     let announced = |ref_ns| with_tracking(ref_ns, |t| t.leap = Leap::InsertSecond);
     let before = to_midnight - 2 * S;

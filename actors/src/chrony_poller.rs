@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, warn};
 
-use crate::assessment::{PollFailure, Report, Selection};
 use crate::change_gate::ChangeGate;
 use crate::chrony::{
     ChronySocket, ParseError, QueryError, QueryErrorKind, Reply, Request, SourceState, Status,
 };
 use crate::clock_state::{ChronyPolled, ClockState};
 use crate::clocks::Readings;
+use crate::facts::{PollFailure, Report, Selection};
 use crate::fault::{Faults, Point};
 use crate::supervision::ActorName;
 use crate::ticker::Ticker;

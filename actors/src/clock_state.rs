@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, warn};
 
-use crate::assessment::{Alarm, Assessment, PollFailure, Report, Settings};
+use crate::assessment::Assessment;
 use crate::change_gate::ChangeGate;
 use crate::clocks::Readings;
 use crate::estimate::Estimate;
+use crate::facts::{Alarm, PollFailure, Report, Settings};
 use crate::fault::{Faults, Point};
 use crate::segments::Segments;
 use crate::shm_publisher::{Publish, ShmPublisher};

@@ -10,14 +10,14 @@
 //!                             ClockState        asks: assessment -> status, bound, dispersion
 //!                                  |  Publish(Estimate)
 //!                                  v
-//!                            ShmPublisher       asks: estimate -> the layouts
+//!                            ShmPublisher       asks: projection -> the layouts
 //!                                  |
 //!                              segments         mapped above the actors, never unmapped
 //! ```
 //! Above them all stands [`supervision`], on the main thread. [`system::run`] wires it up.
 //!
-//! Pure rooms, with no actor, clock, IO or log in them: [`status`], [`bound`], [`estimate`],
-//! [`assessment`], [`change_gate`], and most of [`chrony`] and [`phc`].
+//! Pure rooms, with no actor, clock, IO or log in them: [`facts`], [`assessment`] and what it asks ([`status`],
+//! [`bound`], [`dispersion`], [`leap`]), [`estimate`], [`projection`], [`change_gate`], and most of [`chrony`] and [`phc`].
 
 #![deny(unsafe_code)]
 
@@ -31,12 +31,15 @@ pub mod clock_watch;
 pub mod clocks;
 pub mod dispersion;
 pub mod estimate;
+pub mod facts;
 pub mod fault;
 mod kernel_clock;
+pub mod leap;
 pub mod phc;
 pub mod phc_reader;
 pub mod projection;
 mod readable;
+pub mod remedy;
 pub mod segments;
 pub mod shm_publisher;
 pub mod status;

@@ -10,10 +10,10 @@ use actix::{Arbiter, ArbiterHandle, System};
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use slog::{Logger, o, warn};
 
-use crate::assessment::Settings;
 use crate::chrony_poller::{self, ChronyPoller};
 use crate::clock_state::{self, ClockState};
 use crate::clock_watch::{self, ClockWatch};
+use crate::facts::Settings;
 use crate::fault::Faults;
 use crate::phc_reader::{self, PhcReader};
 use crate::segments::Segments;
