@@ -48,6 +48,8 @@ impl World {
     }
 }
 
+type Happening = fn(&mut World);
+
 fn nothing(_: &mut Tracking) {}
 
 fn frequency_jump(world: &mut World) {
@@ -144,7 +146,7 @@ fn interrupted_reading(world: &mut World) {
 #[test]
 fn every_remedy_keeps_truth_that_is_lost_without_it() {
     use Remedy::*;
-    let worlds: [(Remedy, fn(&mut World)); 11] = [
+    let worlds: [(Remedy, Happening); 11] = [
         (DispersionShortfall, frequency_jump),
         (ChronysOwnDoubt, unsure_chronyd),
         (FrequencyTolerance, unknown_frequency),
