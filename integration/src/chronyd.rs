@@ -10,6 +10,9 @@ use nix::sys::signal::Signal;
 use crate::process::{Exit, Log, Process};
 use crate::{Account, Sandbox, wait};
 
+/// Options of a `server` line: polled so often that chronyd synchronises within a second.
+pub const NEAR: &str = "iburst minpoll -4 maxpoll -4";
+
 /// A chronyd with its own run directory; it can be stopped and started again.
 #[derive(Debug)]
 pub struct Chronyd {
@@ -173,6 +176,13 @@ impl Chronyd {
         self.running().signal(Signal::SIGCONT);
     }
 
+    /// What it has logged since it was last started.
+    pub fn log(&self) -> Vec<String> {
+        self.process
+            .as_ref()
+            .map_or_else(Vec::new, |process| process.log())
+    }
+
     /// Its command socket.
     pub fn socket(&self) -> PathBuf {
         self.dir.join("chronyd.sock")
@@ -201,11 +211,7 @@ impl Chronyd {
 
 /// The configuration line for a server that is near: the first update comes within a second.
 pub fn server_line(server: SocketAddr) -> String {
-    format!(
-        "server {} port {} iburst minpoll -4 maxpoll -4",
-        server.ip(),
-        server.port()
-    )
+    format!("server {} port {} {NEAR}", server.ip(), server.port())
 }
 
 /// What `chronyc tracking` says about the chronyd behind `socket`, if it answers.

@@ -10,7 +10,7 @@
 //!
 //! Everything lives in a [`Sandbox`] and dies with the test. Tests that need the paths of a real host,
 //! or its network addresses, run inside [`namespace::private`].
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod account;
 pub mod candm;
@@ -19,11 +19,14 @@ pub mod daemon;
 pub mod demo_text;
 pub mod fake_chronyd;
 pub mod host_servers;
+pub mod kernel_clock;
+pub mod machine_clock;
 pub mod namespace;
 pub mod ntp_packet;
 pub mod ntp_server;
 pub mod process;
 pub mod reader;
+pub mod rig;
 pub mod sandbox;
 pub mod segment;
 pub mod truth;
@@ -35,9 +38,10 @@ pub use account::Account;
 pub use chronyd::Chronyd;
 pub use daemon::{Daemon, Launch};
 pub use fake_chronyd::FakeChronyd;
+pub use machine_clock::MachineClock;
 pub use ntp_server::NtpServer;
 pub use reader::{Reader, Reading, Status};
 pub use sandbox::Sandbox;
 pub use segment::Segment;
-pub use truth::Truth;
+pub use truth::{Course, Truth};
 pub use world::World;

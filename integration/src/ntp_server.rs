@@ -26,6 +26,14 @@ pub struct Manner {
     pub request_delay: Duration,
     /// How long a reply is on its way.
     pub reply_delay: Duration,
+    /// What a request may take longer, each another part of it.
+    pub request_jitter: Duration,
+    /// What a reply may take longer, each another part of it.
+    pub reply_jitter: Duration,
+    /// The same seed gives the same jitter.
+    pub jitter_seed: u64,
+    /// How far the time that it tells is ahead of true time, ns: a lie, unless the root dispersion covers it.
+    pub lie_ns: i64,
     /// Does not answer at all.
     pub mute: bool,
 }
@@ -41,6 +49,10 @@ impl Default for Manner {
             root_dispersion: 100e-6,
             request_delay: Duration::ZERO,
             reply_delay: Duration::ZERO,
+            request_jitter: Duration::ZERO,
+            reply_jitter: Duration::ZERO,
+            jitter_seed: 0,
+            lie_ns: 0,
             mute: false,
         }
     }
@@ -66,12 +78,20 @@ impl NtpServer {
     /// # Panics
     /// If the address is not ours.
     pub fn start_at(truth: &Truth, address: Ipv4Addr) -> NtpServer {
+        NtpServer::start_with(truth, address, Manner::default())
+    }
+
+    /// Serves `truth` at this address, from the first request on in this manner.
+    ///
+    /// # Panics
+    /// If the address is not ours.
+    pub fn start_with(truth: &Truth, address: Ipv4Addr, manner: Manner) -> NtpServer {
         let socket = UdpSocket::bind((IpAddr::V4(address), 0)).expect("bind the server's port");
         socket
             .set_read_timeout(Some(Duration::from_millis(50)))
             .expect("set a timeout");
         let address = socket.local_addr().expect("bound");
-        let manner = Arc::new(Mutex::new(Manner::default()));
+        let manner = Arc::new(Mutex::new(manner));
         let stop = Arc::new(AtomicBool::new(false));
         let thread = {
             let (truth, manner, stop) = (truth.clone(), Arc::clone(&manner), Arc::clone(&stop));
@@ -110,6 +130,7 @@ impl Drop for NtpServer {
 
 fn serve(socket: &UdpSocket, truth: &Truth, manner: &Mutex<Manner>, stop: &AtomicBool) {
     let mut packet = [0; 1024];
+    let mut count = 0;
     while !stop.load(Ordering::Relaxed) {
         let Ok((length, client)) = socket.recv_from(&mut packet) else {
             continue;
@@ -120,10 +141,15 @@ fn serve(socket: &UdpSocket, truth: &Truth, manner: &Mutex<Manner>, stop: &Atomi
         if manner.mute || !ntp_packet::is_request(request) {
             continue;
         }
-        let received_ns = if manner.request_delay.is_zero() {
+        count += 2;
+        let request_delay =
+            manner.request_delay + jitter(manner.request_jitter, manner.jitter_seed, count);
+        let reply_delay =
+            manner.reply_delay + jitter(manner.reply_jitter, manner.jitter_seed, count + 1);
+        let received_ns = if request_delay.is_zero() {
             arrived_ns
         } else {
-            thread::sleep(manner.request_delay);
+            thread::sleep(request_delay);
             truth.now_ns()
         };
         let reply = ntp_packet::reply(
@@ -134,14 +160,41 @@ fn serve(socket: &UdpSocket, truth: &Truth, manner: &Mutex<Manner>, stop: &Atomi
                 refid: manner.refid,
                 root_delay: manner.root_delay,
                 root_dispersion: manner.root_dispersion,
-                received_ns,
-                transmitted_ns: truth.now_ns(),
+                received_ns: received_ns + manner.lie_ns,
+                transmitted_ns: truth.now_ns() + manner.lie_ns,
             },
         );
-        if !manner.reply_delay.is_zero() {
-            thread::sleep(manner.reply_delay);
+        if !reply_delay.is_zero() {
+            thread::sleep(reply_delay);
         }
         // The client may have ended meanwhile.
         let _ = socket.send_to(&reply, client);
+    }
+}
+
+/// The part of `limit` that falls to the packet of this number: evenly spread, and always the same.
+fn jitter(limit: Duration, seed: u64, number: u64) -> Duration {
+    // The finalizer of splitmix64, whose input counts.
+    let mut bits = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^= bits >> 31;
+    limit.mul_f64((bits >> 11) as f64 / (1_u64 << 53) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_is_spread_over_its_limit_and_repeatable() {
+        let limit = Duration::from_millis(10);
+        let delays = |seed| (0..1000).map(move |number| jitter(limit, seed, number));
+        assert!(delays(1).eq(delays(1)));
+        assert!(!delays(1).eq(delays(2)));
+        assert!(delays(1).all(|delay| delay < limit));
+        let mean = delays(1).sum::<Duration>() / 1000;
+        assert!((4..6).contains(&mean.as_millis()), "{mean:?}");
+        assert_eq!(jitter(Duration::ZERO, 1, 1), Duration::ZERO);
     }
 }

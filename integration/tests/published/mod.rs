@@ -3,18 +3,29 @@
 use std::path::Path;
 
 use clock_bound_client::{ClockBoundClient, ClockStatus};
+use integration::rig::Layout;
 use integration::{Reader, Reading, Status, Truth};
 
 /// Starts a reader that uses the published library.
 pub fn reader(path: &Path, truth: &Truth) -> Reader {
     let own = path.to_owned();
-    Reader::with(path, truth, move || open(&own))
+    Reader::with(path, truth, move || open(&own).expect("open the segment"))
 }
 
-fn open(path: &Path) -> impl FnMut() -> Result<Reading, String> + use<> {
+/// The layouts of the daemon, each as every client library reads it.
+pub fn layouts() -> Vec<Layout> {
+    let published = Layout {
+        name: "v1 1.0.0",
+        on_realtime: true,
+        open: |path| Ok(Box::new(open(path)?)),
+    };
+    vec![Layout::OWN_V1, published]
+}
+
+fn open(path: &Path) -> Result<impl FnMut() -> Result<Reading, String> + use<>, String> {
     let path = path.to_str().expect("an UTF-8 path");
-    let mut client = ClockBoundClient::new_with_path(path).expect("open the segment");
-    move || {
+    let mut client = ClockBoundClient::new_with_path(path).map_err(|err| format!("{err:?}"))?;
+    Ok(move || {
         let now = client.now().map_err(|err| format!("{err:?}"))?;
         let status = match now.clock_status {
             ClockStatus::Unknown => Status::Unknown,
@@ -27,5 +38,5 @@ fn open(path: &Path) -> impl FnMut() -> Result<Reading, String> + use<> {
             latest_ns: ns(now.latest.tv_sec(), now.latest.tv_nsec()),
             status,
         })
-    }
+    })
 }

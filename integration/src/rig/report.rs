@@ -1,0 +1,248 @@
+//! What came of a scenario.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::checker::{Sample, Seen};
+use super::scenario::{Expect, Scenario};
+use crate::Status;
+
+/// The part of the time that a healthy clock is Synchronized, once it was.
+const HEALTHY_SHARE: f64 = 0.99;
+
+/// How long a layout that is centred on CLOCK_REALTIME may be wrong after that clock was moved: the daemon can
+/// correct it as soon as it has run, but not before. Generous, for machines that are busy; a daemon that
+/// does not notice is wrong until chronyd polls next, several seconds later.
+const NOTICE: Duration = Duration::from_secs(1);
+
+/// What came of a scenario. All times are since it began.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What was run.
+    pub scenario: Scenario,
+    /// When the daemon was started.
+    pub daemon_started: Duration,
+    /// When chronyd first followed a source.
+    pub chronyd_synchronised: Option<Duration>,
+    /// When CLOCK_REALTIME was moved.
+    pub disturbed: Vec<Duration>,
+    /// What was seen of each layout.
+    pub seen: Vec<Seen>,
+    /// What the daemon said.
+    pub daemon_log: Vec<String>,
+    /// What chronyd said since it was last started.
+    pub chronyd_log: Vec<String>,
+}
+
+impl Report {
+    /// Violations that no move of CLOCK_REALTIME a moment before explains.
+    pub fn violations(&self, seen: &Seen) -> usize {
+        let inexcusable = |at: &&Duration| self.blind_for(seen, **at).is_none();
+        seen.violations.iter().filter(inexcusable).count()
+    }
+
+    /// The longest that a layout was wrong since CLOCK_REALTIME was moved, where that explains it.
+    pub fn blindness(&self, seen: &Seen) -> Option<Duration> {
+        let blind = |at: &Duration| self.blind_for(seen, *at);
+        seen.violations.iter().filter_map(blind).max()
+    }
+
+    fn blind_for(&self, seen: &Seen, at: Duration) -> Option<Duration> {
+        let since = |moved: &Duration| at.checked_sub(*moved);
+        let moved = self.disturbed.iter().filter_map(since).min();
+        moved.filter(|&since| seen.layout.on_realtime && since < NOTICE)
+    }
+
+    /// What is not as the scenario expects, in words.
+    pub fn faults(&self) -> Vec<String> {
+        self.seen
+            .iter()
+            .flat_map(|seen| {
+                let layout = seen.layout.name;
+                let tell = move |fault| format!("{}, {layout}: {fault}", self.scenario.name);
+                self.faults_of(seen).into_iter().map(tell)
+            })
+            .collect()
+    }
+
+    fn faults_of(&self, seen: &Seen) -> Vec<String> {
+        let mut faults = Vec::new();
+        let violations = self.violations(seen);
+        if violations > 0 && self.scenario.not_held.is_none() {
+            faults.push(format!("{violations} trusted intervals without true time"));
+        }
+        if seen.errors > 0 {
+            faults.push(format!("{} reads gave no interval", seen.errors));
+        }
+        let trusted = seen.samples.iter().any(Sample::is_trusted);
+        if trusted != (self.scenario.expect != Expect::Untrusted) {
+            faults.push(format!("trusted: {trusted}"));
+        }
+        if self.scenario.expect == Expect::Healthy {
+            let (share, flaps) = (synchronized_share(seen), flaps(seen));
+            if share <= HEALTHY_SHARE {
+                faults.push(format!("Synchronized for {:.1} % only", share * 100.0));
+            }
+            if flaps > 0 {
+                faults.push(format!("Synchronized was left {flaps} times"));
+            }
+        }
+        faults
+    }
+
+    /// The faults with all that helps to understand them.
+    pub fn diagnosis(&self) -> String {
+        let mut text = self.faults().join("\n");
+        for seen in &self.seen {
+            for detail in &seen.details {
+                let _ = write!(text, "\n  {}: {detail}", seen.layout.name);
+            }
+            let _ = write!(text, "\n  {}: {}", seen.layout.name, story(seen));
+        }
+        for (who, log) in [("daemon", &self.daemon_log), ("chronyd", &self.chronyd_log)] {
+            let _ = write!(text, "\n  {who}:");
+            for line in log {
+                let _ = write!(text, "\n    {line}");
+            }
+        }
+        text
+    }
+
+    /// A line of the table for each layout.
+    pub fn rows(&self) -> Vec<String> {
+        self.seen.iter().map(|seen| self.row(seen)).collect()
+    }
+
+    fn row(&self, seen: &Seen) -> String {
+        let first = first_trusted(seen);
+        let since = |start: Option<Duration>| match (first, start) {
+            (Some(first), Some(start)) => {
+                format!("{:.2}", first.as_secs_f64() - start.as_secs_f64())
+            }
+            _ => "-".to_owned(),
+        };
+        let spent = |status| format!("{:.1}", time_in(seen, status).as_secs_f64());
+        let bounds = trusted_sorted(seen, Sample::bound_ns);
+        let errors = trusted_sorted(seen, |sample| sample.error_ns().abs());
+        let us =
+            |ns: Option<&i64>| ns.map_or("-".to_owned(), |&ns| format!("{:.1}", ns as f64 / 1e3));
+        let ratio = match (median(&bounds), median(&errors)) {
+            (Some(&bound), Some(&error)) => format!("{:.1}", bound as f64 / error.max(1) as f64),
+            _ => "-".to_owned(),
+        };
+        let blindness = self.blindness(seen);
+        columns([
+            self.scenario.name,
+            seen.layout.name,
+            &seen.samples.len().to_string(),
+            &spent(Status::Synchronized),
+            &spent(Status::FreeRunning),
+            &spent(Status::Unknown),
+            &flaps(seen).to_string(),
+            &since(Some(self.daemon_started)),
+            &since(self.chronyd_synchronised),
+            &self.violations(seen).to_string(),
+            &blindness.map_or("-".to_owned(), |blind| blind.as_millis().to_string()),
+            &us(median(&bounds)),
+            &us(bounds.last()),
+            &ratio,
+            if !self.faults_of(seen).is_empty() {
+                "FAULT"
+            } else if self.scenario.not_held.is_some() {
+                "not held"
+            } else {
+                "ok"
+            },
+        ])
+    }
+}
+
+/// The heading above [`Report::rows`].
+pub fn heading() -> String {
+    let upper = columns([
+        "", "", "", "sync", "free", "unkn", "", "trusted", "after", "viola", "blind", "median",
+        "worst", "bound/", "",
+    ]);
+    let lower = columns([
+        "scenario", "layout", "samples", "s", "s", "s", "flaps", "after s", "sync s", "tions",
+        "ms", "bound us", "bound us", "error", "",
+    ]);
+    format!("{upper}\n{lower}")
+}
+
+fn columns(cells: [&str; 15]) -> String {
+    const WIDTHS: [usize; 15] = [32, 8, 7, 6, 6, 6, 5, 7, 6, 5, 5, 10, 10, 8, 8];
+    let mut line = String::new();
+    for (index, (cell, width)) in cells.into_iter().zip(WIDTHS).enumerate() {
+        let _ = match index {
+            0 | 1 | 14 => write!(line, "{cell:<width$} "),
+            _ => write!(line, "{cell:>width$} "),
+        };
+    }
+    line.trim_end().to_owned()
+}
+
+/// When the layout first promised anything.
+pub fn first_trusted(seen: &Seen) -> Option<Duration> {
+    let first = seen.samples.iter().find(|sample| sample.is_trusted());
+    first.map(|sample| sample.at)
+}
+
+/// How long the status was this one.
+pub fn time_in(seen: &Seen, status: Status) -> Duration {
+    time_where(&seen.samples, |sample| sample.status == status)
+}
+
+/// How often the status ceased to be Synchronized.
+pub fn flaps(seen: &Seen) -> usize {
+    let left = |pair: &&[Sample]| {
+        pair[0].status == Status::Synchronized && pair[1].status != Status::Synchronized
+    };
+    seen.samples.windows(2).filter(left).count()
+}
+
+/// The part of the time since the layout was first trusted that it was Synchronized.
+fn synchronized_share(seen: &Seen) -> f64 {
+    let begin = seen.samples.iter().position(Sample::is_trusted);
+    let samples = begin.map_or(&[][..], |begin| &seen.samples[begin..]);
+    let all = time_where(samples, |_| true);
+    let synchronized = time_where(samples, |sample| sample.status == Status::Synchronized);
+    synchronized.as_secs_f64() / all.as_secs_f64().max(f64::MIN_POSITIVE)
+}
+
+/// A sample counts until the next one.
+fn time_where(samples: &[Sample], cond: impl Fn(&Sample) -> bool) -> Duration {
+    let pairs = samples.windows(2).filter(|pair| cond(&pair[0]));
+    pairs.map(|pair| pair[1].at - pair[0].at).sum()
+}
+
+fn trusted_sorted(seen: &Seen, value: impl Fn(&Sample) -> i64) -> Vec<i64> {
+    let trusted = seen.samples.iter().filter(|sample| sample.is_trusted());
+    let mut values: Vec<i64> = trusted.map(value).collect();
+    values.sort_unstable();
+    values
+}
+
+fn median(sorted: &[i64]) -> Option<&i64> {
+    sorted.get(sorted.len() / 2)
+}
+
+/// Every change of the status.
+fn story(seen: &Seen) -> String {
+    let mut changes: Vec<String> = Vec::new();
+    let mut last = None;
+    for sample in &seen.samples {
+        if last.replace(sample.status) != Some(sample.status) {
+            changes.push(format!(
+                "{:?} at {:.3} s",
+                sample.status,
+                sample.at.as_secs_f64()
+            ));
+        }
+    }
+    changes.join(", ")
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

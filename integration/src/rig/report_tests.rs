@@ -1,0 +1,108 @@
+use super::super::checker::Layout;
+use super::super::scenario::Action;
+use super::*;
+use Status::{FreeRunning, Synchronized, Unknown};
+
+/// A layout that showed these statuses, one a second.
+fn seen(statuses: &[Status]) -> Seen {
+    let sample = |(second, &status)| Sample {
+        at: Duration::from_secs(second),
+        status,
+        earliest_ns: -3_000,
+        latest_ns: 1_000,
+    };
+    Seen {
+        layout: Layout::OWN_V1,
+        samples: (0..).zip(statuses).map(sample).collect(),
+        violations: Vec::new(),
+        errors: 0,
+        details: Vec::new(),
+    }
+}
+
+fn report(expect: Expect, seen: Seen) -> Report {
+    Report {
+        scenario: Scenario::new("test", "", 10).expecting(expect),
+        daemon_started: Duration::from_millis(100),
+        chronyd_synchronised: Some(Duration::from_millis(600)),
+        disturbed: Vec::new(),
+        seen: vec![seen],
+        daemon_log: vec!["a line of the daemon".to_owned()],
+        chronyd_log: Vec::new(),
+    }
+}
+
+#[test]
+fn time_and_flaps_are_counted() {
+    let seen = seen(&[
+        Unknown,
+        Synchronized,
+        FreeRunning,
+        Synchronized,
+        Synchronized,
+    ]);
+    assert_eq!(first_trusted(&seen), Some(Duration::from_secs(1)));
+    assert_eq!(time_in(&seen, Unknown), Duration::from_secs(1));
+    assert_eq!(time_in(&seen, Synchronized), Duration::from_secs(2));
+    assert_eq!(time_in(&seen, FreeRunning), Duration::from_secs(1));
+    assert_eq!(flaps(&seen), 1);
+    assert!((synchronized_share(&seen) - 2.0 / 3.0).abs() < 1e-9);
+}
+
+#[test]
+fn each_expectation_has_its_faults() {
+    let faults = |expect, statuses: &[Status]| report(expect, seen(statuses)).faults().len();
+    let (healthy, dead) = ([Unknown, Synchronized, Synchronized], [Unknown, Unknown]);
+    let flapping = [Synchronized, FreeRunning, Synchronized];
+    assert_eq!(faults(Expect::Healthy, &healthy), 0);
+    assert_eq!(faults(Expect::Healthy, &flapping), 2);
+    assert_eq!(faults(Expect::Trusted, &flapping), 0);
+    assert_eq!(faults(Expect::Trusted, &dead), 1);
+    assert_eq!(faults(Expect::Untrusted, &dead), 0);
+    assert_eq!(faults(Expect::Untrusted, &healthy), 1);
+}
+
+#[test]
+fn a_violation_is_a_fault_unless_the_scenario_cannot_be_held() {
+    let mut seen = seen(&[Synchronized, Synchronized]);
+    seen.violations = vec![Duration::from_secs(1)];
+    let mut report = report(Expect::Trusted, seen);
+    assert_eq!(report.faults().len(), 1);
+    assert!(report.diagnosis().contains("a line of the daemon"));
+    report.scenario = report.scenario.not_held("for this test");
+    assert_eq!(report.faults().len(), 0);
+}
+
+#[test]
+fn a_layout_on_the_clock_that_was_moved_has_a_moment_to_notice() {
+    let mut seen = seen(&[Synchronized, Synchronized]);
+    seen.violations = vec![Duration::from_millis(4_003), Duration::from_millis(9_000)];
+    let mut report = report(Expect::Trusted, seen);
+    report.scenario = report.scenario.at(4.0, Action::StepClock(1));
+    report.disturbed = vec![Duration::from_secs(4)];
+    let violations = |report: &Report| report.violations(&report.seen[0]);
+    assert_eq!(violations(&report), 1);
+    assert_eq!(
+        report.blindness(&report.seen[0]),
+        Some(Duration::from_millis(3))
+    );
+    report.seen[0].layout.on_realtime = false;
+    assert_eq!(violations(&report), 2);
+}
+
+#[test]
+fn a_row_has_the_columns_of_the_heading() {
+    let report = report(
+        Expect::Trusted,
+        seen(&[Unknown, Synchronized, Synchronized]),
+    );
+    let row = &report.rows()[0];
+    assert_eq!(
+        row.split_whitespace().collect::<Vec<_>>(),
+        [
+            "test", "v1", "3", "1.0", "0.0", "1.0", "0", "0.90", "0.40", "0", "-", "2.0", "2.0",
+            "2.0", "ok"
+        ]
+    );
+    assert!(heading().lines().all(|line| line.len() <= row.len()));
+}

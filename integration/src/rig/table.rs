@@ -1,0 +1,331 @@
+//! Every scenario.
+
+use std::time::Duration;
+
+use super::scenario::{Action, Expect, Scenario};
+use crate::Course;
+use crate::truth::Jump;
+
+const MS: i64 = 1_000_000;
+const PPM: i64 = 1_000;
+
+/// The scenario of this name.
+pub fn named(name: &str) -> Option<Scenario> {
+    all().into_iter().find(|scenario| scenario.name == name)
+}
+
+/// All scenarios; those that disturb the clock of this machine are the last.
+pub fn all() -> Vec<Scenario> {
+    [
+        clocks(),
+        paths(),
+        servers(),
+        chronyds(),
+        polling(),
+        disturbances(),
+    ]
+    .concat()
+}
+
+fn clocks() -> Vec<Scenario> {
+    let drifting = |ppm: i64| Course {
+        offset_ns: 3 * MS,
+        drift_ppb: ppm * PPM,
+        ..Course::default()
+    };
+    vec![
+        Scenario::new("fast", "the clock is 80 ms fast", 10).course(Course::offset_by_ns(-80 * MS)),
+        Scenario::new("slow", "the clock is 80 ms slow", 10).course(Course::offset_by_ns(80 * MS)),
+        Scenario::new("losing", "the clock loses 30 us a second", 15).course(drifting(30)),
+        Scenario::new(
+            "gaining",
+            "the clock gains 30 us a second, polled every second",
+            20,
+        )
+        .course(drifting(-30))
+        .polling("iburst minpoll 0 maxpoll 0"),
+        Scenario::new(
+            "wandering",
+            "the clock swings by 50 us in 20 s, polled every second",
+            45,
+        )
+        .course(Course {
+            offset_ns: -2 * MS,
+            wander_ns: 50_000,
+            wander_period: Duration::from_secs(20),
+            ..Course::default()
+        })
+        .polling("iburst minpoll 0 maxpoll 0"),
+        Scenario::new(
+            "jumping",
+            "the frequency jumps by 45 ppm and back, polled every 4 s",
+            60,
+        )
+        .course(Course {
+            jumps: jumps(&[(25, 45), (42, -45)]),
+            ..Course::default()
+        })
+        .polling("iburst minpoll 2 maxpoll 2"),
+    ]
+}
+
+fn jumps(at_s_by_ppm: &[(u64, i64)]) -> Vec<Jump> {
+    let jump = |&(s, ppm): &(u64, i64)| Jump {
+        after: Duration::from_secs(s),
+        change_ppb: ppm * PPM,
+    };
+    at_s_by_ppm.iter().map(jump).collect()
+}
+
+fn paths() -> Vec<Scenario> {
+    vec![
+        Scenario::new("slow-requests", "requests take 20 ms, replies no time", 12)
+            .server(|server| server.request_delay = Duration::from_millis(20)),
+        Scenario::new("slow-replies", "replies take 20 ms, requests no time", 12)
+            .server(|server| server.reply_delay = Duration::from_millis(20)),
+        Scenario::new("jitter", "requests and replies take up to 5 ms each", 15).server(|server| {
+            server.request_jitter = Duration::from_millis(5);
+            server.reply_jitter = Duration::from_millis(5);
+        }),
+        Scenario::new(
+            "one-way-jitter",
+            "replies take up to 10 ms, requests no time",
+            20,
+        )
+        .server(|server| {
+            server.reply_jitter = Duration::from_millis(10);
+            server.jitter_seed = 7;
+        }),
+    ]
+}
+
+fn servers() -> Vec<Scenario> {
+    vec![
+        Scenario::new(
+            "server-dies",
+            "the server falls silent for good: holdover",
+            20,
+        )
+        .expecting(Expect::Trusted)
+        .course(Course {
+            offset_ns: 2 * MS,
+            drift_ppb: 20 * PPM,
+            ..Course::default()
+        })
+        .at(8.0, Action::Server(0, |server| server.mute = true)),
+        Scenario::new(
+            "local",
+            "chronyd goes into its local mode when the server is silent",
+            30,
+        )
+        .expecting(Expect::Trusted)
+        .chrony_lines(&["local stratum 10 distance 0.001", "maxclockerror 100"])
+        .at(8.0, Action::Server(0, |server| server.mute = true)),
+        Scenario::new("only-local", "chronyd has nothing but its local mode", 8)
+            .expecting(Expect::Untrusted)
+            .chrony_lines(&["local stratum 10"])
+            .server(|server| server.mute = true),
+        Scenario::new(
+            "large-root-error",
+            "the server is off by 180 ms, and declares 200 ms",
+            10,
+        )
+        .server(|server| {
+            server.root_dispersion = 0.2;
+            server.lie_ns = 180 * MS;
+        }),
+        Scenario::new(
+            "correcting",
+            "a server off by 180 ms, as declared, corrects itself at once",
+            20,
+        )
+        .server(|server| {
+            server.root_dispersion = 0.2;
+            server.lie_ns = 180 * MS;
+        })
+        .at(8.0, Action::Server(0, |server| server.lie_ns = 0)),
+        Scenario::new(
+            "lying",
+            "the server steps its time by 200 ms and declares nothing",
+            15,
+        )
+        .expecting(Expect::Trusted)
+        .not_held("the only server tells a wrong time and calls it exact")
+        .at(8.0, Action::Server(0, |server| server.lie_ns = 200 * MS)),
+        Scenario::new(
+            "late-server",
+            "the server is not synchronised for 5 s, then good",
+            15,
+        )
+        .server(|server| (server.leap, server.stratum) = (3, 16))
+        .at(
+            5.0,
+            Action::Server(0, |server| (server.leap, server.stratum) = (0, 1)),
+        ),
+        Scenario::new("leap", "the server announces a leap second", 12)
+            .server(|server| server.leap = 1),
+        Scenario::new(
+            "two-disagree",
+            "two servers are 50 ms apart, and no third",
+            12,
+        )
+        .expecting(Expect::Untrusted)
+        .chrony_lines(&["minsources 2"])
+        .another_server(|server| server.lie_ns = 50 * MS),
+        Scenario::new("one-of-three", "one of three servers is off by 50 ms", 15)
+            .chrony_lines(&["minsources 2"])
+            .another_server(|server| server.lie_ns = 50 * MS)
+            .another_server(|_| {}),
+        Scenario::new(
+            "phc",
+            "a hardware clock off by 300 us, within its error bound",
+            12,
+        )
+        .phc_bound_ns(400_000)
+        .server(|server| server.lie_ns = 300_000),
+    ]
+}
+
+fn chronyds() -> Vec<Scenario> {
+    let drifting = Course {
+        offset_ns: -2 * MS,
+        drift_ppb: 25 * PPM,
+        ..Course::default()
+    };
+    let scenario = |name, about, seconds| {
+        Scenario::new(name, about, seconds)
+            .expecting(Expect::Trusted)
+            .course(drifting.clone())
+    };
+    vec![
+        scenario("chronyd-restarted", "chronyd is stopped and started", 16)
+            .at(8.0, Action::StopChronyd)
+            .at(8.0, Action::StartChronyd),
+        scenario(
+            "chronyd-killed",
+            "chronyd is killed, and back 4 s later",
+            20,
+        )
+        .at(8.0, Action::KillChronyd)
+        .at(12.0, Action::StartChronyd),
+        scenario("chronyd-hangs", "chronyd hangs for 4 s", 20)
+            .at(8.0, Action::FreezeChronyd)
+            .at(12.0, Action::ThawChronyd),
+        scenario("daemon-killed", "the daemon is killed and started", 14)
+            .at(8.0, Action::RestartDaemon),
+    ]
+}
+
+fn polling() -> Vec<Scenario> {
+    let drifting = Course {
+        offset_ns: 5 * MS,
+        drift_ppb: 10 * PPM,
+        ..Course::default()
+    };
+    let scenario = |name, about, seconds, polling| {
+        Scenario::new(name, about, seconds)
+            .course(drifting.clone())
+            .polling(polling)
+    };
+    vec![
+        scenario(
+            "polled-16-times-a-second",
+            "chronyd polls every 1/16 s",
+            12,
+            "minpoll -4 maxpoll -4",
+        ),
+        scenario(
+            "polled-each-second",
+            "chronyd polls every second",
+            20,
+            "iburst minpoll 0 maxpoll 0",
+        ),
+        scenario(
+            "polled-each-16-s",
+            "chronyd polls every 16 s",
+            60,
+            "iburst minpoll 4 maxpoll 4",
+        ),
+        scenario(
+            "polled-by-default",
+            "chronyd polls every 64 s, as it does unless configured",
+            80,
+            "",
+        ),
+        scenario(
+            "polled-by-default-after-a-burst",
+            "chronyd polls every 64 s after an initial burst",
+            80,
+            "iburst",
+        ),
+    ]
+}
+
+fn disturbances() -> Vec<Scenario> {
+    let scenario = |name, about, seconds| {
+        Scenario::new(name, about, seconds)
+            .expecting(Expect::Trusted)
+            .polling("iburst minpoll 2 maxpoll 2")
+    };
+    vec![
+        scenario(
+            "set-forwards",
+            "CLOCK_REALTIME is set forwards by 200 ms, and back",
+            32,
+        )
+        .at(10.0, Action::StepClock(200 * MS))
+        .at(21.0, Action::StepClock(-200 * MS)),
+        scenario(
+            "set-backwards",
+            "CLOCK_REALTIME is set backwards by 200 ms, and back",
+            32,
+        )
+        .at(10.0, Action::StepClock(-200 * MS))
+        .at(21.0, Action::StepClock(200 * MS)),
+        scenario(
+            "slew-left-on",
+            "the kernel slews towards true time for 2 s",
+            24,
+        )
+        .course(Course::offset_by_ns(80 * MS))
+        .at(10.0, Action::RunClockOff(8_000 * PPM))
+        .at(12.0, Action::RunClockOff(0)),
+        scenario(
+            "runs-off",
+            "the kernel slews away from true time for 2 s",
+            24,
+        )
+        .at(10.0, Action::RunClockOff(8_000 * PPM))
+        .at(12.0, Action::RunClockOff(0)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_told_apart_and_found() {
+        let names: BTreeSet<&str> = all().iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), all().len());
+        for name in names {
+            assert_eq!(named(name).expect("found").name, name);
+        }
+        assert!(named("none").is_none());
+    }
+
+    #[test]
+    fn scripts_are_in_order_and_over_before_the_end() {
+        for scenario in all() {
+            let times = scenario.script.iter().map(|(second, _)| *second);
+            assert!(times.clone().is_sorted(), "{}", scenario.name);
+            assert!(times.last().unwrap_or(0.0) < scenario.seconds as f64);
+        }
+    }
+
+    #[test]
+    fn what_disturbs_the_clock_comes_last() {
+        assert!(all().iter().is_sorted_by_key(Scenario::disturbs_the_clock));
+    }
+}

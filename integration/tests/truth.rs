@@ -1,0 +1,32 @@
+//! Every interval that is trusted contains true time, in every scenario of the rig.
+
+use integration::rig::{Report, Rig, Scenario, report, table};
+
+mod published;
+
+const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
+
+/// Scenarios mostly wait.
+const AT_A_TIME: usize = 6;
+
+#[test]
+fn trusted_intervals_contain_true_time_in_every_scenario() {
+    let (_, scenarios): (Vec<Scenario>, Vec<Scenario>) = table::all()
+        .into_iter()
+        .partition(Scenario::disturbs_the_clock);
+    let rig = Rig {
+        daemon: BIN.into(),
+        layouts: published::layouts(),
+    };
+    let reports = rig.run_together(&scenarios, AT_A_TIME);
+    println!("{}", report::heading());
+    for row in reports.iter().flat_map(Report::rows) {
+        println!("{row}");
+    }
+    let faulty: Vec<&Report> = reports
+        .iter()
+        .filter(|report| !report.faults().is_empty())
+        .collect();
+    let diagnoses: Vec<String> = faulty.iter().map(|report| report.diagnosis()).collect();
+    assert!(faulty.is_empty(), "{}", diagnoses.join("\n\n"));
+}
