@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::{Segment, Truth, wait};
+use crate::layout::Read;
+use crate::{Layout, Segment, Truth, wait};
 
 const BETWEEN_READS: Duration = Duration::from_micros(200);
 // The file is looked at less often than the interval is read: a look costs three system calls.
@@ -125,28 +126,24 @@ impl Reader {
     pub fn start(path: &Path, truth: &Truth) -> Reader {
         let own = path.to_owned();
         Reader::of_all(path, truth, move || {
-            [own.clone(), own.with_file_name("native")]
-                .map(|path| Box::new(own_client(&path).expect("open the segment")) as Now)
+            [Layout::OWN_V1, Layout::NATIVE]
+                .map(|layout| (layout.open)(&own).expect("open the layout"))
                 .into()
         })
     }
 
-    /// Reads with the library that `open` opens, once, in the reader's thread.
-    ///
-    /// # Panics
-    /// If it cannot be opened.
-    pub fn with<F, G>(path: &Path, truth: &Truth, open: F) -> Reader
-    where
-        F: FnOnce() -> G + Send + 'static,
-        G: FnMut() -> Result<Reading, String> + 'static,
-    {
-        Reader::of_all(path, truth, move || vec![Box::new(open()) as Now])
+    /// Reads this layout beside the v1 segment at `path`.
+    pub fn of(layout: Layout, path: &Path, truth: &Truth) -> Reader {
+        let own = path.to_owned();
+        Reader::of_all(path, truth, move || {
+            vec![(layout.open)(&own).expect("open the layout")]
+        })
     }
 
     fn of_all(
         path: &Path,
         truth: &Truth,
-        open: impl FnOnce() -> Vec<Now> + Send + 'static,
+        open: impl FnOnce() -> Vec<Read> + Send + 'static,
     ) -> Reader {
         let (reads, seen, stop) = (
             Arc::<AtomicU64>::default(),
@@ -221,10 +218,8 @@ impl Drop for Reader {
     }
 }
 
-type Now = Box<dyn FnMut() -> Result<Reading, String>>;
-
 fn read(
-    mut layouts: Vec<Now>,
+    mut layouts: Vec<Read>,
     path: &Path,
     truth: &Truth,
     reads: &AtomicU64,

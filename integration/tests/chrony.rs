@@ -53,7 +53,7 @@ fn clients_old_and_new_trust_the_interval_of_a_fast_and_of_a_slow_clock() {
         });
         let readers = [
             Reader::start(&world.shm(), &world.truth),
-            published::reader(&world.shm(), &world.truth),
+            Reader::of(published::V1, &world.shm(), &world.truth),
         ];
         for reader in readers {
             reader.wait_for_reads(2000);
@@ -82,7 +82,7 @@ fn a_chronyd_that_goes_and_comes_back_is_followed_again() {
     let _daemon = world.start(BIN);
     let readers = [
         Reader::start(&world.shm(), &world.truth),
-        published::reader(&world.shm(), &world.truth),
+        Reader::of(published::V1, &world.shm(), &world.truth),
     ];
     world.chronyd.stop();
     readers
@@ -182,7 +182,7 @@ fn client_sockets_do_not_pile_up_beside_chronyds() {
 fn a_chronyd_that_loses_its_servers_still_bounds_the_clock() {
     let world = World::with_offset_ns(3 * MS);
     let _daemon = world.start(BIN);
-    let reader = published::reader(&world.shm(), &world.truth);
+    let reader = Reader::of(published::V1, &world.shm(), &world.truth);
     let before = Segment::settled(&world.shm());
     world.server.set(|manner| manner.mute = true);
     let later = Segment::wait_for_writes(&world.shm(), 20);

@@ -30,7 +30,7 @@ fn crash(daemon: &Daemon, actor: &str, point: &str) {
 fn readers_notice_nothing(world: &World, daemon: &Daemon, actor: &str, point: &str, times: usize) {
     let readers = [
         Reader::start(&world.shm(), &world.truth),
-        published::reader(&world.shm(), &world.truth),
+        Reader::of(published::V1, &world.shm(), &world.truth),
     ];
     for _ in 0..times {
         crash(daemon, actor, point);
@@ -130,7 +130,7 @@ fn a_daemon_that_aborts_in_the_middle_of_a_write_is_healed_by_the_next() {
     let mut daemon = world.start_with(&launch);
     let readers = [
         Reader::start(&world.shm(), &world.truth),
-        published::reader(&world.shm(), &world.truth),
+        Reader::of(published::V1, &world.shm(), &world.truth),
     ];
     for _ in 0..10 {
         daemon.crash("shm_publisher", "mid_write", "abort");
@@ -150,7 +150,7 @@ fn a_daemon_that_aborts_in_the_middle_of_a_write_is_healed_by_the_next() {
 fn an_actor_that_hangs_lets_the_clock_run_free() {
     let world = World::new();
     let mut daemon = world.start_with(&forgiving(&world));
-    let reader = published::reader(&world.shm(), &world.truth);
+    let reader = Reader::of(published::V1, &world.shm(), &world.truth);
     daemon.crash("chrony_poller", "handler", "hang");
     // The published readers decide by the age of the record, whoever still writes or not.
     reader.wait_for(Status::FreeRunning);

@@ -60,7 +60,7 @@ fn a_damaged_segment_is_replaced_and_its_readers_live_on() {
         Segment::wait_for_status(&shm, Status::Synchronized);
         let readers = [
             Reader::start(&shm, &Truth::default()),
-            published::reader(&shm, &Truth::default()),
+            Reader::of(published::V1, &shm, &Truth::default()),
         ];
         for _ in 0..3 {
             daemon.kill();
@@ -180,7 +180,7 @@ fn readers_notice_nothing_of_twenty_killed_daemons() {
     let mut daemon = world.start(BIN);
     let readers = [
         Reader::start(&world.shm(), &world.truth),
-        published::reader(&world.shm(), &world.truth),
+        Reader::of(published::V1, &world.shm(), &world.truth),
     ];
     for _ in 0..20 {
         daemon.kill();

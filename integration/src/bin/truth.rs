@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use integration::rig::{Layout, Report, Rig, Scenario, report, svg, table};
+use integration::Layout;
+use integration::rig::{Report, Rig, Scenario, report, svg, table};
 
 const FAULT: u8 = 1;
 const USAGE: u8 = 64;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     };
     let rig = Rig {
         daemon: options.daemon,
-        layouts: vec![Layout::OWN_V1],
+        layouts: vec![Layout::NATIVE, Layout::OWN_V1],
     };
     if options.list {
         list();
@@ -84,8 +85,8 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
     if options.scenario.is_none() && (seconds.is_some() || options.svg.is_some()) {
         return Err("--seconds and --svg are for one --scenario".to_owned());
     }
-    if let (Some(seconds), Some(scenario)) = (seconds, options.scenario.take()) {
-        options.scenario = Some(scenario.lasting(seconds));
+    if let Some(seconds) = seconds {
+        options.scenario = options.scenario.map(|scenario| scenario.lasting(seconds));
     }
     Ok(options)
 }

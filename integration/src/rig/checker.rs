@@ -6,34 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::reader::own_client;
+use crate::layout::{Layout, Read};
 use crate::{Reading, Status, Truth, wait};
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 const KEPT_DETAILS: usize = 8;
-
-/// Reads a layout once.
-pub type Read = Box<dyn FnMut() -> Result<Reading, String>>;
-
-/// A published layout, and how a program reads it.
-#[derive(Clone, Copy, Debug)]
-pub struct Layout {
-    /// For the table.
-    pub name: &'static str,
-    /// Whether it is centred on CLOCK_REALTIME: then a step of that clock moves it before the daemon can know.
-    pub on_realtime: bool,
-    /// Opens it beside the v1 segment at this path, in the thread that will read it.
-    pub open: fn(&Path) -> Result<Read, String>,
-}
-
-impl Layout {
-    /// The v1 segment, read by our own client library.
-    pub const OWN_V1: Layout = Layout {
-        name: "v1",
-        on_realtime: true,
-        open: |path| Ok(Box::new(own_client(path)?)),
-    };
-}
 
 /// An interval, as it lay around true time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ pub mod scenario;
 pub mod svg;
 pub mod table;
 
-pub use checker::{Layout, Sample};
+pub use checker::{Sample, Seen};
 pub use report::Report;
 pub use run::Rig;
 pub use scenario::Scenario;

@@ -1,6 +1,6 @@
-use super::super::checker::Layout;
 use super::super::scenario::Action;
 use super::*;
+use crate::Layout;
 use Status::{FreeRunning, Synchronized, Unknown};
 
 /// A layout that showed these statuses, one a second.

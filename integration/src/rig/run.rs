@@ -9,13 +9,13 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::checker::{Checker, Layout};
+use super::checker::Checker;
 use super::report::Report;
 use super::scenario::{Action, Scenario, instant};
 use crate::namespace::{Private, private};
 use crate::reader::own_client;
 use crate::world::shm_in;
-use crate::{Chronyd, Daemon, Launch, MachineClock, NtpServer, Sandbox, Truth};
+use crate::{Chronyd, Daemon, Launch, Layout, MachineClock, NtpServer, Sandbox, Truth};
 
 /// How often the script and the neighbours are looked at.
 const TICK: Duration = Duration::from_millis(5);

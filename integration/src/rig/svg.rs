@@ -260,8 +260,8 @@ fn with_unit(ns: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::Scenario;
-    use super::super::checker::Layout;
     use super::*;
+    use crate::Layout;
 
     fn sample(ms: u64, status: Status, latest_ns: i64) -> Sample {
         Sample {

@@ -3,24 +3,14 @@
 use std::path::Path;
 
 use clock_bound_client::{ClockBoundClient, ClockStatus};
-use integration::rig::Layout;
-use integration::{Reader, Reading, Status, Truth};
+use integration::{Layout, Reading, Status};
 
-/// Starts a reader that uses the published library.
-pub fn reader(path: &Path, truth: &Truth) -> Reader {
-    let own = path.to_owned();
-    Reader::with(path, truth, move || open(&own).expect("open the segment"))
-}
-
-/// The layouts of the daemon, each as every client library reads it.
-pub fn layouts() -> Vec<Layout> {
-    let published = Layout {
-        name: "v1 1.0.0",
-        on_realtime: true,
-        open: |path| Ok(Box::new(open(path)?)),
-    };
-    vec![Layout::OWN_V1, published]
-}
+/// The v1 segment, read by that library.
+pub const V1: Layout = Layout {
+    name: "v1 1.0.0",
+    on_realtime: true,
+    open: |path| Ok(Box::new(open(path)?)),
+};
 
 fn open(path: &Path) -> Result<impl FnMut() -> Result<Reading, String> + use<>, String> {
     let path = path.to_str().expect("an UTF-8 path");
