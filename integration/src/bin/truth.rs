@@ -14,7 +14,7 @@ const CANNOT_CREATE: u8 = 73;
 const USAGE_TEXT: &str = "usage: truth [--list] [--scenario NAME [--seconds N] [--svg FILE]]";
 
 /// Scenarios mostly wait.
-const AT_A_TIME: usize = 6;
+const AT_A_TIME: usize = 10;
 
 struct Options {
     daemon: PathBuf,
