@@ -14,6 +14,7 @@ use crate::estimate::{Estimate, whole_seconds};
 use crate::facts::{Alarm, PollFailure, Report, Settings};
 use crate::leap;
 use crate::remedy::Remedy;
+use crate::run_off::RunOff;
 use crate::status::{Event, Reason, next};
 
 /// The reference id of chronyd's local mode, 127.127.1.1.
@@ -28,6 +29,10 @@ const FREQUENCY_TOLERANCE_PPB: u32 = 500_000;
 
 /// A step smaller than this is not told from a reading that was interrupted, ns.
 const READING_NOISE_NS: i64 = 100_000;
+
+/// The kernel begins and ends a slew at a tick, chronyd counts from when it asks for it: at the fastest slew that
+/// is a difference of so much for a tick of 10 ms, ns.
+const SLEW_DELAY_NS: i64 = 1_000_000;
 
 /// The PHC's error bound, as last read.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +55,7 @@ pub struct Assessment {
     estimate: Estimate,
     phc: Option<PhcBound>,
     dispersion: DispersionModel,
+    run_off: RunOff,
     step: Option<Step>,
     /// The last report was of a chronyd that is not synchronised, and this was its last measurement.
     unsynchronized_ref_time_ns: Option<i64>,
@@ -70,6 +76,7 @@ impl Assessment {
             estimate,
             phc: None,
             dispersion: DispersionModel::default(),
+            run_off: RunOff::default(),
             step: None,
             unsynchronized_ref_time_ns: None,
             last_readings: None,
@@ -213,6 +220,8 @@ impl Assessment {
             .ok_or(NotNow(Reason::PhcUnreadable))?;
         self.dispersion.observe(tracking, at);
         let correction_s = tracking.current_correction_s;
+        let centre_ns = at.realtime_ns.saturating_add(signed_ns(correction_s));
+        let off_ns = self.run_off_ns(tracking, centre_ns, at);
         let when = |remedy, ns| if self.has(remedy) { ns } else { 0 };
         let half_ns = root_distance_ns(
             tracking.root_delay_s,
@@ -225,8 +234,8 @@ impl Assessment {
             self.dispersion
                 .shortfall_ns(tracking, self.settings.max_drift_ppb, at),
         ))
+        .saturating_add(off_ns)
         .saturating_add(when(Remedy::ReadingGap, at.gap_ns));
-        let centre_ns = at.realtime_ns.saturating_add(signed_ns(correction_s));
         let half_ns = half_ns.saturating_add(when(
             Remedy::LeapWidening,
             leap::widening_ns(tracking.leap, centre_ns),
@@ -238,6 +247,22 @@ impl Assessment {
         self.survives_step(tracking, reported, at)
             .then_some(reported)
             .ok_or(NotNow(Reason::ClockStepped))
+    }
+
+    /// How far the system clock has run off without chronyd's knowledge; so far, that it amounts to a step.
+    fn run_off_ns(&mut self, tracking: &Tracking, centre_ns: i64, at: &Readings) -> i64 {
+        if !self.has(Remedy::RunOff) {
+            return 0;
+        }
+        let growth_ppb = self
+            .dispersion
+            .growth_ppb(tracking, self.settings.max_drift_ppb);
+        let off_ns = self.run_off.observe(tracking, centre_ns, growth_ppb, at);
+        if off_ns > SLEW_DELAY_NS {
+            self.run_off.begin(tracking, centre_ns, at);
+            self.clock_set();
+        }
+        off_ns
     }
 
     /// Whether a report may be believed although `CLOCK_REALTIME` was set: chronyd has measured since, and

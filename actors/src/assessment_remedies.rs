@@ -80,15 +80,29 @@ fn unknown_frequency(world: &mut World) {
 }
 
 fn small_step(world: &mut World) {
-    // The clock is set forwards by 1.5 ms; what chronyd says is then wrong by that, and overlaps what was known.
+    // The clock is set forwards by 1.5 ms while chronyd measures: it is then wrong by that, and overlaps what was known.
     world.report(0, 0, at(0), nothing);
     let stepped = Readings {
         realtime_ns: at(S).realtime_ns + 1_500 * US,
         ..at(S)
     };
     world.clock.clock_set();
-    world.report(0, 0, stepped, nothing);
+    world.report(S / 2, 0, stepped, nothing);
     world.truth(stepped, UTC + S);
+}
+
+fn foreign_frequency(world: &mut World) {
+    // Somebody else lets the clock gain 4 ms a second. What was known before would hide it.
+    let off = |n: i64| Readings {
+        realtime_ns: at(n * S / 10).realtime_ns + n * 400 * US,
+        ..at(n * S / 10)
+    };
+    world.report(0, 0, at(0), nothing);
+    for n in 1..20 {
+        world.clock.estimate = Estimate::unknown(Reason::NeverSynchronized, &off(n));
+        world.report(0, 0, off(n), nothing);
+        world.truth(off(n), UTC + n * S / 10);
+    }
 }
 
 fn suspend(world: &mut World) {
@@ -146,11 +160,12 @@ fn interrupted_reading(world: &mut World) {
 #[test]
 fn every_remedy_keeps_truth_that_is_lost_without_it() {
     use Remedy::*;
-    let worlds: [(Remedy, Happening); 11] = [
+    let worlds: [(Remedy, Happening); 12] = [
         (DispersionShortfall, frequency_jump),
         (ChronysOwnDoubt, unsure_chronyd),
         (FrequencyTolerance, unknown_frequency),
         (StepQuarantine, small_step),
+        (RunOff, foreign_frequency),
         (SuspendVoid, suspend),
         (LeapWidening, leap_second),
         (LeapVoid, leap_second_without_a_daemon),

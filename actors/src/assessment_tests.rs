@@ -1,7 +1,7 @@
 //! Tables over the assessment, and the one property that matters: truth is never lost.
 
 use super::*;
-use crate::bound::NS_PER_S;
+use crate::bound::{NS_PER_S, scaled_ns};
 use crate::chrony::{Address, SourceData, SourceMode, SourceState};
 use crate::facts::Selection;
 use crate::status::ClockStatus::{self, FreeRunning, Synchronized, Unknown};
@@ -456,6 +456,25 @@ proptest! {
                     prop_assert!((truth - now.realtime_ns).abs() <= estimate.to_v1(&now).bound_ns);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_somebody_else_lets_run_off_does_not_take_truth_along() {
+    for ppb in [8_000_000, -8_000_000, 300_000] {
+        let mut clock = synchronized();
+        for n in 1..40 {
+            // Truth stays with the raw clock; chronyd, which has not measured again, does not know.
+            let mut now = at(n * 100 * MS);
+            now.realtime_ns += scaled_ns(n * 100 * MS, ppb);
+            assert_eq!(clock.polled(Ok(&report(0)), &now, &now), None);
+            let (earliest, latest) = clock.estimate().aged_to(now.raw_ns);
+            let truth = UTC + n * 100 * MS - MS;
+            assert!(
+                (earliest..=latest).contains(&truth),
+                "{ppb}: {truth} not in {earliest}..{latest} at {n}"
+            );
         }
     }
 }

@@ -40,6 +40,7 @@ pub mod phc_reader;
 pub mod projection;
 mod readable;
 pub mod remedy;
+pub mod run_off;
 pub mod segments;
 pub mod shm_publisher;
 pub mod status;

@@ -11,6 +11,8 @@ pub enum Remedy {
     FrequencyTolerance,
     /// Reports of measurements before a step of the clock are not believed.
     StepQuarantine,
+    /// A clock that runs off without chronyd's knowledge is not followed.
+    RunOff,
     /// A suspend ends everything that is known.
     SuspendVoid,
     /// Around a leap second the interval covers both counts.
