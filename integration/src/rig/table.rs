@@ -248,8 +248,8 @@ fn polling() -> Vec<Scenario> {
         ),
         scenario(
             "polled-by-default",
-            "chronyd polls every 64 s, as it does unless configured",
-            80,
+            "chronyd polls every 64 s, as it does unless configured, and selects at the third",
+            150,
             "",
         ),
         scenario(
