@@ -11,8 +11,9 @@ use crate::chrony::{Leap, Tracking};
 use crate::clocks::Readings;
 use crate::dispersion::DispersionModel;
 use crate::estimate::{Estimate, whole_seconds};
-use crate::facts::{Alarm, PollFailure, Report, Settings};
+use crate::facts::{Alarm, PollFailure, Report, Selection, Settings};
 use crate::leap;
+use crate::measurement::Measurement;
 use crate::remedy::Remedy;
 use crate::run_off::RunOff;
 use crate::status::{Event, Reason, next};
@@ -56,6 +57,7 @@ pub struct Assessment {
     phc: Option<PhcBound>,
     dispersion: DispersionModel,
     run_off: RunOff,
+    measurement: Measurement,
     step: Option<Step>,
     /// The last report was of a chronyd that is not synchronised, and this was its last measurement.
     unsynchronized_ref_time_ns: Option<i64>,
@@ -77,6 +79,7 @@ impl Assessment {
             phc: None,
             dispersion: DispersionModel::default(),
             run_off: RunOff::default(),
+            measurement: Measurement::default(),
             step: None,
             unsynchronized_ref_time_ns: None,
             last_readings: None,
@@ -244,6 +247,17 @@ impl Assessment {
             centre_ns.saturating_sub(half_ns),
             centre_ns.saturating_add(half_ns),
         );
+        let reported = match &report.selection {
+            Selection::Source(source) if self.has(Remedy::SingleMeasurement) => {
+                let frequency = self.frequency(tracking);
+                let measured = self.measurement.observe(source, tracking, frequency, at);
+                (
+                    reported.0.min(measured.0.saturating_sub(phc_ns)),
+                    reported.1.max(measured.1.saturating_add(phc_ns)),
+                )
+            }
+            Selection::Source(_) | Selection::Untold | Selection::Nothing => reported,
+        };
         self.survives_step(tracking, reported, at)
             .then_some(reported)
             .ok_or(NotNow(Reason::ClockStepped))

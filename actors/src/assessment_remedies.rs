@@ -1,8 +1,10 @@
 //! Each remedy matters: a world in which truth is kept, and lost as soon as that remedy is taken away.
 
-use super::tests::{PHC, S, SETTINGS, UTC, at, fresh, with_tracking};
+use super::tests::{PHC, S, SETTINGS, UTC, at, fresh, source, with_tracking};
 use super::*;
 use crate::bound::read_margin_ns;
+use crate::chrony::SourceData;
+use crate::facts::Selection;
 
 const US: i64 = 1_000;
 const MS: i64 = 1_000_000;
@@ -11,6 +13,8 @@ const DAY: i64 = 86_400 * S;
 /// What a world did to the assessment, and where truth then was.
 struct World {
     clock: Assessment,
+    /// What chronyd says of its source with each report.
+    selection: Selection,
     lost: bool,
 }
 
@@ -18,7 +22,11 @@ impl World {
     fn new(without: Option<Remedy>) -> Self {
         let mut clock = fresh(SETTINGS);
         clock.without = without;
-        Self { clock, lost: false }
+        Self {
+            clock,
+            selection: Selection::Untold,
+            lost: false,
+        }
     }
 
     /// chronyd measured at `ref_ns` that the clock is wrong by `correction_ns`, give or take 1 ms, and says so at `now`.
@@ -29,12 +37,13 @@ impl World {
         now: Readings,
         change: fn(&mut Tracking),
     ) {
-        let report = with_tracking(ref_ns, |t| {
+        let mut report = with_tracking(ref_ns, |t| {
             t.current_correction_s = correction_ns as f64 * 1e-9;
             t.root_delay_s = 0.0;
             t.root_dispersion_s = 1e-3;
             change(t);
         });
+        report.selection = self.selection;
         self.clock.polled(Ok(&report), &now, &now);
     }
 
@@ -105,6 +114,18 @@ fn foreign_frequency(world: &mut World) {
     }
 }
 
+fn bent_line(world: &mut World) {
+    // The oscillator has changed its frequency: chronyd's line misses truth by 3 ms, its last measurement does not.
+    world.selection = Selection::Source(SourceData {
+        original_offset_s: 0.003,
+        offset_s: 0.003,
+        offset_error_s: 0.000_1,
+        ..source(0xff)
+    });
+    world.report(0, 0, at(0), nothing);
+    world.truth(at(0), UTC - 3 * MS);
+}
+
 fn suspend(world: &mut World) {
     world.report(0, 0, at(0), nothing);
     let woken = Readings {
@@ -160,12 +181,13 @@ fn interrupted_reading(world: &mut World) {
 #[test]
 fn every_remedy_keeps_truth_that_is_lost_without_it() {
     use Remedy::*;
-    let worlds: [(Remedy, Happening); 12] = [
+    let worlds: [(Remedy, Happening); 13] = [
         (DispersionShortfall, frequency_jump),
         (ChronysOwnDoubt, unsure_chronyd),
         (FrequencyTolerance, unknown_frequency),
         (StepQuarantine, small_step),
         (RunOff, foreign_frequency),
+        (SingleMeasurement, bent_line),
         (SuspendVoid, suspend),
         (LeapWidening, leap_second),
         (LeapVoid, leap_second_without_a_daemon),

@@ -34,7 +34,7 @@ pub(super) fn at(ns: i64) -> Readings {
     }
 }
 
-fn source(reachability: u16) -> SourceData {
+pub(super) fn source(reachability: u16) -> SourceData {
     SourceData {
         address: Address::Unspecified,
         poll: 0,

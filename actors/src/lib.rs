@@ -35,6 +35,7 @@ pub mod facts;
 pub mod fault;
 mod kernel_clock;
 pub mod leap;
+pub mod measurement;
 pub mod phc;
 pub mod phc_reader;
 pub mod projection;

@@ -13,6 +13,8 @@ pub enum Remedy {
     StepQuarantine,
     /// A clock that runs off without chronyd's knowledge is not followed.
     RunOff,
+    /// No report excludes where the last single measurement puts truth.
+    SingleMeasurement,
     /// A suspend ends everything that is known.
     SuspendVoid,
     /// Around a leap second the interval covers both counts.
