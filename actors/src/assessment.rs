@@ -26,7 +26,7 @@ const FASTEST_SLEW_PPB: u32 = 100_000_000;
 
 /// No oscillator is further from its nominal frequency, parts per billion: beyond it no kernel could be disciplined
 /// (RFC 5905, `MAXFREQ`).
-const FREQUENCY_TOLERANCE_PPB: u32 = 500_000;
+pub(crate) const FREQUENCY_TOLERANCE_PPB: u32 = 500_000;
 
 /// A step smaller than this is not told from a reading that was interrupted, ns.
 const READING_NOISE_NS: i64 = 100_000;

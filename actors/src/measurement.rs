@@ -5,7 +5,8 @@
 //! measurements before it are forgotten. A single measurement cannot: true time was within half the round
 //! trip and what the servers declare. So what a report stands for must not exclude it.
 
-use crate::bound::{NS_PER_S, ceil_ns, growth_ns, scaled_ns, signed_ns};
+use crate::assessment::FREQUENCY_TOLERANCE_PPB;
+use crate::bound::{NS_PER_S, ceil_ns, ceil_ppb, growth_ns, scaled_ns, signed_ns};
 use crate::chrony::{SourceData, Tracking};
 use crate::clocks::Readings;
 
@@ -33,10 +34,13 @@ impl Measurement {
     ) -> (i64, i64) {
         let identity = Some((source.original_offset_s, tracking.ref_time_ns));
         if self.identity != identity || at.raw_ns < self.raw_ns {
-            // The age is in whole seconds.
+            // The age is in whole seconds. Until now chronyd has carried it on, with whatever frequency it believes in.
             let age_ns = (i64::from(source.since_sample_s) + 1).saturating_mul(NS_PER_S);
+            let believed_ppb = ceil_ppb(tracking.freq_ppm);
+            let wild_ppb = believed_ppb.saturating_sub(i64::from(FREQUENCY_TOLERANCE_PPB));
+            let wild_ppb = u32::try_from(wild_ppb).unwrap_or(0);
             let half_ns = ceil_ns(source.offset_error_s)
-                .saturating_add(growth_ns(age_ns, growth_ppb))
+                .saturating_add(growth_ns(age_ns, growth_ppb.saturating_add(wild_ppb)))
                 .saturating_add(at.gap_ns);
             // How far the corrected clock was fast (sourcestats.c, SST_AccumulateSample).
             let centre_ns = at
