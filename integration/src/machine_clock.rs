@@ -24,20 +24,34 @@ pub struct MachineClock {
     _alone: Flock<File>,
 }
 
+/// As long as it is held, nobody disturbs the clock of this machine through a [`MachineClock`].
+#[derive(Debug)]
+pub struct Undisturbed {
+    _shared: Flock<File>,
+}
+
+impl Undisturbed {
+    /// Waits until nobody disturbs the clock.
+    ///
+    /// # Panics
+    /// If the lock file cannot be used.
+    pub fn wait() -> Undisturbed {
+        Undisturbed {
+            _shared: lock(FlockArg::LockShared),
+        }
+    }
+}
+
 impl MachineClock {
-    /// Waits until nobody else disturbs the clock.
+    /// Waits until nobody else disturbs the clock or relies on it.
     ///
     /// # Errors
     /// When this process may not set it.
     ///
     /// # Panics
-    /// If the lock file cannot be made.
+    /// If the lock file cannot be used.
     pub fn take() -> io::Result<MachineClock> {
-        let path = std::env::temp_dir().join("clockbound-test-machine-clock.lock");
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).mode(0o666).open(path);
-        let file = file.expect("make the lock file");
-        let alone = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, err)| err)?;
+        let alone = lock(FlockArg::LockExclusive);
         let rate = rate()?;
         // Changes nothing, but needs the right to.
         set_rate(rate)?;
@@ -87,6 +101,16 @@ impl Drop for MachineClock {
             let _ = set_realtime(-displaced_ns);
         }
     }
+}
+
+fn lock(how: FlockArg) -> Flock<File> {
+    let path = std::env::temp_dir().join("clockbound-test-machine-clock.lock");
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).mode(0o666).open(path);
+    let file = file.expect("make the lock file");
+    Flock::lock(file, how)
+        .map_err(|(_, err)| err)
+        .expect("lock the machine's clock")
 }
 
 fn set_realtime(by_ns: i64) -> nix::Result<()> {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::checker::Checker;
 use super::report::Report;
 use super::scenario::{Action, Scenario, instant};
+use crate::machine_clock::Undisturbed;
 use crate::namespace::{Private, private};
 use crate::reader::own_client;
 use crate::world::shm_in;
@@ -34,7 +35,7 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// Runs a scenario; one that disturbs the machine's clock waits until no other does.
+    /// Runs a scenario; one that disturbs the machine's clock waits until no other runs, and the others wait for it.
     ///
     /// # Errors
     /// When the scenario sets the clock, and this process may not.
@@ -42,10 +43,9 @@ impl Rig {
     /// # Panics
     /// If a neighbour of the daemon fails, or the daemon ends.
     pub fn run(&self, scenario: &Scenario) -> io::Result<Report> {
-        let clock = match scenario.disturbs_the_clock() {
-            true => Some(MachineClock::take()?),
-            false => None,
-        };
+        let disturbs = scenario.disturbs_the_clock();
+        let clock = disturbs.then(MachineClock::take).transpose()?;
+        let _undisturbed = (!disturbs).then(Undisturbed::wait);
         Ok(match scenario.phc_bound_ns {
             Some(bound_ns) => private(|host| {
                 let sys = Sandbox::new();
