@@ -142,7 +142,7 @@ impl Assessment {
         match outcome {
             Err(PollFailure::Silent) => self.trouble = Reason::ChronySilent,
             Err(PollFailure::Refused) => self.trouble = Reason::ReportRefused,
-            Ok(report) => match self.validate(report, at) {
+            Ok(report) => match self.validate(report, at, now) {
                 Ok(reported) => alarm = self.accept(report, reported, at, now),
                 Err(Rejection::NotNow(reason)) => self.trouble = reason,
                 Err(Rejection::Becomes(event, reason)) => {
@@ -188,20 +188,22 @@ impl Assessment {
     fn notice_step(&mut self, at: &Readings) {
         if let Some(before) = self.last_readings.replace(*at) {
             let elapsed_ns = at.raw_ns.saturating_sub(before.raw_ns);
-            let gained_ns = at
-                .realtime_ns
-                .saturating_sub(before.realtime_ns)
-                .saturating_sub(elapsed_ns);
             let slewed_ns =
                 growth_ns(elapsed_ns, FASTEST_SLEW_PPB).saturating_add(READING_NOISE_NS);
-            if gained_ns.saturating_abs() > slewed_ns {
+            if gained_ns(&before, at).saturating_abs() > slewed_ns {
                 self.clock_set();
             }
         }
     }
 
-    /// Whether the report can be relied on, and the interval that it then stands for, at `at`.
-    fn validate(&mut self, report: &Report, at: &Readings) -> Result<(i64, i64), Rejection> {
+    /// Whether the report, asked for at `at` and here at `now`, can be relied on, and the interval that it then
+    /// stands for, at `at`.
+    fn validate(
+        &mut self,
+        report: &Report,
+        at: &Readings,
+        now: &Readings,
+    ) -> Result<(i64, i64), Rejection> {
         use Rejection::{Becomes, NotNow};
         let tracking = &report.tracking;
         if tracking.leap == Leap::Unsynchronized {
@@ -218,6 +220,9 @@ impl Assessment {
         if tracking.ref_id != LOCAL_REFERENCE_ID && report.selection.is_unreachable() {
             return Err(NotNow(Reason::SourceUnreachable));
         }
+        if report.selection == Selection::Outdated {
+            return Err(NotNow(Reason::ChronySilent));
+        }
         let phc_ns = self
             .phc_bound_ns(tracking.ref_id, at)
             .ok_or(NotNow(Reason::PhcUnreadable))?;
@@ -226,6 +231,7 @@ impl Assessment {
         let centre_ns = at.realtime_ns.saturating_add(signed_ns(correction_s));
         let off_ns = self.run_off_ns(tracking, centre_ns, at);
         let when = |remedy, ns| if self.has(remedy) { ns } else { 0 };
+        let late_ns = when(Remedy::LateAnswer, gained_ns(at, now).saturating_abs());
         let half_ns = root_distance_ns(
             tracking.root_delay_s,
             tracking.root_dispersion_s,
@@ -238,7 +244,8 @@ impl Assessment {
                 .shortfall_ns(tracking, self.settings.max_drift_ppb, at),
         ))
         .saturating_add(off_ns)
-        .saturating_add(when(Remedy::ReadingGap, at.gap_ns));
+        .saturating_add(when(Remedy::ReadingGap, at.gap_ns))
+        .saturating_add(late_ns);
         let half_ns = half_ns.saturating_add(when(
             Remedy::LeapWidening,
             leap::widening_ns(tracking.leap, centre_ns),
@@ -251,12 +258,13 @@ impl Assessment {
             Selection::Source(source) if self.has(Remedy::SingleMeasurement) => {
                 let frequency = self.frequency(tracking);
                 let measured = self.measurement.observe(source, tracking, frequency, at);
+                let more_ns = phc_ns.saturating_add(late_ns);
                 (
-                    reported.0.min(measured.0.saturating_sub(phc_ns)),
-                    reported.1.max(measured.1.saturating_add(phc_ns)),
+                    reported.0.min(measured.0.saturating_sub(more_ns)),
+                    reported.1.max(measured.1.saturating_add(more_ns)),
                 )
             }
-            Selection::Source(_) | Selection::Untold | Selection::Nothing => reported,
+            _ => reported,
         };
         self.survives_step(tracking, reported, at)
             .then_some(reported)
@@ -425,6 +433,15 @@ enum Rejection {
     NotNow(Reason),
     /// It says that something happened.
     Becomes(Event, Reason),
+}
+
+/// What `CLOCK_REALTIME` gained on `CLOCK_MONOTONIC_RAW`, ns.
+fn gained_ns(before: &Readings, after: &Readings) -> i64 {
+    let elapsed_ns = after.raw_ns.saturating_sub(before.raw_ns);
+    after
+        .realtime_ns
+        .saturating_sub(before.realtime_ns)
+        .saturating_sub(elapsed_ns)
 }
 
 /// What two intervals have in common.

@@ -178,10 +178,23 @@ fn interrupted_reading(world: &mut World) {
     world.truth(torn, UTC + 5 * MS);
 }
 
+fn late_answer(world: &mut World) {
+    // The clock is 10 ms slow, and by 8 ms less when chronyd answers 100 ms late.
+    let asked = at(0);
+    let answered = Readings {
+        realtime_ns: at(S / 10).realtime_ns + 8 * MS,
+        ..at(S / 10)
+    };
+    let mut report = with_tracking(0, |t| t.current_correction_s = 0.002);
+    report.selection = Selection::Untold;
+    world.clock.polled(Ok(&report), &asked, &answered);
+    world.truth(asked, UTC + 10 * MS);
+}
+
 #[test]
 fn every_remedy_keeps_truth_that_is_lost_without_it() {
     use Remedy::*;
-    let worlds: [(Remedy, Happening); 13] = [
+    let worlds: [(Remedy, Happening); 14] = [
         (DispersionShortfall, frequency_jump),
         (ChronysOwnDoubt, unsure_chronyd),
         (FrequencyTolerance, unknown_frequency),
@@ -195,6 +208,7 @@ fn every_remedy_keeps_truth_that_is_lost_without_it() {
         (Union, lying_server),
         (PhcBound, hardware_clock),
         (ReadingGap, interrupted_reading),
+        (LateAnswer, late_answer),
     ];
     for (remedy, happens) in worlds {
         for (without, lost) in [(None, false), (Some(remedy), true)] {

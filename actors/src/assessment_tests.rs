@@ -96,6 +96,21 @@ fn synchronized() -> Assessment {
     clock
 }
 
+#[test]
+fn a_report_of_an_older_source_than_the_update_concludes_nothing() {
+    let outdated = Report {
+        selection: Selection::Outdated,
+        ..report(S)
+    };
+    let mut clock = fresh(SETTINGS);
+    tell(&mut clock, &outdated, S);
+    assert_eq!(clock.estimate().status, Unknown);
+    let mut clock = synchronized();
+    let before = *clock.estimate();
+    tell(&mut clock, &outdated, S);
+    assert_eq!(*clock.estimate(), before);
+}
+
 fn state(clock: &Assessment) -> (ClockStatus, Reason) {
     (clock.estimate().status, clock.estimate().reason)
 }

@@ -13,6 +13,7 @@ use slog::{Logger, debug, error, info, warn};
 use crate::change_gate::ChangeGate;
 use crate::chrony::{
     ChronySocket, ParseError, QueryError, QueryErrorKind, Reply, Request, SourceState, Status,
+    Tracking,
 };
 use crate::clock_state::{ChronyPolled, ClockState};
 use crate::clocks::Readings;
@@ -25,7 +26,8 @@ use crate::ticker::Ticker;
 /// instant is the one before the question; only the socket's queue must not fill.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How old the selected source's report may be: its register changes once a poll of the source.
+/// How old the selected source's report may be while chronyd has not updated the clock since: its register
+/// changes once a poll of the source.
 const SOURCES_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long chronyd may take to answer about a source, which is asked beside the tracking report.
@@ -157,6 +159,8 @@ struct Asked {
 struct Sources {
     selection: Selection,
     known: Option<Instant>,
+    /// The update of the clock that was the last one then.
+    ref_time_ns: Option<i64>,
     /// Where it was last.
     index: u32,
     /// Whom to ask about next, when it is no longer there.
@@ -164,20 +168,23 @@ struct Sources {
 }
 
 impl Sources {
-    /// Whether to ask in this round. Without a selected source each round asks: the first to be selected
-    /// ends the wait.
-    fn is_due(&self) -> bool {
+    /// Whether to ask in this round, in which chronyd reports the update of `ref_time_ns`. Without a selected source
+    /// each round asks: the first to be selected ends the wait.
+    fn is_due(&self, ref_time_ns: i64) -> bool {
         let old = || {
             self.known
                 .is_none_or(|known| known.elapsed() >= SOURCES_INTERVAL)
         };
-        self.candidate.is_some() || self.selection == Selection::Nothing || old()
+        self.candidate.is_some()
+            || self.selection == Selection::Nothing
+            || self.selection_at(ref_time_ns) == Selection::Outdated
+            || old()
     }
 
     /// Finds the selected source, first where it was last. A slow chronyd is asked one question a round.
     ///
-    /// No answer, or none that makes sense, is no failure of the round: the tracking report has to do.
-    async fn look(&mut self, socket: &mut ChronySocket) {
+    /// Returns whether the search is over. No answer, or none that makes sense, is no failure of the round.
+    async fn look(&mut self, socket: &mut ChronySocket) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < SEARCH_TIME {
             let index = self.candidate.unwrap_or(self.index);
@@ -197,21 +204,32 @@ impl Sources {
                     self.candidate = Some(self.candidate.map_or(0, |candidate| candidate + 1));
                 }
                 Ok(_) | Err(QueryError::Protocol(_)) => return self.settle(Selection::Untold),
-                Err(_) => return,
+                Err(_) => return false,
             }
             if self.candidate > Some(MAX_SOURCES) {
                 return self.settle(Selection::Nothing);
             }
         }
+        false
     }
 
-    fn settle(&mut self, selection: Selection) {
+    fn settle(&mut self, selection: Selection) -> bool {
         *self = Self {
             selection,
             known: Some(Instant::now()),
+            ref_time_ns: None,
             index: self.index,
             candidate: None,
         };
+        true
+    }
+
+    /// What is known of the source that chronyd followed when it updated the clock at `ref_time_ns`.
+    fn selection_at(&self, ref_time_ns: i64) -> Selection {
+        match self.selection {
+            Selection::Source(_) if self.ref_time_ns != Some(ref_time_ns) => Selection::Outdated,
+            selection => selection,
+        }
     }
 }
 
@@ -239,17 +257,26 @@ async fn ask(socket: Option<ChronySocket>, path: &Path, mut sources: Sources) ->
 }
 
 async fn report(socket: &mut ChronySocket, sources: &mut Sources) -> Result<Report, QueryError> {
-    let tracking = match socket.query(&Request::Tracking, QUERY_TIMEOUT).await? {
-        Reply::Tracking(tracking) => tracking,
-        other => return Err(QueryError::unexpected(&other)),
-    };
-    if sources.is_due() {
-        sources.look(socket).await;
+    let mut report = tracking(socket).await?;
+    if sources.is_due(report.ref_time_ns) {
+        let before_ns = report.ref_time_ns;
+        if sources.look(socket).await && matches!(sources.selection, Selection::Source(_)) {
+            // chronyd may have updated the clock in between, and then the two reports are of different clocks.
+            report = tracking(socket).await?;
+            sources.ref_time_ns = (report.ref_time_ns == before_ns).then_some(before_ns);
+        }
     }
     Ok(Report {
-        tracking,
-        selection: sources.selection,
+        tracking: report,
+        selection: sources.selection_at(report.ref_time_ns),
     })
+}
+
+async fn tracking(socket: &mut ChronySocket) -> Result<Tracking, QueryError> {
+    match socket.query(&Request::Tracking, QUERY_TIMEOUT).await? {
+        Reply::Tracking(tracking) => Ok(tracking),
+        other => Err(QueryError::unexpected(&other)),
+    }
 }
 
 impl Actor for ChronyPoller {

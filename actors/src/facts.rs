@@ -38,6 +38,8 @@ pub enum Selection {
     Nothing,
     /// This one is.
     Source(SourceData),
+    /// The source was last asked about before chronyd updated the clock: nothing is to be concluded yet.
+    Outdated,
 }
 
 impl Selection {
@@ -45,7 +47,7 @@ impl Selection {
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Untold => false,
+            Self::Untold | Self::Outdated => false,
             Self::Nothing => true,
             Self::Source(source) => source.reachability == 0,
         }

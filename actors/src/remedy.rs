@@ -29,4 +29,6 @@ pub enum Remedy {
     PhcBound,
     /// The time between the readings of two clocks is added.
     ReadingGap,
+    /// What the clock was slewed by until chronyd answered is added: its correction is for then.
+    LateAnswer,
 }

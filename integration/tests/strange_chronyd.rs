@@ -1,8 +1,9 @@
 //! The daemon beside a chronyd that answers what a real one never does, or when it should not.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use integration::candm::Report;
+use integration::candm::{Report, SOURCE_COMMAND, TRACKING_COMMAND};
 use integration::fake_chronyd::Answer;
 use integration::world::shm_in;
 use integration::{Daemon, FakeChronyd, Launch, Reader, Sandbox, Segment, Status, Truth, wait};
@@ -257,4 +258,46 @@ fn silence_is_survived() {
     pair.fake.report(Report::healthy);
     reader.wait_for(Status::Synchronized);
     reader.finish().assert_flawless();
+}
+
+/// What is asked of a chronyd that updates the clock with every fourth tracking report.
+#[derive(Default)]
+struct Updates {
+    reports: u64,
+    source_questions: u64,
+}
+
+#[test]
+fn the_source_is_asked_about_anew_when_the_clock_was_updated() {
+    let pair = Pair::new(Report::unsynchronised);
+    let updates = Arc::new(Mutex::new(Updates::default()));
+    let counted = Arc::clone(&updates);
+    pair.fake.set(move |request| {
+        let mut updates = counted.lock().expect("count");
+        Answer::at_once(match request.command {
+            TRACKING_COMMAND => {
+                updates.reports += 1;
+                let mut report = Report::healthy();
+                report.ref_time.1 = 1_000 * u32::try_from(updates.reports / 4).expect("a few");
+                report.reply_to(request)
+            }
+            SOURCE_COMMAND => {
+                updates.source_questions += 1;
+                request.good_source()
+            }
+            _ => request.refuse(),
+        })
+    });
+    let reports = || updates.lock().expect("count").reports;
+    pair.daemon
+        .wait_until("a hundred reports", || reports() >= 100);
+    let updates = updates.lock().expect("count");
+    // A question for each of 25 updates; one a second would be about ten.
+    assert!(
+        updates.source_questions >= 20,
+        "{} questions",
+        updates.source_questions
+    );
+    drop(updates);
+    Segment::wait_for_status(&pair.shm(), Status::Synchronized);
 }

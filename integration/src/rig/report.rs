@@ -78,6 +78,9 @@ impl Report {
         if trusted != (self.scenario.expect != Expect::Untrusted) {
             faults.push(format!("trusted: {trusted}"));
         }
+        if self.times_first(seen).is_some_and(|times| times < 1.0) {
+            faults.push(format!("narrower than {}", self.seen[0].layout.name));
+        }
         if self.scenario.expect == Expect::Healthy {
             let (share, flaps) = (synchronized_share(seen), flaps(seen));
             if share <= HEALTHY_SHARE {
@@ -88,6 +91,13 @@ impl Report {
             }
         }
         faults
+    }
+
+    /// The layout's median bound, as a multiple of that of the first layout, which is to be the narrowest.
+    fn times_first(&self, seen: &Seen) -> Option<f64> {
+        let first = trusted_sorted(&self.seen[0], Sample::bound_ns);
+        let own = trusted_sorted(seen, Sample::bound_ns);
+        Some(*median(&own)? as f64 / *median(&first)? as f64)
     }
 
     /// The faults with all that helps to understand them.
@@ -145,6 +155,9 @@ impl Report {
             &blindness.map_or("-".to_owned(), |blind| blind.as_millis().to_string()),
             &us(median(&bounds)),
             &us(bounds.last()),
+            &self
+                .times_first(seen)
+                .map_or("-".to_owned(), |times| format!("{times:.2}")),
             &ratio,
             if !self.faults_of(seen).is_empty() {
                 "FAULT"
@@ -161,21 +174,21 @@ impl Report {
 pub fn heading() -> String {
     let upper = columns([
         "", "", "", "sync", "free", "unkn", "", "trusted", "after", "viola", "blind", "median",
-        "worst", "bound/", "",
+        "worst", "times", "bound/", "",
     ]);
     let lower = columns([
         "scenario", "layout", "samples", "s", "s", "s", "flaps", "after s", "sync s", "tions",
-        "ms", "bound us", "bound us", "error", "",
+        "ms", "bound us", "bound us", "native", "error", "",
     ]);
     format!("{upper}\n{lower}")
 }
 
-fn columns(cells: [&str; 15]) -> String {
-    const WIDTHS: [usize; 15] = [32, 8, 7, 6, 6, 6, 5, 7, 6, 5, 5, 10, 10, 8, 8];
+fn columns(cells: [&str; 16]) -> String {
+    const WIDTHS: [usize; 16] = [32, 8, 7, 6, 6, 6, 5, 7, 6, 5, 5, 10, 10, 7, 8, 8];
     let mut line = String::new();
     for (index, (cell, width)) in cells.into_iter().zip(WIDTHS).enumerate() {
         let _ = match index {
-            0 | 1 | 14 => write!(line, "{cell:<width$} "),
+            0 | 1 | 15 => write!(line, "{cell:<width$} "),
             _ => write!(line, "{cell:>width$} "),
         };
     }

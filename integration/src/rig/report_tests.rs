@@ -74,6 +74,20 @@ fn a_violation_is_a_fault_unless_the_scenario_cannot_be_held() {
 }
 
 #[test]
+fn a_layout_narrower_than_the_first_is_a_fault() {
+    let narrow = seen(&[Synchronized, Synchronized]);
+    let mut wide = narrow.clone();
+    for sample in &mut wide.samples {
+        sample.latest_ns += 2_000;
+    }
+    let mut report = report(Expect::Trusted, narrow);
+    report.seen.push(wide);
+    assert_eq!(report.faults().len(), 0);
+    report.seen.reverse();
+    assert_eq!(report.faults(), ["test, v1: narrower than v1"]);
+}
+
+#[test]
 fn a_layout_on_the_clock_that_was_moved_has_a_moment_to_notice() {
     let mut seen = seen(&[Synchronized, Synchronized]);
     seen.violations = vec![Duration::from_millis(4_003), Duration::from_millis(9_000)];
@@ -101,7 +115,7 @@ fn a_row_has_the_columns_of_the_heading() {
         row.split_whitespace().collect::<Vec<_>>(),
         [
             "test", "v1", "3", "1.0", "0.0", "1.0", "0", "0.90", "0.40", "0", "-", "2.0", "2.0",
-            "2.0", "ok"
+            "1.00", "2.0", "ok"
         ]
     );
     assert!(heading().lines().all(|line| line.len() <= row.len()));
