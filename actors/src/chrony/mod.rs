@@ -10,6 +10,8 @@
 //!
 //! Source: `candm.h` of chrony 4 for the numbers and layouts, checked against chronyd 4.3.
 
+#[cfg(test)]
+mod captured;
 mod error;
 #[cfg(test)]
 mod properties;

@@ -9,7 +9,7 @@ const MAX_OFFSET_S: f64 = 1e9;
 const MAX_ROOT_S: f64 = 65_536.0;
 /// A clock off by this much stands still, ppm.
 const MAX_FREQUENCY_PPM: f64 = 1e6;
-/// chronyd's own upper end for the skew is 10^6 ppm.
+/// chronyd begins at 10^6 ppm and comes down from there; a large `maxupdateskew` lets it climb a little.
 const MAX_SKEW_PPM: f64 = 1e7;
 /// Longer than any interval between updates, seconds.
 const MAX_INTERVAL_S: f64 = 1e10;

@@ -53,12 +53,10 @@ impl ChronySocket {
     /// [`QueryError::Absent`] without chronyd's directory, [`QueryError::NotPermitted`] when this user may
     /// not write there, [`QueryError::Io`] otherwise.
     pub fn bind(chronyd: &Path) -> Result<Self, QueryError> {
-        let directory = chronyd.parent().unwrap_or(Path::new("/"));
-        remove_stale(directory);
-        let bound = Bound::new(directory).map_err(|err| explain(err, chronyd))?;
+        remove_stale(directory_of(chronyd));
         Ok(Self {
             chronyd: chronyd.to_owned(),
-            bound,
+            bound: Bound::beside(chronyd)?,
             // Replies to an earlier process of this id must not look like ours.
             sequence: random(),
         })
@@ -85,8 +83,7 @@ impl ChronySocket {
     async fn ask(&mut self, request: &Request) -> Result<Reply, QueryError> {
         if !self.bound.is_there() {
             // chronyd's directory was made anew, and a reply could not find us.
-            let directory = self.chronyd.parent().unwrap_or(Path::new("/"));
-            self.bound = Bound::new(directory).map_err(|err| explain(err, &self.chronyd))?;
+            self.bound = Bound::beside(&self.chronyd)?;
         }
         let mut buffer = [0; MAX_REPLY_BYTES];
         while self.bound.socket.get_ref().recv(&mut buffer).is_ok() {}
@@ -95,7 +92,7 @@ impl ChronySocket {
         let packet = request.encode(self.sequence);
         while let Err(err) = self.bound.send(&packet, &self.chronyd) {
             if err.kind() != ErrorKind::WouldBlock {
-                return Err(explain(err, &self.chronyd));
+                return Err(explain(err, &self.chronyd, &self.chronyd));
             }
             // chronyd's queue is full.
             sleep(FULL_QUEUE_PAUSE).await;
@@ -121,6 +118,12 @@ struct Bound {
 }
 
 impl Bound {
+    fn beside(chronyd: &Path) -> Result<Self, QueryError> {
+        let directory = directory_of(chronyd);
+        // The socket's own mode says nothing of who may bind another one beside it.
+        Self::new(directory).map_err(|err| explain(err, chronyd, directory))
+    }
+
     fn new(directory: &Path) -> io::Result<Self> {
         // By chance: in another container a live daemon may have the same process id.
         let name = format!("{}{}.{}{}", NAME.0, std::process::id(), random(), NAME.1);
@@ -167,6 +170,10 @@ impl Drop for Bound {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+fn directory_of(chronyd: &Path) -> &Path {
+    chronyd.parent().unwrap_or(Path::new("/"))
 }
 
 /// A number that another process, or another life of this one, is not likely to draw.
@@ -236,25 +243,25 @@ fn nobody_is_behind(path: &Path) -> bool {
         .is_err_and(|err| err.kind() == ErrorKind::ConnectionRefused)
 }
 
-/// What `err` means for somebody who wants to talk to `chronyd`.
-fn explain(err: io::Error, chronyd: &Path) -> QueryError {
+/// What `err`, met at `place`, means for somebody who wants to talk to `chronyd`.
+fn explain(err: io::Error, chronyd: &Path, place: &Path) -> QueryError {
     match err.kind() {
         ErrorKind::NotFound => QueryError::Absent(chronyd.to_owned()),
         ErrorKind::ConnectionRefused => QueryError::Refused(chronyd.to_owned()),
-        ErrorKind::PermissionDenied => QueryError::NotPermitted(who_may(chronyd)),
+        ErrorKind::PermissionDenied => QueryError::NotPermitted(who_may(place)),
         _ => QueryError::Io(err),
     }
 }
 
-/// Who may talk to chronyd, who does not, and what to do about it.
-fn who_may(chronyd: &Path) -> String {
+/// Who may use `place`, who may not, and what to do about it.
+fn who_may(place: &Path) -> String {
     let us = user_name(Uid::effective());
     // The innermost that can be seen: without permission on the directory the socket cannot.
-    let seen = chronyd
+    let seen = place
         .ancestors()
         .find_map(|path| Some((path, fs::metadata(path).ok()?)));
     let Some((path, metadata)) = seen else {
-        return format!("{} cannot be reached by user {us}", chronyd.display());
+        return format!("{} cannot be reached by user {us}", place.display());
     };
     describe(path, &metadata, &us)
 }

@@ -1,0 +1,107 @@
+//! What chronyc 4.3 and chronyd 4.3 sent each other, but for the sequence number.
+//!
+//! A number that is wrong in both directions survives every round trip, and not every wrong one is
+//! refused: command 22, which opens chronyd's commands to everybody, takes a burst's data.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::*;
+
+const SEQUENCE: u32 = 0x0102_0304;
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex");
+    (0..hex.len()).step_by(2).map(digit).collect()
+}
+
+fn request_bytes(command: &str, data: &str, length: usize) -> Vec<u8> {
+    let mut packet = bytes(&format!(
+        "06010000{command}0000010203040000000000000000{data}"
+    ));
+    packet.resize(length, 0);
+    packet
+}
+
+#[test]
+fn requests_are_those_of_chronyc() {
+    let v4 = |a, b, c, d| Address::V4(Ipv4Addr::new(a, b, c, d));
+    let v6 = |first| Address::V6(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0));
+    let burst = |mask, address, good, total| {
+        Request::Burst(Burst {
+            mask,
+            address,
+            good,
+            total,
+        })
+    };
+    let all = Address::Unspecified;
+    let nowhere = "00".repeat(40);
+    let v4_data = "ffffff000000000000000000000000000001 0000\
+                   c00002000000000000000000000000000001 0000 00000003 00000004";
+    let v6_data = "ffff00000000000000000000000000000002 0000\
+                   200100000000000000000000000000000002 0000 00000005 00000006";
+    let table = [
+        (Request::Tracking, "0021", String::new(), 104),
+        (Request::NSources, "000e", String::new(), 32),
+        (Request::SourceData { index: 0 }, "000f", String::new(), 76),
+        (Request::SelectData { index: 0 }, "0045", String::new(), 76),
+        (Request::Activity, "002c", String::new(), 48),
+        (Request::ResetSources, "0042", String::new(), 28),
+        (
+            burst(all, all, 1, 2),
+            "0003",
+            nowhere + "0000000100000002",
+            68,
+        ),
+        (
+            burst(v4(255, 255, 255, 0), v4(192, 0, 2, 0), 3, 4),
+            "0003",
+            v4_data.replace(' ', ""),
+            68,
+        ),
+        (
+            burst(v6(0xffff), v6(0x2001), 5, 6),
+            "0003",
+            v6_data.replace(' ', ""),
+            68,
+        ),
+    ];
+    for (request, command, data, length) in table {
+        let packet = request_bytes(command, &data, length);
+        assert_eq!(request.encode(SEQUENCE), packet, "{request:?}");
+        assert_eq!(Request::parse(&packet), Ok((SEQUENCE, request)));
+    }
+}
+
+#[test]
+fn a_chronyd_without_a_reference_says_so() {
+    let mut packet = bytes("0602000000210005000000000000000001020304");
+    packet.resize(104, 0);
+    packet[55] = 3;
+    packet[92..100].copy_from_slice(&bytes("0480000004800000"));
+    let report = Tracking {
+        ref_id: 0,
+        address: Address::Unspecified,
+        stratum: 0,
+        leap: Leap::Unsynchronized,
+        ref_time_ns: 0,
+        current_correction_s: 0.0,
+        last_offset_s: 0.0,
+        rms_offset_s: 0.0,
+        freq_ppm: 0.0,
+        resid_freq_ppm: 0.0,
+        skew_ppm: 0.0,
+        root_delay_s: 1.0,
+        root_dispersion_s: 1.0,
+        last_update_interval_s: 0.0,
+    };
+    let reply = Reply::Tracking(report);
+    assert_eq!(Reply::parse(&packet, 33, SEQUENCE), Ok(reply));
+    assert_eq!(reply.encode(33, SEQUENCE), packet);
+}
+
+#[test]
+fn command_22_is_not_known_here() {
+    let packet = request_bytes("0016", "", 68);
+    assert_eq!(Request::parse(&packet), Err(ParseError::Command(22)));
+}
