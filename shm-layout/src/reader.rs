@@ -19,6 +19,7 @@ use crate::map::{Access, Map};
 use crate::native::{self, Native};
 use crate::sequence::{self, Generation, NoSnapshot};
 use crate::v1::V1;
+use crate::v2::V2;
 
 /// How often, and how long each time, opening waits for a write in progress: longer than a scheduler's turn.
 const OPENING_WAITS: u32 = 50;
@@ -66,6 +67,8 @@ pub struct Reader<L: Layout> {
 
 /// A reader of the v1 layout.
 pub type V1Reader = Reader<V1>;
+/// A reader of the v2 layout.
+pub type V2Reader = Reader<V2>;
 /// A reader of the native layout.
 pub type NativeReader = Reader<Native>;
 

@@ -169,42 +169,59 @@ impl V1Record {
     ///
     /// # Errors
     /// The first field that cannot be what it says.
+    #[inline]
     pub fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<Self, RecordError> {
         let [as_of_s, as_of_ns, void_s, void_ns, bound, drift, status] = *payload;
-        let as_of_ns = join("as_of", as_of_s, as_of_ns)?;
-        let void_after_ns = join("void_after", void_s, void_ns)?;
-        let bound_ns = bound as i64;
-        if !(0..=NO_CLAIM_BOUND_NS).contains(&bound_ns) {
-            return Err(RecordError::Bound(bound_ns));
-        }
-        let max_drift_ppb = u32::from_ne_bytes(first_half(drift));
-        if max_drift_ppb >= DRIFT_LIMIT_PPB {
-            return Err(RecordError::Drift(max_drift_ppb));
-        }
         let number = i32::from_ne_bytes(first_half(status));
-        let status = match ClockStatus::try_from(number)? {
-            ClockStatus::Disrupted => return Err(ForeignStatus(number).into()),
-            other => other,
-        };
-        Ok(Self {
-            as_of_ns,
-            void_after_ns,
-            bound_ns,
-            max_drift_ppb,
-            status,
-        })
+        if number == ClockStatus::Disrupted as i32 {
+            return Err(ForeignStatus(number).into());
+        }
+        checked(
+            [as_of_s, as_of_ns],
+            [void_s, void_ns],
+            bound as i64,
+            u32::from_ne_bytes(first_half(drift)),
+            number,
+        )
     }
 }
 
-fn split(ns: i64) -> [u64; 2] {
+/// A record of fields that are what they say.
+#[inline]
+pub(crate) fn checked(
+    as_of: [u64; 2],
+    void_after: [u64; 2],
+    bound_ns: i64,
+    max_drift_ppb: u32,
+    status: i32,
+) -> Result<V1Record, RecordError> {
+    let as_of_ns = join("as_of", as_of)?;
+    let void_after_ns = join("void_after", void_after)?;
+    if !(0..=NO_CLAIM_BOUND_NS).contains(&bound_ns) {
+        return Err(RecordError::Bound(bound_ns));
+    }
+    if max_drift_ppb >= DRIFT_LIMIT_PPB {
+        return Err(RecordError::Drift(max_drift_ppb));
+    }
+    Ok(V1Record {
+        as_of_ns,
+        void_after_ns,
+        bound_ns,
+        max_drift_ppb,
+        status: ClockStatus::try_from(status)?,
+    })
+}
+
+pub(crate) fn split(ns: i64) -> [u64; 2] {
     [
         ns.div_euclid(NS_PER_S) as u64,
         ns.rem_euclid(NS_PER_S) as u64,
     ]
 }
 
-fn join(field: &'static str, seconds: u64, nanoseconds: u64) -> Result<i64, RecordError> {
-    let (seconds, nanoseconds) = (seconds as i64, nanoseconds as i64);
+#[inline]
+fn join(field: &'static str, instant: [u64; 2]) -> Result<i64, RecordError> {
+    let [seconds, nanoseconds] = instant.map(|half| half as i64);
     let whole = seconds
         .checked_mul(NS_PER_S)
         .filter(|_| seconds >= 0 && (0..NS_PER_S).contains(&nanoseconds));
@@ -217,14 +234,19 @@ fn join(field: &'static str, seconds: u64, nanoseconds: u64) -> Result<i64, Reco
         })
 }
 
-fn word(low: [u8; 4], high: [u8; 4]) -> u64 {
+pub(crate) fn word(low: [u8; 4], high: [u8; 4]) -> u64 {
     let [a, b, c, d] = low;
     let [e, f, g, h] = high;
     u64::from_ne_bytes([a, b, c, d, e, f, g, h])
 }
 
-fn first_half(word: u64) -> [u8; 4] {
+pub(crate) fn first_half(word: u64) -> [u8; 4] {
     let [a, b, c, d, ..] = word.to_ne_bytes();
+    [a, b, c, d]
+}
+
+pub(crate) fn second_half(word: u64) -> [u8; 4] {
+    let [.., a, b, c, d] = word.to_ne_bytes();
     [a, b, c, d]
 }
 

@@ -32,6 +32,7 @@ use crate::map::{Access, Map};
 use crate::native::Native;
 use crate::sequence::{self, Generation};
 use crate::v1::V1;
+use crate::v2::V2;
 use error::Refusal;
 use lock::Lock;
 
@@ -80,6 +81,8 @@ pub struct Segment<L: Layout> {
 
 /// A segment of the v1 layout.
 pub type V1Segment = Segment<V1>;
+/// A segment of the v2 layout.
+pub type V2Segment = Segment<V2>;
 /// A segment of the native layout.
 pub type NativeSegment = Segment<Native>;
 
