@@ -21,12 +21,12 @@ use clockbound_actors::segments::Segments;
 use clockbound_actors::supervision::Ending;
 use clockbound_actors::system::{self, Config};
 use crossbeam_channel::Receiver;
-use shm_layout::native;
-use shm_layout::writer::{NativeSegment, OpenError, Start, V1Segment};
+use shm_layout::layout::Layout;
+use shm_layout::writer::{OpenError, Segment, Start};
 use slog::{Logger, crit, info, warn};
 
 use crate::exit::Exit;
-use crate::options::{DEFAULT_DRIFT_REASON, Options};
+use crate::options::{DEFAULT_DRIFT_REASON, Options, SegmentPaths};
 
 fn main() -> ExitCode {
     let options = match Options::from_command_line() {
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         Err(err) => return exit::os_error("signals cannot be received", &err),
     };
     // Before the log exists: a segment that is refused is refused in one plain line.
-    let opened = match open(&options.shm_path) {
+    let opened = match open(&options) {
         Ok(opened) => opened,
         Err(err) => return exit::segment_error(&err),
     };
@@ -55,15 +55,34 @@ fn main() -> ExitCode {
 
 /// The segments, and what was found at their paths.
 struct Opened {
-    v1: (V1Segment, Start),
-    native: (NativeSegment, Start),
+    segments: Segments,
+    starts: String,
 }
 
-fn open(shm_path: &Path) -> Result<Opened, OpenError> {
-    Ok(Opened {
-        v1: V1Segment::open(shm_path)?,
-        native: NativeSegment::open(&shm_path.with_file_name(native::FILE_NAME))?,
+fn open(options: &Options) -> Result<Opened, OpenError> {
+    let SegmentPaths { v1, v2, native } = &options.segments;
+    let mut starts = Vec::new();
+    let mut note = |path: &Path, start: Start| starts.push(format!("{} {start}", path.display()));
+    let segments = Segments {
+        v1: open_one(v1.as_deref(), &mut note)?,
+        v2: open_one(v2.as_deref(), &mut note)?,
+        native: open_one(native.as_deref(), &mut note)?,
+        grace: options.chrony_grace,
+    };
+    let starts = starts.join(", ");
+    Ok(Opened { segments, starts })
+}
+
+fn open_one<L: Layout>(
+    path: Option<&Path>,
+    note: &mut impl FnMut(&Path, Start),
+) -> Result<Option<Segment<L>>, OpenError> {
+    path.map(|path| {
+        let (segment, start) = Segment::open(path)?;
+        note(path, start);
+        Ok(segment)
     })
+    .transpose()
 }
 
 /// Runs the actors until they end, and says how that went.
@@ -75,8 +94,7 @@ fn run(
 ) -> ExitCode {
     info!(log, "clockbound starts";
         "version" => env!("CARGO_PKG_VERSION"), "max_drift_ppb" => options.max_drift_ppb,
-        "source" => %options.chrony_socket.display(), "segment" => %options.shm_path.display(),
-        "segment_start" => %opened.v1.1, "native_start" => %opened.native.1);
+        "source" => %options.chrony_socket.display(), "segments" => &opened.starts);
     if options.drift_was_defaulted {
         warn!(log, "no drift rate given, assuming 1 ppm"; "reason" => DEFAULT_DRIFT_REASON);
     }
@@ -87,9 +105,7 @@ fn run(
             return Exit::OsErr.into();
         }
     };
-    let grace_ns = config.settings.grace_ns;
-    let segments = Segments::new(opened.v1.0, opened.native.0, grace_ns);
-    match system::run(config, Arc::new(segments), signals, log) {
+    match system::run(config, Arc::new(opened.segments), signals, log) {
         Ok(Ending::Signal(signal)) => {
             info!(log, "clockbound ends"; "reason" => signal);
             ExitCode::SUCCESS

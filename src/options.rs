@@ -1,5 +1,7 @@
 //! The command line. Nothing here ends the process: what cannot be run is returned.
 
+mod values;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,20 +12,19 @@ use clap::Parser;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clockbound_actors::phc::{self, PhcErrorKind};
+use shm_layout::{native, v2};
 use slog::Level;
 
 use crate::exit::Exit;
+use values::{
+    SegmentPath, drift_ppb, grace, holdover, interface, log_level, max_bound, poll_interval,
+    ref_id, segment_path, socket_path,
+};
 
 /// What is assumed of the oscillator if nothing is said about it, in parts per billion.
 const DEFAULT_DRIFT_PPB: u32 = 1_000;
-/// A clock off by this much or more runs backwards or at twice its rate, in parts per billion.
-const DRIFT_LIMIT_PPB: u32 = 1_000_000_000;
-/// Faster polling costs more than chronyd's answers change.
-const MIN_POLL: Duration = Duration::from_millis(10);
-/// The oldest readers call a record of more than 5 seconds free running, so two polls must fit.
-const MAX_POLL: Duration = Duration::from_secs(2);
-/// The kernel's room for the path of a unix socket, less the closing zero, in bytes.
-const MAX_SOCKET_PATH_BYTES: usize = 107;
+/// Where programs of the 1.x layout look.
+const DEFAULT_SHM_PATH: &str = "/var/run/clockbound/shm";
 
 /// Why [`Options::drift_was_defaulted`] deserves a warning.
 pub const DEFAULT_DRIFT_REASON: &str = "1 ppm is rarely right: a crystal oscillator without \
@@ -43,8 +44,8 @@ pub struct Options {
     pub phc: Option<PhcOptions>,
     /// Where chronyd listens, an absolute path short enough for a socket.
     pub chrony_socket: PathBuf,
-    /// Where the segment is published, an absolute path.
-    pub shm_path: PathBuf,
+    /// Where the layouts are published.
+    pub segments: SegmentPaths,
     /// The time from one poll of chronyd to the next, 10 milliseconds to 2 seconds.
     pub poll_interval: Duration,
     /// How long chronyd may be silent before the clock is free running.
@@ -82,6 +83,37 @@ pub struct PhcOptions {
     pub ref_id: u32,
     /// The network interface that the clock is part of, a name the kernel could have given.
     pub interface: String,
+}
+
+/// Where the layouts are published, absolute paths; `None` for a layout that is switched off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentPaths {
+    /// The v1 layout.
+    pub v1: Option<PathBuf>,
+    /// The v2 layout.
+    pub v2: Option<PathBuf>,
+    /// The native layout.
+    pub native: Option<PathBuf>,
+}
+
+impl SegmentPaths {
+    fn is_empty(&self) -> bool {
+        let Self { v1, v2, native } = self;
+        v1.is_none() && v2.is_none() && native.is_none()
+    }
+
+    /// What is not told stands beside v1, or in the default directory if that is off.
+    fn new(v1: SegmentPath, v2: Option<SegmentPath>, native: Option<SegmentPath>) -> Self {
+        let beside = v1.clone().unwrap_or_else(|| DEFAULT_SHM_PATH.into());
+        let or_beside = |told: Option<SegmentPath>, name| {
+            told.unwrap_or_else(|| Some(beside.with_file_name(name)))
+        };
+        Self {
+            v2: or_beside(v2, v2::FILE_NAME),
+            native: or_beside(native, native::FILE_NAME),
+            v1,
+        }
+    }
 }
 
 #[cfg(feature = "fault-injection")]
@@ -131,6 +163,13 @@ impl Options {
         A: Into<OsString> + Clone,
     {
         let words = Arguments::try_parse_from(words).map_err(|err| Refusal::from_clap(&err))?;
+        let segments = SegmentPaths::new(words.shm_path, words.shm0_path, words.native_path);
+        if segments.is_empty() {
+            return Err(Refusal::Refused {
+                message: "nothing to publish: every layout is off; leave one on".to_owned(),
+                exit: Exit::Usage,
+            });
+        }
         Ok(Self {
             max_drift_ppb: words.max_drift_rate.unwrap_or(DEFAULT_DRIFT_PPB),
             drift_was_defaulted: words.max_drift_rate.is_none(),
@@ -138,7 +177,7 @@ impl Options {
             phc: (words.phc_ref_id.zip(words.phc_interface))
                 .map(|(ref_id, interface)| PhcOptions { ref_id, interface }),
             chrony_socket: words.chrony_socket,
-            shm_path: words.shm_path,
+            segments,
             poll_interval: words.poll_interval,
             chrony_grace: words.chrony_grace,
             holdover: words.holdover,
@@ -258,10 +297,18 @@ struct Arguments {
         value_parser = PathBufValueParser::new().try_map(socket_path))]
     chrony_socket: PathBuf,
 
-    /// Where to publish
-    #[arg(long, value_name = "PATH", default_value = "/var/run/clockbound/shm",
-        value_parser = PathBufValueParser::new().try_map(file_path))]
-    shm_path: PathBuf,
+    /// Where to publish the v1 layout, or "off"
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_SHM_PATH,
+        value_parser = PathBufValueParser::new().try_map(segment_path))]
+    shm_path: SegmentPath,
+
+    /// Where to publish the v2 layout, or "off"; "shm0" beside the v1 layout unless told
+    #[arg(long, value_name = "PATH", value_parser = PathBufValueParser::new().try_map(segment_path))]
+    shm0_path: Option<SegmentPath>,
+
+    /// Where to publish the native layout, or "off"; "native" beside the v1 layout unless told
+    #[arg(long, value_name = "PATH", value_parser = PathBufValueParser::new().try_map(segment_path))]
+    native_path: Option<SegmentPath>,
 
     /// The time from one poll of chronyd to the next, with its unit, from 10ms to 2s
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = poll_interval,
@@ -292,105 +339,6 @@ struct Arguments {
     #[cfg(feature = "fault-injection")]
     #[command(flatten)]
     faults: FaultOptions,
-}
-
-/// Parts per million, rounded up to parts per billion.
-fn drift_ppb(text: &str) -> Result<u32, String> {
-    let range = "give parts per million above 0 and below 1000000";
-    let ppm: f64 = text.parse().map_err(|_| format!("not a number; {range}"))?;
-    if !ppm.is_finite() || ppm <= 0.0 || ppm >= f64::from(DRIFT_LIMIT_PPB / 1_000) {
-        return Err(format!("out of range; {range}"));
-    }
-    let nearest = (ppm * 1e3).round();
-    // 0.07 times 1000 is a little over 70: a number of whole parts per billion is left as it is.
-    let ppb = if nearest / 1e3 == ppm {
-        nearest
-    } else {
-        (ppm * 1e3).ceil()
-    };
-    // The cast is exact: a whole number from 1 to the limit.
-    match ppb as u32 {
-        DRIFT_LIMIT_PPB.. => Err(format!("out of range; {range}")),
-        ppb => Ok(ppb),
-    }
-}
-
-fn ref_id(text: &str) -> Result<u32, String> {
-    let mut bytes = [0; 4];
-    match bytes.get_mut(..text.len()) {
-        Some(start) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) => {
-            start.copy_from_slice(text.as_bytes());
-            Ok(u32::from_be_bytes(bytes))
-        }
-        _ => Err("give 1 to 4 printable ASCII characters, such as PHC0".to_owned()),
-    }
-}
-
-fn interface(name: &str) -> Result<String, String> {
-    phc::check_interface_name(name).map_err(|err| err.to_string())?;
-    Ok(name.to_owned())
-}
-
-fn poll_interval(text: &str) -> Result<Duration, String> {
-    time_within(text, MIN_POLL, MAX_POLL)
-}
-
-fn grace(text: &str) -> Result<Duration, String> {
-    time_within(text, Duration::from_millis(100), Duration::from_secs(3_600))
-}
-
-fn holdover(text: &str) -> Result<Duration, String> {
-    time_within(text, Duration::from_secs(1), Duration::from_secs(86_400))
-}
-
-fn max_bound(text: &str) -> Result<Duration, String> {
-    time_within(text, Duration::from_nanos(1), Duration::from_secs(86_400))
-}
-
-fn time_within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
-    let name = humantime::format_duration;
-    let range = format!(
-        "give a time from {} to {}, with its unit",
-        name(least),
-        name(most)
-    );
-    match humantime::parse_duration(text) {
-        Ok(time) if (least..=most).contains(&time) => Ok(time),
-        Ok(_) => Err(format!("out of range; {range}")),
-        Err(_) => Err(format!("not a time; {range}")),
-    }
-}
-
-fn log_level(text: &str) -> Result<Level, String> {
-    match text {
-        "trace" => Ok(Level::Trace),
-        "debug" => Ok(Level::Debug),
-        "info" => Ok(Level::Info),
-        "warn" | "warning" => Ok(Level::Warning),
-        "error" => Ok(Level::Error),
-        "critical" => Ok(Level::Critical),
-        _ => Err("give trace, debug, info, warn, error or critical".to_owned()),
-    }
-}
-
-/// A relative path would mean something else in every directory the daemon is started in.
-fn file_path(path: PathBuf) -> Result<PathBuf, String> {
-    if !path.is_absolute() {
-        return Err("give an absolute path".to_owned());
-    }
-    if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-        return Err("that is a directory; give the path of a file".to_owned());
-    }
-    Ok(path)
-}
-
-fn socket_path(path: PathBuf) -> Result<PathBuf, String> {
-    if path.as_os_str().len() > MAX_SOCKET_PATH_BYTES {
-        return Err(format!(
-            "too long for a socket; give at most {MAX_SOCKET_PATH_BYTES} bytes"
-        ));
-    }
-    file_path(path)
 }
 
 #[cfg(test)]

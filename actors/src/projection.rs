@@ -5,6 +5,7 @@
 
 use shm_layout::native::{Leap, NativeRecord};
 use shm_layout::v1::{DRIFT_LIMIT_PPB, NO_CLAIM_BOUND_NS, V1Record};
+use shm_layout::v2::V2Record;
 
 use crate::bound::{growth_ns, read_margin_ns};
 use crate::clocks::Readings;
@@ -123,6 +124,16 @@ impl Estimate {
             bound_ns: bound_ns.clamp(0, NO_CLAIM_BOUND_NS),
             max_drift_ppb,
             status: self.status,
+        }
+    }
+
+    /// The estimate as a v2 record, likewise. Nobody watches for disruptions yet.
+    #[must_use]
+    pub fn to_v2(&self, at: &Readings) -> V2Record {
+        V2Record {
+            bound: self.to_v1(at),
+            disruption_marker: 0,
+            disruption_supported: false,
         }
     }
 

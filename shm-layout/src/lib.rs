@@ -1,9 +1,9 @@
 //! Byte-exact layouts of the clockbound shared-memory segments, their writer and their reader.
 //!
 //! ```text
-//!   writer ----+                                         +---- reader (cache)
-//!              +--> v1, v2, native (layout) --> sequence <-+         sequence: the lock, over atomic words
-//!              +--> map (mmap)  <-------------------------+         map: the only unsafe room
+//!   writer --+                                            +-- reader (cache)
+//!            +--> v1, v2, native (layout) --> sequence <--+       sequence: the lock, over atomic words
+//!            +--> map (mmap)  <---------------------------+       map: the only unsafe room
 //! ```
 //! A layout is a room of its own; [`header`] is what the layouts in the field share, [`layout`] what reader and
 //! writer need to know of any. Shared memory holds plain integers: what a foreign process wrote becomes an enum

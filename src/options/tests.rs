@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStringExt;
 
+use super::values::*;
 use super::*;
 
 fn parse(words: &[&str]) -> Result<Options, Refusal> {
@@ -33,7 +34,11 @@ fn nothing_said_gives_the_defaults_and_owns_up_to_the_drift() {
         json_output: false,
         phc: None,
         chrony_socket: "/var/run/chrony/chronyd.sock".into(),
-        shm_path: "/var/run/clockbound/shm".into(),
+        segments: SegmentPaths {
+            v1: Some("/var/run/clockbound/shm".into()),
+            v2: Some("/var/run/clockbound/shm0".into()),
+            native: Some("/var/run/clockbound/native".into()),
+        },
         poll_interval: Duration::from_millis(100),
         chrony_grace: Duration::from_secs(2),
         holdover: Duration::from_secs(1000),
@@ -47,6 +52,23 @@ fn nothing_said_gives_the_defaults_and_owns_up_to_the_drift() {
 }
 
 #[test]
+fn each_layout_can_be_moved_and_switched_off() {
+    let off = parse(&["--shm-path", "off", "--shm0-path=/x/y", "--native-path=off"]);
+    let paths = SegmentPaths {
+        v1: None,
+        v2: Some("/x/y".into()),
+        native: None,
+    };
+    assert_eq!(off.map(|options| options.segments), Ok(paths));
+    let only_v1_off = parse(&["--shm-path=off"]).expect("options").segments;
+    assert_eq!(only_v1_off.v2, Some("/var/run/clockbound/shm0".into()));
+    let nothing = refused(&["--shm-path=off", "--shm0-path=off", "--native-path=off"]);
+    assert!(nothing.contains("nothing to publish"), "{nothing}");
+    assert!(refused(&["--shm0-path", "shm0"]).contains("absolute"));
+    assert!(refused(&["--native-path", "/x/"]).contains("directory"));
+}
+
+#[test]
 fn short_and_long_forms_mean_the_same() {
     let expected = Options {
         max_drift_ppb: 50_000,
@@ -57,7 +79,11 @@ fn short_and_long_forms_mean_the_same() {
             interface: "eth0".to_owned(),
         }),
         chrony_socket: "/c".into(),
-        shm_path: "/s".into(),
+        segments: SegmentPaths {
+            v1: Some("/s".into()),
+            v2: Some("/shm0".into()),
+            native: Some("/native".into()),
+        },
         poll_interval: Duration::from_secs(1),
         chrony_grace: Duration::from_secs(2),
         holdover: Duration::from_secs(1000),
@@ -274,7 +300,10 @@ fn paths_are_absolute_files() {
     }
     let odd = OsString::from_vec(b"/run/\xff".to_vec());
     let words = ["clockbound".into(), "--shm-path".into(), odd.clone()];
-    assert_eq!(Options::parse(words).unwrap().shm_path, PathBuf::from(odd));
+    assert_eq!(
+        Options::parse(words).unwrap().segments.v1,
+        Some(PathBuf::from(odd))
+    );
 }
 
 #[test]
