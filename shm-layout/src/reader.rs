@@ -56,6 +56,19 @@ pub enum ReadError {
     Record(#[from] RecordError),
 }
 
+/// Opens a file that may be a segment, or anything else.
+///
+/// # Errors
+/// What open(2) says.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    // Non-blocking, so that a FIFO does not hang; for a regular file it changes nothing.
+    let flags = OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)
+}
+
 /// A segment, mapped for reading.
 #[derive(Debug)]
 pub struct Reader<L: Layout> {
@@ -78,14 +91,7 @@ impl<L: Layout> Reader<L> {
     /// # Errors
     /// [`ReadError`], all but `Record` and `WriteInProgress`.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        // Non-blocking, so that a FIFO does not hang; for a regular file it changes nothing.
-        let flags = OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        Self::from_file(
-            &OpenOptions::new()
-                .read(true)
-                .custom_flags(flags.bits())
-                .open(path)?,
-        )
+        Self::from_file(&open_file(path)?)
     }
 
     /// As [`open`](Self::open), of a file that is open already.
