@@ -36,5 +36,12 @@ pub use interval::{
     Interval, NativeRecord, Reason, Record, Status, interval_at, native_interval_at,
 };
 
+/// The causes that [`Error::Open`] and [`Error::Read`] carry.
+pub mod read_error {
+    pub use shm_layout::header::HeaderError;
+    pub use shm_layout::layout::RecordError;
+    pub use shm_layout::reader::ReadError;
+}
+
 /// The directory that the daemon publishes in, unless told otherwise.
 pub const DEFAULT_DIRECTORY: &str = "/var/run/clockbound";

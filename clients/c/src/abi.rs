@@ -1,0 +1,135 @@
+//! The structs of the header, byte by byte.
+#![allow(non_camel_case_types)]
+
+use std::ffi::{CStr, c_char, c_int};
+use std::mem::{offset_of, size_of};
+use std::ptr;
+
+use clockbound_client::{Interval, Reason, Status};
+
+/// What went wrong.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct clockbound_err {
+    /// A number of `clockbound_err_kind`.
+    pub kind: c_int,
+    /// The system's error number, or 0.
+    pub sys_errno: c_int,
+    /// A constant string, or null.
+    pub detail: *const c_char,
+}
+
+impl clockbound_err {
+    /// No error.
+    pub(crate) const fn none() -> Self {
+        Self {
+            kind: 0,
+            sys_errno: 0,
+            detail: ptr::null(),
+        }
+    }
+}
+
+/// The interval as the 1.x and 2.x generations have it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct clockbound_now_result {
+    /// The earliest that true time can be.
+    pub earliest: libc::timespec,
+    /// The latest.
+    pub latest: libc::timespec,
+    /// A number of `clockbound_clock_status`.
+    pub clock_status: c_int,
+}
+
+/// The interval in nanoseconds of UTC since 1970, with its reason.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct clockbound_interval {
+    /// The earliest that true time can be.
+    pub earliest_ns: i64,
+    /// The latest.
+    pub latest_ns: i64,
+    /// A number of `clockbound_clock_status`.
+    pub status: c_int,
+    /// A number of `clockbound_reason`.
+    pub reason: c_int,
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(size_of::<clockbound_err>() == 16);
+    assert!(offset_of!(clockbound_err, sys_errno) == 4 && offset_of!(clockbound_err, detail) == 8);
+    assert!(size_of::<clockbound_now_result>() == 40);
+    assert!(offset_of!(clockbound_now_result, latest) == 16);
+    assert!(offset_of!(clockbound_now_result, clock_status) == 32);
+    assert!(size_of::<clockbound_interval>() == 24);
+    assert!(offset_of!(clockbound_interval, status) == 16);
+    assert!(offset_of!(clockbound_interval, reason) == 20);
+};
+
+impl From<&Interval> for clockbound_now_result {
+    fn from(interval: &Interval) -> Self {
+        Self {
+            earliest: *interval.earliest_timespec().as_ref(),
+            latest: *interval.latest_timespec().as_ref(),
+            clock_status: interval.status() as c_int,
+        }
+    }
+}
+
+impl From<&Interval> for clockbound_interval {
+    fn from(interval: &Interval) -> Self {
+        Self {
+            earliest_ns: interval.earliest_ns(),
+            latest_ns: interval.latest_ns(),
+            status: interval.status() as c_int,
+            reason: interval.reason() as c_int,
+        }
+    }
+}
+
+impl clockbound_interval {
+    pub(crate) fn is_trusted(&self) -> bool {
+        Status::try_from(self.status).is_ok_and(Status::is_trusted)
+    }
+
+    pub(crate) fn bound_ns(&self) -> i64 {
+        let width = i128::from(self.latest_ns) - i128::from(self.earliest_ns);
+        i64::try_from((width + 1) / 2).unwrap_or(i64::MAX)
+    }
+}
+
+/// The daemon's word for a reason, for C.
+pub(crate) fn reason_name(reason: Reason) -> &'static CStr {
+    match reason {
+        Reason::Tracking => c"tracking",
+        Reason::NeverSynchronized => c"never_synchronized",
+        Reason::Resumed => c"resumed",
+        Reason::SlewInFlight => c"slew_in_flight",
+        Reason::ChronySilent => c"chrony_silent",
+        Reason::ReportRefused => c"report_refused",
+        Reason::LeapUnsynchronized => c"leap_unsynchronized",
+        Reason::SourceUnreachable => c"source_unreachable",
+        Reason::LocalReference => c"local_reference",
+        Reason::ClockStepped => c"clock_stepped",
+        Reason::PhcUnreadable => c"phc_unreadable",
+        Reason::HoldoverExpired => c"holdover_expired",
+        Reason::BoundOverCap => c"bound_over_cap",
+        Reason::Disrupted => c"disrupted",
+        Reason::DaemonSilent => c"daemon_silent",
+        Reason::Untold => c"untold",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_have_the_daemons_words() {
+        for reason in Reason::ALL {
+            assert_eq!(reason_name(reason).to_str(), Ok(reason.as_str()));
+        }
+    }
+}
