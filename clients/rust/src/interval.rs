@@ -331,7 +331,8 @@ mod tests {
     fn intervals_are_in_order_when_they_do_not_overlap_and_both_are_trusted() {
         let first = between(100, 200, Status::Synchronized);
         let second = between(201, 300, Status::FreeRunning);
-        assert!(first < second && second > first);
+        assert!(first < second);
+        assert!(second > first);
         assert_eq!(
             first.partial_cmp(&between(200, 300, Status::Synchronized)),
             None
