@@ -2,7 +2,7 @@
 //!
 //! | offset | type | field |
 //! |---|---|---|
-//! | 0 | | [header](crate::header), version 2 |
+//! | 0 | | [header], version 2 |
 //! | 16 | i64, i64 | as_of: seconds, nanoseconds of `CLOCK_MONOTONIC_COARSE` |
 //! | 32 | i64, i64 | void_after, likewise |
 //! | 48 | i64 | bound in nanoseconds |
