@@ -26,6 +26,12 @@ impl Layout {
         on_realtime: true,
         open: |path| Ok(Box::new(own_client(path)?)),
     };
+    /// The v2 segment beside it, read likewise.
+    pub const OWN_V2: Layout = Layout {
+        name: "v2",
+        on_realtime: true,
+        open: |path| Ok(Box::new(own_client(&path.with_file_name("shm0"))?)),
+    };
     /// The native segment beside it, read likewise: it stands on CLOCK_MONOTONIC_RAW.
     pub const NATIVE: Layout = Layout {
         name: "native",

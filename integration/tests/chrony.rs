@@ -51,10 +51,7 @@ fn clients_old_and_new_trust_the_interval_of_a_fast_and_of_a_slow_clock() {
         Segment::wait_for(&world.shm(), "the offset and little more", |segment| {
             (5 * MS..6 * MS).contains(&segment.bound_ns())
         });
-        let readers = [
-            Reader::start(&world.shm(), &world.truth),
-            Reader::of(published::V1, &world.shm(), &world.truth),
-        ];
+        let readers = published::readers(&world.shm(), &world.truth);
         for reader in readers {
             reader.wait_for_reads(2000);
             let seen = reader.finish();
@@ -80,10 +77,7 @@ fn chronyd_may_come_after_the_daemon() {
 fn a_chronyd_that_goes_and_comes_back_is_followed_again() {
     let mut world = World::new();
     let _daemon = world.start(BIN);
-    let readers = [
-        Reader::start(&world.shm(), &world.truth),
-        Reader::of(published::V1, &world.shm(), &world.truth),
-    ];
+    let readers = published::readers(&world.shm(), &world.truth);
     world.chronyd.stop();
     readers
         .iter()

@@ -28,10 +28,7 @@ fn crash(daemon: &Daemon, actor: &str, point: &str) {
 
 /// Crashes `actor` many times under two readers that must not notice.
 fn readers_notice_nothing(world: &World, daemon: &Daemon, actor: &str, point: &str, times: usize) {
-    let readers = [
-        Reader::start(&world.shm(), &world.truth),
-        Reader::of(published::V1, &world.shm(), &world.truth),
-    ];
+    let readers = published::readers(&world.shm(), &world.truth);
     for _ in 0..times {
         crash(daemon, actor, point);
         // The next life serves before it crashes: a fact that a crash swallows is not told again, and
@@ -128,10 +125,7 @@ fn a_daemon_that_aborts_in_the_middle_of_a_write_is_healed_by_the_next() {
     let world = World::new();
     let launch = forgiving(&world);
     let mut daemon = world.start_with(&launch);
-    let readers = [
-        Reader::start(&world.shm(), &world.truth),
-        Reader::of(published::V1, &world.shm(), &world.truth),
-    ];
+    let readers = published::readers(&world.shm(), &world.truth);
     for _ in 0..10 {
         daemon.crash("shm_publisher", "mid_write", "abort");
         assert_eq!(daemon.wait().code, None, "it ends by a signal");

@@ -58,10 +58,7 @@ fn a_damaged_segment_is_replaced_and_its_readers_live_on() {
         let shm = shm_in(&sandbox);
         let mut daemon = launch.start();
         Segment::wait_for_status(&shm, Status::Synchronized);
-        let readers = [
-            Reader::start(&shm, &Truth::default()),
-            Reader::of(published::V1, &shm, &Truth::default()),
-        ];
+        let readers = published::readers(&shm, &Truth::default());
         for _ in 0..3 {
             daemon.kill();
             let file = fs::OpenOptions::new()
@@ -178,10 +175,7 @@ fn the_umask_decides_nothing() {
 fn readers_notice_nothing_of_twenty_killed_daemons() {
     let world = World::new();
     let mut daemon = world.start(BIN);
-    let readers = [
-        Reader::start(&world.shm(), &world.truth),
-        Reader::of(published::V1, &world.shm(), &world.truth),
-    ];
+    let readers = published::readers(&world.shm(), &world.truth);
     for _ in 0..20 {
         daemon.kill();
         daemon = world.launch(BIN).start();

@@ -1,6 +1,5 @@
 //! Every interval that is trusted contains true time, in every scenario of the rig.
 
-use integration::Layout;
 use integration::rig::{Report, Rig, Scenario, report, table};
 
 mod published;
@@ -17,7 +16,7 @@ fn trusted_intervals_contain_true_time_in_every_scenario() {
         .partition(Scenario::disturbs_the_clock);
     let rig = Rig {
         daemon: BIN.into(),
-        layouts: vec![Layout::NATIVE, Layout::OWN_V1, published::V1],
+        layouts: published::ALL.to_vec(),
     };
     let reports = rig.run_together(&scenarios, AT_A_TIME);
     println!("{}", report::heading());

@@ -1,6 +1,5 @@
 //! The machine's clock is set, or runs off, while programs rely on the interval: each of these is alone with it.
 
-use integration::Layout;
 use integration::rig::{Rig, report, table};
 
 mod published;
@@ -31,7 +30,7 @@ fn a_clock_that_runs_off_is_noticed() {
 fn holds(name: &str) {
     let rig = Rig {
         daemon: BIN.into(),
-        layouts: vec![Layout::NATIVE, Layout::OWN_V1, published::V1],
+        layouts: published::ALL.to_vec(),
     };
     let report = match rig.run(&table::named(name).expect("a scenario")) {
         Ok(report) => report,

@@ -4,12 +4,19 @@
 use std::fs::File;
 use std::io::Write;
 
-use clockbound_client::{interval_at, native_interval_at};
+use clockbound_client::{Client, interval_at, native_interval_at};
 use libfuzzer_sys::fuzz_target;
-use shm_layout::reader::{NativeReader, V1Reader};
+use shm_layout::layout::Layout;
+use shm_layout::native::Native;
+use shm_layout::reader::{ReadError, Reader};
+use shm_layout::v1::V1;
+use shm_layout::v2::V2;
 
 /// The header of a sound v1 segment, generation 2.
-const HEADER: &[u8; 16] = b"\x4e\x5a\x4d\x41\x00\x02\x42\x43\x48\0\0\0\x01\0\x02\0";
+const V1_HEADER: &[u8; 16] = b"\x4e\x5a\x4d\x41\x00\x02\x42\x43\x48\0\0\0\x01\0\x02\0";
+
+/// The same, v2.
+const V2_HEADER: &[u8; 16] = b"\x4e\x5a\x4d\x41\x00\x02\x42\x43\x50\0\0\0\x02\0\x02\0";
 
 /// The beginning of a sound native segment, sequence 2.
 fn native_header() -> [u8; 72] {
@@ -19,8 +26,12 @@ fn native_header() -> [u8; 72] {
     header
 }
 
-fuzz_target!(|input: (Option<bool>, i64, i64, &[u8])| {
-    let (sound_v1_header, realtime_ns, monotonic_ns, bytes) = input;
+fn record<L: Layout>(file: &File) -> Result<L::Record, ReadError> {
+    Reader::<L>::from_file(file)?.snapshot()
+}
+
+fuzz_target!(|input: (u8, i64, i64, &[u8])| {
+    let (sound_header, realtime_ns, monotonic_ns, bytes) = input;
     let path = format!("/dev/shm/clockbound-fuzz-{}", std::process::id());
     let mut file = File::options()
         .read(true)
@@ -29,35 +40,30 @@ fuzz_target!(|input: (Option<bool>, i64, i64, &[u8])| {
         .truncate(true)
         .open(&path)
         .expect("a file");
-    match sound_v1_header {
-        Some(true) => file.write_all(HEADER).expect("written"),
-        Some(false) => file.write_all(&native_header()).expect("written"),
-        None => {}
+    match sound_header % 4 {
+        1 => file.write_all(V1_HEADER).expect("written"),
+        2 => file.write_all(V2_HEADER).expect("written"),
+        3 => file.write_all(&native_header()).expect("written"),
+        _ => {}
     }
     file.write_all(bytes).expect("written");
-    let (v1, native) = (V1Reader::from_file(&file), NativeReader::from_file(&file));
+    let now = Client::open_at(&path).and_then(|client| client.now());
+    let v1 = record::<V1>(&file).or_else(|_| record::<V2>(&file).map(|v2| v2.bound));
+    let native = record::<Native>(&file);
     let _ = std::fs::remove_file(&path);
-    let interval = if let Ok(reader) = v1 {
-        let Ok(record) = reader.snapshot() else {
-            return;
-        };
-        assert!(record.bound_ns >= 0);
-        interval_at(&record, realtime_ns, monotonic_ns)
-    } else if let Ok(reader) = native {
-        let Ok(record) = reader.snapshot() else {
-            return;
-        };
-        native_interval_at(&record, monotonic_ns)
-    } else {
-        return;
-    };
-    if let Ok(interval) = interval {
+    let intervals = [
+        now.ok(),
+        v1.ok().and_then(|record| {
+            assert!(record.bound_ns >= 0);
+            interval_at(&record, realtime_ns, monotonic_ns).ok()
+        }),
+        native
+            .ok()
+            .and_then(|record| native_interval_at(&record, monotonic_ns).ok()),
+    ];
+    for interval in intervals.into_iter().flatten() {
         assert!(interval.earliest_ns() <= interval.latest_ns());
-        let _ = (
-            interval.bound_ns(),
-            interval.midpoint_ns(),
-            interval.earliest(),
-            interval.latest(),
-        );
+        assert!(interval.bound_ns() >= 0);
+        assert!(interval.midpoint() <= interval.latest());
     }
 });

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     };
     let rig = Rig {
         daemon: options.daemon,
-        layouts: vec![Layout::NATIVE, Layout::OWN_V1],
+        layouts: vec![Layout::NATIVE, Layout::OWN_V1, Layout::OWN_V2],
     };
     if options.list {
         list();

@@ -1,32 +1,78 @@
-//! The client library that is published as 1.0.0, as programs in the field use it.
+//! The client libraries that are published as 1.0.0 and 2.0.3, as programs in the field use them.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::path::Path;
 
-use clock_bound_client::{ClockBoundClient, ClockStatus};
-use integration::{Layout, Reading, Status};
+use integration::{Layout, Reader, Reading, Status, Truth};
 
-/// The v1 segment, read by that library.
+/// The v1 segment, read by 1.0.0.
 pub const V1: Layout = Layout {
     name: "v1 1.0.0",
     on_realtime: true,
-    open: |path| Ok(Box::new(open(path)?)),
+    open: |path| Ok(Box::new(open_v1(path)?)),
 };
 
-fn open(path: &Path) -> Result<impl FnMut() -> Result<Reading, String> + use<>, String> {
-    let path = path.to_str().expect("an UTF-8 path");
-    let mut client = ClockBoundClient::new_with_path(path).map_err(|err| format!("{err:?}"))?;
+/// The v2 segment beside it, read by 2.0.3.
+pub const V2: Layout = Layout {
+    name: "v2 2.0.3",
+    on_realtime: true,
+    open: |path| Ok(Box::new(open_v2(&path.with_file_name("shm0"))?)),
+};
+
+/// Every layout, by our client and by theirs.
+pub const ALL: [Layout; 5] = [Layout::NATIVE, Layout::OWN_V1, V1, Layout::OWN_V2, V2];
+
+/// Readers of the segments beside the v1 segment at `path`: our client's, and those as published.
+pub fn readers(path: &Path, truth: &Truth) -> [Reader; 3] {
+    [
+        Reader::start(path, truth),
+        Reader::of(V1, path, truth),
+        Reader::of(V2, path, truth),
+    ]
+}
+
+fn open_v1(path: &Path) -> Result<impl FnMut() -> Result<Reading, String> + use<>, String> {
+    use clock_bound_client::{ClockBoundClient, ClockStatus};
+    let mut client =
+        ClockBoundClient::new_with_path(text(path)).map_err(|err| format!("{err:?}"))?;
     Ok(move || {
         let now = client.now().map_err(|err| format!("{err:?}"))?;
-        let status = match now.clock_status {
-            ClockStatus::Unknown => Status::Unknown,
-            ClockStatus::Synchronized => Status::Synchronized,
-            ClockStatus::FreeRunning => Status::FreeRunning,
-        };
-        let ns = |s: i64, ns: i64| s * 1_000_000_000 + ns;
         Ok(Reading {
             earliest_ns: ns(now.earliest.tv_sec(), now.earliest.tv_nsec()),
             latest_ns: ns(now.latest.tv_sec(), now.latest.tv_nsec()),
-            status,
+            status: match now.clock_status {
+                ClockStatus::Unknown => Status::Unknown,
+                ClockStatus::Synchronized => Status::Synchronized,
+                ClockStatus::FreeRunning => Status::FreeRunning,
+            },
         })
     })
+}
+
+fn open_v2(path: &Path) -> Result<impl FnMut() -> Result<Reading, String> + use<>, String> {
+    use clock_bound_client_2::{ClockBoundClient, ClockStatus};
+    let mut client =
+        ClockBoundClient::new_with_path(text(path)).map_err(|err| format!("{err:?}"))?;
+    Ok(move || {
+        let now = client.now().map_err(|err| format!("{err:?}"))?;
+        Ok(Reading {
+            earliest_ns: ns(now.earliest.tv_sec(), now.earliest.tv_nsec()),
+            latest_ns: ns(now.latest.tv_sec(), now.latest.tv_nsec()),
+            status: match now.clock_status {
+                ClockStatus::Unknown => Status::Unknown,
+                ClockStatus::Synchronized => Status::Synchronized,
+                ClockStatus::FreeRunning => Status::FreeRunning,
+                ClockStatus::Disrupted => Status::Disrupted,
+            },
+        })
+    })
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("an UTF-8 path")
+}
+
+fn ns(s: i64, ns: i64) -> i64 {
+    s * 1_000_000_000 + ns
 }

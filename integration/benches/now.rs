@@ -1,0 +1,227 @@
+//! What asking for the time costs: our libraries and the published ones, in one process, as ratios to
+//! `clock_gettime(CLOCK_REALTIME)`: `cargo bench`.
+//!
+//! Every candidate has its turn in every round, so that a noisy machine is noisy for all; what is printed is the
+//! median over the rounds.
+
+use std::env;
+use std::ffi::CString;
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::ptr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clockbound_client::Client;
+use integration::World;
+use nix::time::{ClockId, clock_gettime};
+
+const ROUNDS: usize = 300;
+const CALLS: u32 = 20_000;
+const PAIR_ROUNDS: usize = 10;
+const PAIR_TIME: Duration = Duration::from_millis(200);
+/// Makes this program one of two that read at the same time.
+const READER: &str = "--reader-of";
+
+/// A way to ask for the time.
+struct Candidate {
+    name: &'static str,
+    goal: Option<f64>,
+    /// Asks so many times.
+    ask: Box<dyn FnMut(u32)>,
+}
+
+fn main() {
+    let words: Vec<String> = env::args().collect();
+    if let Some(at) = words.iter().position(|word| word == READER) {
+        let client = Client::open_at(&words[at + 1]).expect("open the segment");
+        println!("{}", ns_a_call_for(PAIR_TIME, &client));
+        return;
+    }
+    let world = World::new();
+    let _daemon = world.start(env!("CARGO_BIN_EXE_clockbound"));
+    let directory = world.shm().with_file_name("");
+    alone(candidates(&directory));
+    in_pairs(&directory.join("native"));
+}
+
+fn alone(mut candidates: Vec<Candidate>) {
+    let mut rounds = vec![Vec::new(); candidates.len()];
+    for _ in 0..ROUNDS {
+        for (candidate, times) in candidates.iter_mut().zip(&mut rounds) {
+            let begun = Instant::now();
+            (candidate.ask)(CALLS);
+            times.push(begun.elapsed().as_nanos() as f64 / f64::from(CALLS));
+        }
+    }
+    println!("one thread                            ns a call   ratio   to reach");
+    for (candidate, times) in candidates.iter().zip(&rounds) {
+        let ratios = times.iter().zip(&rounds[0]).map(|(own, base)| own / base);
+        let goal = candidate
+            .goal
+            .map_or(String::new(), |goal| format!("<= {goal:.2}"));
+        println!(
+            "{:<36} {:>10.1} {:>7.2}    {goal}",
+            candidate.name,
+            median(times.iter().copied()),
+            median(ratios)
+        );
+    }
+}
+
+fn candidates(directory: &Path) -> Vec<Candidate> {
+    let (v1, v2) = (directory.join("shm"), directory.join("shm0"));
+    let native = directory.join("native");
+    vec![
+        clocks("clock_gettime(REALTIME)", [ClockId::CLOCK_REALTIME]),
+        clocks(
+            "clock_gettime(MONOTONIC_RAW)",
+            [ClockId::CLOCK_MONOTONIC_RAW],
+        ),
+        clocks(
+            "clock_gettime(REALTIME and COARSE)",
+            [ClockId::CLOCK_REALTIME, ClockId::CLOCK_MONOTONIC_COARSE],
+        ),
+        own("clockbound-client, native", &native, 1.25),
+        own("clockbound-client, v2", &v2, 1.40),
+        own("clockbound-client, v1", &v1, 1.40),
+        c_library("libclockbound, native", &native),
+        c_library("libclockbound, v2", &v2),
+        c_library("libclockbound, v1", &v1),
+        published_1(&v1),
+        published_2(&v2),
+    ]
+}
+
+fn candidate(name: &'static str, mut call: impl FnMut() + 'static) -> Candidate {
+    Candidate {
+        name,
+        goal: None,
+        ask: Box::new(move |calls| (0..calls).for_each(|_| call())),
+    }
+}
+
+fn clocks<const N: usize>(name: &'static str, ids: [ClockId; N]) -> Candidate {
+    candidate(name, move || {
+        for id in ids {
+            black_box(clock_gettime(id).expect("a clock"));
+        }
+    })
+}
+
+fn own(name: &'static str, path: &Path, goal: f64) -> Candidate {
+    let client = Client::open_at(path).expect("open the segment");
+    Candidate {
+        goal: Some(goal),
+        ..candidate(name, move || {
+            black_box(client.now().expect("an interval"));
+        })
+    }
+}
+
+fn c_library(name: &'static str, path: &Path) -> Candidate {
+    let path = CString::new(path.to_str().expect("UTF-8")).expect("no null byte");
+    // SAFETY: a C string, and no error wanted. The process closes it.
+    let context = unsafe { clockbound::clockbound_open(path.as_ptr(), ptr::null_mut()) };
+    assert!(!context.is_null(), "{name} opens {path:?}");
+    candidate(name, move || {
+        let mut result = MaybeUninit::uninit();
+        // SAFETY: an open context, and room for the result.
+        let err = unsafe { clockbound::clockbound_now(context, result.as_mut_ptr()) };
+        assert!(err.is_null());
+        black_box(result);
+    })
+}
+
+fn published_1(path: &Path) -> Candidate {
+    let path = path.to_str().expect("UTF-8");
+    let client = clock_bound_client::ClockBoundClient::new_with_path(path);
+    let mut client = client.expect("open the segment");
+    candidate("clock-bound-client 1.0.0, v1", move || {
+        black_box(client.now().expect("an interval"));
+    })
+}
+
+fn published_2(path: &Path) -> Candidate {
+    let path = path.to_str().expect("UTF-8");
+    let client = clock_bound_client_2::ClockBoundClient::new_with_path(path);
+    let mut client = client.expect("open the segment");
+    candidate("clock-bound-client 2.0.3, v2", move || {
+        black_box(client.now().expect("an interval"));
+    })
+}
+
+/// Two readers at the same time: as threads on one handle, as threads with a handle each, as processes.
+fn in_pairs(path: &Path) {
+    let open = || Client::open_at(path).expect("open the segment");
+    let (shared, one, other) = (open(), open(), open());
+    let mut rounds = [const { Vec::new() }; 4];
+    for _ in 0..PAIR_ROUNDS {
+        rounds[0].push(ns_a_call_for(PAIR_TIME, &shared));
+        rounds[1].push(two_threads(&shared, &shared));
+        rounds[2].push(two_threads(&one, &other));
+        rounds[3].push(two_processes(path));
+    }
+    println!("\nnative                                ns a call   ratio to two processes");
+    let names = [
+        "one thread",
+        "two threads, one handle",
+        "two threads, a handle each",
+        "two processes",
+    ];
+    for (name, times) in names.into_iter().zip(&rounds) {
+        let ratios = times.iter().zip(&rounds[3]).map(|(own, base)| own / base);
+        println!(
+            "{name:<36} {:>10.1} {:>7.2}",
+            median(times.iter().copied()),
+            median(ratios)
+        );
+    }
+}
+
+fn ns_a_call_for(span: Duration, client: &Client) -> f64 {
+    let begun = Instant::now();
+    let mut calls = 0_u32;
+    while begun.elapsed() < span {
+        for _ in 0..1_000 {
+            black_box(client.now().expect("an interval"));
+        }
+        calls += 1_000;
+    }
+    begun.elapsed().as_nanos() as f64 / f64::from(calls)
+}
+
+fn two_threads(one: &Client, other: &Client) -> f64 {
+    thread::scope(|scope| {
+        let threads =
+            [one, other].map(|client| scope.spawn(move || ns_a_call_for(PAIR_TIME, client)));
+        mean(threads.map(|thread| thread.join().expect("a reader")))
+    })
+}
+
+fn two_processes(path: &Path) -> f64 {
+    let program = env::current_exe().expect("this program");
+    let start = || {
+        let mut command = Command::new(&program);
+        command.arg(READER).arg(path).stdout(Stdio::piped());
+        command.spawn().expect("start a reader")
+    };
+    let children = [start(), start()];
+    mean(children.map(|child| {
+        let output = child.wait_with_output().expect("a reader");
+        let text = String::from_utf8(output.stdout).expect("a number");
+        text.trim().parse().expect("a number")
+    }))
+}
+
+fn mean([one, other]: [f64; 2]) -> f64 {
+    f64::midpoint(one, other)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
