@@ -1,4 +1,5 @@
-//! The last payload that a reader read whole, for the time in which a dead writer's is half written.
+//! The last payload that a reader read whole and found sound: it is not checked again, and it stands in while a
+//! dead writer's is half written.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -44,16 +45,14 @@ impl<L: Layout> Default for LastGood<L> {
 }
 
 impl<L: Layout> LastGood<L> {
-    /// Keeps the payload of the segment's `generation`.
+    /// Whether the payload of the segment's `generation` is the one that is kept.
     #[inline]
-    pub(crate) fn keep(&self, generation: u64, payload: &L::Payload) {
-        if self.of.load(Ordering::Relaxed) != generation {
-            self.replace(generation, payload);
-        }
+    pub(crate) fn holds(&self, generation: u64) -> bool {
+        self.of.load(Ordering::Relaxed) == generation
     }
 
-    #[cold]
-    fn replace(&self, generation: u64, payload: &L::Payload) {
+    /// Keeps the payload of the segment's `generation`.
+    pub(crate) fn keep(&self, generation: u64, payload: &L::Payload) {
         if self.taken.swap(true, Ordering::Acquire) {
             return;
         }

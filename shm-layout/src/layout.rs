@@ -49,7 +49,7 @@ pub trait Layout: Debug + Send + Sync + 'static {
     fn generation(map: &Map) -> &Self::Generation;
 
     /// The payload.
-    fn payload(map: &Map) -> &[AtomicU64];
+    fn payload(map: &Map) -> &Self::Cells;
 
     /// A record as its payload.
     fn encode(record: &Self::Record) -> Self::Payload;
@@ -59,6 +59,9 @@ pub trait Layout: Debug + Send + Sync + 'static {
     /// # Errors
     /// The first field that cannot be what it says.
     fn decode(payload: &Self::Payload) -> Result<Self::Record, RecordError>;
+
+    /// The record in a payload that decoded before. Of any other it makes something, and never panics.
+    fn recall(payload: &Self::Payload) -> Self::Record;
 
     /// A record that claims nothing, as of `now_ns` of [`CLOCK`](Self::CLOCK).
     fn no_claim(now_ns: i64) -> Self::Record;
@@ -89,6 +92,14 @@ pub enum RecordError {
     /// A drift rate at which a clock stands still or runs backwards.
     #[error("max_drift_ppb is {0}, not below 1000000000")]
     Drift(u32),
+    /// An instant so far away that nothing can be reckoned from it.
+    #[error("{field} is {ns} ns, further away than a century")]
+    Range {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        ns: i64,
+    },
     /// An interval that ends before it begins.
     #[error("earliest is {earliest_ns}, after latest, {latest_ns}")]
     Inverted {

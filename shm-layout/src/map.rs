@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
-use std::slice;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
@@ -66,6 +65,7 @@ impl Map {
     }
 
     /// The two bytes at `offset`, which must be aligned and inside.
+    #[inline]
     #[must_use]
     pub fn u16_at(&self, offset: usize) -> &AtomicU16 {
         self.check(offset, 2);
@@ -75,6 +75,7 @@ impl Map {
     }
 
     /// The four bytes at `offset`, likewise.
+    #[inline]
     #[must_use]
     pub fn u32_at(&self, offset: usize) -> &AtomicU32 {
         self.check(offset, 4);
@@ -83,6 +84,7 @@ impl Map {
     }
 
     /// The eight bytes at `offset`, likewise.
+    #[inline]
     #[must_use]
     pub fn u64_at(&self, offset: usize) -> &AtomicU64 {
         self.check(offset, 8);
@@ -90,13 +92,14 @@ impl Map {
         unsafe { &*self.start.as_ptr().add(offset).cast() }
     }
 
-    /// All words from `offset` on, likewise.
+    /// `N` words from `offset` on, likewise.
+    #[inline]
     #[must_use]
-    pub fn words_from(&self, offset: usize) -> &[AtomicU64] {
+    pub fn words_at<const N: usize>(&self, offset: usize) -> &[AtomicU64; N] {
         self.check(offset, 8);
-        let words = (self.length.get() - offset) / size_of::<AtomicU64>();
-        // SAFETY: as in `u16_at`, and `words` words fit behind `offset`.
-        unsafe { slice::from_raw_parts(self.start.as_ptr().add(offset).cast(), words) }
+        assert!(offset + 8 * N <= self.length.get());
+        // SAFETY: as in `u16_at`, and `N` words fit behind `offset`.
+        unsafe { &*self.start.as_ptr().add(offset).cast() }
     }
 
     #[inline]

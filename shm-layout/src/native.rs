@@ -42,7 +42,7 @@ use crate::identity::Identity;
 use crate::layout::{Layout, RecordError};
 use crate::map::Map;
 use crate::reason::Reason;
-use crate::status::{ClockStatus, ForeignStatus};
+use crate::status::ClockStatus;
 use crate::v1::NO_CLAIM_BOUND_NS;
 
 /// The name of the file beside the v1 segment.
@@ -146,6 +146,9 @@ pub enum Leap {
     Unsynchronized = 3,
 }
 
+/// Instants beyond it, in 1823 and 2116, are refused: sums with all others stay within 64 bits.
+const FARTHEST_NS: i64 = 1 << 62;
+
 /// The only time scale so far.
 const UTC: u8 = 0;
 
@@ -195,17 +198,21 @@ impl Layout for Native {
     }
 
     #[inline]
-    fn payload(map: &Map) -> &[AtomicU64] {
-        map.words_from(PAYLOAD_OFFSET)
+    fn payload(map: &Map) -> &[AtomicU64; PAYLOAD_WORDS] {
+        map.words_at(PAYLOAD_OFFSET)
     }
 
     fn encode(record: &NativeRecord) -> [u64; PAYLOAD_WORDS] {
         record.encode()
     }
 
-    #[inline]
     fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<NativeRecord, RecordError> {
         NativeRecord::decode(payload)
+    }
+
+    #[inline]
+    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> NativeRecord {
+        NativeRecord::recall(payload)
     }
 
     fn no_claim(now_ns: i64) -> NativeRecord {
@@ -256,16 +263,38 @@ impl NativeRecord {
     #[inline]
     #[must_use]
     pub fn aged_to(&self, raw_ns: i64) -> (i64, i64) {
-        let elapsed_ns = raw_ns.saturating_sub(self.as_of_ns);
-        let growth_ns = scaled(elapsed_ns.unsigned_abs() as i128, self.growth.into());
-        let shift_ns = elapsed_ns.saturating_add(scaled(elapsed_ns.into(), self.rate.into()));
+        let elapsed_ns = raw_ns.wrapping_sub(self.as_of_ns);
+        if !(0..1 << 31).contains(&elapsed_ns) {
+            return self.aged_far(raw_ns);
+        }
+        // Nearly always: all products fit 64 bits, and no sum is beyond them, see `decode`.
+        let growth_ns = (elapsed_ns * i64::from(self.growth)) >> 32;
+        let shift_ns = elapsed_ns + ((elapsed_ns * i64::from(self.rate)) >> 32);
         // Both scalings were rounded down.
-        let growth_ns = growth_ns.saturating_add(1);
-        let earliest_ns = self.earliest_ns.saturating_add(shift_ns);
-        let latest_ns = self.latest_ns.saturating_add(shift_ns).saturating_add(1);
         (
-            earliest_ns.saturating_sub(growth_ns),
-            latest_ns.saturating_add(growth_ns),
+            self.earliest_ns
+                .wrapping_add(shift_ns)
+                .wrapping_sub(growth_ns + 1),
+            self.latest_ns
+                .wrapping_add(shift_ns)
+                .wrapping_add(growth_ns + 2),
+        )
+    }
+
+    /// As [`aged_to`](Self::aged_to), for any distance.
+    #[cold]
+    fn aged_far(&self, raw_ns: i64) -> (i64, i64) {
+        let elapsed_ns = raw_ns.saturating_sub(self.as_of_ns);
+        let scaled = |ns: i128, factor: i64| ((ns * i128::from(factor)) >> 32) as i64;
+        let growth_ns = scaled(elapsed_ns.unsigned_abs().into(), self.growth.into());
+        let shift_ns = elapsed_ns.saturating_add(scaled(elapsed_ns.into(), self.rate.into()));
+        (
+            self.earliest_ns
+                .saturating_add(shift_ns)
+                .saturating_sub(growth_ns.saturating_add(1)),
+            self.latest_ns
+                .saturating_add(shift_ns)
+                .saturating_add(growth_ns.saturating_add(2)),
         )
     }
 
@@ -317,8 +346,37 @@ impl NativeRecord {
     ///
     /// # Errors
     /// The first field that cannot be what it says.
-    #[inline]
     pub fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<Self, RecordError> {
+        let record = Self::recall(payload);
+        for (field, ns) in [
+            ("as_of", record.as_of_ns),
+            ("earliest", record.earliest_ns),
+            ("latest", record.latest_ns),
+        ] {
+            if !(-FARTHEST_NS..FARTHEST_NS).contains(&ns) {
+                return Err(RecordError::Range { field, ns });
+            }
+        }
+        if record.earliest_ns > record.latest_ns {
+            return Err(RecordError::Inverted {
+                earliest_ns: record.earliest_ns,
+                latest_ns: record.latest_ns,
+            });
+        }
+        let [status, _reason, leap, time_scale, ..] = payload[6].to_ne_bytes();
+        if time_scale != UTC {
+            return Err(RecordError::TimeScale(time_scale));
+        }
+        if leap > Leap::Unsynchronized as u8 {
+            return Err(RecordError::Leap(leap));
+        }
+        ClockStatus::try_from(i32::from(status))?;
+        Ok(record)
+    }
+
+    /// The record in a payload that decoded before.
+    #[inline]
+    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> Self {
         let [
             as_of,
             earliest,
@@ -329,47 +387,28 @@ impl NativeRecord {
             words,
             suspended,
         ] = *payload;
-        let (earliest_ns, latest_ns) = (earliest as i64, latest as i64);
-        if earliest_ns > latest_ns {
-            return Err(RecordError::Inverted {
-                earliest_ns,
-                latest_ns,
-            });
-        }
         let [a, b, c, d, e, f, g, h] = rates.to_ne_bytes();
-        let [status, reason, leap, time_scale, s, o, u, r] = words.to_ne_bytes();
-        if time_scale != UTC {
-            return Err(RecordError::TimeScale(time_scale));
-        }
-        let leap = match leap {
-            0 => Leap::None,
-            1 => Leap::Insert,
-            2 => Leap::Delete,
-            3 => Leap::Unsynchronized,
-            other => return Err(RecordError::Leap(other)),
-        };
-        Ok(Self {
+        let [status, reason, leap, _time_scale, s, o, u, r] = words.to_ne_bytes();
+        Self {
             as_of_ns: as_of as i64,
-            earliest_ns,
-            latest_ns,
+            earliest_ns: earliest as i64,
+            latest_ns: latest as i64,
             rate: i32::from_ne_bytes([a, b, c, d]),
             growth: u32::from_ne_bytes([e, f, g, h]),
             free_running_after_ns: free_running_after as i64,
             void_after_ns: void_after as i64,
-            status: ClockStatus::try_from(i32::from(status))
-                .map_err(|_| ForeignStatus(status.into()))?,
+            status: ClockStatus::or_unknown(status.into()),
             reason: Reason::from(reason),
-            leap,
+            leap: match leap {
+                0 => Leap::None,
+                1 => Leap::Insert,
+                2 => Leap::Delete,
+                _ => Leap::Unsynchronized,
+            },
             source: u32::from_ne_bytes([s, o, u, r]),
             suspended_ns: suspended as i64,
-        })
+        }
     }
-}
-
-/// `ns` times `factor` units of 2^-32, rounded down.
-#[inline]
-fn scaled(ns: i128, factor: i64) -> i64 {
-    ((ns * i128::from(factor)) >> 32) as i64
 }
 
 #[cfg(test)]
@@ -477,6 +516,11 @@ mod tests {
         fn any_payload_ages_without_turning_around(payload: [u64; PAYLOAD_WORDS], raw_ns: i64, plain: bool) {
             let mut payload = payload;
             if plain {
+                // Within the range, and in order.
+                for word in &mut payload[..3] {
+                    *word = (*word as i64 / 2) as u64;
+                }
+                payload[1..3].sort_by_key(|&word| word as i64);
                 payload[6] = RECORD.encode()[6];
             }
             if let Ok(record) = NativeRecord::decode(&payload) {
@@ -484,6 +528,13 @@ mod tests {
                 prop_assert!(earliest <= latest);
                 let _ = record.status_at(raw_ns);
             }
+        }
+
+        #[test]
+        fn near_and_far_age_alike(elapsed in 0..1_i64 << 31, as_of_ns in -FARTHEST_NS..FARTHEST_NS, rate: i32, growth: u32) {
+            let record = NativeRecord { as_of_ns, rate, growth, ..RECORD };
+            let raw_ns = as_of_ns + elapsed;
+            prop_assert_eq!(record.aged_to(raw_ns), record.aged_far(raw_ns));
         }
 
         #[test]

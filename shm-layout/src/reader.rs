@@ -144,34 +144,41 @@ impl<L: Layout> Reader<L> {
     /// `WriteInProgress`, `NotInitialized` or `Record`.
     #[inline]
     pub fn snapshot(&self) -> Result<L::Record, ReadError> {
-        let mut payload = L::Payload::default();
-        let (generation, cells) = (L::generation(&self.map), L::payload(&self.map));
-        match sequence::read_once(generation, cells, payload.as_mut()) {
-            Some(generation) => self.cache.keep(generation, &payload),
-            None => payload = self.wait_or_recall()?,
-        }
-        Ok(L::decode(&payload)?)
+        self.glance().map_or_else(|| self.read_anew(), Ok)
     }
 
-    /// The payload after a write that was in progress, or, if that one does not end, what was read before it.
+    /// The record that was written last, if it was read before and no write is in progress: nearly always.
+    #[inline]
+    #[must_use]
+    pub fn glance(&self) -> Option<L::Record> {
+        let mut payload = L::Payload::default();
+        let (generation, cells) = (L::generation(&self.map), L::payload(&self.map).as_ref());
+        let generation = sequence::read_once(generation, cells, payload.as_mut())?;
+        self.cache.holds(generation).then(|| L::recall(&payload))
+    }
+
+    /// The record of a write that was not seen before or is in progress; if that one does not end, what was
+    /// read before it.
     #[cold]
-    fn wait_or_recall(&self) -> Result<L::Payload, ReadError> {
-        let (generation, cells) = (L::generation(&self.map), L::payload(&self.map));
+    fn read_anew(&self) -> Result<L::Record, ReadError> {
+        let (generation, cells) = (L::generation(&self.map), L::payload(&self.map).as_ref());
+        let recall = || self.cache.last().as_ref().map(L::recall);
         let stuck = self.stuck.load(Ordering::Relaxed);
         let known = stuck != 0 && generation.load(Ordering::Relaxed) == stuck;
-        if known && let Some(payload) = self.cache.last() {
-            return Ok(payload);
+        if known && let Some(record) = recall() {
+            return Ok(record);
         }
         let mut payload = L::Payload::default();
         match sequence::read(generation, cells, payload.as_mut()) {
             Ok(generation) => {
+                let record = L::decode(&payload)?;
                 self.cache.keep(generation, &payload);
-                Ok(payload)
+                Ok(record)
             }
             Err(no_snapshot) => {
                 let odd = generation.load(Ordering::Relaxed) | 1;
                 self.stuck.store(odd, Ordering::Relaxed);
-                self.cache.last().ok_or(match no_snapshot {
+                recall().ok_or(match no_snapshot {
                     NoSnapshot::NotInitialized => ReadError::NotInitialized,
                     NoSnapshot::WriteInProgress => ReadError::WriteInProgress,
                 })

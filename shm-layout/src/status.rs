@@ -47,9 +47,18 @@ impl ClockStatus {
     }
 }
 
+impl ClockStatus {
+    /// The status of this number; a foreign one means that nothing is known.
+    #[inline]
+    pub(crate) fn or_unknown(number: i32) -> Self {
+        Self::try_from(number).unwrap_or(Self::Unknown)
+    }
+}
+
 impl TryFrom<i32> for ClockStatus {
     type Error = ForeignStatus;
 
+    #[inline]
     fn try_from(number: i32) -> Result<Self, ForeignStatus> {
         match number {
             0 => Ok(Self::Unknown),

@@ -110,17 +110,21 @@ impl Layout for V1 {
     }
 
     #[inline]
-    fn payload(map: &Map) -> &[AtomicU64] {
-        map.words_from(HEADER_BYTES)
+    fn payload(map: &Map) -> &[AtomicU64; PAYLOAD_WORDS] {
+        map.words_at(HEADER_BYTES)
     }
 
     fn encode(record: &V1Record) -> [u64; PAYLOAD_WORDS] {
         record.encode()
     }
 
-    #[inline]
     fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<V1Record, RecordError> {
         V1Record::decode(payload)
+    }
+
+    #[inline]
+    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> V1Record {
+        Fields::of(payload).record()
     }
 
     fn no_claim(now_ns: i64) -> V1Record {
@@ -169,47 +173,63 @@ impl V1Record {
     ///
     /// # Errors
     /// The first field that cannot be what it says.
-    #[inline]
     pub fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<Self, RecordError> {
-        let [as_of_s, as_of_ns, void_s, void_ns, bound, drift, status] = *payload;
-        let number = i32::from_ne_bytes(first_half(status));
-        if number == ClockStatus::Disrupted as i32 {
-            return Err(ForeignStatus(number).into());
+        let fields = Fields::of(payload);
+        if fields.status == ClockStatus::Disrupted as i32 {
+            return Err(ForeignStatus(fields.status).into());
         }
-        checked(
-            [as_of_s, as_of_ns],
-            [void_s, void_ns],
-            bound as i64,
-            u32::from_ne_bytes(first_half(drift)),
-            number,
-        )
+        fields.check()?;
+        Ok(fields.record())
     }
 }
 
-/// A record of fields that are what they say.
-#[inline]
-pub(crate) fn checked(
-    as_of: [u64; 2],
-    void_after: [u64; 2],
-    bound_ns: i64,
-    max_drift_ppb: u32,
-    status: i32,
-) -> Result<V1Record, RecordError> {
-    let as_of_ns = join("as_of", as_of)?;
-    let void_after_ns = join("void_after", void_after)?;
-    if !(0..=NO_CLAIM_BOUND_NS).contains(&bound_ns) {
-        return Err(RecordError::Bound(bound_ns));
+/// The fields that v1 and v2 have in common, as they stand.
+pub(crate) struct Fields {
+    pub(crate) as_of: [u64; 2],
+    pub(crate) void_after: [u64; 2],
+    pub(crate) bound_ns: i64,
+    pub(crate) max_drift_ppb: u32,
+    pub(crate) status: i32,
+}
+
+impl Fields {
+    #[inline]
+    fn of(payload: &[u64; PAYLOAD_WORDS]) -> Self {
+        let [as_of_s, as_of_ns, void_s, void_ns, bound, drift, status] = *payload;
+        Self {
+            as_of: [as_of_s, as_of_ns],
+            void_after: [void_s, void_ns],
+            bound_ns: bound as i64,
+            max_drift_ppb: u32::from_ne_bytes(first_half(drift)),
+            status: i32::from_ne_bytes(first_half(status)),
+        }
     }
-    if max_drift_ppb >= DRIFT_LIMIT_PPB {
-        return Err(RecordError::Drift(max_drift_ppb));
+
+    /// Whether they can be what they say.
+    pub(crate) fn check(&self) -> Result<(), RecordError> {
+        check_instant("as_of", self.as_of)?;
+        check_instant("void_after", self.void_after)?;
+        if !(0..=NO_CLAIM_BOUND_NS).contains(&self.bound_ns) {
+            return Err(RecordError::Bound(self.bound_ns));
+        }
+        if self.max_drift_ppb >= DRIFT_LIMIT_PPB {
+            return Err(RecordError::Drift(self.max_drift_ppb));
+        }
+        ClockStatus::try_from(self.status)?;
+        Ok(())
     }
-    Ok(V1Record {
-        as_of_ns,
-        void_after_ns,
-        bound_ns,
-        max_drift_ppb,
-        status: ClockStatus::try_from(status)?,
-    })
+
+    /// What they say, once they were checked.
+    #[inline]
+    pub(crate) fn record(&self) -> V1Record {
+        V1Record {
+            as_of_ns: join(self.as_of),
+            void_after_ns: join(self.void_after),
+            bound_ns: self.bound_ns,
+            max_drift_ppb: self.max_drift_ppb,
+            status: ClockStatus::or_unknown(self.status),
+        }
+    }
 }
 
 pub(crate) fn split(ns: i64) -> [u64; 2] {
@@ -220,18 +240,23 @@ pub(crate) fn split(ns: i64) -> [u64; 2] {
 }
 
 #[inline]
-fn join(field: &'static str, instant: [u64; 2]) -> Result<i64, RecordError> {
+fn join([seconds, nanoseconds]: [u64; 2]) -> i64 {
+    (seconds as i64)
+        .wrapping_mul(NS_PER_S)
+        .wrapping_add(nanoseconds as i64)
+}
+
+fn check_instant(field: &'static str, instant: [u64; 2]) -> Result<(), RecordError> {
     let [seconds, nanoseconds] = instant.map(|half| half as i64);
-    let whole = seconds
-        .checked_mul(NS_PER_S)
-        .filter(|_| seconds >= 0 && (0..NS_PER_S).contains(&nanoseconds));
-    whole
-        .and_then(|whole| whole.checked_add(nanoseconds))
-        .ok_or(RecordError::Instant {
-            field,
-            seconds,
-            nanoseconds,
-        })
+    let fits = (0..i64::MAX / NS_PER_S).contains(&seconds);
+    if fits && (0..NS_PER_S).contains(&nanoseconds) {
+        return Ok(());
+    }
+    Err(RecordError::Instant {
+        field,
+        seconds,
+        nanoseconds,
+    })
 }
 
 pub(crate) fn word(low: [u8; 4], high: [u8; 4]) -> u64 {

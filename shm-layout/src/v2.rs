@@ -21,7 +21,7 @@ use crate::header::{self, GENERATION_OFFSET, HEADER_BYTES, HeaderError, MAGIC};
 use crate::identity::Identity;
 use crate::layout::{Layout, RecordError};
 use crate::map::Map;
-use crate::v1::{V1Record, checked, first_half, second_half, split, word};
+use crate::v1::{Fields, V1Record, first_half, second_half, split, word};
 
 /// The name of the file beside the v1 segment.
 pub const FILE_NAME: &str = "shm0";
@@ -104,8 +104,8 @@ impl Layout for V2 {
     }
 
     #[inline]
-    fn payload(map: &Map) -> &[AtomicU64] {
-        map.words_from(HEADER_BYTES)
+    fn payload(map: &Map) -> &[AtomicU64; PAYLOAD_WORDS] {
+        map.words_at(HEADER_BYTES)
     }
 
     fn encode(record: &V2Record) -> [u64; PAYLOAD_WORDS] {
@@ -127,30 +127,20 @@ impl Layout for V2 {
         ]
     }
 
-    #[inline]
     fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<V2Record, RecordError> {
-        let [
-            as_of_s,
-            as_of_ns,
-            void_s,
-            void_ns,
-            bound,
-            marker,
-            drift,
-            support,
-        ] = *payload;
+        fields(payload).check()?;
+        Ok(Self::recall(payload))
+    }
+
+    #[inline]
+    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> V2Record {
+        let [.., support] = *payload;
         let [supported, ..] = support.to_ne_bytes();
-        Ok(V2Record {
-            bound: checked(
-                [as_of_s, as_of_ns],
-                [void_s, void_ns],
-                bound as i64,
-                u32::from_ne_bytes(first_half(drift)),
-                i32::from_ne_bytes(second_half(drift)),
-            )?,
-            disruption_marker: marker,
+        V2Record {
+            bound: fields(payload).record(),
+            disruption_marker: payload[5],
             disruption_supported: supported != 0,
-        })
+        }
     }
 
     fn no_claim(now_ns: i64) -> V2Record {
@@ -163,6 +153,27 @@ impl Layout for V2 {
 
     fn as_of_ns(record: &V2Record) -> i64 {
         record.bound.as_of_ns
+    }
+}
+
+#[inline]
+fn fields(payload: &[u64; PAYLOAD_WORDS]) -> Fields {
+    let [
+        as_of_s,
+        as_of_ns,
+        void_s,
+        void_ns,
+        bound,
+        _marker,
+        drift,
+        _support,
+    ] = *payload;
+    Fields {
+        as_of: [as_of_s, as_of_ns],
+        void_after: [void_s, void_ns],
+        bound_ns: bound as i64,
+        max_drift_ppb: u32::from_ne_bytes(first_half(drift)),
+        status: i32::from_ne_bytes(second_half(drift)),
     }
 }
 

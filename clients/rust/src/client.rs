@@ -11,13 +11,13 @@ use crate::DEFAULT_DIRECTORY;
 use crate::error::Error;
 use crate::interval::{Interval, ns_since_1970};
 use crate::location::Location;
-use crate::segment::{Aged, Segment, read_ns};
+use crate::segment::{Segment, clock_ns};
 
 /// A record this old is no reason for worry, but for a look whether there is another file by now, ns.
 const LOOK_AGE_NS: i64 = 50_000_000;
 
 /// The time from one look to the next, ns.
-const LOOK_INTERVAL_NS: i64 = 50_000_000;
+const LOOK_INTERVAL_NS: u64 = 50_000_000;
 
 /// How often a program that waits for the daemon tries.
 const TRY_INTERVAL: Duration = Duration::from_millis(5);
@@ -32,10 +32,13 @@ const SLEEP_SLACK: Duration = Duration::from_micros(100);
 #[derive(Debug)]
 pub struct Client {
     location: Location,
-    /// All segments that were ever followed: somebody may still be reading an old one.
-    segments: boxcar::Vec<Segment>,
+    /// The segment that was opened, which a daemon's restart leaves in place.
+    first: Segment,
+    /// All others that were ever followed: somebody may still be reading an old one.
+    others: boxcar::Vec<Segment>,
+    /// Which one is read: 0 for the first, otherwise one more than its index among the others.
     current: AtomicUsize,
-    /// When the path was looked at last, `CLOCK_MONOTONIC_COARSE` in ns.
+    /// When the path was looked at last, on the clock of the layout that was read, ns.
     looked_ns: AtomicI64,
 }
 
@@ -67,12 +70,11 @@ impl Client {
     /// [`Error::EarlierBoot`] and [`Error::TimeNamespace`].
     pub fn open_at(path: impl AsRef<Path>) -> Result<Self, Error> {
         let location = Location::new(path.as_ref());
-        let segments = boxcar::Vec::new();
-        let current = AtomicUsize::new(segments.push(location.open()?));
         Ok(Self {
+            first: location.open()?,
             location,
-            segments,
-            current,
+            others: boxcar::Vec::new(),
+            current: AtomicUsize::new(0),
             looked_ns: AtomicI64::new(0),
         })
     }
@@ -125,12 +127,50 @@ impl Client {
     /// # Errors
     /// [`Error::Read`] when the segment holds nonsense, [`Error::Causality`] when it is from the future,
     /// [`Error::Clock`] when the kernel lacks a clock.
-    #[inline]
+    #[inline(always)]
     pub fn now(&self) -> Result<Interval, Error> {
-        match self.segment().now() {
-            Ok(Aged { interval, age_ns }) if age_ns < LOOK_AGE_NS => Ok(interval),
-            stale => self.now_elsewhere(stale),
+        match self.glance() {
+            Some(interval) => Ok(interval),
+            // Not returned as it is: the common case would then go through the memory that this one needs.
+            None => match self.look() {
+                Ok(interval) => Ok(interval),
+                Err(err) => Err(err),
+            },
         }
+    }
+
+    /// The interval now, if nothing is in the way and it is not time to look for another file: nearly always.
+    #[inline(always)] // Its result would go through memory otherwise, which takes longer than making it.
+    fn glance(&self) -> Option<Interval> {
+        let aged = self.segment().glance()?;
+        let is_fresh = aged.age_ns < LOOK_AGE_NS || !self.is_time_to_look(aged.at_ns);
+        is_fresh.then_some(aged.interval)
+    }
+
+    /// The interval now, from another file at the path if there is one. One thread looks in each interval.
+    #[cold]
+    fn look(&self) -> Result<Interval, Error> {
+        let known = self.segment().now();
+        let now_ns = match &known {
+            Ok(aged) => aged.at_ns,
+            Err(_) => clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?,
+        };
+        let looked_ns = self.looked_ns.load(Ordering::Relaxed);
+        let is_first = self.is_time_to_look(now_ns)
+            && self
+                .looked_ns
+                .compare_exchange(looked_ns, now_ns, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        let is_stale = !matches!(&known, Ok(aged) if aged.age_ns < LOOK_AGE_NS);
+        if is_first
+            && is_stale
+            && let Some(segment) = self.location.open_other(self.segment().file)
+        {
+            let index = self.others.push(segment);
+            self.current.store(index + 1, Ordering::Release);
+            return Ok(self.segment().now()?.interval);
+        }
+        Ok(known?.interval)
     }
 
     /// The interval that contained true time when `CLOCK_MONOTONIC_RAW` showed `monotonic_raw_ns` in this process,
@@ -185,34 +225,18 @@ impl Client {
 
     #[inline]
     fn segment(&self) -> &Segment {
-        // The index came from a push.
-        &self.segments[self.current.load(Ordering::Acquire)]
-    }
-
-    /// What another file at the path says, if there is one now; otherwise what was read already.
-    #[cold]
-    fn now_elsewhere(&self, known: Result<Aged, Error>) -> Result<Interval, Error> {
-        if self.is_time_to_look()
-            && let Some(segment) = self.location.open_other(self.segment().file)
-        {
-            let index = self.segments.push(segment);
-            self.current.store(index, Ordering::Release);
-            return Ok(self.segment().now()?.interval);
+        match self.current.load(Ordering::Acquire) {
+            0 => &self.first,
+            // The index came from a push.
+            current => &self.others[current - 1],
         }
-        Ok(known?.interval)
     }
 
-    /// True for one thread in each interval.
-    fn is_time_to_look(&self) -> bool {
-        let Ok(now_ns) = read_ns(ClockId::CLOCK_MONOTONIC_COARSE) else {
-            return false;
-        };
+    /// Whether the path was not looked at lately. Two layouts' clocks may differ; then it is looked at once too often.
+    #[inline]
+    fn is_time_to_look(&self, now_ns: i64) -> bool {
         let looked_ns = self.looked_ns.load(Ordering::Relaxed);
-        now_ns.saturating_sub(looked_ns) >= LOOK_INTERVAL_NS
-            && self
-                .looked_ns
-                .compare_exchange(looked_ns, now_ns, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
+        now_ns.wrapping_sub(looked_ns).unsigned_abs() >= LOOK_INTERVAL_NS
     }
 }
 

@@ -40,30 +40,35 @@ impl Interval {
     }
 
     /// The earliest that true time can be, in nanoseconds of UTC since 1970.
+    #[inline]
     #[must_use]
     pub fn earliest_ns(&self) -> i64 {
         self.earliest_ns
     }
 
     /// The latest that true time can be, in nanoseconds of UTC since 1970.
+    #[inline]
     #[must_use]
     pub fn latest_ns(&self) -> i64 {
         self.latest_ns
     }
 
     /// Whether the interval may be relied on.
+    #[inline]
     #[must_use]
     pub fn status(&self) -> Status {
         self.status
     }
 
     /// Why the status is so; [`Reason::Untold`] from a layout that does not say.
+    #[inline]
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
     /// Half the width in nanoseconds, rounded up: how wrong the midpoint can be.
+    #[inline]
     #[must_use]
     pub fn bound_ns(&self) -> i64 {
         let width = i128::from(self.latest_ns) - i128::from(self.earliest_ns);
@@ -77,6 +82,7 @@ impl Interval {
     }
 
     /// The middle, in nanoseconds of UTC since 1970.
+    #[inline]
     #[must_use]
     pub fn midpoint_ns(&self) -> i64 {
         self.earliest_ns.midpoint(self.latest_ns)
@@ -101,12 +107,14 @@ impl Interval {
     }
 
     /// [`earliest_ns`](Self::earliest_ns) as the C library has it.
+    #[inline]
     #[must_use]
     pub fn earliest_timespec(&self) -> TimeSpec {
         timespec(self.earliest_ns)
     }
 
     /// [`latest_ns`](Self::latest_ns) as the C library has it.
+    #[inline]
     #[must_use]
     pub fn latest_timespec(&self) -> TimeSpec {
         timespec(self.latest_ns)
@@ -168,6 +176,7 @@ fn system_time(ns: i64) -> SystemTime {
     }
 }
 
+#[inline]
 fn timespec(ns: i64) -> TimeSpec {
     TimeSpec::new(ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000))
 }
@@ -187,17 +196,35 @@ pub(crate) fn ns_since_1970(t: SystemTime) -> i64 {
 ///
 /// # Errors
 /// [`Error::Causality`] when the record is from the future.
-#[inline]
 pub fn interval_at(
     record: &Record,
     realtime_ns: i64,
     monotonic_ns: i64,
 ) -> Result<Interval, Error> {
+    around(record, realtime_ns, monotonic_ns)
+        .ok_or_else(|| from_the_future(record.as_of_ns, monotonic_ns))
+}
+
+/// The interval that follows from a native `record` when `CLOCK_MONOTONIC_RAW` shows `raw_ns`.
+///
+/// # Errors
+/// [`Error::Causality`] when the record is from the future.
+pub fn native_interval_at(record: &NativeRecord, raw_ns: i64) -> Result<Interval, Error> {
+    native(record, raw_ns).ok_or_else(|| from_the_future(record.as_of_ns, raw_ns))
+}
+
+fn from_the_future(as_of_ns: i64, now_ns: i64) -> Error {
+    Error::Causality {
+        ahead_ns: as_of_ns.saturating_sub(now_ns),
+    }
+}
+
+/// As [`interval_at`]; `None` from the future. An error's size would slow down every read.
+#[inline]
+pub(crate) fn around(record: &Record, realtime_ns: i64, monotonic_ns: i64) -> Option<Interval> {
     let elapsed_ns = monotonic_ns.saturating_sub(record.as_of_ns);
     if elapsed_ns < -BLUR_NS {
-        return Err(Error::Causality {
-            ahead_ns: elapsed_ns.saturating_neg(),
-        });
+        return None;
     }
     let half_ns = record
         .bound_ns
@@ -211,7 +238,7 @@ pub fn interval_at(
         }
         status => (status, Reason::Untold),
     };
-    Ok(Interval {
+    Some(Interval {
         earliest_ns: realtime_ns.saturating_sub(half_ns),
         latest_ns: realtime_ns.saturating_add(half_ns),
         status,
@@ -219,17 +246,11 @@ pub fn interval_at(
     })
 }
 
-/// The interval that follows from a native `record` when `CLOCK_MONOTONIC_RAW` shows `raw_ns`.
-///
-/// # Errors
-/// [`Error::Causality`] when the record is from the future.
+/// As [`native_interval_at`]; `None` from the future.
 #[inline]
-pub fn native_interval_at(record: &NativeRecord, raw_ns: i64) -> Result<Interval, Error> {
-    let ahead_ns = record.as_of_ns.saturating_sub(raw_ns);
-    if ahead_ns > BLUR_NS {
-        return Err(Error::Causality { ahead_ns });
-    }
-    Ok(Interval::aged(record, raw_ns))
+pub(crate) fn native(record: &NativeRecord, raw_ns: i64) -> Option<Interval> {
+    let elapsed_ns = raw_ns.wrapping_sub(record.as_of_ns);
+    (elapsed_ns >= -BLUR_NS).then(|| Interval::aged(record, raw_ns))
 }
 
 /// The growth in `elapsed_ns`, not negative, at `ppb` parts per billion, rounded up.

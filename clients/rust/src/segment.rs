@@ -5,13 +5,14 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 use shm_layout::header::HeaderError;
 use shm_layout::identity::Identity;
 use shm_layout::reader::{NativeReader, ReadError, V1Reader, V2Reader, open_file};
 
 use crate::error::Error;
-use crate::interval::{Interval, interval_at, native_interval_at};
+use crate::interval::{Interval, around, interval_at, native, native_interval_at};
 
 /// A mapped segment.
 #[derive(Debug)]
@@ -49,9 +50,10 @@ impl FileId {
     }
 }
 
-/// An interval, and how old the record is that it was made from, ns.
+/// An interval, the instant on the layout's clock that it was made for, and how old the record was then, ns.
 pub(crate) struct Aged {
     pub(crate) interval: Interval,
+    pub(crate) at_ns: i64,
     pub(crate) age_ns: i64,
 }
 
@@ -88,32 +90,57 @@ impl Segment {
         })
     }
 
+    /// The interval now, if nothing is in the way: nearly always.
+    #[inline(always)]
+    pub(crate) fn glance(&self) -> Option<Aged> {
+        let (record, realtime_ns) = match &self.layout {
+            Layout::Native(reader) => {
+                let record = reader.glance()?;
+                let at_ns = read_ns(ClockId::CLOCK_MONOTONIC_RAW)?.wrapping_add(self.ahead_ns);
+                return Some(Aged {
+                    interval: native(&record, at_ns)?,
+                    at_ns,
+                    age_ns: at_ns.wrapping_sub(record.as_of_ns),
+                });
+            }
+            // CLOCK_REALTIME is read first: time that passes between the two readings only widens the interval.
+            Layout::V2(reader) => (reader.glance()?.bound, read_ns(ClockId::CLOCK_REALTIME)?),
+            Layout::V1(reader) => (reader.glance()?, read_ns(ClockId::CLOCK_REALTIME)?),
+        };
+        let at_ns = read_ns(ClockId::CLOCK_MONOTONIC_COARSE)?.wrapping_add(self.ahead_ns);
+        Some(Aged {
+            interval: around(&record, realtime_ns, at_ns)?,
+            at_ns,
+            age_ns: at_ns.wrapping_sub(record.as_of_ns),
+        })
+    }
+
     /// The interval now.
-    #[inline]
     pub(crate) fn now(&self) -> Result<Aged, Error> {
         let (record, realtime_ns) = match &self.layout {
             Layout::Native(reader) => {
                 let record = reader.snapshot().map_err(Error::Read)?;
-                let raw_ns = self.clock_ns(ClockId::CLOCK_MONOTONIC_RAW)?;
+                let at_ns = self.clock_ns(ClockId::CLOCK_MONOTONIC_RAW)?;
                 return Ok(Aged {
-                    interval: native_interval_at(&record, raw_ns)?,
-                    age_ns: raw_ns.saturating_sub(record.as_of_ns),
+                    interval: native_interval_at(&record, at_ns)?,
+                    at_ns,
+                    age_ns: at_ns.wrapping_sub(record.as_of_ns),
                 });
             }
-            // CLOCK_REALTIME is read first: time that passes between the two readings only widens the interval.
-            Layout::V1(reader) => {
-                let record = reader.snapshot().map_err(Error::Read)?;
-                (record, read_ns(ClockId::CLOCK_REALTIME)?)
-            }
-            Layout::V2(reader) => {
-                let record = reader.snapshot().map_err(Error::Read)?;
-                (record.bound, read_ns(ClockId::CLOCK_REALTIME)?)
-            }
+            Layout::V2(reader) => (
+                reader.snapshot().map_err(Error::Read)?.bound,
+                clock_ns(ClockId::CLOCK_REALTIME)?,
+            ),
+            Layout::V1(reader) => (
+                reader.snapshot().map_err(Error::Read)?,
+                clock_ns(ClockId::CLOCK_REALTIME)?,
+            ),
         };
-        let monotonic_ns = self.clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?;
+        let at_ns = self.clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?;
         Ok(Aged {
-            interval: interval_at(&record, realtime_ns, monotonic_ns)?,
-            age_ns: monotonic_ns.saturating_sub(record.as_of_ns),
+            interval: interval_at(&record, realtime_ns, at_ns)?,
+            at_ns,
+            age_ns: at_ns.wrapping_sub(record.as_of_ns),
         })
     }
 
@@ -132,9 +159,8 @@ impl Segment {
         Ok(Interval::aged(&record, raw_ns))
     }
 
-    #[inline]
     fn clock_ns(&self, clock: ClockId) -> Result<i64, Error> {
-        Ok(read_ns(clock)?.saturating_add(self.ahead_ns))
+        Ok(clock_ns(clock)?.wrapping_add(self.ahead_ns))
     }
 }
 
@@ -152,11 +178,21 @@ fn open_layout(file: &File) -> Result<Layout, ReadError> {
     }
 }
 
-#[inline]
-pub(crate) fn read_ns(clock: ClockId) -> Result<i64, Error> {
+pub(crate) fn clock_ns(clock: ClockId) -> Result<i64, Error> {
     let time = clock_gettime(clock).map_err(|errno| Error::Clock(errno.into()))?;
-    Ok(time
-        .tv_sec()
-        .saturating_mul(1_000_000_000)
-        .saturating_add(time.tv_nsec()))
+    Ok(ns_of(time))
+}
+
+/// As [`clock_ns`]; `None` when the kernel lacks that clock.
+#[inline]
+fn read_ns(clock: ClockId) -> Option<i64> {
+    clock_gettime(clock).ok().map(ns_of)
+}
+
+#[inline]
+fn ns_of(time: TimeSpec) -> i64 {
+    // No clock shows a time beyond 2262.
+    time.tv_sec()
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(time.tv_nsec())
 }

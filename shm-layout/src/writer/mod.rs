@@ -139,7 +139,7 @@ impl<L: Layout> Segment<L> {
     #[cfg(feature = "fault-injection")]
     pub fn publish_interrupted(&self, record: &L::Record, midway: impl FnOnce()) {
         let mut last = self.last();
-        let (generation, payload) = (L::generation(&self.map), L::payload(&self.map));
+        let (generation, payload) = (L::generation(&self.map), L::payload(&self.map).as_ref());
         sequence::write_interrupted(generation, payload, L::encode(record).as_ref(), midway);
         *last = *record;
     }
@@ -243,7 +243,11 @@ fn reuse<L: Layout>(map: Map, same_boot: bool) -> (Map, L::Record, Start) {
     let now_ns = now_ns(L::CLOCK);
     let nothing = L::no_claim(now_ns);
     let mut payload = L::Payload::default();
-    let read = sequence::read(L::generation(&map), L::payload(&map), payload.as_mut());
+    let read = sequence::read(
+        L::generation(&map),
+        L::payload(&map).as_ref(),
+        payload.as_mut(),
+    );
     let why = match read.map(|_| L::decode(&payload)) {
         _ if !same_boot => "it may be of an earlier boot".to_owned(),
         // Left as it is: readers have the record before, which is no less true for this.
@@ -261,7 +265,11 @@ fn reuse<L: Layout>(map: Map, same_boot: bool) -> (Map, L::Record, Start) {
 
 fn write<L: Layout>(map: &Map, record: &L::Record) {
     let payload = L::encode(record);
-    sequence::write(L::generation(map), L::payload(map), payload.as_ref());
+    sequence::write(
+        L::generation(map),
+        L::payload(map).as_ref(),
+        payload.as_ref(),
+    );
 }
 
 /// Makes a new segment beside the path and renames it into place.
