@@ -130,11 +130,7 @@ impl Estimate {
     /// The estimate as a v2 record, likewise. Nobody watches for disruptions yet.
     #[must_use]
     pub fn to_v2(&self, at: &Readings) -> V2Record {
-        V2Record {
-            bound: self.to_v1(at),
-            disruption_marker: 0,
-            disruption_supported: false,
-        }
+        self.to_v1(at).into()
     }
 
     /// How fast an interval centred on `CLOCK_REALTIME` must grow: while the kernel's adjustment is not what

@@ -19,10 +19,7 @@ fn trusted_intervals_contain_true_time_in_every_scenario() {
         layouts: published::ALL.to_vec(),
     };
     let reports = rig.run_together(&scenarios, AT_A_TIME);
-    println!("{}", report::heading());
-    for row in reports.iter().flat_map(Report::rows) {
-        println!("{row}");
-    }
+    report::show(&reports);
     let faulty: Vec<&Report> = reports
         .iter()
         .filter(|report| !report.faults().is_empty())

@@ -71,6 +71,17 @@ pub struct V2Record {
     pub disruption_supported: bool,
 }
 
+/// What a v1 record would say in v2.
+impl From<V1Record> for V2Record {
+    fn from(bound: V1Record) -> Self {
+        Self {
+            bound,
+            disruption_marker: 0,
+            disruption_supported: false,
+        }
+    }
+}
+
 /// The layout itself, for [`Reader`](crate::reader::Reader) and [`Segment`](crate::writer::Segment).
 #[derive(Debug)]
 pub enum V2 {}
@@ -144,11 +155,7 @@ impl Layout for V2 {
     }
 
     fn no_claim(now_ns: i64) -> V2Record {
-        V2Record {
-            bound: V1Record::no_claim(now_ns),
-            disruption_marker: 0,
-            disruption_supported: false,
-        }
+        V1Record::no_claim(now_ns).into()
     }
 
     fn as_of_ns(record: &V2Record) -> i64 {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nix::sys::time::TimeSpec;
 pub use shm_layout::native::NativeRecord;
 pub use shm_layout::v1::V1Record as Record;
+pub use shm_layout::v2::V2Record;
 pub use shm_layout::{ClockStatus as Status, Reason};
 
 use crate::error::Error;
@@ -203,6 +204,28 @@ pub fn interval_at(
 ) -> Result<Interval, Error> {
     around(record, realtime_ns, monotonic_ns)
         .ok_or_else(|| from_the_future(record.as_of_ns, monotonic_ns))
+}
+
+/// As [`interval_at`], from a v2 record. One that tells of disruptions claims nothing: whether there was one only
+/// the virtual machine's device knows, which is not read yet.
+///
+/// # Errors
+/// As [`interval_at`].
+pub fn v2_interval_at(
+    record: &V2Record,
+    realtime_ns: i64,
+    monotonic_ns: i64,
+) -> Result<Interval, Error> {
+    let interval = interval_at(&record.bound, realtime_ns, monotonic_ns)?;
+    Ok(if record.disruption_supported {
+        Interval {
+            status: Status::Unknown,
+            reason: Reason::Disrupted,
+            ..interval
+        }
+    } else {
+        interval
+    })
 }
 
 /// The interval that follows from a native `record` when `CLOCK_MONOTONIC_RAW` shows `raw_ns`.

@@ -33,7 +33,8 @@ mod segment;
 pub use client::{Client, Timed};
 pub use error::Error;
 pub use interval::{
-    Interval, NativeRecord, Reason, Record, Status, interval_at, native_interval_at,
+    Interval, NativeRecord, Reason, Record, Status, V2Record, interval_at, native_interval_at,
+    v2_interval_at,
 };
 
 /// The causes that [`Error::Open`] and [`Error::Read`] carry.

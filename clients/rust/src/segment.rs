@@ -10,9 +10,11 @@ use nix::time::{ClockId, clock_gettime};
 use shm_layout::header::HeaderError;
 use shm_layout::identity::Identity;
 use shm_layout::reader::{NativeReader, ReadError, V1Reader, V2Reader, open_file};
+use shm_layout::v1::V1Record;
+use shm_layout::v2::V2Record;
 
 use crate::error::Error;
-use crate::interval::{Interval, around, interval_at, native, native_interval_at};
+use crate::interval::{Interval, around, native, native_interval_at, v2_interval_at};
 
 /// A mapped segment.
 #[derive(Debug)]
@@ -104,7 +106,10 @@ impl Segment {
                 });
             }
             // CLOCK_REALTIME is read first: time that passes between the two readings only widens the interval.
-            Layout::V2(reader) => (reader.glance()?.bound, read_ns(ClockId::CLOCK_REALTIME)?),
+            Layout::V2(reader) => (
+                without_disruptions(reader.glance()?)?,
+                read_ns(ClockId::CLOCK_REALTIME)?,
+            ),
             Layout::V1(reader) => (reader.glance()?, read_ns(ClockId::CLOCK_REALTIME)?),
         };
         let at_ns = read_ns(ClockId::CLOCK_MONOTONIC_COARSE)?.wrapping_add(self.ahead_ns);
@@ -128,19 +133,19 @@ impl Segment {
                 });
             }
             Layout::V2(reader) => (
-                reader.snapshot().map_err(Error::Read)?.bound,
+                reader.snapshot().map_err(Error::Read)?,
                 clock_ns(ClockId::CLOCK_REALTIME)?,
             ),
             Layout::V1(reader) => (
-                reader.snapshot().map_err(Error::Read)?,
+                V2Record::from(reader.snapshot().map_err(Error::Read)?),
                 clock_ns(ClockId::CLOCK_REALTIME)?,
             ),
         };
         let at_ns = self.clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?;
         Ok(Aged {
-            interval: interval_at(&record, realtime_ns, at_ns)?,
+            interval: v2_interval_at(&record, realtime_ns, at_ns)?,
             at_ns,
-            age_ns: at_ns.wrapping_sub(record.as_of_ns),
+            age_ns: at_ns.wrapping_sub(record.bound.as_of_ns),
         })
     }
 
@@ -162,6 +167,12 @@ impl Segment {
     fn clock_ns(&self, clock: ClockId) -> Result<i64, Error> {
         Ok(clock_ns(clock)?.wrapping_add(self.ahead_ns))
     }
+}
+
+/// The record, if it is all that has to be known.
+#[inline]
+fn without_disruptions(record: V2Record) -> Option<V1Record> {
+    (!record.disruption_supported).then_some(record.bound)
 }
 
 /// The magic number tells native from the others, the version those from each other.

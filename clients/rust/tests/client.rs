@@ -87,11 +87,7 @@ impl Bench {
 
     fn publish_v2(&self, bound_ns: i64) {
         let (segment, _) = V2Segment::open(&self.path("shm0")).expect("a segment");
-        segment.publish(&V2Record {
-            bound: v1(bound_ns),
-            disruption_marker: 0,
-            disruption_supported: false,
-        });
+        segment.publish(&v1(bound_ns).into());
     }
 }
 
@@ -296,4 +292,24 @@ fn another_instant_has_its_interval_within_the_records_life() {
     bench.publish_v1(1_000);
     let old = Client::open_at(bench.path("shm")).expect("a client");
     assert!(matches!(old.interval_at(raw_ns), Err(Error::NotNative)));
+}
+
+#[test]
+fn a_v2_segment_that_tells_of_disruptions_claims_nothing() {
+    let bench = Bench::new();
+    let (segment, _) = V2Segment::open(&bench.path("shm0")).expect("a segment");
+    for (disruption_supported, expected) in [
+        (false, (Status::Synchronized, Reason::Untold)),
+        (true, (Status::Unknown, Reason::Disrupted)),
+    ] {
+        segment.publish(&V2Record {
+            disruption_supported,
+            ..v1(HALF_NS).into()
+        });
+        let client = Client::open_at(bench.path("shm0")).expect("a segment");
+        for _ in 0..2 {
+            let now = client.now().expect("an interval");
+            assert_eq!((now.status(), now.reason()), expected);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What came of a scenario.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use super::checker::{Sample, Seen};
@@ -168,6 +169,16 @@ impl Report {
             },
         ])
     }
+}
+
+/// Prints the table of these, also from a test that passes.
+pub fn show<'a>(reports: impl IntoIterator<Item = &'a Report>) {
+    let mut text = heading();
+    for row in reports.into_iter().flat_map(Report::rows) {
+        let _ = write!(text, "\n{row}");
+    }
+    // Tests that pass are silent about what is printed otherwise.
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// The heading above [`Report::rows`].
