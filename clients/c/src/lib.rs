@@ -17,6 +17,20 @@ use clockbound_client::{Client, DEFAULT_DIRECTORY, Interval, Reason, Status};
 pub use abi::{clockbound_err, clockbound_interval, clockbound_now_result};
 use errors::{fill, invalid, of, remember};
 
+/// What [`clockbound_now`] says in given surroundings, for the conformance tests; an error's kind otherwise.
+///
+/// # Errors
+/// The kind of the error.
+#[doc(hidden)]
+pub fn now_given(
+    path: &Path,
+    surroundings: &clockbound_client::given::Surroundings,
+) -> Result<clockbound_now_result, c_int> {
+    clockbound_client::given::interval(path, surroundings)
+        .map(|interval| clockbound_now_result::from(&interval))
+        .map_err(|err| of(&err).kind)
+}
+
 /// A handle on the daemon's segment. C sees an incomplete type.
 #[allow(non_camel_case_types)]
 #[derive(Debug)]

@@ -26,6 +26,8 @@
 
 mod client;
 mod error;
+#[doc(hidden)]
+pub mod given;
 mod interval;
 mod location;
 mod segment;

@@ -62,6 +62,14 @@ pub(crate) struct Aged {
 impl Segment {
     /// Opens the segment at `path`, of any layout.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_as(path, || Ok(Identity::own()?))
+    }
+
+    /// As [`open`](Self::open), for a process of this boot and time namespace.
+    pub(crate) fn open_as(
+        path: &Path,
+        own: impl Fn() -> Result<Identity, Error>,
+    ) -> Result<Self, Error> {
         let opened = open_file(path).map_err(ReadError::Io);
         let opened = opened.and_then(|file| Ok((open_layout(&file)?, file.metadata()?)));
         let (layout, metadata) = opened.map_err(|source| {
@@ -70,7 +78,7 @@ impl Segment {
         })?;
         let ahead_ns = match &layout {
             Layout::Native(reader) => {
-                let (own, segments) = (Identity::own()?, reader.identity());
+                let (own, segments) = (own()?, reader.identity());
                 if own.is_known() && own.boot_id != segments.boot_id {
                     let path = path.to_owned();
                     return Err(Error::EarlierBoot { path });
@@ -81,7 +89,7 @@ impl Segment {
             }
             // They do not say which time namespace their instants are of: the initial one, where daemons live.
             Layout::V1(_) | Layout::V2(_) => {
-                Identity::own().map_or(0, |own| own.namespace_offset_ns.saturating_neg())
+                own().map_or(0, |own| own.namespace_offset_ns.saturating_neg())
             }
         };
         let file = FileId::of(&metadata);
@@ -122,10 +130,19 @@ impl Segment {
 
     /// The interval now.
     pub(crate) fn now(&self) -> Result<Aged, Error> {
+        self.now_by(clock_ns)
+    }
+
+    /// The interval when this process's clocks show what `clock` tells, ns.
+    pub(crate) fn now_by(
+        &self,
+        clock: impl Fn(ClockId) -> Result<i64, Error>,
+    ) -> Result<Aged, Error> {
         let (record, realtime_ns) = match &self.layout {
             Layout::Native(reader) => {
                 let record = reader.snapshot().map_err(Error::Read)?;
-                let at_ns = self.clock_ns(ClockId::CLOCK_MONOTONIC_RAW)?;
+                let raw_ns = clock(ClockId::CLOCK_MONOTONIC_RAW)?;
+                let at_ns = raw_ns.wrapping_add(self.ahead_ns);
                 return Ok(Aged {
                     interval: native_interval_at(&record, at_ns)?,
                     at_ns,
@@ -134,14 +151,14 @@ impl Segment {
             }
             Layout::V2(reader) => (
                 reader.snapshot().map_err(Error::Read)?,
-                clock_ns(ClockId::CLOCK_REALTIME)?,
+                clock(ClockId::CLOCK_REALTIME)?,
             ),
             Layout::V1(reader) => (
                 V2Record::from(reader.snapshot().map_err(Error::Read)?),
-                clock_ns(ClockId::CLOCK_REALTIME)?,
+                clock(ClockId::CLOCK_REALTIME)?,
             ),
         };
-        let at_ns = self.clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?;
+        let at_ns = clock(ClockId::CLOCK_MONOTONIC_COARSE)?.wrapping_add(self.ahead_ns);
         Ok(Aged {
             interval: v2_interval_at(&record, realtime_ns, at_ns)?,
             at_ns,
@@ -162,10 +179,6 @@ impl Segment {
             return Err(Error::TooLongAgo { before_ns });
         }
         Ok(Interval::aged(&record, raw_ns))
-    }
-
-    fn clock_ns(&self, clock: ClockId) -> Result<i64, Error> {
-        Ok(clock_ns(clock)?.wrapping_add(self.ahead_ns))
     }
 }
 
