@@ -1,24 +1,16 @@
 //! Every golden segment of `clients/conformance`, as a C program is told of it.
 #![cfg(target_endian = "little")]
 
-use std::fs;
-use std::path::Path;
+#[path = "../../conformance/cases.rs"]
+mod cases;
 
 use clockbound::now_given;
-use clockbound_client::given::Surroundings;
-use serde_json::Value;
 
 #[test]
 fn every_golden_segment_is_told_as_it_must_be() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance");
-    let cases = fs::read(directory.join("cases.json")).expect("the cases");
-    let cases: Vec<Value> = serde_json::from_slice(&cases).expect("JSON");
-    assert!(!cases.is_empty());
-    for case in cases {
-        let file = case["segment"].as_str().expect("a name");
-        let path = directory.join("segments").join(file);
-        let (name, expect) = (&case["name"], &case["expect"]);
-        match now_given(&path, &surroundings(&case["surroundings"])) {
+    for case in cases::all() {
+        let (name, expect) = (case.name, case.expect);
+        match now_given(&case.path, &case.surroundings) {
             Ok(said) => {
                 let ns = |time: libc::timespec| time.tv_sec * 1_000_000_000 + time.tv_nsec;
                 assert_eq!(
@@ -49,18 +41,5 @@ fn every_golden_segment_is_told_as_it_must_be() {
                 assert_eq!(kind, expect["error"].as_str(), "{name}");
             }
         }
-    }
-}
-
-fn surroundings(value: &Value) -> Surroundings {
-    let number = |field: &str| value[field].as_i64().expect("a number");
-    let boot_id = value["boot_id"].as_str().expect("a boot id");
-    let byte = |n: usize| u8::from_str_radix(&boot_id[2 * n..2 * n + 2], 16).expect("a digit");
-    Surroundings {
-        realtime_ns: number("realtime_ns"),
-        monotonic_coarse_ns: number("monotonic_coarse_ns"),
-        monotonic_raw_ns: number("monotonic_raw_ns"),
-        boot_id: std::array::from_fn(byte),
-        namespace_offset_ns: number("namespace_offset_ns"),
     }
 }

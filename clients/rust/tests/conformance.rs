@@ -3,6 +3,8 @@
 //! `GOLDEN=write cargo test -p clockbound-client --test conformance` writes them anew.
 #![cfg(target_endian = "little")]
 
+#[path = "../../conformance/cases.rs"]
+mod cases;
 mod golden;
 
 use std::env;
@@ -11,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use clockbound_client::Error;
-use clockbound_client::given::{Surroundings, interval};
+use clockbound_client::given::interval;
 use clockbound_client::read_error::{HeaderError, ReadError};
 use serde_json::{Value, json};
 
@@ -55,13 +57,8 @@ fn the_golden_files_are_those_that_the_table_makes() {
 #[test]
 fn every_golden_segment_is_read_as_it_must_be() {
     write_if_asked();
-    let cases = fs::read(directory().join("cases.json")).expect("the cases");
-    let cases: Vec<Value> = serde_json::from_slice(&cases).expect("JSON");
-    assert!(cases.len() > 50);
-    for case in cases {
-        let file = case["segment"].as_str().expect("a name");
-        let path = directory().join("segments").join(file);
-        let said = match interval(&path, &surroundings(&case["surroundings"])) {
+    for case in cases::all() {
+        let said = match interval(&case.path, &case.surroundings) {
             Ok(said) => json!({
                 "earliest_ns": said.earliest_ns(),
                 "latest_ns": said.latest_ns(),
@@ -70,20 +67,7 @@ fn every_golden_segment_is_read_as_it_must_be() {
             }),
             Err(err) => json!({ "error": kind(&err) }),
         };
-        assert_eq!(said, case["expect"], "{}", case["name"]);
-    }
-}
-
-fn surroundings(value: &Value) -> Surroundings {
-    let number = |field: &str| value[field].as_i64().expect("a number");
-    let boot_id = value["boot_id"].as_str().expect("a boot id");
-    let byte = |n: usize| u8::from_str_radix(&boot_id[2 * n..2 * n + 2], 16).expect("a digit");
-    Surroundings {
-        realtime_ns: number("realtime_ns"),
-        monotonic_coarse_ns: number("monotonic_coarse_ns"),
-        monotonic_raw_ns: number("monotonic_raw_ns"),
-        boot_id: std::array::from_fn(byte),
-        namespace_offset_ns: number("namespace_offset_ns"),
+        assert_eq!(said, case.expect, "{}", case.name);
     }
 }
 
