@@ -30,6 +30,7 @@ pub mod reader;
 pub mod rig;
 pub mod sandbox;
 pub mod segment;
+pub mod survival;
 pub mod truth;
 pub mod usage;
 pub mod wait;

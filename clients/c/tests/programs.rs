@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::time::{ClockId, clock_gettime};
 use shm_layout::native::{Leap, NativeRecord};
 use shm_layout::v1::V1Record;
-use shm_layout::v2::V2Record;
 use shm_layout::writer::{NativeSegment, V1Segment, V2Segment};
 use shm_layout::{ClockStatus, Reason};
 
@@ -59,11 +58,7 @@ impl Bench {
         let (v1, _) = V1Segment::open(&self.path("shm")).expect("a segment");
         v1.publish(&record);
         let (v2, _) = V2Segment::open(&self.path("shm0")).expect("a segment");
-        v2.publish(&V2Record {
-            bound: record,
-            disruption_marker: 0,
-            disruption_supported: false,
-        });
+        v2.publish(&record.into());
         let (raw_ns, now_ns) = (clock_ns(ClockId::CLOCK_MONOTONIC_RAW), now_ns());
         let (native, _) = NativeSegment::open(&self.path("native")).expect("a segment");
         native.publish(&NativeRecord {

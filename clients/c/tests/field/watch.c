@@ -1,0 +1,36 @@
+/* Reads all the time: watch DIRECTORY; see integration/src/survival.rs. */
+#include <clockbound.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+static int64_t realtime_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+    clockbound_err open_err;
+    clockbound_ctx *ctx = clockbound_open_when_ready(argc > 1 ? argv[1] : NULL, 30000000000, 0, &open_err);
+    if (!ctx) {
+        printf("%s\n", clockbound_strerror(&open_err));
+        return 1;
+    }
+    for (;;) {
+        clockbound_interval now;
+        int64_t before = realtime_ns();
+        clockbound_err const *err = clockbound_interval_now(ctx, &now);
+        int64_t after = realtime_ns();
+        if (err) {
+            printf("%s\n", clockbound_strerror(err));
+            return 1;
+        }
+        printf("%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %s %s\n", before, after, now.earliest_ns, now.latest_ns,
+               clockbound_status_name(now.status), clockbound_reason_name(now.reason));
+        fflush(stdout);
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
