@@ -1,0 +1,62 @@
+package clockbound
+
+import "math/bits"
+
+const (
+	maxNs = 1<<63 - 1
+	minNs = -1 << 63
+	// A record may seem so far ahead of the clock without being from the future, ns.
+	blurNs = 1_000
+)
+
+// add saturates.
+func add(a, b int64) int64 {
+	sum := a + b
+	if (sum > a) == (b > 0) {
+		return sum
+	}
+	if b > 0 {
+		return maxNs
+	}
+	return minNs
+}
+
+// sub saturates.
+func sub(a, b int64) int64 {
+	difference := a - b
+	if (difference < a) == (b > 0) {
+		return difference
+	}
+	if b > 0 {
+		return minNs
+	}
+	return maxNs
+}
+
+func magnitude(a int64) uint64 {
+	if a < 0 {
+		return -uint64(a)
+	}
+	return uint64(a)
+}
+
+// scaled is ns times factor units of 2^-32, rounded down. The factor has 33 bits with its sign.
+func scaled(ns, factor int64) int64 {
+	high, low := bits.Mul64(magnitude(ns), magnitude(factor))
+	whole := int64(high<<32 | low>>32)
+	if (ns < 0) == (factor < 0) {
+		return whole
+	}
+	if uint32(low) != 0 {
+		return -whole - 1
+	}
+	return -whole
+}
+
+// growth is that in elapsedNs, not negative, at ppb parts per billion, below 10^9; rounded up.
+func growth(elapsedNs int64, ppb uint32) int64 {
+	high, low := bits.Mul64(uint64(elapsedNs), uint64(ppb))
+	low, carry := bits.Add64(low, 999_999_999, 0)
+	quotient, _ := bits.Div64(high+carry, low, 1_000_000_000)
+	return int64(quotient)
+}

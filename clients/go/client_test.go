@@ -1,0 +1,292 @@
+package clockbound
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	halfNs   = 200_000
+	patience = 20 * time.Second
+)
+
+// segmentBytes is a native segment that a daemon would write now which knows the time to within half ns.
+func segmentBytes(t testing.TB, status Status, half int64) []byte {
+	around, err := own()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, _ := clockNs(clockMonotonicRaw)
+	now, _ := clockNs(clockRealtime)
+	bytes := make([]byte, 136)
+	put := func(offset int, number int64) { binary.LittleEndian.PutUint64(bytes[offset:], uint64(number)) }
+	copy(bytes, nativeMagic)
+	put(8, 136|1<<32)
+	copy(bytes[16:], around.bootID[:])
+	put(32, around.namespaceOffsetNs)
+	put(64, 2)
+	put(72, raw)
+	put(80, now-half)
+	put(88, now+half)
+	binary.LittleEndian.PutUint32(bytes[100:], 300_000)
+	put(104, raw+5*nsPerS)
+	put(112, raw+1_000*nsPerS)
+	bytes[120] = byte(status)
+	return bytes
+}
+
+// publish replaces the file, as a daemon does that finds one that it cannot use.
+func publish(t testing.TB, path string, bytes []byte) {
+	if err := os.WriteFile(path+".new", bytes, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func directory(t testing.TB, status Status) string {
+	directory := t.TempDir()
+	publish(t, filepath.Join(directory, "native"), segmentBytes(t, status, halfNs))
+	return directory
+}
+
+func open(t testing.TB, path string) *Client {
+	client, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func now(t testing.TB, client *Client) Interval {
+	interval, err := client.Now()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return interval
+}
+
+func TestTheIntervalContainsTheTime(t *testing.T) {
+	client := open(t, directory(t, Synchronized))
+	before := time.Now()
+	interval := now(t, client)
+	after := time.Now()
+	if interval.Earliest().After(after) || interval.Latest().Before(before) {
+		t.Errorf("%v, between %v and %v", interval, before, after)
+	}
+	if interval.Bound() < halfNs || interval.Status != Synchronized || interval.Reason != Tracking {
+		t.Error(interval)
+	}
+}
+
+func TestWithoutADaemonTheErrorSaysSo(t *testing.T) {
+	if _, err := Open(filepath.Join(t.TempDir(), "native")); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	if _, err := Open(t.TempDir()); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+func TestAProgramMayStartBeforeTheDaemon(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "later")
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		_ = os.Mkdir(path, 0o755)
+		publish(t, filepath.Join(path, "native"), segmentBytes(t, Unknown, halfNs))
+		time.Sleep(50 * time.Millisecond)
+		publish(t, filepath.Join(path, "native"), segmentBytes(t, Synchronized, halfNs))
+	}()
+	client, err := OpenWhenReady(path, patience, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if interval := now(t, client); interval.Status != Synchronized {
+		t.Error(interval)
+	}
+}
+
+func TestWhatIsNotReadySaysWhy(t *testing.T) {
+	for _, c := range []struct {
+		status   Status
+		maxBound time.Duration
+		cause    error
+	}{
+		{Unknown, 0, ErrUntrusted},
+		{Disrupted, 0, ErrUntrusted},
+		{Synchronized, time.Microsecond, ErrTooWide},
+	} {
+		_, err := OpenWhenReady(directory(t, c.status), 20*time.Millisecond, c.maxBound)
+		if !errors.Is(err, ErrNotReady) || !errors.Is(err, c.cause) {
+			t.Errorf("%v: %v", c, err)
+		}
+	}
+}
+
+func TestAReplacedFileIsFollowed(t *testing.T) {
+	path := directory(t, Synchronized)
+	client := open(t, path)
+	if interval := now(t, client); interval.Status != Synchronized {
+		t.Fatal(interval)
+	}
+	publish(t, filepath.Join(path, "native"), segmentBytes(t, FreeRunning, halfNs))
+	for begun := time.Now(); now(t, client).Status != FreeRunning; time.Sleep(time.Millisecond) {
+		if time.Since(begun) > patience {
+			t.Fatal("the new file is not read")
+		}
+	}
+}
+
+func TestADirectoryThatIsDeletedKeepsWhatIsKnown(t *testing.T) {
+	path := directory(t, Synchronized)
+	client := open(t, path)
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * lookAgeNs)
+	if interval := now(t, client); interval.Status != Synchronized {
+		t.Error(interval)
+	}
+}
+
+func TestOneClientServesAllGoroutines(t *testing.T) {
+	path := directory(t, Synchronized)
+	client := open(t, path)
+	var all sync.WaitGroup
+	for n := 0; n < 8; n++ {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for n := 0; n < 2_000; n++ {
+				before := time.Now()
+				interval, err := client.Now()
+				if err != nil || interval.Latest().Before(before) || interval.Earliest().After(time.Now()) {
+					t.Error(interval, err)
+					return
+				}
+			}
+		}()
+	}
+	for n := 0; n < 20; n++ {
+		publish(t, filepath.Join(path, "native"), segmentBytes(t, Synchronized, halfNs))
+		time.Sleep(time.Millisecond)
+	}
+	all.Wait()
+}
+
+func TestCommitWaitReturnsWhenTheTimeHasPassed(t *testing.T) {
+	client := open(t, directory(t, Synchronized))
+	target := now(t, client).LatestNs + 5_000_000
+	interval, err := client.CommitWaitNs(target)
+	if err != nil || !interval.IsAfterNs(target) || time.Now().UnixNano() < target {
+		t.Error(interval, err)
+	}
+	untrusted := open(t, directory(t, Unknown))
+	if _, err := untrusted.CommitWait(time.Now()); !errors.Is(err, ErrUntrusted) {
+		t.Error(err)
+	}
+}
+
+func TestACallIsTimed(t *testing.T) {
+	client := open(t, directory(t, Synchronized))
+	timed, err := client.Timing(func() { time.Sleep(2 * time.Millisecond) })
+	if err != nil || !timed.Began.Less(timed.Ended) || timed.Ended.Less(timed.Began) {
+		t.Error(timed, err)
+	}
+}
+
+func TestThePastIsKnownForAsLongAsTheRecordLasts(t *testing.T) {
+	client := open(t, directory(t, Synchronized))
+	raw, _ := clockNs(clockMonotonicRaw)
+	interval, err := client.IntervalAt(raw - nsPerS)
+	if err != nil || !interval.IsBefore(time.Now()) {
+		t.Error(interval, err)
+	}
+	if _, err := client.IntervalAt(raw - 2_000*nsPerS); !errors.Is(err, ErrTooLongAgo) {
+		t.Error(err)
+	}
+}
+
+func TestTimesAreComparedWithTheWholeInterval(t *testing.T) {
+	trusted := Interval{EarliestNs: 100, LatestNs: 200, Status: FreeRunning}
+	for _, c := range []struct {
+		ns            int64
+		after, before bool
+	}{{99, true, false}, {100, false, false}, {200, false, false}, {201, false, true}} {
+		if trusted.IsAfterNs(c.ns) != c.after || trusted.IsBeforeNs(c.ns) != c.before {
+			t.Error(c)
+		}
+		unknown := Interval{EarliestNs: 100, LatestNs: 200}
+		if unknown.IsAfterNs(c.ns) || unknown.IsBeforeNs(c.ns) {
+			t.Error(c, "unknown")
+		}
+	}
+	if trusted.BoundNs() != 50 || trusted.MidpointNs() != 150 {
+		t.Error(trusted.BoundNs(), trusted.MidpointNs())
+	}
+	widest := Interval{EarliestNs: minNs, LatestNs: maxNs}
+	if widest.BoundNs() != maxNs || widest.MidpointNs() != -1 {
+		t.Error(widest.BoundNs(), widest.MidpointNs())
+	}
+}
+
+func TestSumsEndWhere64BitsEnd(t *testing.T) {
+	for _, c := range []struct{ a, b, sum, difference int64 }{
+		{1, 2, 3, -1},
+		{-1, -2, -3, 1},
+		{maxNs, 1, maxNs, maxNs - 1},
+		{minNs, -1, minNs, minNs + 1},
+		{maxNs, -1, maxNs - 1, maxNs},
+		{minNs, 1, minNs + 1, minNs},
+		{5, 0, 5, 5},
+		{0, minNs, minNs, maxNs},
+	} {
+		if add(c.a, c.b) != c.sum || sub(c.a, c.b) != c.difference {
+			t.Error(c, add(c.a, c.b), sub(c.a, c.b))
+		}
+	}
+}
+
+func FuzzNoBytesAreTrustedThatMakeNoSense(f *testing.F) {
+	f.Add(segmentBytes(f, Synchronized, halfNs))
+	f.Add([]byte("\x4e\x5a\x4d\x41\x00\x02\x42\x43\x48\x00\x00\x00\x01\x00\x02\x00"))
+	f.Fuzz(func(t *testing.T, bytes []byte) {
+		path := filepath.Join(t.TempDir(), "segment")
+		publish(t, path, bytes)
+		client, err := Open(path)
+		if err != nil {
+			return
+		}
+		if interval, err := client.Now(); err == nil && interval.EarliestNs > interval.LatestNs {
+			t.Error(interval)
+		}
+	})
+}
+
+func BenchmarkNow(b *testing.B) {
+	client := open(b, directory(b, Synchronized))
+	b.ReportAllocs()
+	for n := 0; n < b.N; n++ {
+		if _, err := client.Now(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkClockGettime(b *testing.B) {
+	for n := 0; n < b.N; n++ {
+		_, _ = clockNs(clockMonotonicRaw)
+	}
+}
+
+func BenchmarkTimeNow(b *testing.B) {
+	for n := 0; n < b.N; n++ {
+		_ = time.Now()
+	}
+}

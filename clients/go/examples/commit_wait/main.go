@@ -1,0 +1,35 @@
+// Orders what happens on hosts that share nothing but the time: commit_wait [PATH]
+//
+// A write gets a timestamp that cannot be in the past of any host, and is shown only when it is in the past of all.
+package main
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"time"
+
+	"clockbound"
+)
+
+func main() {
+	path := clockbound.DefaultDirectory
+	if len(os.Args) > 1 {
+		path = os.Args[1]
+	}
+	client, err := clockbound.OpenWhenReady(path, 10*time.Second, 100*time.Millisecond)
+	if err != nil {
+		log.Fatal(err)
+	}
+	now, err := client.Now()
+	if err != nil {
+		log.Fatal(err)
+	}
+	timestamp, begun := now.LatestNs, time.Now()
+	shown, err := client.CommitWaitNs(timestamp)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("written at %d, shown when true time was at least %d\n", timestamp, shown.EarliestNs)
+	fmt.Printf("waited %v\n", time.Since(begun))
+}

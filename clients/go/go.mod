@@ -1,0 +1,3 @@
+module clockbound
+
+go 1.19

@@ -1,0 +1,26 @@
+// Reads all the time: watch DIRECTORY; see integration/src/survival.rs.
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"clockbound"
+)
+
+func main() {
+	client, err := clockbound.OpenWhenReady(os.Args[1], 30*time.Second, 0)
+	for err == nil {
+		before := time.Now().UnixNano()
+		var now clockbound.Interval
+		now, err = client.Now()
+		after := time.Now().UnixNano()
+		if err == nil {
+			fmt.Println(before, after, now.EarliestNs, now.LatestNs, now.Status, now.Reason)
+			time.Sleep(time.Millisecond)
+		}
+	}
+	fmt.Println(err)
+	os.Exit(1)
+}

@@ -1,0 +1,177 @@
+package clockbound
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+const (
+	nsPerS = 1_000_000_000
+	// The widest bound that the layouts allow, ns.
+	noClaimBoundNs = 1_000_000_000_000_000_000
+	// A v1 or v2 record that is synchronized and older than this reads as free running, ns.
+	graceNs = 5 * nsPerS
+	// Instants of native records are nearer than this, ns.
+	farthestNs = 1 << 62
+)
+
+// record is what a segment says, checked; it never changes.
+type record interface {
+	// at is the interval at an instant of the layout's monotonic clock, when CLOCK_REALTIME shows realtimeNs.
+	at(monotonicNs, realtimeNs int64) Interval
+	// asOf is when the record was true.
+	asOf() int64
+}
+
+// nativeRecord: see docs/native-layout.md.
+type nativeRecord struct {
+	asOfNs, earliestNs, latestNs    int64
+	rate                            int32
+	growth                          uint32
+	freeRunningAfterNs, voidAfterNs int64
+	status                          Status
+	reason                          Reason
+}
+
+func (r *nativeRecord) asOf() int64 { return r.asOfNs }
+
+func (r *nativeRecord) at(rawNs, _ int64) Interval {
+	elapsed := sub(rawNs, r.asOfNs)
+	distance := elapsed
+	if distance < 0 {
+		distance = sub(0, distance)
+	}
+	// Both scalings are rounded down.
+	grown := add(scaled(distance, int64(r.growth)), 1)
+	shift := add(elapsed, scaled(elapsed, int64(r.rate)))
+	status, reason := r.status, r.reason
+	switch {
+	case status.IsTrusted() && rawNs >= r.voidAfterNs:
+		status, reason = Unknown, HoldoverExpired
+	case status == Synchronized && rawNs >= r.freeRunningAfterNs:
+		status, reason = FreeRunning, DaemonSilent
+	}
+	return Interval{
+		EarliestNs: sub(add(r.earliestNs, shift), grown),
+		LatestNs:   add(add(add(r.latestNs, shift), 1), grown),
+		Status:     status,
+		Reason:     reason,
+	}
+}
+
+// boundRecord is that of v1 and v2, which are centred on CLOCK_REALTIME.
+type boundRecord struct {
+	asOfNs, voidAfterNs, boundNs int64
+	maxDriftPpb                  uint32
+	status                       Status
+	// Whether there was a disruption only the virtual machine's device knows, which is not read.
+	disruptionsElsewhere bool
+}
+
+func (r *boundRecord) asOf() int64 { return r.asOfNs }
+
+func (r *boundRecord) at(coarseNs, realtimeNs int64) Interval {
+	elapsed := sub(coarseNs, r.asOfNs)
+	if elapsed < 0 {
+		elapsed = 0
+	}
+	half := add(r.boundNs, growth(elapsed, r.maxDriftPpb))
+	status, reason := r.status, Untold
+	switch {
+	case r.disruptionsElsewhere:
+		status, reason = Unknown, ReasonDisrupted
+	case status.IsTrusted() && coarseNs >= r.voidAfterNs:
+		status, reason = Unknown, HoldoverExpired
+	case status == Synchronized && elapsed >= graceNs:
+		status, reason = FreeRunning, DaemonSilent
+	}
+	return Interval{
+		EarliestNs: sub(realtimeNs, half),
+		LatestNs:   add(realtimeNs, half),
+		Status:     status,
+		Reason:     reason,
+	}
+}
+
+// Words are as the machine has them: so are their parts.
+
+func bytesOf(word *uint64) *[8]byte    { return (*[8]byte)(unsafe.Pointer(word)) }
+func halvesOf(word *uint64) *[2]uint32 { return (*[2]uint32)(unsafe.Pointer(word)) }
+
+func decodeNative(words []uint64) (record, error) {
+	rates, numbers := halvesOf(&words[3]), bytesOf(&words[6])
+	r := &nativeRecord{
+		asOfNs:             int64(words[0]),
+		earliestNs:         int64(words[1]),
+		latestNs:           int64(words[2]),
+		rate:               int32(rates[0]),
+		growth:             rates[1],
+		freeRunningAfterNs: int64(words[4]),
+		voidAfterNs:        int64(words[5]),
+		status:             Status(numbers[0]),
+		reason:             reasonOf(numbers[1]),
+	}
+	for _, ns := range []int64{r.asOfNs, r.earliestNs, r.latestNs} {
+		if ns < -farthestNs || ns >= farthestNs {
+			return nil, fmt.Errorf("%w: %d ns is further away than a century", ErrMalformed, ns)
+		}
+	}
+	switch {
+	case r.earliestNs > r.latestNs:
+		return nil, fmt.Errorf("%w: the interval ends before it begins", ErrMalformed)
+	case r.status > Disrupted:
+		return nil, fmt.Errorf("%w: status %d", ErrMalformed, numbers[0])
+	case numbers[2] > 3:
+		return nil, fmt.Errorf("%w: leap %d", ErrMalformed, numbers[2])
+	case numbers[3] != 0:
+		return nil, fmt.Errorf("%w: time scale %d", ErrMalformed, numbers[3])
+	}
+	return r, nil
+}
+
+func decodeV1(words []uint64) (record, error) {
+	return decodeBound(words, words[4], halvesOf(&words[5])[0], halvesOf(&words[6])[0], FreeRunning)
+}
+
+func decodeV2(words []uint64) (record, error) {
+	halves := halvesOf(&words[6])
+	r, err := decodeBound(words, words[4], halves[0], halves[1], Disrupted)
+	if err != nil {
+		return nil, err
+	}
+	r.disruptionsElsewhere = bytesOf(&words[7])[0] != 0
+	return r, nil
+}
+
+func decodeBound(words []uint64, bound uint64, drift, status uint32, highest Status) (*boundRecord, error) {
+	asOf, err := instant(words[0], words[1])
+	if err != nil {
+		return nil, err
+	}
+	voidAfter, err := instant(words[2], words[3])
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case bound > noClaimBoundNs:
+		return nil, fmt.Errorf("%w: bound %d ns", ErrMalformed, int64(bound))
+	case drift >= nsPerS:
+		return nil, fmt.Errorf("%w: drift %d ppb", ErrMalformed, drift)
+	case status > uint32(highest):
+		return nil, fmt.Errorf("%w: status %d", ErrMalformed, status)
+	}
+	return &boundRecord{
+		asOfNs:      asOf,
+		voidAfterNs: voidAfter,
+		boundNs:     int64(bound),
+		maxDriftPpb: drift,
+		status:      Status(status),
+	}, nil
+}
+
+func instant(seconds, nanoseconds uint64) (int64, error) {
+	if seconds >= maxNs/nsPerS || nanoseconds >= nsPerS {
+		return 0, fmt.Errorf("%w: %d s and %d ns is no instant", ErrMalformed, int64(seconds), int64(nanoseconds))
+	}
+	return int64(seconds*nsPerS + nanoseconds), nil
+}
