@@ -133,6 +133,8 @@ fn run(program: &Path, arguments: &[&Path]) -> String {
         "{program:?}: {}, {text}{complaint}",
         output.status
     );
+    // The library leaves the program's standard error alone.
+    assert_eq!(complaint, "");
     text
 }
 
