@@ -6,23 +6,20 @@
 //! instant, contains it too: so does what they have in common. If they have nothing in common, somebody was wrong:
 //! that is an [`Alarm`], and what is published is both and all between them.
 
-use crate::bound::{growth_ns, root_distance_ns, signed_ns};
+use crate::bound::{NS_PER_S, growth_ns, root_distance_ns, signed_ns};
 use crate::chrony::{Leap, Tracking};
 use crate::clocks::Readings;
 use crate::dispersion::DispersionModel;
 use crate::estimate::{Estimate, whole_seconds};
 use crate::facts::{Alarm, PollFailure, Report, Selection, Settings};
 use crate::leap;
-use crate::measurement::Measurement;
+use crate::measurement::{Measurement, greatest_age_ns};
 use crate::remedy::Remedy;
-use crate::run_off::RunOff;
+use crate::run_off::{FASTEST_SLEW_PPB, RunOff};
 use crate::status::{Event, Reason, next};
 
 /// The reference id of chronyd's local mode, 127.127.1.1.
 const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;
-
-/// The kernel changes a clock's rate by at most a tenth (adjtimex(2), `tick`), parts per billion.
-const FASTEST_SLEW_PPB: u32 = 100_000_000;
 
 /// No oscillator is further from its nominal frequency, parts per billion: beyond it no kernel could be disciplined
 /// (RFC 5905, `MAXFREQ`).
@@ -229,7 +226,11 @@ impl Assessment {
         self.dispersion.observe(tracking, at);
         let correction_s = tracking.current_correction_s;
         let centre_ns = at.realtime_ns.saturating_add(signed_ns(correction_s));
-        let off_ns = self.run_off_ns(tracking, centre_ns, at);
+        let age_ns = match &report.selection {
+            Selection::Source(source) => greatest_age_ns(source),
+            _ => NS_PER_S,
+        };
+        let off_ns = self.run_off_ns(tracking, centre_ns, age_ns, at);
         let when = |remedy, ns| if self.has(remedy) { ns } else { 0 };
         let late_ns = when(Remedy::LateAnswer, gained_ns(at, now).saturating_abs());
         let half_ns = root_distance_ns(
@@ -257,7 +258,10 @@ impl Assessment {
         let reported = match &report.selection {
             Selection::Source(source) if self.has(Remedy::SingleMeasurement) => {
                 let frequency = self.frequency(tracking);
-                let measured = self.measurement.observe(source, tracking, frequency, at);
+                let off_ppb = self.run_off.rate_ppb();
+                let measured = self
+                    .measurement
+                    .observe(source, tracking, frequency, off_ppb, at);
                 let more_ns = phc_ns.saturating_add(late_ns);
                 (
                     reported.0.min(measured.0.saturating_sub(more_ns)),
@@ -271,20 +275,29 @@ impl Assessment {
             .ok_or(NotNow(Reason::ClockStepped))
     }
 
-    /// How far the system clock has run off without chronyd's knowledge; so far, that it amounts to a step.
-    fn run_off_ns(&mut self, tracking: &Tracking, centre_ns: i64, at: &Readings) -> i64 {
+    /// How far the system clock has run off without chronyd's knowledge since it measured, `age_ns` ago at most; so
+    /// far, that it amounts to a step.
+    fn run_off_ns(
+        &mut self,
+        tracking: &Tracking,
+        centre_ns: i64,
+        age_ns: i64,
+        at: &Readings,
+    ) -> i64 {
         if !self.has(Remedy::RunOff) {
             return 0;
         }
         let growth_ppb = self
             .dispersion
             .growth_ppb(tracking, self.settings.max_drift_ppb);
-        let off_ns = self.run_off.observe(tracking, centre_ns, growth_ppb, at);
+        let off_ns = self
+            .run_off
+            .observe(tracking, centre_ns, growth_ppb, age_ns, at);
         if off_ns > SLEW_DELAY_NS {
             self.run_off.begin(tracking, centre_ns, at);
             self.clock_set();
         }
-        off_ns
+        off_ns.saturating_add(self.run_off.inherited_ns())
     }
 
     /// Whether a report may be believed although `CLOCK_REALTIME` was set: chronyd has measured since, and

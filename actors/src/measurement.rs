@@ -24,23 +24,28 @@ impl Measurement {
     /// Takes note of what chronyd says of its source, and returns where true time lies by the last measurement: ns
     /// of UTC since 1970, at the instant `at`.
     ///
-    /// The oscillator's frequency is `frequency_ppb`, and doubted by `growth_ppb`.
+    /// The oscillator's frequency is `frequency_ppb`, and doubted by `growth_ppb`. The system clock runs off without
+    /// chronyd's knowledge by `off_ppb`.
     pub fn observe(
         &mut self,
         source: &SourceData,
         tracking: &Tracking,
         (frequency_ppb, growth_ppb): (i64, u32),
+        off_ppb: u32,
         at: &Readings,
     ) -> (i64, i64) {
         let identity = Some((source.original_offset_s, tracking.ref_time_ns));
         if self.identity != identity || at.raw_ns < self.raw_ns {
-            // The age is in whole seconds. Until now chronyd has carried it on, with whatever frequency it believes in.
-            let age_ns = (i64::from(source.since_sample_s) + 1).saturating_mul(NS_PER_S);
+            // Until now chronyd has carried it on, with whatever frequency it believes in.
+            let age_ns = greatest_age_ns(source);
             let believed_ppb = ceil_ppb(tracking.freq_ppm);
             let wild_ppb = believed_ppb.saturating_sub(i64::from(FREQUENCY_TOLERANCE_PPB));
             let wild_ppb = u32::try_from(wild_ppb).unwrap_or(0);
             let half_ns = ceil_ns(source.offset_error_s)
-                .saturating_add(growth_ns(age_ns, growth_ppb.saturating_add(wild_ppb)))
+                .saturating_add(growth_ns(
+                    age_ns,
+                    growth_ppb.saturating_add(wild_ppb).saturating_add(off_ppb),
+                ))
                 .saturating_add(at.gap_ns);
             // How far the corrected clock was fast (sourcestats.c, SST_AccumulateSample).
             let centre_ns = at
@@ -64,4 +69,9 @@ impl Measurement {
             latest_ns.saturating_add(growth_ns).saturating_add(1),
         )
     }
+}
+
+/// How old a source's last measurement may be, ns: chronyd tells whole seconds.
+pub fn greatest_age_ns(source: &SourceData) -> i64 {
+    (i64::from(source.since_sample_s) + 1).saturating_mul(NS_PER_S)
 }
