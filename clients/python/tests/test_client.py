@@ -1,0 +1,215 @@
+"""A program's handle on segments that come, go and are replaced."""
+
+import signal
+import threading
+import time
+import unittest
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+
+import clockbound
+from clockbound import Client, Interval, Reason, Status
+
+from . import segments
+from .segments import S, native, publish, raw_ns, v1, v2
+
+HALF_NS = 200_000
+PATIENCE = 20.0
+
+
+class Published(unittest.TestCase):
+    """A directory that a daemon might publish in."""
+
+    def setUp(self) -> None:
+        # One below, which tests may remove.
+        parent = TemporaryDirectory()
+        self.addCleanup(parent.cleanup)
+        self.directory = Path(parent.name) / "clockbound"
+
+    def publish(self, segment: bytes, name: str = "native") -> None:
+        publish(self.directory / name, segment)
+
+    def opened(self, segment: bytes) -> Client:
+        self.publish(segment)
+        return Client.open(self.directory)
+
+    def until(self, what: str, holds: Callable[[], bool]) -> None:
+        begun = time.monotonic()
+        while not holds():
+            self.assertLess(time.monotonic() - begun, PATIENCE, what)
+            time.sleep(0.001)
+
+
+class Opening(Published):
+    def test_of_a_directory_the_best_layout_is_taken(self) -> None:
+        for segment, name, half_ns in [(v1, "shm", 1_000_000), (v2, "shm0", 3_000_000), (native, "native", 5_000_000)]:
+            self.publish(segment(half_ns), name)
+            for path in (self.directory, self.directory / name, str(self.directory)):
+                interval = Client.open(path).now()
+                self.assertEqual(interval.status, Status.SYNCHRONIZED)
+                self.assertIn(interval.bound_ns, range(half_ns, half_ns + 1_000_000))
+
+    def test_without_a_daemon_the_error_says_what_to_do(self) -> None:
+        for path in (self.directory, self.directory / "shm", Path("/proc")):
+            with self.assertRaisesRegex(clockbound.OpenError, "is clockbound running"):
+                Client.open(path)
+        self.assertTrue(issubclass(clockbound.OpenError, clockbound.Error))
+
+    def test_a_segment_of_an_earlier_boot_is_refused(self) -> None:
+        segment = bytearray(native(HALF_NS))
+        segment[16] ^= 1
+        self.publish(bytes(segment))
+        with self.assertRaisesRegex(clockbound.EarlierBootError, "earlier boot; is clockbound running"):
+            Client.open(self.directory)
+
+    def test_waiting_ends_with_an_interval_that_is_trusted_and_narrow_enough(self) -> None:
+        with self.assertRaisesRegex(clockbound.NotReadyError, "is clockbound running") as nobody:
+            Client.open_when_ready(0.02, path=self.directory)
+        self.assertIsInstance(nobody.exception.__cause__, clockbound.OpenError)
+        with ThreadPoolExecutor() as pool:
+            ready = pool.submit(Client.open_when_ready, PATIENCE, timedelta(milliseconds=1), self.directory)
+            for segment in (native(HALF_NS, segments.UNKNOWN), native(50_000_000)):
+                self.publish(segment)
+                # Longer than one wait without a look for signals.
+                time.sleep(0.15)
+                self.assertFalse(ready.done())
+            self.publish(native(HALF_NS))
+            self.assertLess(ready.result().now().bound, timedelta(milliseconds=1))
+        self.publish(native(50_000_000))
+        with self.assertRaisesRegex(clockbound.NotReadyError, "wider than 1ms") as wide:
+            Client.open_when_ready(0, max_bound=0.001, path=self.directory)
+        self.assertIsInstance(wide.exception.__cause__, clockbound.TooWideError)
+
+    def test_a_span_that_makes_no_sense_is_refused(self) -> None:
+        for timeout in (-1, float("nan"), timedelta(seconds=-1)):
+            with self.assertRaises(ValueError):
+                Client.open_when_ready(timeout, path=self.directory)
+        with self.assertRaises(TypeError):
+            Client.open_when_ready("1", path=self.directory)  # type: ignore[arg-type]
+
+
+class Following(Published):
+    def test_a_file_that_is_replaced_is_followed_by_one_handle_in_all_threads(self) -> None:
+        client = self.opened(native(HALF_NS))
+        done = threading.Event()
+
+        def watch() -> int:
+            count = 0
+            while not done.is_set():
+                before, now, after = time.time_ns(), client.now(), time.time_ns()
+                self.assertTrue(now.earliest_ns <= after and before <= now.latest_ns, now)
+                count += 1
+            return count
+
+        with ThreadPoolExecutor() as pool:
+            watchers = [pool.submit(watch) for _ in range(2)]
+            try:
+                for half_ns in (3_000_000, 4_000_000, 5_000_000):
+                    rmtree(self.directory)
+                    self.publish(native(half_ns))
+                    expected = range(half_ns, half_ns + 1_000_000)
+                    self.until("the new file is followed", lambda: client.now().bound_ns in expected)
+            finally:
+                done.set()
+        for watcher in watchers:
+            self.assertGreater(watcher.result(), 0)
+
+    def test_without_a_daemon_the_last_interval_grows(self) -> None:
+        client = self.opened(native(HALF_NS))
+        rmtree(self.directory)
+        first = client.now()
+        self.until("the interval grows", lambda: client.now().bound_ns > first.bound_ns)
+
+    def test_a_record_that_makes_no_sense_is_an_error(self) -> None:
+        client = self.opened(native(HALF_NS))
+        with open(self.directory / "native", "r+b") as segment:
+            segment.seek(120)
+            segment.write(b"\x07")
+        with self.assertRaisesRegex(clockbound.ReadError, "start the daemon again"):
+            client.now()
+
+
+class Waiting(Published):
+    def test_a_commit_wait_returns_when_the_time_has_certainly_passed(self) -> None:
+        client = self.opened(native(HALF_NS))
+        t_ns = client.now().latest_ns
+        interval = client.commit_wait(t_ns)
+        self.assertTrue(interval.is_after(t_ns))
+        self.assertGreater(time.time_ns(), t_ns)
+        long_ago = datetime(1970, 1, 1, tzinfo=UTC)
+        self.assertTrue(client.commit_wait(long_ago).is_after(long_ago))
+        # Longer than one wait without a look for signals.
+        later = datetime.now(UTC) + timedelta(milliseconds=250)
+        self.assertTrue(client.commit_wait(later).is_after(later))
+
+    def test_other_threads_run_during_a_commit_wait(self) -> None:
+        client = self.opened(native(HALF_NS))
+
+        def other_ran_meanwhile() -> bool:
+            with ThreadPoolExecutor() as pool:
+                waiting = threading.Event()
+                other = pool.submit(lambda: waiting.wait() and client.now())
+                t_ns = client.now().latest_ns + 50_000_000
+                waiting.set()
+                client.commit_wait(t_ns)
+                seen = other.result()
+            return isinstance(seen, Interval) and not seen.is_after(t_ns)
+
+        # More than once, for the machine may be busy.
+        self.until("another thread runs", other_ran_meanwhile)
+
+    def test_a_commit_wait_can_be_interrupted(self) -> None:
+        client = self.opened(native(HALF_NS))
+        an_hour_on = client.now().latest_ns + 3600 * S
+        for wait in (
+            lambda: client.commit_wait(an_hour_on),
+            lambda: Client.open_when_ready(3600, path=self.directory / "nothing"),
+        ):
+            timer = threading.Timer(0.02, _interrupt_main)
+            timer.start()
+            with self.assertRaises(KeyboardInterrupt):
+                wait()
+            timer.join()
+
+    def test_while_nothing_is_claimed_a_commit_wait_fails_at_once(self) -> None:
+        client = self.opened(native(HALF_NS, segments.UNKNOWN, reason=4))
+        with self.assertRaisesRegex(clockbound.UntrustedError, "the clock status is unknown, chrony_silent") as raised:
+            client.commit_wait(0)
+        self.assertEqual((raised.exception.status, raised.exception.reason), (Status.UNKNOWN, Reason.CHRONY_SILENT))
+
+
+class Instants(Published):
+    def test_a_call_is_timed_by_what_came_before_and_after(self) -> None:
+        client = self.opened(native(1_000))
+
+        def seven() -> int:
+            time.sleep(0.005)
+            return 7
+
+        timed = client.timing(seven)
+        self.assertEqual(timed.value, 7)
+        self.assertLess(timed.began, timed.ended)
+        with self.assertRaises(ZeroDivisionError):
+            client.timing(lambda: 1 / 0)
+
+    def test_another_instant_has_its_interval_within_the_records_life(self) -> None:
+        client = self.opened(native(HALF_NS))
+        raw, then_ns = raw_ns(), time.time_ns()
+        past = client.interval_at(raw - 10 * S)
+        self.assertTrue(past.earliest_ns <= then_ns - 10 * S <= past.latest_ns)
+        self.assertGreater(past.bound, client.interval_at(raw).bound)
+        self.assertIs(client.interval_at(raw + 6 * S).status, Status.FREE_RUNNING)
+        self.assertIs(client.interval_at(raw + 1001 * S).status, Status.UNKNOWN)
+        with self.assertRaisesRegex(clockbound.TooLongAgoError, "ask sooner"):
+            client.interval_at(raw - 1001 * S)
+        self.publish(v1(HALF_NS), "shm")
+        with self.assertRaisesRegex(clockbound.NotNativeError, "let the daemon publish it"):
+            Client.open(self.directory / "shm").interval_at(raw)
+
+
+def _interrupt_main() -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

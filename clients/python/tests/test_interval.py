@@ -1,0 +1,82 @@
+"""What can be said with an interval."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from clockbound import Interval, Reason, Status
+
+from . import segments
+from .segments import native
+from .test_client import Published
+
+HALF_NS = 200_000
+
+
+class Intervals(Published):
+    def interval(self, half_ns: int = HALF_NS, status: int = segments.SYNCHRONIZED, reason: int = 0) -> Interval:
+        return self.opened(native(half_ns, status, reason)).now()
+
+    def test_after_and_before_are_certain_or_not_said(self) -> None:
+        trusted, unknown = self.interval(status=segments.FREE_RUNNING), self.interval(status=segments.UNKNOWN)
+        for t, after, before in [
+            (trusted.earliest_ns - 1, True, False),
+            (trusted.earliest_ns, False, False),
+            (trusted.latest_ns, False, False),
+            (trusted.latest_ns + 1, False, True),
+        ]:
+            self.assertEqual((trusted.is_after(t), trusted.is_before(t)), (after, before))
+        for interval, certain in ((trusted, True), (unknown, False)):
+            self.assertIs(interval.is_after(0), certain)
+            self.assertIs(interval.is_after(datetime(1500, 1, 1, tzinfo=UTC)), certain)
+            self.assertIs(interval.is_before(datetime(3000, 1, 1, tzinfo=UTC)), certain)
+
+    def test_a_time_that_says_nothing_is_refused(self) -> None:
+        interval = self.interval()
+        for t in (time.time(), datetime.now(), "now", None):
+            with self.assertRaises(TypeError):
+                interval.is_after(t)  # type: ignore[arg-type]
+        with self.assertRaises(OverflowError):
+            interval.is_after(2**63)
+
+    def test_intervals_are_in_order_when_they_do_not_overlap_and_both_are_trusted(self) -> None:
+        first = self.interval(1_000)
+        time.sleep(0.005)
+        second, wide, unknown = self.interval(1_000), self.interval(10**9), self.interval(1_000, segments.UNKNOWN)
+        self.assertTrue(first < second and second > first and first <= second and not first > second)
+        self.assertTrue(first == first and first <= first and first != second and hash(first) == hash(first))
+        for other in (wide, unknown):
+            self.assertFalse(first < other or first > other or first == other or first <= other)
+        self.assertFalse(first == 1)
+        with self.assertRaises(TypeError):
+            _ = first < 1  # type: ignore[operator]
+
+    def test_datetimes_are_rounded_outwards(self) -> None:
+        epoch, us = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+        interval = self.interval()
+        self.assertEqual(interval.earliest, epoch + interval.earliest_ns // 1000 * us)
+        self.assertEqual(interval.latest, epoch - -interval.latest_ns // 1000 * us)
+        self.assertEqual(interval.midpoint, epoch + interval.midpoint_ns // 1000 * us)
+        self.assertEqual(interval.bound, -(-interval.bound_ns // 1000) * us)
+        self.assertEqual(interval.midpoint_ns, (interval.earliest_ns + interval.latest_ns) // 2)
+
+    def test_datetimes_go_as_far_as_the_numbers(self) -> None:
+        interval = self.interval(7 * 10**18)
+        self.assertEqual((interval.earliest.year // 100, interval.latest.year // 100), (18, 22))
+        self.assertGreater(interval.bound, timedelta(days=220 * 365))
+
+    def test_every_status_and_reason_has_its_name(self) -> None:
+        for number, status in enumerate(Status):
+            interval = self.interval(status=number)
+            self.assertIs(interval.status, status)
+            self.assertEqual(status.is_trusted, interval.is_after(0))
+        for number, reason in enumerate(Reason):
+            self.assertIs(self.interval(reason=number).reason, reason)
+        self.assertEqual(f"{Status.FREE_RUNNING}, {Reason.CHRONY_SILENT}", "free_running, chrony_silent")
+
+    def test_an_interval_is_printed_in_full(self) -> None:
+        interval = self.interval()
+        self.assertEqual(
+            repr(interval),
+            f"Interval(earliest_ns={interval.earliest_ns}, latest_ns={interval.latest_ns}, "
+            "status=synchronized, reason=tracking)",
+        )
