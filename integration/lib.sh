@@ -27,12 +27,14 @@ install_missing() {
     for pair in "$@"; do
         have "${pair%%:*}" || missing+=("${pair#*:}")
     done
-    [ ${#missing[@]} -gt 0 ] || return 0
-    have apt-get || die "missing: ${missing[*]}; please install"
-    echo "installing ${missing[*]}"
+    [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
+}
+
+install_packages() {
+    have apt-get || die "missing: $*; please install"
+    echo "installing $*"
     as_root apt-get update -qq &&
-        as_root env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null
 }
 
 # install_component COMMAND:COMPONENT...: the same for parts of the Rust toolchain.

@@ -17,10 +17,18 @@ fn workspace() -> PathBuf {
         .to_owned()
 }
 
+/// What is built for users: the workspace, and the Python package beside it.
+const MANIFESTS: [&str; 2] = ["Cargo.toml", "clients/python/Cargo.toml"];
+
 fn packages() -> Vec<Value> {
+    MANIFESTS.into_iter().flat_map(packages_of).collect()
+}
+
+fn packages_of(manifest: &str) -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked"])
         .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
+        .args(["--manifest-path", manifest])
         .current_dir(workspace())
         .output()
         .expect("run cargo metadata");
