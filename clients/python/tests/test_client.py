@@ -127,8 +127,11 @@ class Following(Published):
     def test_a_record_that_makes_no_sense_is_an_error(self) -> None:
         client = self.opened(native(HALF_NS))
         with open(self.directory / "native", "r+b") as segment:
+            # The sequence is another one, and there is no status 7.
             segment.seek(120)
             segment.write(b"\x07")
+            segment.seek(64)
+            segment.write(b"\x04")
         with self.assertRaisesRegex(clockbound.ReadError, "start the daemon again"):
             client.now()
 
