@@ -119,7 +119,7 @@ impl Timed {
     }
 }
 
-fn answer(
+pub(crate) fn answer(
     py: Python<'_>,
     answer: Result<clockbound_client::Interval, Error>,
 ) -> PyResult<Interval> {

@@ -30,7 +30,7 @@ fn class_and_advice(err: &Error) -> (&'static str, &'static str) {
     match err {
         Error::Open { .. } => ("OpenError", ""),
         Error::EarlierBoot { .. } => ("EarlierBootError", ""),
-        Error::TimeNamespace(_) => ("TimeNamespaceError", "; is /proc mounted?"),
+        Error::TimeNamespace(_) => ("TimeNamespaceError", ""),
         Error::NotReady { .. } => ("NotReadyError", ""),
         Error::Untrusted { .. } => (
             "UntrustedError",

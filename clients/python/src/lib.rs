@@ -8,6 +8,7 @@
 
 mod client;
 mod error;
+mod given;
 mod interval;
 mod time;
 mod words;
@@ -19,6 +20,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::client::{Client, Timed};
+    #[pymodule_export]
+    use crate::given::interval_given;
     #[pymodule_export]
     use crate::interval::Interval;
     #[pymodule_export]

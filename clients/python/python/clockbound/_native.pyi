@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, TypeVar, final
 
 from .words import Reason, Status
 
-__all__ = ["DEFAULT_DIRECTORY", "Client", "Interval", "Timed"]
+__all__ = ["DEFAULT_DIRECTORY", "Client", "Interval", "Timed", "_interval_given"]
 
 _T_co = TypeVar("_T_co", covariant=True)
 _T = TypeVar("_T")
@@ -150,3 +150,14 @@ class Timed(Generic[_T_co]):
         """The interval just after it; raises as `now` did then."""
 
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+
+# For the conformance tests: what a client says elsewhere and at another time.
+def _interval_given(
+    path: str | PathLike[str],
+    *,
+    realtime_ns: int,
+    monotonic_coarse_ns: int,
+    monotonic_raw_ns: int,
+    boot_id: bytes,
+    namespace_offset_ns: int,
+) -> Interval: ...
