@@ -25,6 +25,14 @@ def _old_times() -> tuple[int, int, int, int]:
     return as_of_s, as_of_ns, as_of_s + 1000, 0
 
 
+def _clocks() -> tuple[int, int]:
+    """CLOCK_MONOTONIC_RAW and CLOCK_REALTIME of one instant, give or take 50 us."""
+    while True:
+        before_ns, as_of_ns, after_ns = time.time_ns(), raw_ns(), time.time_ns()
+        if after_ns - before_ns < 100_000:
+            return as_of_ns, (before_ns + after_ns) // 2
+
+
 def v1(half_ns: int, status: int = SYNCHRONIZED) -> bytes:
     """The 72 bytes of the 1.x layout."""
     return struct.pack("=IIIHHqqqqqIIi4x", *OLD_MAGIC, 72, 1, 2, *_old_times(), half_ns, DRIFT_PPB, 0, status)
@@ -38,7 +46,7 @@ def v2(half_ns: int, status: int = SYNCHRONIZED) -> bytes:
 def native(half_ns: int, status: int = SYNCHRONIZED, reason: int = 0) -> bytes:
     """The 136 bytes of the native layout, of a daemon that knows the time to within `half_ns` now."""
     boot_id = uuid.UUID(Path("/proc/sys/kernel/random/boot_id").read_text().strip()).bytes
-    as_of_ns, now_ns = raw_ns(), time.time_ns()
+    as_of_ns, now_ns = _clocks()
     return struct.pack(
         "=8sIHH16sq24xQqqqiIqqBBBBIq",
         *(b"clkbound", 136, 1, 0, boot_id, 0, 2, as_of_ns, now_ns - half_ns, now_ns + half_ns, 0, GROWTH),

@@ -101,7 +101,7 @@ class Following(Published):
             count = 0
             while not done.is_set():
                 before, now, after = time.time_ns(), client.now(), time.time_ns()
-                self.assertTrue(now.earliest_ns <= after and before <= now.latest_ns, now)
+                self.assertTrue(now.earliest_ns <= after and before <= now.latest_ns, (before, now, after))
                 count += 1
             return count
 
