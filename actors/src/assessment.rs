@@ -17,6 +17,7 @@ use crate::measurement::{Measurement, greatest_age_ns};
 use crate::remedy::Remedy;
 use crate::run_off::{FASTEST_SLEW_PPB, RunOff};
 use crate::status::{Event, Reason, next};
+use crate::steadiness::Steadiness;
 
 /// The reference id of chronyd's local mode, 127.127.1.1.
 const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;
@@ -55,6 +56,7 @@ pub struct Assessment {
     dispersion: DispersionModel,
     run_off: RunOff,
     measurement: Measurement,
+    steadiness: Steadiness,
     step: Option<Step>,
     /// The last report was of a chronyd that is not synchronised, and this was its last measurement.
     unsynchronized_ref_time_ns: Option<i64>,
@@ -77,6 +79,7 @@ impl Assessment {
             dispersion: DispersionModel::default(),
             run_off: RunOff::default(),
             measurement: Measurement::default(),
+            steadiness: Steadiness::default(),
             step: None,
             unsynchronized_ref_time_ns: None,
             last_readings: None,
@@ -115,6 +118,7 @@ impl Assessment {
             stale_ref_time_ns: self.unsynchronized_ref_time_ns,
         });
         self.trouble = Reason::ClockStepped;
+        self.steadiness.disturb();
     }
 
     /// The machine was suspended: `CLOCK_MONOTONIC_RAW` stood still, and nothing is known any more.
@@ -293,6 +297,9 @@ impl Assessment {
         let off_ns = self
             .run_off
             .observe(tracking, centre_ns, growth_ppb, age_ns, at);
+        if off_ns > 0 {
+            self.steadiness.disturb();
+        }
         if off_ns > SLEW_DELAY_NS {
             self.run_off.begin(tracking, centre_ns, at);
             self.clock_set();
@@ -391,9 +398,23 @@ impl Assessment {
     }
 
     /// What `CLOCK_REALTIME` would gain unadjusted, and how far from that its oscillator may run, parts per billion.
+    fn frequency(&mut self, tracking: &Tracking) -> (i64, u32) {
+        let reported = self.reported_frequency(tracking);
+        if !self.has(Remedy::SteadyFrequency) {
+            return reported;
+        }
+        let max_drift_ppb = self.settings.max_drift_ppb;
+        let (frequency_ppb, doubt_ppb) =
+            self.steadiness
+                .believe(reported, tracking.ref_time_ns, max_drift_ppb);
+        let doubt_ppb = doubt_ppb.min(shm_layout::v1::DRIFT_LIMIT_PPB - 1);
+        (frequency_ppb, doubt_ppb)
+    }
+
+    /// The same, as chronyd has it.
     ///
     /// Before its third measurement chronyd calls any frequency possible (a skew of 1000000 ppm).
-    fn frequency(&self, tracking: &Tracking) -> (i64, u32) {
+    fn reported_frequency(&self, tracking: &Tracking) -> (i64, u32) {
         let max_drift_ppb = self.settings.max_drift_ppb;
         let growth_ppb = if self.has(Remedy::ChronysOwnDoubt) {
             self.dispersion.growth_ppb(tracking, max_drift_ppb)

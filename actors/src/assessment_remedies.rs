@@ -114,6 +114,17 @@ fn foreign_frequency(world: &mut World) {
     }
 }
 
+fn disturbed_frequency(world: &mut World) {
+    // Samples from before and after the clock was set make chronyd sure of a frequency that nothing has.
+    let wild = |t: &mut Tracking| t.freq_ppm = 400.0;
+    world.report(0, 0, at(0), nothing);
+    world.clock.clock_set();
+    world.report(0, 0, at(S / 10), nothing);
+    world.report(S, 0, at(S), wild);
+    world.truth(at(S), UTC + S);
+    world.truth(at(11 * S), UTC + 11 * S);
+}
+
 fn bent_line(world: &mut World) {
     // The oscillator has changed its frequency: chronyd's line misses truth by 3 ms, its last measurement does not.
     world.selection = Selection::Source(SourceData {
@@ -194,12 +205,13 @@ fn late_answer(world: &mut World) {
 #[test]
 fn every_remedy_keeps_truth_that_is_lost_without_it() {
     use Remedy::*;
-    let worlds: [(Remedy, Happening); 14] = [
+    let worlds: [(Remedy, Happening); 15] = [
         (DispersionShortfall, frequency_jump),
         (ChronysOwnDoubt, unsure_chronyd),
         (FrequencyTolerance, unknown_frequency),
         (StepQuarantine, small_step),
         (RunOff, foreign_frequency),
+        (SteadyFrequency, disturbed_frequency),
         (SingleMeasurement, bent_line),
         (SuspendVoid, suspend),
         (LeapWidening, leap_second),

@@ -45,6 +45,7 @@ pub mod run_off;
 pub mod segments;
 pub mod shm_publisher;
 pub mod status;
+pub mod steadiness;
 pub mod supervision;
 pub mod system;
 mod ticker;

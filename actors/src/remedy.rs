@@ -13,6 +13,8 @@ pub enum Remedy {
     StepQuarantine,
     /// A clock that runs off without chronyd's knowledge is not followed.
     RunOff,
+    /// A frequency that was measured while the clock was disturbed does not replace the one from before.
+    SteadyFrequency,
     /// No report excludes where the last single measurement puts truth.
     SingleMeasurement,
     /// A suspend ends everything that is known.
