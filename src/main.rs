@@ -8,6 +8,7 @@
 
 mod exit;
 mod logging;
+mod notify;
 mod options;
 mod signals;
 
@@ -26,6 +27,7 @@ use shm_layout::writer::{OpenError, Segment, Start};
 use slog::{Logger, crit, info, warn};
 
 use crate::exit::Exit;
+use crate::notify::ServiceManager;
 use crate::options::{DEFAULT_DRIFT_REASON, Options, SegmentPaths};
 
 fn main() -> ExitCode {
@@ -98,6 +100,13 @@ fn run(
     if options.drift_was_defaulted {
         warn!(log, "no drift rate given, assuming 1 ppm"; "reason" => DEFAULT_DRIFT_REASON);
     }
+    let mut manager = match ServiceManager::from_environment(options.poll_interval, log) {
+        Ok(manager) => manager,
+        Err(err) => {
+            crit!(log, "service manager cannot be reached"; "err" => %err);
+            return Exit::OsErr.into();
+        }
+    };
     let config = match config(options) {
         Ok(config) => config,
         Err(err) => {
@@ -105,7 +114,13 @@ fn run(
             return Exit::OsErr.into();
         }
     };
-    match system::run(config, Arc::new(opened.segments), signals, log) {
+    match system::run(
+        config,
+        Arc::new(opened.segments),
+        signals,
+        &mut manager,
+        log,
+    ) {
         Ok(Ending::Signal(signal)) => {
             info!(log, "clockbound ends"; "reason" => signal);
             ExitCode::SUCCESS

@@ -38,6 +38,7 @@ pub mod leap;
 pub mod measurement;
 pub mod phc;
 pub mod phc_reader;
+pub mod progress;
 pub mod projection;
 mod readable;
 pub mod remedy;

@@ -8,22 +8,30 @@ use slog::{Logger, debug};
 use crate::clocks::Readings;
 use crate::estimate::Estimate;
 use crate::fault::{Faults, Point};
+use crate::progress::{Progress, Said};
 use crate::segments::Segments;
 use crate::supervision::ActorName;
 
 /// The actor that writes the segments. It keeps nothing between two messages, so a new life needs nothing.
 pub struct ShmPublisher {
     segments: Arc<Segments>,
+    progress: Arc<Progress>,
     faults: Faults,
     log: Logger,
 }
 
 impl ShmPublisher {
-    /// A publisher to `segments`.
+    /// A publisher to `segments`, which acknowledges each round to `progress`.
     #[must_use]
-    pub fn new(segments: Arc<Segments>, faults: Faults, log: Logger) -> Self {
+    pub fn new(
+        segments: Arc<Segments>,
+        progress: Arc<Progress>,
+        faults: Faults,
+        log: Logger,
+    ) -> Self {
         Self {
             segments,
+            progress,
             faults,
             log,
         }
@@ -56,6 +64,12 @@ impl Handler<Publish> for ShmPublisher {
     fn handle(&mut self, Publish { estimate, at }: Publish, _ctx: &mut Self::Context) {
         self.faults.reach(ActorName::ShmPublisher, Point::Handler);
         self.segments.publish(&estimate, &at, &self.faults);
+        let said = Said {
+            status: estimate.status,
+            reason: estimate.reason,
+            reference_id: estimate.reference_id,
+        };
+        self.progress.acknowledge(said, estimate.to_v1(&at).bound_ns);
         debug!(self.log, "published";
             "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse_ns,
             "earliest_ns" => estimate.earliest_ns, "latest_ns" => estimate.latest_ns, "growth_ppb" => estimate.growth_ppb);

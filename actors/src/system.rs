@@ -16,9 +16,10 @@ use crate::clock_watch::{self, ClockWatch};
 use crate::facts::Settings;
 use crate::fault::Faults;
 use crate::phc_reader::{self, PhcReader};
+use crate::progress::Progress;
 use crate::segments::Segments;
 use crate::shm_publisher::ShmPublisher;
-use crate::supervision::{self, ActorName, Ending, mailbox, supervise};
+use crate::supervision::{self, ActorName, Ending, Overseer, mailbox, supervise};
 
 /// How long the runtime may take to end before the process goes without it: an actor that hangs
 /// must not keep SIGTERM from being obeyed.
@@ -45,7 +46,7 @@ pub struct Config {
 }
 
 /// Runs the actors until a signal, or a crash loop, ends them. Called on the main thread, which
-/// becomes the supervisor's. The last record stays in the segments for readers to age.
+/// becomes the supervisor's and tells `overseer` how it goes. The last record stays in the segments for readers to age.
 ///
 /// # Errors
 /// When the runtime's threads cannot be started.
@@ -53,10 +54,12 @@ pub fn run(
     config: Config,
     segments: Arc<Segments>,
     signals: &Receiver<&'static str>,
+    overseer: &mut dyn Overseer,
     log: &Logger,
 ) -> io::Result<Ending> {
     let runtime = Runtime::start(config.phc_interface.is_some())?;
     let (ends_tx, ends) = unbounded();
+    let progress = Arc::new(Progress::default());
     let child_log = |name: ActorName| log.new(o!("actor" => name.as_str()));
 
     let (publisher, publisher_mailbox) = mailbox::<ShmPublisher>();
@@ -71,6 +74,7 @@ pub fn run(
         publisher_mailbox,
         ShmPublisher::new(
             segments.clone(),
+            progress.clone(),
             config.faults.clone(),
             child_log(ActorName::ShmPublisher),
         ),
@@ -130,7 +134,14 @@ pub fn run(
         ends_tx,
     );
 
-    let ending = supervision::run(&ends, signals, config.crash_budget, log);
+    let ending = supervision::run(
+        &ends,
+        signals,
+        config.crash_budget,
+        &progress,
+        overseer,
+        log,
+    );
     // Held until here: an actor whose every address is gone is not given another life.
     drop((publisher, clock_state, poller, phc_reader, clock_watch));
     if !runtime.stop() {

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use actix::prelude::*;
+use clockbound_actors::progress::Progress;
 use clockbound_actors::supervision::{self, ActorName, Ending, mailbox, supervise};
 use crossbeam_channel::{Sender, bounded, unbounded};
 use slog::{Discard, Logger, o};
@@ -104,7 +105,14 @@ impl Bench {
         );
         thread::spawn(move || {
             let log = Logger::root(Discard, o!());
-            let _ = ending_tx.send(supervision::run(&ends, &signals, crash_budget, &log));
+            let _ = ending_tx.send(supervision::run(
+                &ends,
+                &signals,
+                crash_budget,
+                &Progress::default(),
+                &mut (),
+                &log,
+            ));
         });
         Self {
             addr,

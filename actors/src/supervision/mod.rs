@@ -8,13 +8,15 @@ mod life;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, never, select, tick};
 use slog::{Logger, error, info, o, warn};
 
 pub use budget::{CrashBudget, DEFAULT_LIMIT as DEFAULT_CRASH_BUDGET, Verdict};
 pub use life::{LifeEnd, Mailbox, mailbox, supervise};
+
+use crate::progress::{Progress, Round};
 
 /// The actors, by the names they have in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,20 +81,48 @@ pub enum Ending {
     },
 }
 
+/// Who wants to know how the work goes: the service manager.
+pub trait Overseer {
+    /// How often to look when there is no news; `None` for nobody who wants to know.
+    fn interval(&self) -> Option<Duration>;
+    /// Tells of the last round.
+    fn look(&mut self, round: &Round, now: Instant);
+    /// Tells that the end has begun.
+    fn stopping(&mut self);
+}
+
+/// Nobody wants to know.
+impl Overseer for () {
+    fn interval(&self) -> Option<Duration> {
+        None
+    }
+    fn look(&mut self, _round: &Round, _now: Instant) {}
+    fn stopping(&mut self) {}
+}
+
 /// Answers the ends of lives until a signal or a crash loop ends it all.
 ///
-/// `signals` carries the names of the signals that ask for an orderly end.
+/// `signals` carries the names of the signals that ask for an orderly end. `overseer` is told of `progress`.
 pub fn run(
     ends: &Receiver<LifeEnd>,
     signals: &Receiver<&'static str>,
     crash_budget: usize,
+    progress: &Progress,
+    overseer: &mut dyn Overseer,
     log: &Logger,
 ) -> Ending {
+    let (ticks, news) = match overseer.interval() {
+        Some(interval) => (tick(interval), progress.news().clone()),
+        None => (never(), never()),
+    };
     let mut budgets: HashMap<ActorName, CrashBudget> = HashMap::new();
     loop {
         select! {
+            recv(ticks) -> _ => look(progress, overseer),
+            recv(news) -> _ => look(progress, overseer),
             recv(signals) -> signal => {
                 let signal = signal.unwrap_or("end of the signal thread");
+                overseer.stopping();
                 info!(log, "stopping"; "signal" => signal);
                 return Ending::Signal(signal);
             }
@@ -113,5 +143,11 @@ pub fn run(
                 let _ = answer.send(verdict);
             }
         }
+    }
+}
+
+fn look(progress: &Progress, overseer: &mut dyn Overseer) {
+    if let Some(round) = progress.last() {
+        overseer.look(&round, Instant::now());
     }
 }

@@ -1,0 +1,305 @@
+//! What the service manager is to be told: decisions, without a clock or a socket.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use clockbound_actors::progress::{Round, Said};
+
+/// The status is not said more often.
+const BETWEEN_STATUSES: Duration = Duration::from_secs(1);
+/// A bound is said anew when it differs by more than this part of itself: every telling costs the manager more
+/// than a round costs us.
+const BOUND_PART: u64 = 8;
+
+/// The watchdog to live with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Watchdog {
+    /// It waits for so long.
+    pub(super) patience: Duration,
+    /// The unit has asked for less, and has to be told.
+    pub(super) raised: bool,
+}
+
+/// The watchdog's patience, `asked` unless that is too short for rounds every `poll_interval`.
+///
+/// A silent chronyd makes a round every two polls, and the supervisor looks once a second at most: two such
+/// rounds and one look are the least that does not take a healthy daemon for a hung one.
+pub(super) fn watchdog(asked: Duration, poll_interval: Duration) -> Watchdog {
+    let least = poll_interval * 4 + Duration::from_secs(1);
+    Watchdog {
+        patience: asked.max(least),
+        raised: least > asked,
+    }
+}
+
+/// What the service manager knows already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Report {
+    watchdog: Option<Watchdog>,
+    round: Option<u64>,
+    status: Option<Status>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Status {
+    said: Said,
+    bound_ns: i64,
+    at: Instant,
+}
+
+impl Report {
+    pub(super) fn new(watchdog: Option<Watchdog>) -> Self {
+        Self {
+            watchdog,
+            round: None,
+            status: None,
+        }
+    }
+
+    /// What to tell after `round`, and what is known once that is told. `None`: nothing.
+    pub(super) fn of(&self, round: &Round, now: Instant) -> Option<(String, Self)> {
+        let mut lines = Vec::new();
+        let mut next = self.clone();
+        if self.round.is_none() {
+            lines.push("READY=1".to_owned());
+            if let Some(dog) = self.watchdog.filter(|dog| dog.raised) {
+                lines.push(format!("WATCHDOG_USEC={}", dog.patience.as_micros()));
+            }
+        }
+        // Nothing new is written: whoever should have is stuck, and the watchdog has to bite.
+        if self.round != Some(round.number) {
+            next.round = Some(round.number);
+            if self.watchdog.is_some() {
+                lines.push("WATCHDOG=1".to_owned());
+            }
+        }
+        if self.status.is_none_or(|told| told.is_old(round, now)) {
+            next.status = Some(Status {
+                said: round.said,
+                bound_ns: round.bound_ns,
+                at: now,
+            });
+            lines.push(format!("STATUS={}", Text(round)));
+        }
+        (!lines.is_empty()).then(|| (lines.join("\n"), next))
+    }
+}
+
+impl Status {
+    fn is_old(&self, round: &Round, now: Instant) -> bool {
+        let differs =
+            self.bound_ns.abs_diff(round.bound_ns) > self.bound_ns.unsigned_abs() / BOUND_PART;
+        let changed = self.said != round.said || (round.said.status.is_trusted() && differs);
+        changed && now.saturating_duration_since(self.at) >= BETWEEN_STATUSES
+    }
+}
+
+/// The line in `systemctl status`.
+struct Text<'a>(&'a Round);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Round { said, bound_ns, .. } = self.0;
+        write!(f, "{}", said.status)?;
+        if said.status.is_trusted() {
+            write!(f, ", bound {}", Ns(*bound_ns))?;
+        }
+        if said.reference_id != 0 {
+            write!(f, ", source {}", RefId(said.reference_id))?;
+        }
+        write!(f, ", reason {}", said.reason)
+    }
+}
+
+/// A span in ns, with three digits or a little more.
+struct Ns(i64);
+
+impl fmt::Display for Ns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit_ns, unit) = match self.0 {
+            ..1_000 => return write!(f, "{} ns", self.0),
+            1_000..1_000_000 => (1_000, "us"),
+            1_000_000..1_000_000_000 => (1_000_000, "ms"),
+            _ => (1_000_000_000, "s"),
+        };
+        // Rounded up, as everything that is said of a bound.
+        let tenths = self.0.saturating_add(unit_ns / 10 - 1) / (unit_ns / 10);
+        write!(f, "{}.{} {unit}", tenths / 10, tenths % 10)
+    }
+}
+
+/// chrony's reference id as chronyc prints it, and the name of a reference clock.
+struct RefId(u32);
+
+impl fmt::Display for RefId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08X}", self.0)?;
+        let bytes = self.0.to_be_bytes();
+        let name = bytes.split(|&byte| byte == 0).next().unwrap_or_default();
+        let is_name = !name.is_empty()
+            && name.iter().all(u8::is_ascii_alphanumeric)
+            && bytes[name.len()..].iter().all(|&byte| byte == 0);
+        match std::str::from_utf8(name) {
+            Ok(name) if is_name => write!(f, " ({name})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clockbound_actors::status::{ClockStatus, Reason};
+
+    use super::*;
+
+    const GOOD: Said = Said {
+        status: ClockStatus::Synchronized,
+        reason: Reason::Tracking,
+        reference_id: 0x7f00_0001,
+    };
+    const LOST: Said = Said {
+        status: ClockStatus::FreeRunning,
+        reason: Reason::ChronySilent,
+        ..GOOD
+    };
+    const THREE_S: Watchdog = Watchdog {
+        patience: Duration::from_secs(3),
+        raised: false,
+    };
+
+    #[test]
+    fn everything_is_said_once_and_the_watchdog_fed_for_each_round() {
+        let start = Instant::now();
+        let mut report = Report::new(Some(THREE_S));
+        for (ms, number, said, bound_ns, want) in [
+            (
+                0,
+                1,
+                GOOD,
+                80_000,
+                Some(
+                    "READY=1\nWATCHDOG=1\n\
+                     STATUS=synchronized, bound 80.0 us, source 7F000001, reason tracking",
+                ),
+            ),
+            (1000, 11, GOOD, 81_000, Some("WATCHDOG=1")),
+            // A stuck publisher.
+            (2000, 11, GOOD, 81_000, None),
+            (3000, 12, GOOD, 89_000, Some("WATCHDOG=1")),
+            (
+                4000,
+                22,
+                GOOD,
+                91_000,
+                Some(
+                    "WATCHDOG=1\nSTATUS=synchronized, bound 91.0 us, source 7F000001, reason tracking",
+                ),
+            ),
+            // News, but too soon after the last.
+            (4100, 23, LOST, 91_000, Some("WATCHDOG=1")),
+            (
+                5000,
+                32,
+                LOST,
+                91_000,
+                Some(
+                    "WATCHDOG=1\nSTATUS=free_running, bound 91.0 us, source 7F000001, reason chrony_silent",
+                ),
+            ),
+        ] {
+            let round = Round {
+                number,
+                said,
+                bound_ns,
+            };
+            let told = report.of(&round, start + Duration::from_millis(ms));
+            assert_eq!(
+                told.as_ref().map(|(text, _)| text.as_str()),
+                want,
+                "at {ms} ms"
+            );
+            if let Some((_, next)) = told {
+                report = next;
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_watchdog_only_the_status_is_said() {
+        let round = Round {
+            number: 1,
+            said: Said {
+                status: ClockStatus::Unknown,
+                reason: Reason::NeverSynchronized,
+                reference_id: 0,
+            },
+            bound_ns: i64::MAX,
+        };
+        let (text, report) = Report::new(None).of(&round, Instant::now()).unwrap();
+        assert_eq!(text, "READY=1\nSTATUS=unknown, reason never_synchronized");
+        let later = Round {
+            number: 2,
+            bound_ns: 5,
+            ..round
+        };
+        assert!(
+            report
+                .of(&later, Instant::now() + Duration::from_secs(9))
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_watchdog_too_short_for_slow_polls_is_raised() {
+        let ms = Duration::from_millis;
+        for (asked, poll, patience, raised) in [
+            (ms(3_000), ms(100), ms(3_000), false),
+            (ms(3_000), ms(500), ms(3_000), false),
+            (ms(3_000), ms(501), ms(3_004), true),
+            (ms(3_000), ms(2_000), ms(9_000), true),
+            (ms(1), ms(10), ms(1_040), true),
+        ] {
+            assert_eq!(watchdog(asked, poll), Watchdog { patience, raised });
+        }
+        let dog = watchdog(ms(1), ms(10));
+        let round = Round {
+            number: 1,
+            said: GOOD,
+            bound_ns: 0,
+        };
+        let (text, _) = Report::new(Some(dog)).of(&round, Instant::now()).unwrap();
+        assert!(
+            text.starts_with("READY=1\nWATCHDOG_USEC=1040000\nWATCHDOG=1\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn spans_have_units_and_are_rounded_up() {
+        for (ns, text) in [
+            (0, "0 ns"),
+            (999, "999 ns"),
+            (1_000, "1.0 us"),
+            (1_001, "1.1 us"),
+            (312_000, "312.0 us"),
+            (1_234_567, "1.3 ms"),
+            (2_000_000_001, "2.1 s"),
+            (i64::MAX, "9223372036.8 s"),
+        ] {
+            assert_eq!(Ns(ns).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn reference_ids_are_chronyc_s_with_the_name_of_a_reference_clock() {
+        for (id, text) in [
+            (0x5048_4330, "50484330 (PHC0)"),
+            (0x5050_5300, "50505300 (PPS)"),
+            (0x7f00_0001, "7F000001"),
+            (0x5000_5000, "50005000"),
+            (0xa9fe_a97b, "A9FEA97B"),
+        ] {
+            assert_eq!(RefId(id).to_string(), text);
+        }
+    }
+}
