@@ -98,7 +98,7 @@ fn run(
         "version" => env!("CARGO_PKG_VERSION"), "max_drift_ppb" => options.max_drift_ppb,
         "source" => %options.chrony_socket.display(), "segments" => &opened.starts);
     if options.drift_was_defaulted {
-        warn!(log, "no drift rate given, assuming 1 ppm"; "reason" => DEFAULT_DRIFT_REASON);
+        warn!(log, "no drift rate given, assuming 1 ppm"; "advice" => DEFAULT_DRIFT_REASON);
     }
     let mut manager = match ServiceManager::from_environment(options.poll_interval, log) {
         Ok(manager) => manager,
@@ -122,7 +122,7 @@ fn run(
         log,
     ) {
         Ok(Ending::Signal(signal)) => {
-            info!(log, "clockbound ends"; "reason" => signal);
+            info!(log, "clockbound ends"; "signal" => signal);
             ExitCode::SUCCESS
         }
         Ok(Ending::CrashLoop { actor, panic }) => {

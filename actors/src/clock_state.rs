@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use slog::{Logger, debug, error, info, warn};
+use slog::{Logger, debug, error, info, o, warn};
 
 use crate::assessment::Assessment;
 use crate::change_gate::ChangeGate;
@@ -69,8 +69,14 @@ impl ClockState {
         let estimate = *self.assessment.estimate();
         let from = self.status.said();
         if let Some(unsaid) = self.status.pass(estimate.status, Instant::now()) {
-            info!(self.parts.log, "clock status changed";
-                "from" => %from, "to" => %estimate.status, "reason" => %estimate.reason, "unsaid_changes" => unsaid);
+            let log = self.parts.log.new(o!(
+                "from" => from.as_str(), "to" => estimate.status.as_str(), "reason" => estimate.reason.as_str(),
+                "bound_ns" => estimate.to_v1(&at).bound_ns, "unsaid_changes" => unsaid));
+            if estimate.status == ClockStatus::Synchronized {
+                info!(log, "clock status changed");
+            } else {
+                warn!(log, "clock status changed");
+            }
         }
         // Full or between two lives: the next round carries a newer estimate.
         if self

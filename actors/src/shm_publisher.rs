@@ -69,7 +69,8 @@ impl Handler<Publish> for ShmPublisher {
             reason: estimate.reason,
             reference_id: estimate.reference_id,
         };
-        self.progress.acknowledge(said, estimate.to_v1(&at).bound_ns);
+        self.progress
+            .acknowledge(said, estimate.to_v1(&at).bound_ns);
         debug!(self.log, "published";
             "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse_ns,
             "earliest_ns" => estimate.earliest_ns, "latest_ns" => estimate.latest_ns, "growth_ppb" => estimate.growth_ppb);

@@ -1,27 +1,32 @@
-//! Where events go: standard error, one line each, written by a thread of its own.
+//! Where events go: standard error, one line each, or the journal behind it; written by a thread of its own.
 //!
 //! ```text
-//!  actors --Logger--> level --Queue, bounded--> worker --Format--> one write a line --> stderr
+//!  actors --Logger--> level --Queue, bounded--> worker --Format--> one write an event --> stderr, or journald
 //!                              \__ full: counted, reported by the worker when it catches up
 //! ```
 //! Nobody who logs ever waits for whoever reads the log. A message is constant and in lower case;
 //! what varies is a value, under one of these keys:
 //! `actor err status reason bound_ns source from to`, and of this room `count location thread`.
 
+mod events;
+mod journal;
 mod line;
 mod queue;
 
 pub use queue::Logging;
 
+use std::env;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::panic::{self, PanicHookInfo};
+use std::path::Path;
 
 use slog::{Drain, FnValue, Level, LevelFilter, Logger, PushFnValue, Record, error, o};
 use slog_json::Json;
 use slog_term::{FullFormat, PlainDecorator, TermDecorator};
 
+use journal::Journal;
 use line::{EventTime, Lines, OneLine};
 
 /// Writes one event. An error means that the event is lost, and only that.
@@ -32,14 +37,14 @@ type Sink = Box<dyn Drain<Ok = (), Err = io::Error> + Send>;
 enum Format {
     /// For a person at a terminal: with colours.
     Terminal,
-    /// For a file, a pipe or the journal: the same line without colours.
+    /// For a file or a pipe: the same line without colours.
     Plain,
     /// For a program: a JSON object with `ts`, `level`, `msg` and the values.
     Json,
 }
 
-/// Starts to log events of `level` and above on standard error, as JSON or as text. Keep the
-/// [`Logging`] until the process ends: events are written as long as it lives.
+/// Starts to log events of `level` and above on standard error, as JSON or as text; when the journal reads that
+/// text, in fields instead. Keep the [`Logging`] until the process ends: events are written as long as it lives.
 ///
 /// # Errors
 /// The kernel grants no thread or no file descriptor.
@@ -52,6 +57,13 @@ pub fn start(level: Level, json: bool) -> io::Result<(Logger, Logging)> {
     };
     // A descriptor of its own, because a blocked write would keep the lock of `io::stderr`.
     let out = File::from(stderr.as_fd().try_clone_to_owned()?);
+    let stream = env::var("JOURNAL_STREAM").ok();
+    let journald = Path::new(journal::SOCKET);
+    if !json && journal::is_at_the_end_of(&out, stream.as_deref()) && journald.exists() {
+        let time = EventTime::default();
+        let journal = Journal::new(journald, time.clone())?;
+        return start_with(level, Box::new(journal), time);
+    }
     start_on(level, format, out)
 }
 
@@ -61,13 +73,16 @@ fn start_on(
     out: impl Write + Send + 'static,
 ) -> io::Result<(Logger, Logging)> {
     let time = EventTime::default();
-    let sink = sink(format, out, &time);
+    start_with(level, sink(format, out, &time), time)
+}
+
+fn start_with(level: Level, sink: Sink, time: EventTime) -> io::Result<(Logger, Logging)> {
     let (queue, logging) = queue::spawn(sink, time)?;
     let drain = LevelFilter::new(queue, level).ignore_res();
     Ok((Logger::root(drain, o!()), logging))
 }
 
-/// The one place that knows every way to write an event.
+/// The one place that knows every way to write a line.
 fn sink(format: Format, out: impl Write + Send + 'static, time: &EventTime) -> Sink {
     let out = Lines::new(out);
     let stamp = time.clone();

@@ -32,7 +32,7 @@ fn read_all(mut reader: PipeReader) -> String {
 }
 
 /// Runs what could block for ever, which then fails the test.
-fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(work()));
     receiver.recv_timeout(FOREVER).expect("blocked")
@@ -108,7 +108,7 @@ fn levels_below_the_one_asked_for_are_not_written() {
 }
 
 /// Logs far more than the pipe and the queue hold.
-fn flood(log: &Logger) -> u64 {
+pub(super) fn flood(log: &Logger) -> u64 {
     let events = 10_000;
     for number in 0..events {
         info!(log, "event"; "to" => number, "reason" => "a value that takes some room in the pipe");

@@ -1,0 +1,149 @@
+//! The events that operators are told of, each with the id that it has in the journal for ever.
+//!
+//! `systemd/clockbound.catalog` explains each of them to whoever asks with `journalctl -x`.
+
+/// The message of every event from info on, and its id.
+const EVENTS: [(&str, &str); 24] = [
+    (
+        "actor crashed, restarting it",
+        "18083ce0ab8146cba911211db0962959",
+    ),
+    (
+        "actor keeps crashing, giving up",
+        "d85814a272cb4acf9ec4a34de0a16271",
+    ),
+    (
+        "actors cannot be started",
+        "0363e64d18f24d9d955756e6d93b0395",
+    ),
+    (
+        "an actor hangs, leaving without it",
+        "96e77d3d70f54dbb8ee964e287c80cea",
+    ),
+    ("chronyd answers again", "b97ca9c77fc0453181fa6074e41eedb7"),
+    (
+        "chronyd assumes less drift than --max-drift-rate, widening its bounds",
+        "f7f608f49b7e4ed28217640613b3a638",
+    ),
+    (
+        "chronyd cannot be asked",
+        "fa529d9b84ac4e16bfe5daa098fd744b",
+    ),
+    ("clock status changed", "0d1a9270d1e847068bfc8ac516c4a16c"),
+    ("clockbound ends", "d47afd7c055e4503b4aacfd5aaad545c"),
+    (
+        "clockbound ends, an actor keeps crashing",
+        "7e4e8dc834ff4efd94ce72375febe4cc",
+    ),
+    (
+        "clockbound ends, an actor stopped of itself",
+        "6672708f1ceb449eb6b891d8a5a58e77",
+    ),
+    ("clockbound starts", "bc9b09119d4b4013b8f8c75f00af964c"),
+    ("log events dropped", "84e2fb5bb0254636bb4fb3fd04833c4e"),
+    (
+        "no drift rate given, assuming 1 ppm",
+        "bbd57308d5f0410cab7bf7d02f452bd8",
+    ),
+    (
+        "no timer for polling, trying again",
+        "6e4851de921249439c21cc38ff9f7ac9",
+    ),
+    (
+        "no timer to watch the clock with, trying again",
+        "9e30331358cc4a7e9bc89408277fd7d6",
+    ),
+    (
+        "phc error bound cannot be read",
+        "d878e0921e914b1fb9fb49da8b49bf44",
+    ),
+    (
+        "phc error bound is read again",
+        "891f966f18f34faf8a41e54d6192559a",
+    ),
+    (
+        "report contradicts what was known, publishing both",
+        "db2e543eca92419dbf9d7ecbbe5a4ccd",
+    ),
+    (
+        "service manager cannot be reached",
+        "d81be6d552264cc5ba863bd2757df806",
+    ),
+    (
+        "service manager cannot be told",
+        "631e93174d0041eb8f79e1ccefe2a894",
+    ),
+    ("stopping", "e5b7cf029b1f473b89a9e92e5249f49e"),
+    ("the clock was set", "e9ff6243dfa94ee99f8a8f67be3d2ff9"),
+    ("thread panicked", "048b8ee568a34568ae1245ee8edbe954"),
+];
+
+/// The id of the event with this message.
+pub(super) fn message_id(message: &str) -> Option<&'static str> {
+    let event = EVENTS.iter().find(|(known, _)| *known == message);
+    event.map(|(_, id)| *id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Only builds for tests say it.
+    const WITHOUT_ID: [&str; 1] = ["faults cannot be listened for"];
+
+    /// The messages of all events from info on in the sources below `dir`.
+    fn logged_in(dir: &Path, messages: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(dir).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                logged_in(&path, messages);
+            // Tests log what they like.
+            } else if !path.ends_with("tests.rs") {
+                let source = fs::read_to_string(&path).unwrap();
+                let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+                for level in ["info!(", "warn!(", "error!(", "crit!("] {
+                    messages.extend(source.split(level).skip(1).filter_map(first_literal));
+                }
+            }
+        }
+    }
+
+    fn first_literal(call: &str) -> Option<String> {
+        call.split('"').nth(1).map(str::to_owned)
+    }
+
+    fn root() -> &'static Path {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+    }
+
+    #[test]
+    fn every_event_has_an_id_and_every_id_an_event() {
+        let mut logged = BTreeSet::from(["log events dropped".to_owned()]);
+        logged_in(&root().join("actors/src"), &mut logged);
+        logged_in(&root().join("src"), &mut logged);
+        let known = EVENTS.iter().map(|(message, _)| message.to_string());
+        let known: BTreeSet<_> = known.chain(WITHOUT_ID.map(str::to_owned)).collect();
+        assert_eq!(logged, known);
+    }
+
+    #[test]
+    fn the_catalog_explains_every_id_and_no_other() {
+        let catalog = fs::read_to_string(root().join("systemd/clockbound.catalog")).unwrap();
+        let explained: Vec<&str> = catalog
+            .lines()
+            .filter_map(|line| line.strip_prefix("-- "))
+            .collect();
+        assert_eq!(explained, EVENTS.map(|(_, id)| id), "in the same order");
+        for entry in catalog.split("\n-- ").skip(1) {
+            let (head, text) = entry.split_once("\n\n").expect("a blank line");
+            for key in ["Subject: ", "Defined-By: clockbound", "Documentation: "] {
+                assert!(head.contains(key), "{key} in {entry}");
+            }
+            assert!(text.trim().len() > 40, "says what to do: {entry}");
+        }
+    }
+}

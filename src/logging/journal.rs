@@ -1,0 +1,272 @@
+//! The journal, by its native protocol: one datagram of fields an event, with what varies in fields of its own.
+//!
+//! A journald that does not read blocks the thread that writes, as a full pipe does, and nobody else.
+
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use slog::{Drain, KV, Key, Level, OwnedKVList, Record, Serializer};
+
+use super::events::message_id;
+use super::line::EventTime;
+
+/// Where journald listens.
+pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
+
+/// Whether `stream`, the `$JOURNAL_STREAM` of this process, says that `stderr` goes to the journal.
+pub(super) fn is_at_the_end_of(stderr: &File, stream: Option<&str>) -> bool {
+    let Some((device, inode)) = stream.and_then(|stream| stream.split_once(':')) else {
+        return false;
+    };
+    stderr
+        .metadata()
+        .is_ok_and(|file| device.parse() == Ok(file.dev()) && inode.parse() == Ok(file.ino()))
+}
+
+/// Sends events to journald.
+pub(super) struct Journal {
+    socket: UnixDatagram,
+    journald: PathBuf,
+    time: EventTime,
+}
+
+impl Journal {
+    /// To the journald that listens at the path `journald`.
+    ///
+    /// # Errors
+    /// The kernel grants no socket.
+    pub(super) fn new(journald: &Path, time: EventTime) -> io::Result<Self> {
+        Ok(Self {
+            socket: UnixDatagram::unbound()?,
+            journald: journald.to_owned(),
+            time,
+        })
+    }
+}
+
+impl Drain for Journal {
+    type Ok = ();
+    type Err = io::Error;
+
+    fn log(&self, record: &Record, values: &OwnedKVList) -> io::Result<()> {
+        let mut pairs = Pairs::default();
+        record.kv().serialize(record, &mut pairs)?;
+        values.serialize(record, &mut pairs)?;
+        // What was given last comes first.
+        pairs.0.reverse();
+        let event = encode(record, &pairs.0, &self.time.rfc3339());
+        // By name each time: a journald that was started anew has another socket there.
+        self.socket.send_to(&event, &self.journald).map(drop)
+    }
+}
+
+/// One event, as journald wants it.
+fn encode(record: &Record, pairs: &[(Key, String)], time: &str) -> Vec<u8> {
+    let mut message = record.msg().to_string();
+    let id = message_id(&message);
+    for (key, value) in pairs {
+        // Writing to a string does not fail.
+        let _ = write!(message, ", {key}: {value}");
+    }
+    let mut event = Vec::new();
+    put(&mut event, "MESSAGE", &message);
+    put(&mut event, "PRIORITY", priority(record.level()));
+    put(&mut event, "SYSLOG_IDENTIFIER", "clockbound");
+    if let Some(id) = id {
+        put(&mut event, "MESSAGE_ID", id);
+    }
+    // journald's own is that of the arrival.
+    put(&mut event, "EVENT_TIME", time);
+    for (key, value) in pairs {
+        put(&mut event, &field(key), value);
+    }
+    event
+}
+
+/// The field that has the values of `key`.
+fn field(key: &str) -> String {
+    match key {
+        "status" | "to" => "CLOCK_STATUS".to_owned(),
+        "from" => "CLOCK_STATUS_BEFORE".to_owned(),
+        "reason" => "CLOCK_REASON".to_owned(),
+        "bound_ns" => "CLOCK_BOUND_NS".to_owned(),
+        _ => key.to_ascii_uppercase(),
+    }
+}
+
+/// That of syslog.
+fn priority(level: Level) -> &'static str {
+    match level {
+        Level::Critical => "2",
+        Level::Error => "3",
+        Level::Warning => "4",
+        Level::Info => "6",
+        Level::Debug | Level::Trace => "7",
+    }
+}
+
+/// Values of several lines have their length before them.
+fn put(event: &mut Vec<u8>, field: &str, value: &str) {
+    event.extend_from_slice(field.as_bytes());
+    if value.contains('\n') {
+        event.push(b'\n');
+        event.extend_from_slice(&(value.len() as u64).to_le_bytes());
+    } else {
+        event.push(b'=');
+    }
+    event.extend_from_slice(value.as_bytes());
+    event.push(b'\n');
+}
+
+#[derive(Default)]
+struct Pairs(Vec<(Key, String)>);
+
+impl Serializer for Pairs {
+    fn emit_arguments(&mut self, key: Key, value: &fmt::Arguments) -> slog::Result {
+        self.0.push((key, value.to_string()));
+        Ok(())
+    }
+
+    fn emit_none(&mut self, _key: Key) -> slog::Result {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use slog::{Logger, o, warn};
+
+    use super::*;
+    use crate::logging::tests::{flood, in_time};
+    use crate::logging::{queue, start_with};
+
+    /// A journald of our own, in a directory of its own.
+    struct Journald {
+        socket: UnixDatagram,
+        dir: PathBuf,
+    }
+
+    impl Journald {
+        fn new(name: &str) -> Self {
+            let dir =
+                std::env::temp_dir().join(format!("clockbound-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&dir);
+            fs::create_dir(&dir).unwrap();
+            let socket = UnixDatagram::bind(dir.join("socket")).unwrap();
+            Self { socket, dir }
+        }
+
+        fn log(&self) -> (Logger, queue::Logging) {
+            let time = EventTime::default();
+            let journal = Journal::new(&self.dir.join("socket"), time.clone()).unwrap();
+            start_with(Level::Info, Box::new(journal), time).unwrap()
+        }
+
+        fn receive(&self) -> String {
+            let mut buffer = [0; 4096];
+            let length = self.socket.recv(&mut buffer).unwrap();
+            String::from_utf8(buffer[..length].to_vec()).unwrap()
+        }
+    }
+
+    impl Drop for Journald {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.dir);
+        }
+    }
+
+    #[test]
+    fn an_event_is_a_datagram_of_fields() {
+        let journald = Journald::new("fields");
+        let (log, logging) = journald.log();
+        let log = log.new(o!("actor" => "clock_state"));
+        warn!(log, "clock status changed";
+            "from" => "synchronized", "to" => "unknown", "reason" => "over\ncap", "bound_ns" => 7,
+            "source" => Option::<u8>::None);
+        let event = journald.receive();
+        let (head, rest) = event.split_once("EVENT_TIME=").unwrap();
+        assert_eq!(
+            head,
+            format!(
+                "MESSAGE\n{}clock status changed, actor: clock_state, from: synchronized, to: unknown, \
+                 reason: over\ncap, bound_ns: 7\nPRIORITY=4\nSYSLOG_IDENTIFIER=clockbound\nMESSAGE_ID={}\n",
+                "\x68\0\0\0\0\0\0\0",
+                message_id("clock status changed").unwrap()
+            )
+        );
+        let (time, fields) = rest.split_once('\n').unwrap();
+        assert!(humantime::parse_rfc3339(time).is_ok(), "{time}");
+        assert_eq!(
+            fields,
+            "ACTOR=clock_state\nCLOCK_STATUS_BEFORE=synchronized\nCLOCK_STATUS=unknown\n\
+             CLOCK_REASON\n\x08\0\0\0\0\0\0\0over\ncap\nCLOCK_BOUND_NS=7\n"
+        );
+        drop(logging);
+    }
+
+    #[test]
+    fn a_journald_that_does_not_read_stalls_nobody_and_learns_later_what_it_missed() {
+        let journald = Journald::new("stalled");
+        let (log, logging) = journald.log();
+        let (log, logged) = in_time(move || {
+            let logged = flood(&log);
+            (log, logged)
+        });
+        in_time(move || {
+            let (mut seen, mut dropped) = (0, 0);
+            while seen + dropped < logged {
+                let event = journald.receive();
+                match event.split_once("\nCOUNT=") {
+                    Some((_, count)) => dropped += count.trim().parse::<u64>().unwrap(),
+                    None => seen += 1,
+                }
+            }
+            assert!(dropped > 0);
+            assert_eq!(seen + dropped, logged);
+        });
+        drop((log, logging));
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_a_journald_that_does_not_read_or_is_gone() {
+        let journald = Journald::new("hung");
+        let (log, logging) = journald.log();
+        in_time(move || {
+            flood(&log);
+            drop(logging);
+        });
+        let (log, logging) = journald.log();
+        fs::remove_file(journald.dir.join("socket")).unwrap();
+        in_time(move || {
+            flood(&log);
+            drop(logging);
+        });
+    }
+
+    #[test]
+    fn the_journal_is_told_by_device_and_inode() {
+        let file = File::open("/dev/null").unwrap();
+        let meta = file.metadata().unwrap();
+        let (device, inode) = (meta.dev(), meta.ino());
+        for (stream, want) in [
+            (None, false),
+            (Some(format!("{device}:{inode}")), true),
+            (Some(format!("{device}:{}", inode + 1)), false),
+            (Some(format!("{}:{inode}", device + 1)), false),
+            (Some(String::new()), false),
+            (Some("7".to_owned()), false),
+        ] {
+            assert_eq!(
+                is_at_the_end_of(&file, stream.as_deref()),
+                want,
+                "{stream:?}"
+            );
+        }
+    }
+}
