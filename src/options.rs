@@ -341,5 +341,8 @@ struct Arguments {
     faults: FaultOptions,
 }
 
+// A build with fault injection has options that are nobody's business.
+#[cfg(all(test, not(feature = "fault-injection")))]
+mod documents;
 #[cfg(test)]
 mod tests;

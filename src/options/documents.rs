@@ -1,0 +1,76 @@
+//! The man page's options and the shell completions are those of `--help`: what is committed must be current.
+//!
+//! `UPDATE_DOCUMENTS=1 cargo test -p clockbound --bins documents` writes them anew.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+use clap_mangen::Man;
+use shm_layout::Reason;
+
+use super::Arguments;
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
+}
+
+fn is_current(name: &str, generated: &[u8]) {
+    let path = docs().join(name);
+    if env::var_os("UPDATE_DOCUMENTS").is_some() {
+        fs::write(&path, generated).unwrap();
+    }
+    let committed = fs::read(&path).unwrap_or_default();
+    assert!(
+        committed == generated,
+        "docs/{name} is not current: UPDATE_DOCUMENTS=1 cargo test -p clockbound --bins documents"
+    );
+}
+
+#[test]
+fn the_man_page_has_the_options_of_help() {
+    let man = Man::new(Arguments::command());
+    let part = |render: &dyn Fn(&mut Vec<u8>) -> std::io::Result<()>| {
+        let mut roff = Vec::new();
+        render(&mut roff).unwrap();
+        String::from_utf8(roff).unwrap()
+    };
+    let page = fs::read_to_string(docs().join("man/clockbound.8.in")).unwrap();
+    let page = page
+        .replace("@VERSION@", env!("CARGO_PKG_VERSION"))
+        .replace("@NAME@\n", &part(&|roff| man.render_name_section(roff)))
+        .replace(
+            "@SYNOPSIS@\n",
+            &part(&|roff| man.render_synopsis_section(roff)),
+        )
+        .replace(
+            "@OPTIONS@\n",
+            &part(&|roff| man.render_options_section(roff)),
+        );
+    is_current("man/clockbound.8", page.as_bytes());
+}
+
+#[test]
+fn the_completions_have_the_options_of_help() {
+    for (shell, name) in [
+        (Shell::Bash, "completions/clockbound.bash"),
+        (Shell::Zsh, "completions/_clockbound"),
+        (Shell::Fish, "completions/clockbound.fish"),
+    ] {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), "clockbound", &mut script);
+        is_current(name, &script);
+    }
+}
+
+#[test]
+fn the_man_pages_have_every_reason() {
+    for page in ["man/clockbound.8.in", "man/clockbound-segments.5"] {
+        let text = fs::read_to_string(docs().join(page)).unwrap();
+        for reason in Reason::ALL {
+            assert!(text.contains(reason.as_str()), "{reason} in {page}");
+        }
+    }
+}
