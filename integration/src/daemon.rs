@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fs};
 
 use nix::sys::signal::Signal;
@@ -232,18 +232,21 @@ impl Daemon {
             .fault_socket
             .as_ref()
             .expect("started with a fault socket");
-        let sender = UnixDatagram::unbound().expect("a socket");
-        let line = format!("{actor} {point} {action}");
-        let deadline = Instant::now() + wait::PATIENCE;
-        while let Err(err) = sender.send_to(line.as_bytes(), socket) {
-            assert!(
-                Instant::now() < deadline,
-                "no one at the fault socket: {err}\n{}",
-                self.log().join("\n")
-            );
-            std::thread::yield_now();
-        }
+        inject(socket, actor, point, action);
     }
+}
+
+/// Arms a fault of the daemon that listens at `socket`.
+///
+/// # Panics
+/// If nobody does.
+#[track_caller]
+pub fn inject(socket: &Path, actor: &str, point: &str, action: &str) {
+    let sender = UnixDatagram::unbound().expect("a socket");
+    let line = format!("{actor} {point} {action}");
+    wait::until(wait::PATIENCE, "someone is at the fault socket", || {
+        sender.send_to(line.as_bytes(), socket).is_ok()
+    });
 }
 
 /// Makes a program usable by accounts that cannot enter the build directory: returns a copy in `dir`.

@@ -1,0 +1,421 @@
+//! The packages, the unit and the journal, under a real systemd.
+//!
+//! One boot for all of it. `integration/package deb` has to be run before, and once with `--deb-version 0.0.1-1`
+//! into `target/packages/previous`: `integration/test` does.
+
+mod published;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use integration::namespace::private;
+use integration::reader::Seen;
+use integration::{Container, NtpServer, Publications, Reader, Root, Sandbox, Status, Truth, wait};
+use serde_json::Value;
+
+const FAULTY: &str = env!("CARGO_BIN_EXE_clockbound");
+const UNIT: &str = "clockbound.service";
+const SHM: &str = "run/clockbound/shm";
+const FAULTS: &str = "run/clockbound/faults.sock";
+/// What `systemd-analyze security` may say at most.
+const EXPOSURE: f64 = 0.6;
+/// Not a promise: what is hoped for, once in a few times, of a machine that is busy with something else.
+const BACK_WITHIN: Duration = Duration::from_millis(500);
+const KILLS: usize = 5;
+
+#[test]
+fn at_home_in_systemd() {
+    // Outlives the namespaces, and what is mounted in them.
+    let sandbox = Sandbox::new();
+    private(|host| {
+        host.loopback(&[]);
+        let truth = Truth::offset_by_ns(0);
+        let server = NtpServer::start(&truth);
+        let root = Root::overlay(host, &sandbox);
+        root.chrony_follows(server.address());
+        install_before_boot(&root);
+        let container = root.boot();
+        let host = Host {
+            publications: Publications::watch(&container.path(SHM)),
+            container,
+            truth,
+        };
+        host.becomes(Status::Synchronized);
+
+        host.started_in_order();
+        host.unit_is_clean();
+        host.status_and_journal_tell();
+        host.upgrade();
+        host.kill();
+        host.restart();
+        host.chrony_restarts();
+        host.chrony_stops();
+        host.use_faulty_daemon();
+        host.watchdog();
+        host.journald_stops();
+        host.remove_and_purge();
+    });
+}
+
+/// The booted host.
+struct Host {
+    publications: Publications,
+    container: Container,
+    truth: Truth,
+}
+
+fn package(dir: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("a parent");
+    let dir = target.join("packages").join(dir);
+    let files = std::fs::read_dir(&dir).into_iter().flatten().flatten();
+    files
+        .map(|file| file.path())
+        .find(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("clockbound_") && name.ends_with(".deb")
+        })
+        .unwrap_or_else(|| panic!("no package in {}: integration/package deb", dir.display()))
+}
+
+fn install_before_boot(root: &Root) {
+    for (dir, name) in [("previous", "previous.deb"), ("", "new.deb")] {
+        root.write(
+            &format!("opt/{name}"),
+            std::fs::read(package(dir)).expect("read the package"),
+        );
+    }
+    std::fs::copy(FAULTY, root.path("opt/faulty")).expect("copy the daemon");
+    // In an image: no systemd runs.
+    root.run(&["dpkg", "--install", "/opt/previous.deb"]);
+}
+
+impl Host {
+    fn readers(&self) -> [Reader; 3] {
+        published::readers(&self.container.path(SHM), &self.truth)
+    }
+
+    fn becomes(&self, status: Status) {
+        let shm = self.container.path(SHM);
+        wait::until(wait::PATIENCE, "the clock has the status", || {
+            integration::Segment::read(&shm)
+                .is_ok_and(|shm| shm.is_valid() && shm.status() == status)
+        });
+    }
+
+    /// Readers watch `act`; prints the longest gap between publications, returns what was seen.
+    fn watched(&self, what: &str, act: impl FnOnce()) -> [Seen; 3] {
+        let readers = self.readers();
+        let gap = self.publications.longest_gap(act);
+        // They see what comes of it.
+        readers.iter().for_each(|reader| reader.wait_for_reads(100));
+        let seen = readers.map(Reader::finish);
+        println!(
+            "{what}: longest gap {} ms, statuses {:?}",
+            gap.as_millis(),
+            seen[0].statuses
+        );
+        seen.iter().for_each(Seen::assert_flawless);
+        seen
+    }
+
+    /// What nobody who reads may notice.
+    fn unnoticed(&self, what: &str, act: impl FnOnce()) {
+        for seen in self.watched(what, act) {
+            assert_eq!(seen.statuses, [Status::Synchronized], "{what}");
+        }
+    }
+
+    fn systemctl(&self, words: &[&str]) -> String {
+        self.container.run(&[&["systemctl"], words].concat())
+    }
+
+    fn journal(&self, words: &[&str]) -> String {
+        self.container.run(&["journalctl", "--sync"]);
+        let words = [&["journalctl", "--no-pager", "--unit", UNIT], words].concat();
+        self.container.run(&words)
+    }
+
+    fn events(&self, words: &[&str]) -> Vec<Value> {
+        let text = self.journal(&[&["--output", "json"], words].concat());
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    }
+
+    fn restarts(&self) -> u32 {
+        self.container
+            .property(UNIT, "NRestarts")
+            .parse()
+            .expect("a number")
+    }
+
+    fn started_in_order(&self) {
+        let us = |unit: &str, what: &str| -> u64 {
+            self.container
+                .property(unit, what)
+                .parse()
+                .expect("a time in us")
+        };
+        let chrony = us("chrony.service", "ActiveEnterTimestampMonotonic");
+        let ours = us(UNIT, "InactiveExitTimestampMonotonic");
+        assert!(
+            chrony > 0 && ours >= chrony,
+            "chrony {chrony} us, clockbound {ours} us"
+        );
+        assert_eq!(self.systemctl(&["is-enabled", UNIT]).trim(), "enabled");
+    }
+
+    fn unit_is_clean(&self) {
+        let unit = "/usr/lib/systemd/system/clockbound.service";
+        let said = self.container.try_run(&["systemd-analyze", "verify", unit]);
+        assert_eq!(said, (true, String::new()));
+        let said = self
+            .container
+            .run(&["systemd-analyze", "--no-pager", "security", UNIT]);
+        let (_, level) = said
+            .split_once("Overall exposure level for clockbound.service: ")
+            .expect("the level");
+        println!("exposure: {}", level.trim());
+        let level: f64 = level
+            .split_whitespace()
+            .next()
+            .expect("a word")
+            .parse()
+            .expect("a number");
+        assert!(level <= EXPOSURE, "{said}");
+    }
+
+    fn status_and_journal_tell(&self) {
+        wait::until(
+            wait::PATIENCE,
+            "systemctl status has the bound and the source",
+            || {
+                let text = self.container.property(UNIT, "StatusText");
+                text.starts_with("synchronized, bound ") && text.contains("source 7F000001")
+            },
+        );
+        let status = self.systemctl(&["status", "--no-pager", UNIT]);
+        assert!(
+            status.contains("Status: \"synchronized, bound "),
+            "{status}"
+        );
+        assert_eq!(self.container.property(UNIT, "User"), "_chrony");
+
+        let change = wait::until_some(wait::PATIENCE, "the change is in the journal", || {
+            self.events(&[])
+                .into_iter()
+                .find(|event| event["CLOCK_STATUS"] == "synchronized")
+        });
+        for (field, value) in [
+            ("ACTOR", "clock_state"),
+            ("CLOCK_STATUS_BEFORE", "unknown"),
+            ("CLOCK_REASON", "tracking"),
+            ("PRIORITY", "6"),
+            ("SYSLOG_IDENTIFIER", "clockbound"),
+            ("_TRANSPORT", "journal"),
+            ("_SYSTEMD_UNIT", UNIT),
+        ] {
+            assert_eq!(change[field], value, "{field} of {change}");
+        }
+        let bound_ns = change["CLOCK_BOUND_NS"].as_str().expect("the bound");
+        assert!(bound_ns.parse::<i64>().is_ok_and(|ns| ns > 0), "{change}");
+        let explained = self.journal(&["--catalog"]);
+        for text in [
+            "Subject: The clock status is now synchronized",
+            "man:clockbound(8)",
+        ] {
+            assert!(explained.contains(text), "{text} in {explained}");
+        }
+        assert!(!explained.contains("no drift rate given"), "{explained}");
+    }
+
+    fn upgrade(&self) {
+        let main = || self.container.property(UNIT, "MainPID");
+        let before = main();
+        self.unnoticed("upgrade", || {
+            self.container.run(&["dpkg", "--install", "/opt/new.deb"]);
+        });
+        assert_ne!(main(), before, "the new daemon runs");
+    }
+
+    fn kill(&self) {
+        let mut times = Vec::new();
+        self.unnoticed("kill -9, each after the last", || {
+            for _ in 0..KILLS {
+                let before = self.restarts();
+                self.systemctl(&["kill", "--signal", "KILL", UNIT]);
+                times.push(self.publications.next());
+                assert_eq!(self.restarts(), before + 1);
+            }
+        });
+        println!("kill -9 to the next publication: {times:?}");
+        assert!(times.iter().min() < Some(&BACK_WITHIN), "{times:?}");
+    }
+
+    fn restart(&self) {
+        self.unnoticed("restart", || {
+            self.systemctl(&["restart", UNIT]);
+        });
+        self.unnoticed("reload", || {
+            self.systemctl(&["reload-or-restart", UNIT]);
+        });
+        self.unnoticed("stop and start", || {
+            self.systemctl(&["stop", UNIT]);
+            self.systemctl(&["start", UNIT]);
+        });
+        let stopped = self.events(&["--priority", "info"]);
+        assert!(stopped.iter().any(|event| event["SIGNAL"] == "SIGTERM"));
+    }
+
+    /// Free running meanwhile is right: chronyd itself says that it is not synchronised.
+    fn chrony_restarts(&self) {
+        let seen = self.watched("chrony restarted", || {
+            self.systemctl(&["restart", "chrony.service"]);
+            // The new one has been asked.
+            integration::Segment::wait_for_writes(&self.container.path(SHM), 10);
+            self.becomes(Status::Synchronized);
+        });
+        for seen in seen {
+            assert!(!seen.statuses.contains(&Status::Unknown), "{seen:?}");
+        }
+    }
+
+    fn chrony_stops(&self) {
+        let seen = self.watched("chrony stopped for 10 s", || {
+            let stopped = Instant::now();
+            self.systemctl(&["stop", "chrony.service"]);
+            self.becomes(Status::FreeRunning);
+            wait::until(wait::PATIENCE, "10 s are over", || {
+                stopped.elapsed() >= Duration::from_secs(10)
+            });
+            self.systemctl(&["start", "chrony.service"]);
+            self.becomes(Status::Synchronized);
+        });
+        for seen in seen {
+            use Status::{FreeRunning, Synchronized};
+            assert_eq!(seen.statuses, [Synchronized, FreeRunning, Synchronized]);
+        }
+        let warnings = self.events(&["--priority", "warning"]);
+        assert!(
+            warnings
+                .iter()
+                .all(|event| event["PRIORITY"].as_str() <= Some("4"))
+        );
+        for (field, value) in [
+            ("CLOCK_STATUS", "free_running"),
+            ("CLOCK_REASON", "chrony_silent"),
+        ] {
+            assert!(
+                warnings.iter().any(|event| event[field] == value),
+                "{field} {value}"
+            );
+        }
+        assert!(
+            warnings.iter().any(|event| !event["ERR"].is_null()),
+            "{warnings:#?}"
+        );
+    }
+
+    fn use_faulty_daemon(&self) {
+        let path = self
+            .container
+            .path("etc/systemd/system/clockbound.service.d");
+        std::fs::create_dir_all(&path).expect("make a directory");
+        let words = format!(
+            "[Service]\nExecStartPre=-rm -f /{FAULTS}\nExecStart=\n\
+             ExecStart=/opt/faulty --max-drift-rate 50 --fault-socket /{FAULTS} --poll-interval 10ms --log-level debug\n"
+        );
+        std::fs::write(path.join("faulty.conf"), words).expect("write a drop-in");
+        self.systemctl(&["daemon-reload"]);
+        self.unnoticed("another daemon", || {
+            self.systemctl(&["restart", UNIT]);
+        });
+    }
+
+    fn watchdog(&self) {
+        let before = self.restarts();
+        self.unnoticed("a hung actor", || {
+            integration::daemon::inject(
+                &self.container.path(FAULTS),
+                "shm_publisher",
+                "handler",
+                "hang",
+            );
+            wait::until(wait::PATIENCE, "the watchdog bites", || {
+                self.restarts() > before
+            });
+        });
+        assert!(self.journal(&[]).contains("Watchdog timeout"));
+    }
+
+    /// It does not read, then it is gone.
+    fn journald_stops(&self) {
+        const JOURNALD: &str = "systemd-journald.service";
+        self.unnoticed("journald frozen", || {
+            self.systemctl(&["kill", "--signal", "STOP", JOURNALD]);
+            // More events than all queues hold: the daemon logs several a round, and reads 100 rounds a second.
+            integration::Segment::wait_for_writes(&self.container.path(SHM), 600);
+            self.systemctl(&["kill", "--signal", "KILL", UNIT]);
+            self.publications.next();
+            integration::Segment::wait_for_writes(&self.container.path(SHM), 600);
+            self.systemctl(&["kill", "--signal", "CONT", JOURNALD]);
+        });
+        wait::until(
+            wait::PATIENCE,
+            "the journal has how many events it missed",
+            || {
+                self.events(&[]).iter().any(|event| {
+                    event["MESSAGE"]
+                        .as_str()
+                        .is_some_and(|text| text.starts_with("log events dropped"))
+                        && event["COUNT"]
+                            .as_str()
+                            .is_some_and(|count| count.parse::<u64>().is_ok())
+                })
+            },
+        );
+        self.unnoticed("journald stopped", || {
+            let sockets = ["systemd-journald.socket", "systemd-journald-dev-log.socket"];
+            self.systemctl(
+                &[
+                    &["stop", JOURNALD, "systemd-journald-audit.socket"],
+                    &sockets[..],
+                ]
+                .concat(),
+            );
+            integration::Segment::wait_for_writes(&self.container.path(SHM), 100);
+            self.systemctl(&["kill", "--signal", "KILL", UNIT]);
+            self.publications.next();
+            self.systemctl(&[&["start"], &sockets[..], &[JOURNALD]].concat());
+        });
+    }
+
+    fn remove_and_purge(&self) {
+        let readers = self.readers();
+        self.container.run(&["dpkg", "--remove", "clockbound"]);
+        readers.iter().for_each(|reader| reader.wait_for_reads(100));
+        assert!(
+            self.container.path(SHM).exists(),
+            "readers that start later find it"
+        );
+        assert!(self.container.path("etc/default/clockbound").exists());
+        assert!(!self.container.path("usr/bin/clockbound").exists());
+        self.container.run(&["dpkg", "--purge", "clockbound"]);
+        readers.iter().for_each(|reader| reader.wait_for_reads(100));
+        for left in ["etc/default/clockbound", "run/clockbound"] {
+            assert!(!self.container.path(left).exists(), "{left}");
+        }
+        let users = self.container.run(&["getent", "passwd", "_chrony"]);
+        assert!(users.starts_with("_chrony:"), "the user is chrony's");
+        for reader in readers {
+            let seen = reader.finish();
+            assert_eq!(
+                (seen.errors, seen.untrue, seen.inverted),
+                (0, 0, 0),
+                "{seen:?}"
+            );
+        }
+    }
+}
