@@ -141,6 +141,8 @@ impl Root {
             "the container does not come up:\n{}",
             container.nspawn.log().join("\n")
         );
+        // nspawn makes up a boot id, which units with a /proc of their own do not see. This is to be like a machine.
+        container.run(&["umount", "/proc/sys/kernel/random/boot_id"]);
         container
     }
 

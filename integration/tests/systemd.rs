@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use integration::namespace::private;
 use integration::reader::Seen;
-use integration::{Container, NtpServer, Publications, Reader, Root, Sandbox, Status, Truth, wait};
+use integration::{
+    Container, NtpServer, Publications, Reader, Root, Sandbox, Segment, Status, Truth, wait,
+};
 use serde_json::Value;
 
 const FAULTY: &str = env!("CARGO_BIN_EXE_clockbound");
@@ -45,6 +47,7 @@ fn at_home_in_systemd() {
         host.started_in_order();
         host.unit_is_clean();
         host.status_and_journal_tell();
+        host.programs_are_built();
         host.upgrade();
         host.kill();
         host.restart();
@@ -64,7 +67,8 @@ struct Host {
     truth: Truth,
 }
 
-fn package(dir: &str) -> PathBuf {
+/// The package `name` that was built last.
+fn package(dir: &str, name: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
         .expect("a parent");
@@ -73,20 +77,35 @@ fn package(dir: &str) -> PathBuf {
     files
         .map(|file| file.path())
         .find(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("clockbound_") && name.ends_with(".deb")
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            file.starts_with(&format!("{name}_")) && file.ends_with(".deb")
         })
-        .unwrap_or_else(|| panic!("no package in {}: integration/package deb", dir.display()))
+        .unwrap_or_else(|| panic!("no {name} in {}: integration/package deb", dir.display()))
 }
 
 fn install_before_boot(root: &Root) {
-    for (dir, name) in [("previous", "previous.deb"), ("", "new.deb")] {
-        root.write(
-            &format!("opt/{name}"),
-            std::fs::read(package(dir)).expect("read the package"),
-        );
+    for (dir, name, file) in [
+        ("previous", "clockbound", "previous"),
+        ("", "clockbound", "new"),
+        ("", "libclockbound1", "library"),
+        ("", "libclockbound-dev", "dev"),
+    ] {
+        let package = std::fs::read(package(dir, name)).expect("read the package");
+        root.write(&format!("opt/{file}.deb"), package);
     }
     std::fs::copy(FAULTY, root.path("opt/faulty")).expect("copy the daemon");
+    for (name, content) in [
+        (
+            "clockbound-pre-235.service",
+            include_str!("../../systemd/clockbound-pre-235.service"),
+        ),
+        (
+            "interval.c",
+            include_str!("../../clients/c/examples/interval.c"),
+        ),
+    ] {
+        root.write(&format!("opt/{name}"), content);
+    }
     // In an image: no systemd runs.
     root.run(&["dpkg", "--install", "/opt/previous.deb"]);
 }
@@ -96,12 +115,17 @@ impl Host {
         published::readers(&self.container.path(SHM), &self.truth)
     }
 
+    #[track_caller]
     fn becomes(&self, status: Status) {
         let shm = self.container.path(SHM);
-        wait::until(wait::PATIENCE, "the clock has the status", || {
-            integration::Segment::read(&shm)
-                .is_ok_and(|shm| shm.is_valid() && shm.status() == status)
+        let is = |shm: Segment| shm.is_valid() && shm.status() == status;
+        let became = wait::within(wait::PATIENCE, || {
+            Segment::read(&shm).is_ok_and(is).then_some(())
         });
+        if became.is_none() {
+            let (_, journal) = self.container.try_run(&["journalctl", "--lines", "50"]);
+            panic!("the clock does not become {status:?}:\n{journal}");
+        }
     }
 
     /// Readers watch `act`; prints the longest gap between publications, returns what was seen.
@@ -168,9 +192,13 @@ impl Host {
     }
 
     fn unit_is_clean(&self) {
-        let unit = "/usr/lib/systemd/system/clockbound.service";
-        let said = self.container.try_run(&["systemd-analyze", "verify", unit]);
-        assert_eq!(said, (true, String::new()));
+        for unit in [
+            "/usr/lib/systemd/system/clockbound.service",
+            "/opt/clockbound-pre-235.service",
+        ] {
+            let said = self.container.try_run(&["systemd-analyze", "verify", unit]);
+            assert_eq!(said, (true, String::new()), "{unit}");
+        }
         let said = self
             .container
             .run(&["systemd-analyze", "--no-pager", "security", UNIT]);
@@ -231,6 +259,18 @@ impl Host {
         assert!(!explained.contains("no drift rate given"), "{explained}");
     }
 
+    /// With what the -dev package has.
+    fn programs_are_built(&self) {
+        self.container
+            .run(&["dpkg", "--install", "/opt/library.deb", "/opt/dev.deb"]);
+        let build = "cc /opt/interval.c $(pkg-config --cflags --libs clockbound) -o /opt/interval";
+        self.container.run(&["sh", "-ec", build]);
+        let said = self
+            .container
+            .run(&["/opt/interval", "/run/clockbound", "1"]);
+        assert!(said.contains("synchronized"), "{said}");
+    }
+
     fn upgrade(&self) {
         let main = || self.container.property(UNIT, "MainPID");
         let before = main();
@@ -274,7 +314,7 @@ impl Host {
         let seen = self.watched("chrony restarted", || {
             self.systemctl(&["restart", "chrony.service"]);
             // The new one has been asked.
-            integration::Segment::wait_for_writes(&self.container.path(SHM), 10);
+            Segment::wait_for_writes(&self.container.path(SHM), 10);
             self.becomes(Status::Synchronized);
         });
         for seen in seen {
@@ -356,10 +396,10 @@ impl Host {
         self.unnoticed("journald frozen", || {
             self.systemctl(&["kill", "--signal", "STOP", JOURNALD]);
             // More events than all queues hold: the daemon logs several a round, and reads 100 rounds a second.
-            integration::Segment::wait_for_writes(&self.container.path(SHM), 600);
+            Segment::wait_for_writes(&self.container.path(SHM), 600);
             self.systemctl(&["kill", "--signal", "KILL", UNIT]);
             self.publications.next();
-            integration::Segment::wait_for_writes(&self.container.path(SHM), 600);
+            Segment::wait_for_writes(&self.container.path(SHM), 600);
             self.systemctl(&["kill", "--signal", "CONT", JOURNALD]);
         });
         wait::until(
@@ -385,7 +425,7 @@ impl Host {
                 ]
                 .concat(),
             );
-            integration::Segment::wait_for_writes(&self.container.path(SHM), 100);
+            Segment::wait_for_writes(&self.container.path(SHM), 100);
             self.systemctl(&["kill", "--signal", "KILL", UNIT]);
             self.publications.next();
             self.systemctl(&[&["start"], &sockets[..], &[JOURNALD]].concat());
