@@ -3,21 +3,16 @@
 //! One boot for all of it. `integration/package deb` has to be run before, and once with `--deb-version 0.0.1-1`
 //! into `target/packages/previous`: `integration/test` does.
 
+mod booted;
 mod published;
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use integration::namespace::private;
-use integration::reader::Seen;
-use integration::{
-    Container, NtpServer, Publications, Reader, Root, Sandbox, Segment, Status, Truth, wait,
-};
-use serde_json::Value;
+use integration::{NtpServer, Publications, Root, Sandbox, Segment, Status, Truth, wait};
 
-const FAULTY: &str = env!("CARGO_BIN_EXE_clockbound");
-const UNIT: &str = "clockbound.service";
-const SHM: &str = "run/clockbound/shm";
+use booted::{Host, SHM, UNIT, install_before_boot};
+
 const FAULTS: &str = "run/clockbound/faults.sock";
 /// What `systemd-analyze security` may say at most.
 const EXPOSURE: f64 = 0.6;
@@ -60,121 +55,7 @@ fn at_home_in_systemd() {
     });
 }
 
-/// The booted host.
-struct Host {
-    publications: Publications,
-    container: Container,
-    truth: Truth,
-}
-
-/// The package `name` that was built last.
-fn package(dir: &str, name: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .expect("a parent");
-    let dir = target.join("packages").join(dir);
-    let files = std::fs::read_dir(&dir).into_iter().flatten().flatten();
-    files
-        .map(|file| file.path())
-        .find(|path| {
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
-            file.starts_with(&format!("{name}_")) && file.ends_with(".deb")
-        })
-        .unwrap_or_else(|| panic!("no {name} in {}: integration/package deb", dir.display()))
-}
-
-fn install_before_boot(root: &Root) {
-    for (dir, name, file) in [
-        ("previous", "clockbound", "previous"),
-        ("", "clockbound", "new"),
-        ("", "libclockbound1", "library"),
-        ("", "libclockbound-dev", "dev"),
-    ] {
-        let package = std::fs::read(package(dir, name)).expect("read the package");
-        root.write(&format!("opt/{file}.deb"), package);
-    }
-    std::fs::copy(FAULTY, root.path("opt/faulty")).expect("copy the daemon");
-    for (name, content) in [
-        (
-            "clockbound-pre-235.service",
-            include_str!("../../systemd/clockbound-pre-235.service"),
-        ),
-        (
-            "interval.c",
-            include_str!("../../clients/c/examples/interval.c"),
-        ),
-    ] {
-        root.write(&format!("opt/{name}"), content);
-    }
-    // In an image: no systemd runs.
-    root.run(&["dpkg", "--install", "/opt/previous.deb"]);
-}
-
 impl Host {
-    fn readers(&self) -> [Reader; 3] {
-        published::readers(&self.container.path(SHM), &self.truth)
-    }
-
-    #[track_caller]
-    fn becomes(&self, status: Status) {
-        let shm = self.container.path(SHM);
-        let is = |shm: Segment| shm.is_valid() && shm.status() == status;
-        let became = wait::within(wait::PATIENCE, || {
-            Segment::read(&shm).is_ok_and(is).then_some(())
-        });
-        if became.is_none() {
-            let (_, journal) = self.container.try_run(&["journalctl", "--lines", "50"]);
-            panic!("the clock does not become {status:?}:\n{journal}");
-        }
-    }
-
-    /// Readers watch `act`; prints the longest gap between publications, returns what was seen.
-    fn watched(&self, what: &str, act: impl FnOnce()) -> [Seen; 3] {
-        let readers = self.readers();
-        let gap = self.publications.longest_gap(act);
-        // They see what comes of it.
-        readers.iter().for_each(|reader| reader.wait_for_reads(100));
-        let seen = readers.map(Reader::finish);
-        println!(
-            "{what}: longest gap {} ms, statuses {:?}",
-            gap.as_millis(),
-            seen[0].statuses
-        );
-        seen.iter().for_each(Seen::assert_flawless);
-        seen
-    }
-
-    /// What nobody who reads may notice.
-    fn unnoticed(&self, what: &str, act: impl FnOnce()) {
-        for seen in self.watched(what, act) {
-            assert_eq!(seen.statuses, [Status::Synchronized], "{what}");
-        }
-    }
-
-    fn systemctl(&self, words: &[&str]) -> String {
-        self.container.run(&[&["systemctl"], words].concat())
-    }
-
-    fn journal(&self, words: &[&str]) -> String {
-        self.container.run(&["journalctl", "--sync"]);
-        let words = [&["journalctl", "--no-pager", "--unit", UNIT], words].concat();
-        self.container.run(&words)
-    }
-
-    fn events(&self, words: &[&str]) -> Vec<Value> {
-        let text = self.journal(&[&["--output", "json"], words].concat());
-        text.lines()
-            .map(|line| serde_json::from_str(line).expect("JSON"))
-            .collect()
-    }
-
-    fn restarts(&self) -> u32 {
-        self.container
-            .property(UNIT, "NRestarts")
-            .parse()
-            .expect("a number")
-    }
-
     fn started_in_order(&self) {
         let us = |unit: &str, what: &str| -> u64 {
             self.container

@@ -1,0 +1,142 @@
+//! A host of this machine's root file system with our packages, and what can be asked of it.
+
+use std::path::{Path, PathBuf};
+
+use integration::reader::Seen;
+use integration::{Container, Publications, Reader, Root, Segment, Status, Truth, wait};
+use serde_json::Value;
+
+use crate::published;
+
+/// The unit.
+pub const UNIT: &str = "clockbound.service";
+/// The v1 segment.
+pub const SHM: &str = "run/clockbound/shm";
+
+const FAULTY: &str = env!("CARGO_BIN_EXE_clockbound");
+
+/// The booted host.
+pub struct Host {
+    /// Of the v1 segment.
+    pub publications: Publications,
+    /// Where it runs.
+    pub container: Container,
+    /// What time it is.
+    pub truth: Truth,
+}
+
+/// The package `name` that was built last.
+fn package(dir: &str, name: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("a parent");
+    let dir = target.join("packages").join(dir);
+    let files = std::fs::read_dir(&dir).into_iter().flatten().flatten();
+    files
+        .map(|file| file.path())
+        .find(|path| {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            file.starts_with(&format!("{name}_")) && file.ends_with(".deb")
+        })
+        .unwrap_or_else(|| panic!("no {name} in {}: integration/package deb", dir.display()))
+}
+
+/// Puts the packages and what else is needed into `root`, and installs the previous one.
+pub fn install_before_boot(root: &Root) {
+    for (dir, name, file) in [
+        ("previous", "clockbound", "previous"),
+        ("", "clockbound", "new"),
+        ("", "libclockbound1", "library"),
+        ("", "libclockbound-dev", "dev"),
+    ] {
+        let package = std::fs::read(package(dir, name)).expect("read the package");
+        root.write(&format!("opt/{file}.deb"), package);
+    }
+    std::fs::copy(FAULTY, root.path("opt/faulty")).expect("copy the daemon");
+    for (name, content) in [
+        (
+            "clockbound-pre-235.service",
+            include_str!("../../../systemd/clockbound-pre-235.service"),
+        ),
+        (
+            "interval.c",
+            include_str!("../../../clients/c/examples/interval.c"),
+        ),
+    ] {
+        root.write(&format!("opt/{name}"), content);
+    }
+    // In an image: no systemd runs.
+    root.run(&["dpkg", "--install", "/opt/previous.deb"]);
+}
+
+impl Host {
+    /// Ours, and those as published.
+    pub fn readers(&self) -> [Reader; 3] {
+        published::readers(&self.container.path(SHM), &self.truth)
+    }
+
+    /// Waits for what the v1 segment says; shows the journal if it never does.
+    #[track_caller]
+    pub fn becomes(&self, status: Status) {
+        let shm = self.container.path(SHM);
+        let is = |shm: Segment| shm.is_valid() && shm.status() == status;
+        let became = wait::within(wait::PATIENCE, || {
+            Segment::read(&shm).is_ok_and(is).then_some(())
+        });
+        if became.is_none() {
+            let (_, journal) = self.container.try_run(&["journalctl", "--lines", "50"]);
+            panic!("the clock does not become {status:?}:\n{journal}");
+        }
+    }
+
+    /// Readers watch `act`; prints the longest gap between publications, returns what was seen.
+    pub fn watched(&self, what: &str, act: impl FnOnce()) -> [Seen; 3] {
+        let readers = self.readers();
+        let gap = self.publications.longest_gap(act);
+        // They see what comes of it.
+        readers.iter().for_each(|reader| reader.wait_for_reads(100));
+        let seen = readers.map(Reader::finish);
+        println!(
+            "{what}: longest gap {} ms, statuses {:?}",
+            gap.as_millis(),
+            seen[0].statuses
+        );
+        seen.iter().for_each(Seen::assert_flawless);
+        seen
+    }
+
+    /// What nobody who reads may notice.
+    pub fn unnoticed(&self, what: &str, act: impl FnOnce()) {
+        for seen in self.watched(what, act) {
+            assert_eq!(seen.statuses, [Status::Synchronized], "{what}");
+        }
+    }
+
+    /// What systemctl prints.
+    pub fn systemctl(&self, words: &[&str]) -> String {
+        self.container.run(&[&["systemctl"], words].concat())
+    }
+
+    /// What the journal has of the unit.
+    pub fn journal(&self, words: &[&str]) -> String {
+        self.container.run(&["journalctl", "--sync"]);
+        let words = [&["journalctl", "--no-pager", "--unit", UNIT], words].concat();
+        self.container.run(&words)
+    }
+
+    /// The same, each event an object of its fields.
+    pub fn events(&self, words: &[&str]) -> Vec<Value> {
+        let text = self.journal(&[&["--output", "json"], words].concat());
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect()
+    }
+
+    /// How often systemd has started it anew by itself.
+    pub fn restarts(&self) -> u32 {
+        self.container
+            .property(UNIT, "NRestarts")
+            .parse()
+            .expect("a number")
+    }
+}
