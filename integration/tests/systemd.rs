@@ -8,6 +8,7 @@ mod published;
 
 use std::time::{Duration, Instant};
 
+use integration::machine_clock::Undisturbed;
 use integration::namespace::private;
 use integration::{NtpServer, Publications, Root, Sandbox, Segment, Status, Truth, wait};
 
@@ -22,6 +23,7 @@ const KILLS: usize = 5;
 
 #[test]
 fn at_home_in_systemd() {
+    let _undisturbed = Undisturbed::wait();
     // Outlives the namespaces, and what is mounted in them.
     let sandbox = Sandbox::new();
     private(|host| {
@@ -299,13 +301,13 @@ impl Host {
         );
         self.unnoticed("journald stopped", || {
             let sockets = ["systemd-journald.socket", "systemd-journald-dev-log.socket"];
-            self.systemctl(
-                &[
-                    &["stop", JOURNALD, "systemd-journald-audit.socket"],
-                    &sockets[..],
-                ]
-                .concat(),
-            );
+            let all = [JOURNALD, "systemd-journald-audit.socket"];
+            // Somebody's message may start it again before its last socket is gone.
+            wait::until(wait::PATIENCE, "journald is stopped", || {
+                let words = [&["systemctl", "stop"], &sockets[..], &all[..]].concat();
+                self.container.try_run(&words).0
+                    && self.container.property(JOURNALD, "ActiveState") == "inactive"
+            });
             Segment::wait_for_writes(&self.container.path(SHM), 100);
             self.systemctl(&["kill", "--signal", "KILL", UNIT]);
             self.publications.next();
