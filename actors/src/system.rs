@@ -15,6 +15,7 @@ use crate::clock_state::{self, ClockState};
 use crate::clock_watch::{self, ClockWatch};
 use crate::facts::Settings;
 use crate::fault::Faults;
+use crate::kernel_clock;
 use crate::phc_reader::{self, PhcReader};
 use crate::progress::Progress;
 use crate::segments::Segments;
@@ -57,6 +58,10 @@ pub fn run(
     overseer: &mut dyn Overseer,
     log: &Logger,
 ) -> io::Result<Ending> {
+    if let Err(err) = kernel_clock::frequency_ppb() {
+        warn!(log, "kernel's clock frequency cannot be read"; "err" => %err,
+            "advice" => "allow adjtimex: while the clock is slewed, v1 and v2 are too narrow");
+    }
     let runtime = Runtime::start(config.phc_interface.is_some())?;
     let (ends_tx, ends) = unbounded();
     let progress = Arc::new(Progress::default());

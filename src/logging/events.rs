@@ -3,7 +3,7 @@
 //! `systemd/clockbound.catalog` explains each of them to whoever asks with `journalctl -x`.
 
 /// The message of every event from info on, and its id.
-const EVENTS: [(&str, &str); 24] = [
+const EVENTS: [(&str, &str); 25] = [
     (
         "actor crashed, restarting it",
         "18083ce0ab8146cba911211db0962959",
@@ -40,6 +40,10 @@ const EVENTS: [(&str, &str); 24] = [
         "6672708f1ceb449eb6b891d8a5a58e77",
     ),
     ("clockbound starts", "bc9b09119d4b4013b8f8c75f00af964c"),
+    (
+        "kernel's clock frequency cannot be read",
+        "d566d5a5bcde4024ab69e13e7103d9c1",
+    ),
     ("log events dropped", "84e2fb5bb0254636bb4fb3fd04833c4e"),
     (
         "no drift rate given, assuming 1 ppm",
