@@ -3,7 +3,7 @@ package clockbound
 import (
 	"fmt"
 	"os"
-	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -15,8 +15,6 @@ const (
 	boundMagic0, boundMagic1 = 0x414D5A4E, 0x43420200
 	nativeMagic              = "clkbound"
 	headerBytes              = 16
-	// How often a reader begins again while a write is in progress: far longer than a write takes.
-	attempts = 10_000
 	// How often, and how long each time, opening waits for a write in progress.
 	openingWaits = 50
 	openingWait  = 200 * time.Microsecond
@@ -56,12 +54,6 @@ func fileIDOf(info os.FileInfo) fileID {
 		return fileID{device: uint64(stat.Dev), inode: stat.Ino}
 	}
 	return fileID{}
-}
-
-// known is a record with the sequence that it was read under.
-type known struct {
-	sequence uint64
-	record   record
 }
 
 // segment is a mapped file. It is never unmapped: another goroutine may be reading it.
@@ -126,20 +118,27 @@ func mapSegment(file *os.File, around surroundings) (*segment, error) {
 		return nil, os.NewSyscallError("mmap", err)
 	}
 	s := &segment{layout: layout, file: fileIDOf(info), bytes: bytes, clockNs: around.clockNs}
-	if s.sequence() == 0 {
-		err = fmt.Errorf("%w: nothing was written", ErrNotInitialized)
-	} else if layout.hasOwnNamespace {
-		err = s.checkBoot(around)
-		s.aheadNs = sub(int64(s.word(32)), around.namespaceOffsetNs)
-	} else {
-		// v1 and v2 do not say which time namespace their instants are of: the initial one, where daemons live.
-		s.aheadNs = -around.namespaceOffsetNs
-	}
-	if err != nil {
+	if err := s.identify(around); err != nil {
 		_ = syscall.Munmap(bytes)
 		return nil, err
 	}
 	return s, nil
+}
+
+// identify tells whether the segment is of this boot, and how far its clocks are ahead.
+func (s *segment) identify(around surroundings) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer s.cutOff(nil, &err)
+	if s.sequence() == 0 {
+		return errNothingWritten
+	}
+	if !s.layout.hasOwnNamespace {
+		// v1 and v2 do not say which time namespace their instants are of: the initial one, where daemons live.
+		s.aheadNs = -around.namespaceOffsetNs
+		return nil
+	}
+	s.aheadNs = sub(int64(s.word(32)), around.namespaceOffsetNs)
+	return s.checkBoot(around)
 }
 
 // layoutOf tells the layout by a header, and the size that it declares.
@@ -174,62 +173,6 @@ func (s *segment) checkBoot(around surroundings) error {
 		return fmt.Errorf("%w: it is of an earlier boot", ErrNotInitialized)
 	}
 	return nil
-}
-
-func (s *segment) word(offset int) uint64 {
-	return atomic.LoadUint64((*uint64)(unsafe.Pointer(&s.bytes[offset])))
-}
-
-// sequence is even at rest, odd while a write is in progress, 0 before the first.
-func (s *segment) sequence() uint64 {
-	if s.layout.sequenceOffset == 64 {
-		return s.word(64)
-	}
-	// Go knows no atomic 16 bits; the version beside them never changes.
-	both := atomic.LoadUint32((*uint32)(unsafe.Pointer(&s.bytes[s.layout.sequenceOffset])))
-	return uint64((*[2]uint16)(unsafe.Pointer(&both))[1])
-}
-
-// read is the record that was written last; while a write is cut short, the last one that was read here.
-func (s *segment) read() (record, error) {
-	if last := s.last.Load(); last != nil && last.sequence == s.sequence() {
-		return last.record, nil
-	}
-	return s.readAnew()
-}
-
-func (s *segment) readAnew() (record, error) {
-	if stuck := s.stuck.Load(); stuck != 0 && stuck == s.sequence() {
-		if last := s.last.Load(); last != nil {
-			return last.record, nil
-		}
-	}
-	var words [8]uint64
-	payload := words[:(int(s.layout.size)-s.layout.payloadOffset)/8]
-	for n := 0; n < attempts; n++ {
-		before := s.sequence()
-		if before != 0 && before%2 == 0 {
-			// Go's atomic loads are in order, so that the second look at the sequence is the last of all.
-			for i := range payload {
-				payload[i] = s.word(s.layout.payloadOffset + 8*i)
-			}
-			if s.sequence() == before {
-				record, err := s.layout.decode(payload)
-				if err == nil {
-					s.last.Store(&known{sequence: before, record: record})
-				}
-				return record, err
-			}
-		}
-		if n%100 == 99 {
-			runtime.Gosched()
-		}
-	}
-	s.stuck.Store(s.sequence() | 1)
-	if last := s.last.Load(); last != nil {
-		return last.record, nil
-	}
-	return nil, fmt.Errorf("%w: a write was cut short", ErrNotInitialized)
 }
 
 // reading is an interval, when it was made, and how old the record was, on the layout's clock.
