@@ -6,32 +6,22 @@
 //! instant, contains it too: so does what they have in common. If they have nothing in common, somebody was wrong:
 //! that is an [`Alarm`], and what is published is both and all between them.
 
-use crate::bound::{NS_PER_S, growth_ns, root_distance_ns, signed_ns};
+use crate::bound::growth_ns;
 use crate::chrony::{Leap, Tracking};
 use crate::clocks::Readings;
-use crate::dispersion::DispersionModel;
 use crate::estimate::{Estimate, whole_seconds};
 use crate::facts::{Alarm, PollFailure, Report, Selection, Settings};
+use crate::interpretation::{Disturbance, Interpretation};
 use crate::leap;
-use crate::measurement::{Measurement, greatest_age_ns};
 use crate::remedy::Remedy;
-use crate::run_off::{FASTEST_SLEW_PPB, RunOff};
+use crate::run_off::FASTEST_SLEW_PPB;
 use crate::status::{Event, Reason, next};
-use crate::steadiness::Steadiness;
 
 /// The reference id of chronyd's local mode, 127.127.1.1.
 const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;
 
-/// No oscillator is further from its nominal frequency, parts per billion: beyond it no kernel could be disciplined
-/// (RFC 5905, `MAXFREQ`).
-pub(crate) const FREQUENCY_TOLERANCE_PPB: u32 = 500_000;
-
 /// A step smaller than this is not told from a reading that was interrupted, ns.
 const READING_NOISE_NS: i64 = 100_000;
-
-/// The kernel begins and ends a slew at a tick, chronyd counts from when it asks for it: at the fastest slew that
-/// is a difference of so much for a tick of 10 ms, ns.
-const SLEW_DELAY_NS: i64 = 1_000_000;
 
 /// The PHC's error bound, as last read.
 #[derive(Clone, Copy, Debug)]
@@ -53,10 +43,7 @@ pub struct Assessment {
     settings: Settings,
     estimate: Estimate,
     phc: Option<PhcBound>,
-    dispersion: DispersionModel,
-    run_off: RunOff,
-    measurement: Measurement,
-    steadiness: Steadiness,
+    interpretation: Interpretation,
     step: Option<Step>,
     /// The last report was of a chronyd that is not synchronised, and this was its last measurement.
     unsynchronized_ref_time_ns: Option<i64>,
@@ -64,8 +51,6 @@ pub struct Assessment {
     last_readings: Option<Readings>,
     /// Why there is no newer report; what the status will be blamed on when the grace is over.
     trouble: Reason,
-    /// Taken away by tests.
-    without: Option<Remedy>,
 }
 
 impl Assessment {
@@ -76,20 +61,16 @@ impl Assessment {
             settings,
             estimate,
             phc: None,
-            dispersion: DispersionModel::default(),
-            run_off: RunOff::default(),
-            measurement: Measurement::default(),
-            steadiness: Steadiness::default(),
+            interpretation: Interpretation::default(),
             step: None,
             unsynchronized_ref_time_ns: None,
             last_readings: None,
             trouble: Reason::ChronySilent,
-            without: None,
         }
     }
 
     fn has(&self, remedy: Remedy) -> bool {
-        self.without != Some(remedy)
+        self.interpretation.has(remedy)
     }
 
     /// The estimate as it stands.
@@ -101,7 +82,7 @@ impl Assessment {
     /// What chronyd assumes of the oscillator, parts per billion, as far as it has shown.
     #[must_use]
     pub fn max_clock_error_ppb(&self) -> Option<i64> {
-        self.dispersion.max_clock_error_ppb()
+        self.interpretation.max_clock_error_ppb()
     }
 
     /// The PHC's error bound was read at `raw_ns`.
@@ -118,7 +99,7 @@ impl Assessment {
             stale_ref_time_ns: self.unsynchronized_ref_time_ns,
         });
         self.trouble = Reason::ClockStepped;
-        self.steadiness.disturb();
+        self.interpretation.disturb();
     }
 
     /// The machine was suspended: `CLOCK_MONOTONIC_RAW` stood still, and nothing is known any more.
@@ -191,7 +172,7 @@ impl Assessment {
             let elapsed_ns = at.raw_ns.saturating_sub(before.raw_ns);
             let slewed_ns =
                 growth_ns(elapsed_ns, FASTEST_SLEW_PPB).saturating_add(READING_NOISE_NS);
-            if gained_ns(&before, at).saturating_abs() > slewed_ns {
+            if at.gained_since(&before).saturating_abs() > slewed_ns {
                 self.clock_set();
             }
         }
@@ -227,84 +208,15 @@ impl Assessment {
         let phc_ns = self
             .phc_bound_ns(tracking.ref_id, at)
             .ok_or(NotNow(Reason::PhcUnreadable))?;
-        self.dispersion.observe(tracking, at);
-        let correction_s = tracking.current_correction_s;
-        let centre_ns = at.realtime_ns.saturating_add(signed_ns(correction_s));
-        let age_ns = match &report.selection {
-            Selection::Source(source) => greatest_age_ns(source),
-            _ => NS_PER_S,
-        };
-        let off_ns = self.run_off_ns(tracking, centre_ns, age_ns, at);
-        let when = |remedy, ns| if self.has(remedy) { ns } else { 0 };
-        let late_ns = when(Remedy::LateAnswer, gained_ns(at, now).saturating_abs());
-        let half_ns = root_distance_ns(
-            tracking.root_delay_s,
-            tracking.root_dispersion_s,
-            correction_s,
-            when(Remedy::PhcBound, phc_ns),
-        )
-        .saturating_add(when(
-            Remedy::DispersionShortfall,
-            self.dispersion
-                .shortfall_ns(tracking, self.settings.max_drift_ppb, at),
-        ))
-        .saturating_add(off_ns)
-        .saturating_add(when(Remedy::ReadingGap, at.gap_ns))
-        .saturating_add(late_ns);
-        let half_ns = half_ns.saturating_add(when(
-            Remedy::LeapWidening,
-            leap::widening_ns(tracking.leap, centre_ns),
-        ));
-        let reported = (
-            centre_ns.saturating_sub(half_ns),
-            centre_ns.saturating_add(half_ns),
-        );
-        let reported = match &report.selection {
-            Selection::Source(source) if self.has(Remedy::SingleMeasurement) => {
-                let frequency = self.frequency(tracking);
-                let off_ppb = self.run_off.rate_ppb();
-                let measured = self
-                    .measurement
-                    .observe(source, tracking, frequency, off_ppb, at);
-                let more_ns = phc_ns.saturating_add(late_ns);
-                (
-                    reported.0.min(measured.0.saturating_sub(more_ns)),
-                    reported.1.max(measured.1.saturating_add(more_ns)),
-                )
-            }
-            _ => reported,
-        };
+        let (reported, disturbance) =
+            self.interpretation
+                .interval(report, self.settings.max_drift_ppb, phc_ns, at, now);
+        if disturbance == Disturbance::Step {
+            self.clock_set();
+        }
         self.survives_step(tracking, reported, at)
             .then_some(reported)
             .ok_or(NotNow(Reason::ClockStepped))
-    }
-
-    /// How far the system clock has run off without chronyd's knowledge since it measured, `age_ns` ago at most; so
-    /// far, that it amounts to a step.
-    fn run_off_ns(
-        &mut self,
-        tracking: &Tracking,
-        centre_ns: i64,
-        age_ns: i64,
-        at: &Readings,
-    ) -> i64 {
-        if !self.has(Remedy::RunOff) {
-            return 0;
-        }
-        let growth_ppb = self
-            .dispersion
-            .growth_ppb(tracking, self.settings.max_drift_ppb);
-        let off_ns = self
-            .run_off
-            .observe(tracking, centre_ns, growth_ppb, age_ns, at);
-        if off_ns > 0 {
-            self.steadiness.disturb();
-        }
-        if off_ns > SLEW_DELAY_NS {
-            self.run_off.begin(tracking, centre_ns, at);
-            self.clock_set();
-        }
-        off_ns.saturating_add(self.run_off.inherited_ns())
     }
 
     /// Whether a report may be believed although `CLOCK_REALTIME` was set: chronyd has measured since, and
@@ -360,7 +272,9 @@ impl Assessment {
             },
         };
         let tracking = &report.tracking;
-        let (frequency_ppb, growth_ppb) = self.frequency(tracking);
+        let (frequency_ppb, growth_ppb) = self
+            .interpretation
+            .frequency(tracking, self.settings.max_drift_ppb);
         let (rate_ppb, doubt_ppb) = raw_rate_ppb(frequency_ppb, at.kernel_ppb);
         let mismatch_ppb = at
             .kernel_ppb
@@ -397,42 +311,6 @@ impl Assessment {
         alarm
     }
 
-    /// What `CLOCK_REALTIME` would gain unadjusted, and how far from that its oscillator may run, parts per billion.
-    fn frequency(&mut self, tracking: &Tracking) -> (i64, u32) {
-        let reported = self.reported_frequency(tracking);
-        if !self.has(Remedy::SteadyFrequency) {
-            return reported;
-        }
-        let max_drift_ppb = self.settings.max_drift_ppb;
-        let (frequency_ppb, doubt_ppb) =
-            self.steadiness
-                .believe(reported, tracking.ref_time_ns, max_drift_ppb);
-        let doubt_ppb = doubt_ppb.min(shm_layout::v1::DRIFT_LIMIT_PPB - 1);
-        (frequency_ppb, doubt_ppb)
-    }
-
-    /// The same, as chronyd has it.
-    ///
-    /// Before its third measurement chronyd calls any frequency possible (a skew of 1000000 ppm).
-    fn reported_frequency(&self, tracking: &Tracking) -> (i64, u32) {
-        let max_drift_ppb = self.settings.max_drift_ppb;
-        let growth_ppb = if self.has(Remedy::ChronysOwnDoubt) {
-            self.dispersion.growth_ppb(tracking, max_drift_ppb)
-        } else {
-            max_drift_ppb
-        };
-        let worst_ppb = FREQUENCY_TOLERANCE_PPB.saturating_add(max_drift_ppb);
-        if growth_ppb > worst_ppb {
-            let worst_ppb = if self.has(Remedy::FrequencyTolerance) {
-                worst_ppb
-            } else {
-                max_drift_ppb
-            };
-            return (0, worst_ppb.min(shm_layout::v1::DRIFT_LIMIT_PPB - 1));
-        }
-        ((tracking.freq_ppm * 1_000.0).round() as i64, growth_ppb)
-    }
-
     /// Takes a step of the state machine that leaves the held interval as it is, or drops it.
     fn advance(&mut self, event: Event, now: &Readings) {
         let status = next(self.estimate.status, event);
@@ -467,15 +345,6 @@ enum Rejection {
     NotNow(Reason),
     /// It says that something happened.
     Becomes(Event, Reason),
-}
-
-/// What `CLOCK_REALTIME` gained on `CLOCK_MONOTONIC_RAW`, ns.
-fn gained_ns(before: &Readings, after: &Readings) -> i64 {
-    let elapsed_ns = after.raw_ns.saturating_sub(before.raw_ns);
-    after
-        .realtime_ns
-        .saturating_sub(before.realtime_ns)
-        .saturating_sub(elapsed_ns)
 }
 
 /// What two intervals have in common.

@@ -12,6 +12,7 @@ const DAY: i64 = 86_400 * S;
 
 /// What a world did to the assessment, and where truth then was.
 struct World {
+    without: Option<Remedy>,
     clock: Assessment,
     /// What chronyd says of its source with each report.
     selection: Selection,
@@ -21,8 +22,9 @@ struct World {
 impl World {
     fn new(without: Option<Remedy>) -> Self {
         let mut clock = fresh(SETTINGS);
-        clock.without = without;
+        clock.interpretation = Interpretation::without(without);
         Self {
+            without,
             clock,
             selection: Selection::Untold,
             lost: false,
@@ -67,7 +69,7 @@ fn frequency_jump(world: &mut World) {
     for n in 0..600 {
         let ns = n * S / 10;
         // Only the last report: what was known before is aged by the operator's drift and would hide it.
-        let mut last = World::new(world.clock.without);
+        let mut last = World::new(world.without);
         last.report(0, 999 * US, at(0), nothing);
         last.clock.estimate = Estimate::unknown(Reason::NeverSynchronized, &at(ns));
         last.report(0, 999 * US, at(ns), nothing);

@@ -4,6 +4,7 @@ use super::*;
 use crate::bound::{NS_PER_S, scaled_ns};
 use crate::chrony::{Address, SourceData, SourceMode, SourceState};
 use crate::facts::Selection;
+use crate::interpretation::FREQUENCY_TOLERANCE_PPB;
 use crate::status::ClockStatus::{self, FreeRunning, Synchronized, Unknown};
 use proptest::prelude::*;
 

@@ -51,6 +51,15 @@ impl Readings {
             suspended_ns: suspended_ns(),
         }
     }
+
+    /// What `CLOCK_REALTIME` gained on `CLOCK_MONOTONIC_RAW` since `before`, ns.
+    #[must_use]
+    pub fn gained_since(&self, before: &Self) -> i64 {
+        let elapsed_ns = self.raw_ns.saturating_sub(before.raw_ns);
+        self.realtime_ns
+            .saturating_sub(before.realtime_ns)
+            .saturating_sub(elapsed_ns)
+    }
 }
 
 /// `CLOCK_MONOTONIC_RAW` in ns.

@@ -33,6 +33,7 @@ pub mod dispersion;
 pub mod estimate;
 pub mod facts;
 pub mod fault;
+pub mod interpretation;
 mod kernel_clock;
 pub mod leap;
 pub mod measurement;

@@ -5,10 +5,10 @@
 //! measurements before it are forgotten. A single measurement cannot: true time was within half the round
 //! trip and what the servers declare. So what a report stands for must not exclude it.
 
-use crate::assessment::FREQUENCY_TOLERANCE_PPB;
 use crate::bound::{NS_PER_S, ceil_ns, ceil_ppb, growth_ns, scaled_ns, signed_ns};
 use crate::chrony::{SourceData, Tracking};
 use crate::clocks::Readings;
+use crate::interpretation::FREQUENCY_TOLERANCE_PPB;
 
 /// The last measurement, on `CLOCK_MONOTONIC_RAW`.
 #[derive(Clone, Debug, Default)]

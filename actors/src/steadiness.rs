@@ -4,7 +4,7 @@
 //! chronyd is of it. The oscillator has not changed: its frequency from before still counts, beside what chronyd
 //! reports, until chronyd has come back to it for good.
 
-use crate::assessment::FREQUENCY_TOLERANCE_PPB;
+use crate::interpretation::FREQUENCY_TOLERANCE_PPB;
 
 /// chronyd has come back when so many measurements in a row agree: as many as its reachability register holds.
 const AGREEING: u32 = 8;
