@@ -153,7 +153,8 @@ fn the_umask_decides_nothing() {
         let (_fake, launch) = launch(&sandbox);
         let shm = shm_in(&sandbox);
         let _daemon = launch.umask(umask).start();
-        Segment::settled(&shm);
+        // Then all segments are there.
+        Segment::wait_for_writes(&shm, 2);
         assert_eq!(mode_of(&shm), 0o644, "umask {umask:03o}");
         assert_eq!(
             mode_of(shm.parent().expect("a directory")),
