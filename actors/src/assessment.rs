@@ -10,12 +10,12 @@ use crate::bound::growth_ns;
 use crate::chrony::{Leap, Tracking};
 use crate::clocks::Readings;
 use crate::estimate::{Estimate, whole_seconds};
+use crate::estimator::status::{Event, Reason, next};
 use crate::facts::{Alarm, PollFailure, Report, Selection, Settings};
 use crate::interpretation::{Disturbance, Interpretation};
 use crate::leap;
 use crate::remedy::Remedy;
 use crate::run_off::FASTEST_SLEW_PPB;
-use crate::status::{Event, Reason, next};
 
 /// The reference id of chronyd's local mode, 127.127.1.1.
 const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;

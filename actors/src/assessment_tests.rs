@@ -3,9 +3,9 @@
 use super::*;
 use crate::bound::{NS_PER_S, scaled_ns};
 use crate::chrony::{Address, SourceData, SourceMode, SourceState};
+use crate::estimator::status::ClockStatus::{self, FreeRunning, Synchronized, Unknown};
 use crate::facts::Selection;
 use crate::interpretation::FREQUENCY_TOLERANCE_PPB;
-use crate::status::ClockStatus::{self, FreeRunning, Synchronized, Unknown};
 use proptest::prelude::*;
 
 pub(super) const S: i64 = NS_PER_S;

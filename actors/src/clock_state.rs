@@ -13,11 +13,11 @@ use crate::assessment::Assessment;
 use crate::change_gate::ChangeGate;
 use crate::clocks::Readings;
 use crate::estimate::Estimate;
+use crate::estimator::status::ClockStatus;
 use crate::facts::{Alarm, PollFailure, Report, Settings};
 use crate::fault::{Faults, Point};
 use crate::segments::Segments;
 use crate::shm_publisher::{Publish, ShmPublisher};
-use crate::status::ClockStatus;
 use crate::supervision::ActorName;
 
 /// What ClockState is rebuilt from at the beginning of every life.

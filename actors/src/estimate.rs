@@ -9,7 +9,7 @@ use shm_layout::v1::NO_CLAIM_BOUND_NS;
 
 use crate::bound::{NS_PER_S, growth_ns, scaled_ns};
 use crate::clocks::Readings;
-use crate::status::{ClockStatus, Reason};
+use crate::estimator::status::{ClockStatus, Reason};
 
 /// What is known of true time, and how that knowledge ages.
 ///

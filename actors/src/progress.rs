@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use crate::status::{ClockStatus, Reason};
+use crate::estimator::status::{ClockStatus, Reason};
 
 /// A publication round that has reached every segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

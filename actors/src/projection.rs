@@ -10,7 +10,7 @@ use shm_layout::v2::V2Record;
 use crate::bound::{growth_ns, read_margin_ns};
 use crate::clocks::Readings;
 use crate::estimate::Estimate;
-use crate::status::Reason;
+use crate::estimator::status::Reason;
 
 /// A synchronized record that was not renewed for this long reads as free running, ns, unless the operator's
 /// grace is longer: what the readers of v1 and v2 go by.
@@ -160,7 +160,7 @@ fn from_units(units: i64) -> i64 {
 mod tests {
     use super::*;
     use crate::bound::{NS_PER_S, signed_ns};
-    use crate::status::ClockStatus;
+    use crate::estimator::status::ClockStatus;
     use proptest::prelude::*;
 
     const S: i64 = NS_PER_S;

@@ -7,9 +7,9 @@ use shm_layout::writer::{NativeSegment, Segment, V1Segment, V2Segment};
 
 use crate::clocks::Readings;
 use crate::estimate::Estimate;
+use crate::estimator::status::Reason;
 use crate::fault::{Faults, Point};
 use crate::projection::STALE_NS;
-use crate::status::Reason;
 use crate::supervision::ActorName;
 
 /// Every segment that estimates are projected onto, each unless it is switched off.

@@ -13,6 +13,7 @@
 #[cfg(test)]
 mod captured;
 mod error;
+mod poll;
 #[cfg(test)]
 mod properties;
 mod reply;
@@ -22,6 +23,7 @@ mod socket;
 mod wire;
 
 pub use error::{ParseError, QueryError, QueryErrorKind, Status};
+pub use poll::ChronyPoll;
 pub use reply::{REPLY_HEADER_BYTES, Reply};
 pub use report::{Activity, Leap, SelectData, SourceData, SourceMode, SourceState, Tracking};
 pub use request::{Burst, REQUEST_HEADER_BYTES, Request};

@@ -17,6 +17,18 @@ pub enum Address {
     Id(u32),
 }
 
+impl Address {
+    /// The reference id that chronyd has for a source of this address: an IPv4 address as it is, which a reference
+    /// clock's is made to look like. Those of other addresses cannot be told from the address.
+    #[must_use]
+    pub fn as_reference_id(self) -> Option<u32> {
+        match self {
+            Self::V4(address) => Some(address.to_bits()),
+            Self::Unspecified | Self::V6(_) | Self::Id(_) => None,
+        }
+    }
+}
+
 /// The bits of a float's coefficient, sign included; the seven above them are its exponent.
 const COEFFICIENT_BITS: i32 = 25;
 const COEFFICIENT_MIN: f64 = -((1 << (COEFFICIENT_BITS - 1)) as f64);

@@ -1,0 +1,196 @@
+//! How `CLOCK_REALTIME` moved against `CLOCK_MONOTONIC_RAW` since the daemon began to look.
+//!
+//! A measurement that was under way while somebody set or slewed the clock is wrong by what the clock moved meanwhile.
+//! Each reading of the clocks is noted; readings are merged as they age, so that a few hundred entries reach back for
+//! days.
+
+use std::collections::VecDeque;
+
+use crate::clocks::Readings;
+
+/// Readings closer than this share an entry, ns.
+const ENTRY_NS: i64 = 50_000_000;
+
+/// When there are so many entries, the older half is merged in pairs.
+const MAX_ENTRIES: usize = 256;
+
+/// Steps that are remembered.
+const MAX_STEPS: usize = 32;
+
+/// The kernel changes the rate of the clock by a tenth at most (adjtimex(2), `tick`): what moves faster was set.
+const FASTEST_SLEW: i64 = 10;
+
+/// Less than this is the difference of two readings that were interrupted, ns.
+const READING_NOISE_NS: i64 = 100_000;
+
+/// Readings of one stretch of time: by how much `CLOCK_REALTIME` was ahead of `CLOCK_MONOTONIC_RAW`, ns.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    begins_ns: i64,
+    least_ns: i64,
+    most_ns: i64,
+}
+
+/// The log.
+#[derive(Clone, Debug, Default)]
+pub struct ClockLog {
+    entries: VecDeque<Entry>,
+    /// When the clock was set, and by how much, ns.
+    steps: VecDeque<(i64, i64)>,
+    last: Option<(i64, i64)>,
+}
+
+impl ClockLog {
+    /// Notes a reading.
+    pub fn note(&mut self, at: &Readings) {
+        let ahead_ns = ahead_ns(at);
+        if let Some((raw_ns, before_ns)) = self.last.replace((at.raw_ns, ahead_ns)) {
+            let moved_ns = ahead_ns.saturating_sub(before_ns);
+            let elapsed_ns = at.raw_ns.saturating_sub(raw_ns).max(0);
+            if moved_ns.saturating_abs() > elapsed_ns / FASTEST_SLEW + READING_NOISE_NS {
+                if self.steps.len() >= MAX_STEPS {
+                    self.steps.pop_front();
+                }
+                self.steps.push_back((at.raw_ns, moved_ns));
+            }
+        }
+        match self.entries.back_mut() {
+            Some(entry) if at.raw_ns.saturating_sub(entry.begins_ns) < ENTRY_NS => {
+                entry.least_ns = entry.least_ns.min(ahead_ns);
+                entry.most_ns = entry.most_ns.max(ahead_ns);
+            }
+            _ => self.entries.push_back(Entry {
+                begins_ns: at.raw_ns,
+                least_ns: ahead_ns,
+                most_ns: ahead_ns,
+            }),
+        }
+        if self.entries.len() > MAX_ENTRIES {
+            self.merge_the_older_half();
+        }
+    }
+
+    fn merge_the_older_half(&mut self) {
+        let newer = self.entries.split_off(MAX_ENTRIES / 2);
+        let older: Vec<Entry> = self.entries.drain(..).collect();
+        let merged = older.chunks(2).filter_map(|pair| {
+            let join = |a: Entry, b: &Entry| Entry {
+                begins_ns: a.begins_ns,
+                least_ns: a.least_ns.min(b.least_ns),
+                most_ns: a.most_ns.max(b.most_ns),
+            };
+            let (first, rest) = pair.split_first()?;
+            Some(rest.iter().fold(*first, join))
+        });
+        self.entries = merged.chain(newer).collect();
+    }
+
+    /// The most that the clock was away from where it stood `at`, since `since_ns` of `CLOCK_MONOTONIC_RAW`; `None` when the
+    /// log does not reach back so far.
+    #[must_use]
+    pub fn moved_ns(&self, since_ns: i64, at: &Readings) -> Option<i64> {
+        let now_ns = ahead_ns(at);
+        let away = |entry: &Entry| {
+            let least = entry.least_ns.saturating_sub(now_ns).saturating_abs();
+            least.max(entry.most_ns.saturating_sub(now_ns).saturating_abs())
+        };
+        let mut most_ns = 0;
+        for entry in self.entries.iter().rev() {
+            most_ns = most_ns.max(away(entry));
+            if entry.begins_ns <= since_ns {
+                return Some(most_ns);
+            }
+        }
+        None
+    }
+
+    /// The same since the log begins.
+    #[must_use]
+    pub fn moved_at_all_ns(&self, at: &Readings) -> i64 {
+        let begins_ns = self
+            .entries
+            .front()
+            .map_or(at.raw_ns, |entry| entry.begins_ns);
+        self.moved_ns(begins_ns, at).unwrap_or(0)
+    }
+
+    /// How far the clock was set since `since_ns`, all steps added up whatever their sign, ns.
+    #[must_use]
+    pub fn set_ns(&self, since_ns: i64) -> i64 {
+        let recent = self.steps.iter().filter(|&&(raw_ns, _)| raw_ns >= since_ns);
+        recent.fold(0, |sum: i64, &(_, moved_ns)| {
+            sum.saturating_add(moved_ns.saturating_abs())
+        })
+    }
+}
+
+fn ahead_ns(at: &Readings) -> i64 {
+    at.realtime_ns.saturating_sub(at.raw_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: i64 = 1_000_000_000;
+    const MS: i64 = 1_000_000;
+
+    fn at(raw_ns: i64, ahead_ns: i64) -> Readings {
+        Readings {
+            coarse_ns: raw_ns,
+            raw_ns,
+            realtime_ns: raw_ns + ahead_ns,
+            gap_ns: 0,
+            kernel_ppb: None,
+            suspended_ns: 0,
+        }
+    }
+
+    /// A clock read each 100 ms, ahead by what the function says of the tenth.
+    fn log_of(tenths: i64, ahead_ns: impl Fn(i64) -> i64) -> (ClockLog, Readings) {
+        let mut log = ClockLog::default();
+        let readings = (0..=tenths).map(|n| at(n * S / 10, ahead_ns(n)));
+        let last = readings.inspect(|at| log.note(at)).last();
+        (log, last.expect("a reading"))
+    }
+
+    #[test]
+    fn a_clock_that_nobody_moves_has_not_moved() {
+        let (log, now) = log_of(100, |_| 7);
+        assert_eq!(log.moved_ns(0, &now), Some(0));
+        assert_eq!(log.moved_ns(-1, &now), None);
+        assert_eq!(log.set_ns(0), 0);
+    }
+
+    #[test]
+    fn a_step_counts_from_the_reading_before_it() {
+        let (log, now) = log_of(100, |n| if n >= 50 { 200 * MS } else { 0 });
+        for (since, moved) in [(48, 200 * MS), (49, 200 * MS), (50, 0), (99, 0)] {
+            assert_eq!(log.moved_ns(since * S / 10, &now), Some(moved), "{since}");
+        }
+        assert_eq!(log.set_ns(0), 200 * MS);
+        assert_eq!(log.set_ns(51 * S / 10), 0);
+    }
+
+    #[test]
+    fn a_step_there_and_back_counts_both_ways() {
+        let (log, now) = log_of(100, |n| if n == 50 { -30 * MS } else { 0 });
+        assert_eq!(log.moved_ns(4 * S, &now), Some(30 * MS));
+        assert_eq!(log.set_ns(4 * S), 60 * MS);
+    }
+
+    #[test]
+    fn a_slew_is_no_step() {
+        let (log, now) = log_of(100, |n| n * 8 * MS);
+        assert_eq!(log.set_ns(0), 0);
+        assert_eq!(log.moved_ns(9 * S, &now), Some(80 * MS));
+    }
+
+    #[test]
+    fn the_log_reaches_back_for_days_in_bounded_space() {
+        let (log, now) = log_of(1_000_000, |n| if n < 10 { 5 } else { 0 });
+        assert!(log.entries.len() <= MAX_ENTRIES);
+        assert_eq!(log.moved_ns(0, &now), Some(5));
+        assert_eq!(log.moved_ns(now.raw_ns - S, &now), Some(0));
+    }
+}

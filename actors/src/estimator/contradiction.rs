@@ -1,0 +1,177 @@
+//! What is to be done when measurements contradict what is held.
+//!
+//! Two intervals that should both contain true time and are disjoint: a premise is broken, and nobody knows which
+//! of them is wrong. Their hull is published and both are kept, until further measurements decide:
+//!
+//! ```text
+//!   a measurement agrees with     held only      the held interval stands
+//!                                 the other only AGREEMENTS in a row, over two polls of the source: the other one stands
+//!                                 both           both are narrowed
+//!                                 neither        it is joined to the other one
+//! ```
+//! The very next report never decides against what is held.
+
+use super::history::Point;
+use crate::time::{Interval, RateBand};
+
+/// Measurements in a row that agree with the other interval alone, before it replaces the held one.
+pub const AGREEMENTS: u32 = 8;
+
+/// The interval that contradicts the held one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The other interval.
+    pub other: Point,
+    /// When the contradiction was found, `CLOCK_MONOTONIC_RAW` in ns.
+    pub since_ns: i64,
+    /// Measurements in a row that agreed with the other one alone.
+    pub agreements: u32,
+}
+
+/// What a further measurement decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing yet: what is held becomes this, if anything, and the contradiction goes on.
+    Open(Option<Interval>, Contradiction),
+    /// The held interval stands.
+    Held,
+    /// The other interval stands.
+    Other(Point),
+}
+
+impl Contradiction {
+    /// Begins with `other`, which is disjoint with what is held.
+    #[must_use]
+    pub fn new(other: Point) -> Self {
+        Self {
+            other,
+            since_ns: other.raw_ns,
+            agreements: 1,
+        }
+    }
+
+    /// The other interval at `raw_ns`. Nothing is known of the oscillator if it is the right one, but the tolerance.
+    #[must_use]
+    pub fn other_at(&self, raw_ns: i64, tolerance: RateBand) -> Interval {
+        let elapsed_ns = raw_ns.saturating_sub(self.other.raw_ns);
+        self.other.interval.carried(elapsed_ns, tolerance)
+    }
+
+    /// What the measurement `new` decides, while `held` is the held interval at the same instant; two polls of its source
+    /// take `two_polls_ns`.
+    #[must_use]
+    pub fn weigh(
+        self,
+        held: Interval,
+        new: Point,
+        tolerance: RateBand,
+        two_polls_ns: i64,
+    ) -> Verdict {
+        let other = self.other_at(new.raw_ns, tolerance);
+        let with_held = held.intersect(new.interval);
+        let with_other = other.intersect(new.interval);
+        let next = |interval, agreements| Self {
+            other: Point {
+                interval,
+                raw_ns: new.raw_ns,
+            },
+            agreements,
+            ..self
+        };
+        match (with_held, with_other) {
+            (Some(_), None) => Verdict::Held,
+            (Some(_), Some(other)) => Verdict::Open(with_held, next(other, 0)),
+            (None, Some(other)) => {
+                let next = next(other, self.agreements.saturating_add(1));
+                let lasted_ns = new.raw_ns.saturating_sub(self.since_ns);
+                if next.agreements >= AGREEMENTS && lasted_ns >= two_polls_ns {
+                    Verdict::Other(next.other)
+                } else {
+                    Verdict::Open(None, next)
+                }
+            }
+            (None, None) => Verdict::Open(None, next(other.hull(new.interval), 0)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: i64 = 1_000_000_000;
+    const TOLERANCE: RateBand = RateBand {
+        slowest_ppt: 0,
+        fastest_ppt: 0,
+    };
+
+    fn at(second: i64, earliest: i64, latest: i64) -> Point {
+        Point {
+            raw_ns: second * S,
+            interval: Interval::new(earliest, latest).shift(second * S),
+        }
+    }
+
+    fn held(second: i64) -> Interval {
+        Interval::new(0, 10).shift(second * S)
+    }
+
+    /// A measurement each second: the verdict of each.
+    fn verdicts(first: (i64, i64), then: &[(i64, i64)]) -> Vec<Verdict> {
+        let mut contradiction = Contradiction::new(at(0, first.0, first.1));
+        let mut verdicts = Vec::new();
+        for (n, &(earliest, latest)) in (1..).zip(then) {
+            let verdict = contradiction.weigh(held(n), at(n, earliest, latest), TOLERANCE, 2 * S);
+            if let Verdict::Open(_, next) = verdict {
+                contradiction = next;
+            }
+            verdicts.push(verdict);
+        }
+        verdicts
+    }
+
+    #[test]
+    fn one_measurement_that_agrees_with_what_is_held_alone_ends_it() {
+        assert_eq!(verdicts((100, 110), &[(5, 15)]), [Verdict::Held]);
+        let late = verdicts((100, 110), &[(105, 106), (105, 106), (0, 1)]);
+        assert_eq!(late.last(), Some(&Verdict::Held));
+    }
+
+    #[test]
+    fn eight_in_a_row_make_the_other_one_stand_and_not_fewer() {
+        let all = verdicts((100, 110), &[(100, 110); 7]);
+        assert!(
+            all[..6]
+                .iter()
+                .all(|verdict| matches!(verdict, Verdict::Open(None, _)))
+        );
+        assert_eq!(all[6], Verdict::Other(at(7, 100, 110)));
+    }
+
+    #[test]
+    fn eight_within_two_polls_do_not_decide() {
+        let contradiction = Contradiction {
+            agreements: 100,
+            ..Contradiction::new(at(0, 100, 110))
+        };
+        let verdict = contradiction.weigh(held(1), at(1, 100, 110), TOLERANCE, 2 * S);
+        assert!(matches!(verdict, Verdict::Open(..)));
+    }
+
+    #[test]
+    fn a_measurement_that_agrees_with_both_narrows_both_and_begins_the_count_anew() {
+        let [Verdict::Open(Some(kept), next)] = verdicts((100, 110), &[(8, 102)])[..] else {
+            panic!("open");
+        };
+        assert_eq!(kept, Interval::new(8, 10).shift(S));
+        assert_eq!((next.other, next.agreements), (at(1, 100, 102), 0));
+    }
+
+    #[test]
+    fn a_measurement_that_agrees_with_neither_is_joined_to_the_other_one() {
+        let [Verdict::Open(None, next)] = verdicts((100, 110), &[(200, 210)])[..] else {
+            panic!("open");
+        };
+        assert_eq!((next.other, next.agreements), (at(1, 100, 210), 0));
+    }
+}

@@ -1,0 +1,171 @@
+//! Intervals that contained true time at earlier instants, for measuring the rate of UTC.
+//!
+//! Two true intervals prove a range for the mean rate between their instants:
+//!
+//! ```text
+//!   (earliest_b - latest_a) / (b - a) - 1  <=  mean of y over [a, b]  <=  (latest_b - earliest_a) / (b - a) - 1
+//! ```
+//! A long baseline with narrow ends proves most, so the points that are kept are spread evenly over the logarithm of
+//! their age.
+
+use crate::time::{Interval, RateBand, mean_rate};
+
+/// As many points are kept.
+pub const MAX_POINTS: usize = 32;
+
+/// Points closer than this prove nothing that matters, ns.
+const SHORTEST_BASELINE_NS: i64 = 100_000_000;
+
+/// An interval that contained true time when `CLOCK_MONOTONIC_RAW` showed `raw_ns`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// The instant, `CLOCK_MONOTONIC_RAW` in ns.
+    pub raw_ns: i64,
+    /// The interval then.
+    pub interval: Interval,
+}
+
+/// The kept points, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    points: Vec<Point>,
+}
+
+impl History {
+    /// A history of these points, in any order.
+    #[must_use]
+    pub fn from_points(mut points: Vec<Point>) -> Self {
+        points.sort_by_key(|point| point.raw_ns);
+        points.truncate(MAX_POINTS);
+        Self { points }
+    }
+
+    /// The kept points, oldest first.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// What each kept point proves together with `newer`: the instant of the older end, and the range of the mean rate.
+    pub fn mean_rates(&self, newer: Point) -> impl Iterator<Item = (Point, RateBand)> + '_ {
+        self.points.iter().filter_map(move |&older| {
+            let elapsed_ns = newer.raw_ns.saturating_sub(older.raw_ns);
+            if elapsed_ns < SHORTEST_BASELINE_NS {
+                return None;
+            }
+            let gained = |ns: i64| ns.saturating_sub(elapsed_ns);
+            let least_ns = gained(
+                newer
+                    .interval
+                    .earliest_ns
+                    .saturating_sub(older.interval.latest_ns),
+            );
+            let most_ns = gained(
+                newer
+                    .interval
+                    .latest_ns
+                    .saturating_sub(older.interval.earliest_ns),
+            );
+            Some((older, mean_rate(least_ns, most_ns, elapsed_ns)?))
+        })
+    }
+
+    /// Adds the newest point and drops those that are older than `span_ns`.
+    pub fn add(&mut self, point: Point, span_ns: i64) {
+        let oldest_ns = point.raw_ns.saturating_sub(span_ns);
+        self.points.retain(|kept| kept.raw_ns >= oldest_ns);
+        if self.points.len() >= MAX_POINTS {
+            self.drop_the_closest(point.raw_ns);
+        }
+        self.points.push(point);
+    }
+
+    /// Drops the point whose neighbours are closest to each other for their age. The ends are kept.
+    fn drop_the_closest(&mut self, now_ns: i64) {
+        let crowding = |index: &usize| {
+            let (before, after) = (self.points[index - 1], self.points[index + 1]);
+            let gap_ns = after.raw_ns - before.raw_ns;
+            let age_ns = (now_ns - self.points[*index].raw_ns).max(1);
+            i128::from(gap_ns) * 1_000_000 / i128::from(age_ns)
+        };
+        if let Some(index) = (1..self.points.len() - 1).min_by_key(crowding) {
+            self.points.remove(index);
+        }
+    }
+
+    /// Moves every interval by `by_ns`: UTC had a leap second.
+    pub fn shift(&mut self, by_ns: i64) {
+        for point in &mut self.points {
+            point.interval = point.interval.shift(by_ns);
+        }
+    }
+
+    /// Forgets every point.
+    pub fn clear(&mut self) {
+        self.points.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const S: i64 = 1_000_000_000;
+
+    fn point(raw_ns: i64, half_ns: i64) -> Point {
+        let interval = Interval::around(1_800_000_000 * S + raw_ns, half_ns);
+        Point { raw_ns, interval }
+    }
+
+    #[test]
+    fn ages_stay_spread_from_the_newest_to_the_span() {
+        let mut history = History::default();
+        for n in 0..20_000 {
+            history.add(point(n * S, 1_000), 1_000 * S);
+        }
+        let ages: Vec<i64> = history
+            .points()
+            .iter()
+            .map(|point| (19_999 * S - point.raw_ns) / S)
+            .collect();
+        assert_eq!(ages.len(), MAX_POINTS);
+        assert!(ages[0] > 500 && ages[0] <= 1_000, "{ages:?}");
+        for age in [2, 10, 50, 200] {
+            assert!(
+                ages.iter().any(|kept| (age / 2..=age * 2).contains(kept)),
+                "none of about {age} s: {ages:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn points_that_are_too_close_prove_nothing() {
+        let mut history = History::default();
+        history.add(point(0, 1_000), S);
+        assert_eq!(history.mean_rates(point(S / 20, 1_000)).count(), 0);
+        assert_eq!(history.mean_rates(point(S / 2, 1_000)).count(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn every_pair_proves_a_range_with_the_mean_rate_inside(
+            ppb in -500_000..500_000i64,
+            points in proptest::collection::vec((1..2_000i64, 1..2_000_000i64, -1.0..1.0f64), 2..80),
+        ) {
+            // UTC at a constant rate; each interval contains it off centre.
+            let (mut history, mut raw_ns) = (History::default(), 0);
+            for (seconds, half_ns, off) in points {
+                raw_ns += seconds * S;
+                let gained = (i128::from(raw_ns) * i128::from(ppb) / 1_000_000_000) as i64;
+                let centre = 1_800_000_000 * S + raw_ns + gained + (half_ns as f64 * off) as i64;
+                let newest = Point { raw_ns, interval: Interval::around(centre, half_ns + 1) };
+                for (_, mean) in history.mean_rates(newest) {
+                    prop_assert!((mean.slowest_ppt..=mean.fastest_ppt).contains(&(ppb * 1_000)), "{:?}", mean);
+                }
+                history.add(newest, 10_000 * S);
+                prop_assert!(history.points().len() <= MAX_POINTS);
+            }
+        }
+    }
+}

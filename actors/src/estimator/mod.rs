@@ -1,0 +1,1060 @@
+//! The estimator: from single measurements of chronyd's sources to an interval that contains true time. Pure: every
+//! instant is an argument, and nothing is read, written or logged.
+//!
+//! Let r be `CLOCK_MONOTONIC_RAW`, T(r) UTC, and dT/dr = 1 + y(r). The premises are those of `docs/truth.md`.
+//!
+//! ```text
+//!   a report of chronyd
+//!      | sample           which sources have a new measurement, where it puts true time, what it is wide of
+//!      | source_fusion    the selected source's, or what all but F sources agree on
+//!      | leap_second      in which count of seconds it is
+//!      v
+//!   held                  intersected with what is held, carried on by
+//!      | rate_band        the rates that pairs of earlier intervals (history) prove
+//!      | contradiction    disjoint: both are kept until further measurements decide
+//!      v
+//!   estimate              interval, growth, status, reason, error budget
+//! ```
+//! chronyd's own line through its measurements, and its frequency, are statistics about what the servers said. No
+//! interval is made from them.
+
+mod clock_log;
+mod contradiction;
+pub mod error_budget;
+mod estimate;
+mod held;
+mod history;
+mod leap_second;
+mod rate_band;
+mod remedy;
+mod resume;
+mod sample;
+mod source_fusion;
+pub mod status;
+
+pub use error_budget::ErrorBudget;
+pub use estimate::{Estimate, NO_CLAIM_NS};
+pub use remedy::Remedy;
+pub use resume::{Resumed, State};
+pub use sample::Key;
+
+use crate::chrony::{ChronyPoll, Leap, SourceData, Tracking};
+use crate::clocks::Readings;
+use crate::time::{Interval, NS_PER_S, PPT_PER_PPB, PPT_PER_PPM, RateBand, scaled_ceil};
+use clock_log::ClockLog;
+use contradiction::{Contradiction, Verdict};
+use held::{Held, Observed};
+use history::Point;
+use leap_second::{Change, LeapSecond, Use};
+use rate_band::{DriftBand, Growth, WanderBand};
+use sample::{Charges, Look, Reported};
+use source_fusion::{Source, Sources, covered_by, majority};
+use status::{ClockStatus, Event, Reason, next};
+
+/// The reference id of chronyd's local mode, 127.127.1.1.
+const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;
+
+/// No oscillator is further from its nominal frequency, parts per trillion: beyond it no kernel could be disciplined
+/// (RFC 5905, `MAXFREQ`).
+const FREQUENCY_TOLERANCE_PPT: i64 = 500 * PPT_PER_PPM;
+
+/// chronyd accepts an answer until so long after its request, ns: a measurement can have begun so long before it was made.
+const LONGEST_EXCHANGE_NS: i64 = 4 * NS_PER_S;
+
+/// How long a suspend has to be to be told from the reading of its clocks, ns.
+const SUSPEND_NOISE_NS: i64 = 1_000_000;
+
+/// Polls of a source that history reaches back at least, however short the span is.
+const POLLS_PER_SPAN: i64 = 4;
+
+/// chrony's root delay of a reference clock whose configuration declares none, s.
+const UNDECLARED_DELAY_S: f64 = 1.001e-9;
+
+/// What does not change while the daemon runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How far the oscillator may move from its measured rate within the holdover, parts per billion.
+    pub max_drift_ppb: u32,
+    /// How fast the oscillator's rate may change, parts per billion a second, if that is known.
+    pub max_wander_ppb_per_s: Option<u32>,
+    /// How many of the sources may lie; 0 trusts the one that chronyd follows.
+    pub falsetickers: usize,
+    /// chrony's reference id of the PHC, if there is one.
+    pub phc_reference_id: Option<u32>,
+    /// How long chronyd may be without a source, or silent, before the status is no longer `Synchronized`, ns.
+    pub grace_ns: i64,
+    /// How long the held interval is published without a source, ns; also the span within which rates are measured.
+    pub holdover_ns: i64,
+    /// An error of `CLOCK_REALTIME` above this is not published as trusted, ns.
+    pub max_bound_ns: Option<i64>,
+    /// Whether chronyd's local mode counts as a reference.
+    pub allow_local_reference: bool,
+}
+
+/// Why a poll of chronyd gave no report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollFailure {
+    /// No answer.
+    Silent,
+    /// An answer that cannot be relied on.
+    Refused,
+    /// This user may not query chronyd.
+    NotPermitted,
+}
+
+/// What is worth telling the operator.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Finding {
+    /// A measurement is disjoint with what is held, so that a premise is broken.
+    Contradiction {
+        /// The held interval.
+        held: Interval,
+        /// Where the measurement puts true time at the same instant.
+        measured: Interval,
+        /// The source.
+        source: Key,
+    },
+    /// A contradiction is over.
+    ContradictionEnded {
+        /// The held interval stands; otherwise what contradicted it.
+        held_stands: bool,
+    },
+    /// The measured rates contradict `--max-drift-rate`, or a source lies.
+    DriftExceeded,
+    /// The measurements contradict `--max-wander`, which is not relied on for a holdover.
+    WanderExceeded,
+    /// More than half of the reachable sources are disjoint with what is published, or more sources disagree than may lie.
+    SourcesDisagree {
+        /// How many are disjoint.
+        disjoint: usize,
+        /// Of so many.
+        reachable: usize,
+    },
+    /// A reference clock's error is not declared in chronyd's configuration.
+    UndeclaredReferenceClock,
+    /// A measurement has shown whether an announced leap second happened.
+    LeapSecondDecided {
+        /// Whether it did.
+        happened: bool,
+    },
+}
+
+/// The PHC's error bound, as last read.
+#[derive(Clone, Copy, Debug)]
+struct PhcBound {
+    bound_ns: i64,
+    raw_ns: i64,
+}
+
+/// The wander premise, when there is one.
+#[derive(Debug)]
+struct Wander {
+    held: Held<WanderBand>,
+    /// Not relied on before this instant, `CLOCK_MONOTONIC_RAW` in ns.
+    void_until_ns: i64,
+}
+
+/// A new measurement of a source.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    key: Key,
+    point: Point,
+    budget: ErrorBudget,
+    poll_ns: i64,
+}
+
+/// What is published for one instant, before status and reason.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    interval: Interval,
+    band: RateBand,
+    contradiction_ns: i64,
+    leap_second_ns: i64,
+}
+
+/// The estimator.
+#[derive(Debug)]
+pub struct Estimator {
+    settings: Settings,
+    tolerance: RateBand,
+    held: Held<DriftBand>,
+    wander: Option<Wander>,
+    contradiction: Option<Contradiction>,
+    /// What most sources agree on while they contradict what is held.
+    dissent: Option<Point>,
+    leap_second: LeapSecond,
+    sources: Sources,
+    clock: ClockLog,
+    last: Option<Readings>,
+    phc: Option<PhcBound>,
+    status: ClockStatus,
+    /// Why the status is so, unless it is `Synchronized`.
+    reason: Reason,
+    /// What the status will be blamed on when the grace is over.
+    trouble: Reason,
+    validated_raw_ns: i64,
+    leap: Leap,
+    reference_id: u32,
+    /// The measurement that was used last, and what it was wide of.
+    sampled: Option<(Point, ErrorBudget)>,
+    /// The source that the held interval is from.
+    followed: Option<Key>,
+    /// The longest polling interval of a source that was used, ns.
+    poll_ns: i64,
+    /// What the clock moved while no daemon watched, ns.
+    unwatched_ns: i64,
+    /// Measurements from before the first look are not used at all: the machine was suspended.
+    suspended: bool,
+    undeclared_told: bool,
+    /// Taken away by tests.
+    without: Option<Remedy>,
+}
+
+impl Estimator {
+    /// Goes on where an earlier life stopped, if it left anything.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        resumed: Option<Resumed>,
+        unwatched_ns: i64,
+        now: &Readings,
+    ) -> Self {
+        let tolerance_ppt = FREQUENCY_TOLERANCE_PPT.max(drift_ppt(&settings));
+        let tolerance = RateBand::within(tolerance_ppt);
+        let drift = DriftBand::new(drift_ppt(&settings), tolerance, settings.holdover_ns);
+        let wander = settings.max_wander_ppb_per_s.map(|_| {
+            let growth = WanderBand::new(wander_ppt_per_s(&settings), tolerance);
+            Wander {
+                held: Held::new(growth),
+                void_until_ns: i64::MIN,
+            }
+        });
+        let mut new = Self {
+            settings,
+            tolerance,
+            held: Held::new(drift),
+            wander,
+            contradiction: None,
+            dissent: None,
+            leap_second: LeapSecond::default(),
+            sources: Sources::default(),
+            clock: ClockLog::default(),
+            last: None,
+            phc: None,
+            status: ClockStatus::Unknown,
+            reason: Reason::NeverSynchronized,
+            trouble: Reason::ChronySilent,
+            validated_raw_ns: now.raw_ns,
+            leap: Leap::Unsynchronized,
+            reference_id: 0,
+            sampled: None,
+            followed: None,
+            poll_ns: 0,
+            unwatched_ns,
+            suspended: false,
+            undeclared_told: false,
+            without: None,
+        };
+        if let Some(resumed) = resumed {
+            new.resume(resumed, now);
+        }
+        new
+    }
+
+    /// Without one of the remedies, to see that it matters.
+    #[cfg(test)]
+    pub(crate) fn without(mut self, remedy: Option<Remedy>) -> Self {
+        self.without = remedy;
+        let mut drift_ppt = drift_ppt(&self.settings);
+        if remedy == Some(Remedy::DriftRate) {
+            drift_ppt = 0;
+        }
+        if remedy == Some(Remedy::FrequencyTolerance) {
+            self.tolerance = RateBand::within(drift_ppt);
+        }
+        self.held = Held::new(DriftBand::new(
+            drift_ppt,
+            self.tolerance,
+            self.settings.holdover_ns,
+        ));
+        self
+    }
+
+    fn has(&self, remedy: Remedy) -> bool {
+        self.without != Some(remedy)
+    }
+
+    /// The clock status as it stands.
+    #[must_use]
+    pub fn status(&self) -> ClockStatus {
+        self.status
+    }
+
+    /// The PHC's error bound was read at `raw_ns`.
+    pub fn phc_read(&mut self, bound_ns: i64, raw_ns: i64) {
+        self.phc = Some(PhcBound { bound_ns, raw_ns });
+    }
+
+    /// The clocks were read: after `CLOCK_REALTIME` was set, or the machine suspended, at the latest.
+    pub fn clocks_read(&mut self, at: &Readings) {
+        if let Some(before) = self.last.replace(*at) {
+            let suspended_ns = at.suspended_ns.saturating_sub(before.suspended_ns);
+            if suspended_ns > SUSPEND_NOISE_NS && self.has(Remedy::SuspendVoid) {
+                self.void(Reason::ClockStepped);
+                self.sources.distrust();
+                self.suspended = true;
+            }
+        }
+        self.clock.note(at);
+    }
+
+    /// A poll of chronyd began `at`, and its last answer was here at `answered`.
+    pub fn polled(
+        &mut self,
+        outcome: Result<&ChronyPoll, PollFailure>,
+        at: &Readings,
+        answered: &Readings,
+    ) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        self.clocks_read(at);
+        self.clocks_read(answered);
+        match outcome {
+            Err(PollFailure::Silent) => self.trouble = Reason::ChronySilent,
+            Err(PollFailure::Refused | PollFailure::NotPermitted) => {
+                self.trouble = Reason::ReportRefused;
+            }
+            Ok(poll) => self.reported(poll, at, answered, &mut findings),
+        }
+        self.pass_time(answered);
+        findings
+    }
+
+    /// Lets what has been held for too long lapse. Called at every report, and when none comes.
+    pub fn pass_time(&mut self, now: &Readings) {
+        if !self.status.is_trusted() {
+            return;
+        }
+        let silent_ns = now.raw_ns.saturating_sub(self.validated_raw_ns);
+        if silent_ns >= self.settings.holdover_ns {
+            self.void(Reason::HoldoverExpired);
+        } else if silent_ns > self.settings.grace_ns {
+            self.advance(Event::Silence, self.trouble);
+        }
+    }
+
+    /// What is to be published at the instant of `at`.
+    #[must_use]
+    pub fn estimate(&self, at: &Readings) -> Estimate {
+        let holdover_ends_ns = self
+            .validated_raw_ns
+            .saturating_add(self.settings.holdover_ns);
+        let horizon_ns = holdover_ends_ns.saturating_sub(at.raw_ns).max(0);
+        let Some(known) = self
+            .known(at.raw_ns, horizon_ns)
+            .filter(|_| self.status.is_trusted())
+        else {
+            return Estimate::unknown(self.status, self.reason, at);
+        };
+        let held = self.held.at(at.raw_ns).unwrap_or(known.interval);
+        let leap_ns = self
+            .leap_second
+            .until_midnight_ns(held)
+            .filter(|_| self.has(Remedy::LeapVoid));
+        let void_after_raw_ns = leap_ns.map_or(holdover_ends_ns, |left_ns| {
+            holdover_ends_ns.min(at.raw_ns.saturating_add(left_ns))
+        });
+        let estimate = Estimate {
+            status: self.status,
+            reason: self.reason_now(),
+            raw_ns: at.raw_ns,
+            interval: known.interval,
+            band: known.band,
+            validated_raw_ns: self.validated_raw_ns,
+            void_after_raw_ns,
+            leap: self.leap,
+            reference_id: self.reference_id,
+            budget: self.budget(&known, at.raw_ns),
+        };
+        let over_cap = |cap_ns| estimate.realtime_error_ns(at) > cap_ns;
+        if self.settings.max_bound_ns.is_some_and(over_cap) {
+            return Estimate::unknown(ClockStatus::Unknown, Reason::BoundOverCap, at);
+        }
+        estimate
+    }
+
+    fn reason_now(&self) -> Reason {
+        if self.status != ClockStatus::Synchronized {
+            self.reason
+        } else if self.contradiction.is_some() {
+            Reason::Contradiction
+        } else if self.dissent.is_some() {
+            Reason::SourcesDisagree
+        } else if self.sampled.is_none() {
+            Reason::Resumed
+        } else {
+            Reason::Tracking
+        }
+    }
+
+    /// The interval at `raw_ns`, and the rates by which it contains true time for `horizon_ns` more.
+    fn known(&self, raw_ns: i64, horizon_ns: i64) -> Option<Known> {
+        let (interval, band, contradiction_ns) = self.in_one_count(raw_ns, horizon_ns)?;
+        let covered = if self.has(Remedy::LeapCover) {
+            self.leap_second.covered(interval)
+        } else {
+            interval
+        };
+        Some(Known {
+            interval: covered,
+            band,
+            contradiction_ns,
+            leap_second_ns: covered.half_width_ns() - interval.half_width_ns(),
+        })
+    }
+
+    /// The same without regard to a leap second, and what contradictions add to half the width.
+    fn in_one_count(&self, raw_ns: i64, horizon_ns: i64) -> Option<(Interval, RateBand, i64)> {
+        let held = self.held.at(raw_ns)?;
+        let drift = self.held.growth().published(raw_ns, horizon_ns);
+        let (mut interval, mut band) = (held, drift);
+        if let Some(wander) = &self.wander
+            && let Some(narrow) = wander
+                .held
+                .at(raw_ns)
+                .and_then(|narrow| narrow.intersect(held))
+        {
+            interval = narrow;
+            let rates = wander.held.growth().published(raw_ns, horizon_ns);
+            band = rates.intersect(drift).unwrap_or(drift);
+        }
+        let certain = interval;
+        if let Some(contradiction) = &self.contradiction {
+            interval = interval.hull(contradiction.other_at(raw_ns, self.tolerance));
+            band = self.tolerance;
+        }
+        if let Some(dissent) = &self.dissent {
+            let elapsed_ns = raw_ns.saturating_sub(dissent.raw_ns);
+            interval = interval.hull(dissent.interval.carried(elapsed_ns, self.tolerance));
+            band = self.tolerance;
+        }
+        let added_ns = interval.half_width_ns() - certain.half_width_ns();
+        Some((interval, band, added_ns))
+    }
+
+    /// What makes up half the width of what is known at `raw_ns`.
+    fn budget(&self, known: &Known, raw_ns: i64) -> ErrorBudget {
+        let (point, sampled) = match self.sampled {
+            Some((point, budget)) => (point, budget),
+            None => (
+                Point {
+                    raw_ns,
+                    interval: known.interval,
+                },
+                ErrorBudget::default(),
+            ),
+        };
+        let elapsed_ns = raw_ns.saturating_sub(point.raw_ns).max(0);
+        let rates = self.held.growth().band();
+        let mut budget = ErrorBudget {
+            growth_ns: scaled_ceil(elapsed_ns, rates.half_width_ppt()),
+            contradiction_ns: known.contradiction_ns,
+            leap_second_ns: known.leap_second_ns,
+            ..sampled
+        };
+        let rest_ns = known.interval.half_width_ns() - budget.total_ns();
+        match self.sampled {
+            None => budget.resumed_ns = rest_ns,
+            Some(_) if rest_ns > 0 => budget.contradiction_ns += rest_ns,
+            Some(_) => budget.excluded_ns = rest_ns,
+        }
+        budget
+    }
+
+    fn reported(
+        &mut self,
+        poll: &ChronyPoll,
+        at: &Readings,
+        answered: &Readings,
+        findings: &mut Vec<Finding>,
+    ) {
+        let tracking = &poll.tracking;
+        let samples = self.new_samples(poll, at, answered);
+        if tracking.leap == Leap::Unsynchronized {
+            self.trouble = Reason::LeapUnsynchronized;
+            self.advance(Event::Unsynchronized, Reason::LeapUnsynchronized);
+            return;
+        }
+        if self.is_local(tracking) {
+            self.followed = None;
+            if !self.settings.allow_local_reference && self.has(Remedy::NoLocalReference) {
+                self.blame(Reason::LocalReference);
+                return;
+            }
+            self.follow_local_clock(tracking, at, findings);
+        } else {
+            self.announce_leap(tracking, &samples, at);
+            if self.settings.falsetickers == 0 {
+                self.follow_selected(&samples, findings);
+                if poll.complete {
+                    self.cross_check(at, findings);
+                }
+            } else {
+                self.follow_all_but_falsetickers(&samples, at, findings);
+            }
+            if let Err(reason) = self.validate(at) {
+                self.blame(reason);
+                return;
+            }
+            self.warn_of_undeclared_reference_clock(tracking, findings);
+        }
+        if self.held.point().is_some() {
+            self.advance(Event::Report, Reason::Tracking);
+            self.validated_raw_ns = answered.raw_ns;
+            self.leap = tracking.leap;
+            self.reference_id = tracking.ref_id;
+        }
+    }
+
+    fn is_local(&self, tracking: &Tracking) -> bool {
+        let zero_distance = tracking.root_delay_s <= 0.0 && tracking.root_dispersion_s <= 0.0;
+        tracking.ref_id == LOCAL_REFERENCE_ID || zero_distance
+    }
+
+    /// The report is as good as none, for this reason: the held interval lapses by itself.
+    fn blame(&mut self, reason: Reason) {
+        self.trouble = reason;
+        if self.status == ClockStatus::Unknown {
+            self.reason = reason;
+        }
+    }
+
+    fn advance(&mut self, event: Event, reason: Reason) {
+        self.status = next(self.status, event);
+        self.reason = reason;
+    }
+
+    /// Nothing is known any more.
+    fn void(&mut self, reason: Reason) {
+        self.held.clear();
+        if let Some(wander) = &mut self.wander {
+            wander.held.clear();
+        }
+        self.contradiction = None;
+        self.dissent = None;
+        self.sampled = None;
+        self.followed = None;
+        self.sources.forget();
+        self.advance(Event::Void, reason);
+    }
+
+    /// How far back rates are measured, ns.
+    fn span_ns(&self) -> i64 {
+        self.settings
+            .holdover_ns
+            .max(self.poll_ns.saturating_mul(POLLS_PER_SPAN))
+    }
+
+    /// The measurements of this report that are new.
+    fn new_samples(
+        &mut self,
+        poll: &ChronyPoll,
+        at: &Readings,
+        answered: &Readings,
+    ) -> Vec<Sample> {
+        let band = self.held.growth().band();
+        let mut samples = Vec::new();
+        for data in &poll.sources {
+            let phc_ns = self.phc_bound_ns(data, at);
+            let settings = Unseen {
+                allowed: self.held.point().is_none() && !self.suspended
+                    || !self.has(Remedy::SeenToArrive),
+                unwatched_ns: self.unwatched_ns,
+            };
+            let reported = Reported {
+                data: *data,
+                ref_time_ns: poll.tracking.ref_time_ns,
+            };
+            let new_always = !self.has(Remedy::NewMeasurement);
+            let Some(source) = self.sources.reported(data) else {
+                continue;
+            };
+            source.data = *data;
+            let look = source.look;
+            let is_new = match look {
+                None => sample::has_measurement(data),
+                Some(Look { report: None, .. }) => sample::has_measurement(data),
+                Some(Look {
+                    raw_ns,
+                    report: Some(before),
+                }) => {
+                    let was_set = self.clock.set_ns(raw_ns) > 0;
+                    new_always || sample::is_new(&before, &reported, was_set)
+                }
+            };
+            let Some(phc_ns) = phc_ns else {
+                // A missing update: looked at again when the PHC's error bound is known.
+                continue;
+            };
+            source.look = Some(Look {
+                raw_ns: at.raw_ns,
+                report: Some(reported),
+            });
+            if !is_new {
+                continue;
+            }
+            let Some(charges) = charges(
+                data,
+                look,
+                &poll.tracking,
+                &self.clock,
+                settings,
+                at,
+                answered,
+            ) else {
+                continue;
+            };
+            let charges = Charges { phc_ns, ..charges };
+            let charges = charges.without(self.without);
+            let (interval, budget) = sample::interval(data, &poll.tracking, at, band, charges);
+            let (interval, budget) = self.without_terms(interval, budget);
+            let point = Point {
+                raw_ns: at.raw_ns,
+                interval,
+            };
+            if let Some(source) = self.sources.reported(data) {
+                source.measured(point, band);
+                samples.push(Sample {
+                    key: source.key,
+                    point,
+                    budget,
+                    poll_ns: sample::poll_ns(data),
+                });
+            }
+        }
+        if poll.complete {
+            self.sources.complete(&poll.sources, at.raw_ns);
+        }
+        samples
+    }
+
+    /// The same, for tests that take a term away.
+    fn without_terms(
+        &self,
+        interval: Interval,
+        mut budget: ErrorBudget,
+    ) -> (Interval, ErrorBudget) {
+        let term = match self.without {
+            Some(Remedy::RootDistance) => &mut budget.root_distance_ns,
+            Some(Remedy::ReadingGap) => &mut budget.clock_reading_gap_ns,
+            _ => return (interval, budget),
+        };
+        let by_ns = std::mem::take(term);
+        (interval.widen(-by_ns), budget)
+    }
+
+    /// The PHC's error bound if this source is the PHC, 0 for any other; `None` when it is not known or too old.
+    fn phc_bound_ns(&self, data: &SourceData, at: &Readings) -> Option<i64> {
+        if self.settings.phc_reference_id != data.address.as_reference_id() {
+            return Some(0);
+        }
+        if self.settings.phc_reference_id.is_none() || !self.has(Remedy::PhcBound) {
+            return Some(0);
+        }
+        let phc = self.phc?;
+        let is_fresh = at.raw_ns.saturating_sub(phc.raw_ns) <= self.settings.grace_ns;
+        is_fresh.then_some(phc.bound_ns.max(0))
+    }
+
+    fn announce_leap(&mut self, tracking: &Tracking, samples: &[Sample], at: &Readings) {
+        let change = match tracking.leap {
+            Leap::InsertSecond => Some(Change::Insert),
+            Leap::DeleteSecond => Some(Change::Delete),
+            Leap::Normal | Leap::Unsynchronized => None,
+        };
+        let now = self.held.at(at.raw_ns);
+        let now = now.or_else(|| samples.first().map(|sample| sample.point.interval));
+        if let Some(now) = now {
+            self.leap_second.announce(change, now);
+        }
+    }
+
+    /// Trusts the source that chronyd follows; while it is unreachable, what most of the others agree on.
+    fn follow_selected(&mut self, samples: &[Sample], findings: &mut Vec<Finding>) {
+        let selected = self
+            .sources
+            .selected()
+            .filter(|source| source.is_reachable());
+        let Some(selected) = selected.map(|source| source.key) else {
+            self.follow_others(samples, findings);
+            return;
+        };
+        if self.followed != Some(selected) {
+            self.followed = Some(selected);
+            self.take_over(selected, samples, findings);
+            return;
+        }
+        for sample in samples.iter().filter(|sample| sample.key == selected) {
+            self.observe(*sample, findings);
+        }
+    }
+
+    /// A source that becomes the one to follow brings what was measured of it before.
+    fn take_over(&mut self, key: Key, samples: &[Sample], findings: &mut Vec<Finding>) {
+        let Some(source) = self.sources.get(key) else {
+            return;
+        };
+        let poll_ns = sample::poll_ns(&source.data);
+        let points: Vec<Point> = if self.held.point().is_some() {
+            source.own.into_iter().collect()
+        } else {
+            source.recent.iter().copied().collect()
+        };
+        for point in points {
+            let known = samples
+                .iter()
+                .find(|sample| sample.key == key && sample.point.raw_ns == point.raw_ns);
+            let budget = known.map_or_else(
+                || ErrorBudget {
+                    root_distance_ns: point.interval.half_width_ns(),
+                    ..ErrorBudget::default()
+                },
+                |sample| sample.budget,
+            );
+            let sample = Sample {
+                key,
+                point,
+                budget,
+                poll_ns,
+            };
+            self.observe(sample, findings);
+        }
+    }
+
+    /// No source is followed, or one that does not answer: what most of those agree on that chronyd takes for good.
+    fn follow_others(&mut self, samples: &[Sample], findings: &mut Vec<Finding>) {
+        for sample in samples {
+            let is_selectable = self
+                .sources
+                .get(sample.key)
+                .is_some_and(Source::is_selectable);
+            if !is_selectable {
+                continue;
+            }
+            let band = self.held.growth().band();
+            let raw_ns = sample.point.raw_ns;
+            let own = self.sources.intervals(raw_ns, band, Source::is_selectable);
+            if let Some(interval) = majority(&own) {
+                let point = Point { raw_ns, interval };
+                self.observe(Sample { point, ..*sample }, findings);
+            }
+        }
+    }
+
+    /// Trusts what all sources but `--falsetickers` agree on.
+    fn follow_all_but_falsetickers(
+        &mut self,
+        samples: &[Sample],
+        at: &Readings,
+        findings: &mut Vec<Finding>,
+    ) {
+        let falsetickers = self.settings.falsetickers;
+        let Some(sample) = samples
+            .iter()
+            .find(|sample| self.sources.get(sample.key).is_some_and(Source::votes))
+        else {
+            return;
+        };
+        let band = self.held.growth().band();
+        let own = self.sources.intervals(at.raw_ns, band, Source::votes);
+        if own.len() <= 2 * falsetickers {
+            return;
+        }
+        match covered_by(&own, own.len() - falsetickers) {
+            Some(interval) => {
+                let raw_ns = at.raw_ns;
+                self.dissent = None;
+                self.observe(
+                    Sample {
+                        point: Point { raw_ns, interval },
+                        ..*sample
+                    },
+                    findings,
+                );
+            }
+            None => {
+                let all = own.iter().copied().reduce(Interval::hull);
+                let raw_ns = at.raw_ns;
+                let begins = self.dissent.is_none();
+                self.dissent = all.map(|interval| Point { raw_ns, interval });
+                if begins {
+                    findings.push(Finding::SourcesDisagree {
+                        disjoint: own.len(),
+                        reachable: own.len(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// chronyd's local mode, which the operator trusts: there is no source to be measured.
+    fn follow_local_clock(
+        &mut self,
+        tracking: &Tracking,
+        at: &Readings,
+        findings: &mut Vec<Finding>,
+    ) {
+        let moved_ns = self.clock.moved_ns(at.raw_ns, at).unwrap_or(0);
+        let (interval, budget) = sample::interval_of_tracking(tracking, at, moved_ns);
+        let key = Key {
+            address: tracking.address,
+            is_reference_clock: true,
+        };
+        let raw_ns = at.raw_ns;
+        let sample = Sample {
+            key,
+            point: Point { raw_ns, interval },
+            budget,
+            poll_ns: NS_PER_S,
+        };
+        self.observe(sample, findings);
+    }
+
+    /// Compares what is published with each reachable source.
+    fn cross_check(&mut self, at: &Readings, findings: &mut Vec<Finding>) {
+        let band = self.held.growth().band();
+        let own = self.sources.intervals(at.raw_ns, band, Source::votes);
+        let published = self
+            .held
+            .at(at.raw_ns)
+            .map(|held| match &self.contradiction {
+                Some(contradiction) => held.hull(contradiction.other_at(at.raw_ns, self.tolerance)),
+                None => held,
+            });
+        let Some(published) = published.filter(|_| self.leap_second.announced().is_none()) else {
+            self.dissent = None;
+            return;
+        };
+        let disjoint = own
+            .iter()
+            .filter(|own| own.intersect(published).is_none())
+            .count();
+        let raw_ns = at.raw_ns;
+        let dissent = (disjoint * 2 > own.len()).then(|| majority(&own)).flatten();
+        if dissent.is_some() && self.dissent.is_none() {
+            findings.push(Finding::SourcesDisagree {
+                disjoint,
+                reachable: own.len(),
+            });
+        }
+        self.dissent = dissent.map(|interval| Point { raw_ns, interval });
+    }
+
+    /// Whether chronyd follows a source that answers, and what is needed for its bound is there.
+    fn validate(&self, at: &Readings) -> Result<(), Reason> {
+        let votes = self.sources.iter().filter(|source| source.votes()).count();
+        if self.settings.falsetickers > 0 {
+            let enough = votes > 2 * self.settings.falsetickers;
+            return if enough {
+                Ok(())
+            } else {
+                Err(Reason::TooFewSources)
+            };
+        }
+        let selected = self.sources.selected();
+        if let Some(selected) = selected.filter(|source| source.is_reachable()) {
+            let known = self.phc_bound_ns(&selected.data, at).is_some();
+            return if known {
+                Ok(())
+            } else {
+                Err(Reason::PhcUnreadable)
+            };
+        }
+        let others = self.sources.iter().any(Source::is_selectable);
+        if others {
+            Ok(())
+        } else {
+            Err(Reason::SourceUnreachable)
+        }
+    }
+
+    fn warn_of_undeclared_reference_clock(
+        &mut self,
+        tracking: &Tracking,
+        findings: &mut Vec<Finding>,
+    ) {
+        let undeclared = self.sources.selected().is_some_and(|source| {
+            source.key.is_reference_clock
+                && tracking.root_delay_s <= UNDECLARED_DELAY_S
+                && source.key.address.as_reference_id() != self.settings.phc_reference_id
+        });
+        if undeclared && !std::mem::replace(&mut self.undeclared_told, true) {
+            findings.push(Finding::UndeclaredReferenceClock);
+        }
+    }
+
+    /// Takes an interval that contains true time, if the premises hold.
+    fn observe(&mut self, sample: Sample, findings: &mut Vec<Finding>) {
+        let point = sample.point;
+        if !self.settle_leap_second(point, findings) {
+            return;
+        }
+        self.poll_ns = sample.poll_ns;
+        self.sampled = Some((point, sample.budget));
+        if let (Some(contradiction), Some(held)) = (self.contradiction, self.held.at(point.raw_ns))
+        {
+            let two_polls_ns = sample.poll_ns.saturating_mul(2);
+            let verdict = contradiction.weigh(held, point, self.tolerance, two_polls_ns);
+            self.decide(verdict, point, findings);
+            return;
+        }
+        let span_ns = if self.has(Remedy::BandExpiry) {
+            self.span_ns()
+        } else {
+            i64::MAX
+        };
+        match self.held.observe(point, span_ns) {
+            Observed::Agrees => self.observe_wander(point.raw_ns, span_ns, findings),
+            Observed::Disjoint(held) => {
+                findings.push(Finding::Contradiction {
+                    held,
+                    measured: point.interval,
+                    source: sample.key,
+                });
+                self.void_wander(i64::MIN);
+                if self.has(Remedy::Hull) {
+                    self.contradiction = Some(Contradiction::new(point));
+                } else {
+                    self.held.begin(point);
+                }
+            }
+            Observed::RateImpossible => {
+                findings.push(Finding::DriftExceeded);
+                self.void_wander(i64::MIN);
+            }
+        }
+    }
+
+    fn decide(&mut self, verdict: Verdict, point: Point, findings: &mut Vec<Finding>) {
+        match verdict {
+            Verdict::Open(narrowed, next) => {
+                if let Some(interval) = narrowed {
+                    let raw_ns = point.raw_ns;
+                    self.held.narrow(Point { raw_ns, interval });
+                }
+                self.contradiction = Some(next);
+            }
+            Verdict::Held => {
+                self.contradiction = None;
+                findings.push(Finding::ContradictionEnded { held_stands: true });
+                self.held.narrow(point);
+            }
+            Verdict::Other(other) => {
+                self.contradiction = None;
+                findings.push(Finding::ContradictionEnded { held_stands: false });
+                self.held.begin(other);
+            }
+        }
+    }
+
+    fn observe_wander(&mut self, raw_ns: i64, span_ns: i64, findings: &mut Vec<Finding>) {
+        let (Some(wander), Some(point)) = (&mut self.wander, self.held.point()) else {
+            return;
+        };
+        if raw_ns < wander.void_until_ns {
+            return;
+        }
+        if wander.held.observe(point, span_ns) != Observed::Agrees {
+            findings.push(Finding::WanderExceeded);
+            let until_ns = raw_ns.saturating_add(self.settings.holdover_ns);
+            self.void_wander(until_ns);
+        }
+    }
+
+    /// The wander premise is not relied on before this instant, and begins anew then.
+    fn void_wander(&mut self, until_ns: i64) {
+        if let Some(wander) = &mut self.wander {
+            wander.held.clear();
+            wander.void_until_ns = wander.void_until_ns.max(until_ns);
+        }
+    }
+
+    /// Whether a measurement can be used as far as leap seconds are concerned; one may show that the leap has happened.
+    fn settle_leap_second(&mut self, point: Point, findings: &mut Vec<Finding>) -> bool {
+        let held = self.held.at(point.raw_ns);
+        let to_use = self.leap_second.use_of(held, point.interval);
+        match to_use {
+            Use::AsItIs => true,
+            Use::Not => !self.has(Remedy::LeapSettling),
+            Use::AfterMoving(by_ns) => {
+                self.leap_second.clear();
+                self.held.shift(by_ns);
+                if let Some(wander) = &mut self.wander {
+                    wander.held.shift(by_ns);
+                }
+                if let Some(contradiction) = &mut self.contradiction {
+                    contradiction.other.interval = contradiction.other.interval.shift(by_ns);
+                }
+                self.sources.forget();
+                let happened = by_ns != 0;
+                findings.push(Finding::LeapSecondDecided { happened });
+                true
+            }
+        }
+    }
+}
+
+/// What holds for a measurement that was there before the first look.
+#[derive(Clone, Copy, Debug)]
+struct Unseen {
+    /// It may be used.
+    allowed: bool,
+    /// What the clock moved before the log of its readings begins, ns.
+    unwatched_ns: i64,
+}
+
+/// What is charged to a new measurement; `None` when it must not be used: it was made before anybody watched.
+fn charges(
+    data: &SourceData,
+    look: Option<Look>,
+    tracking: &Tracking,
+    clock: &ClockLog,
+    unseen: Unseen,
+    at: &Readings,
+    answered: &Readings,
+) -> Option<Charges> {
+    let looked_ns = look.map(|look| answered.raw_ns.saturating_sub(look.raw_ns));
+    let corrected_ns = answered
+        .realtime_ns
+        .saturating_add((tracking.current_correction_s * 1e9) as i64);
+    let age_ns = sample::greatest_age_ns(data, looked_ns, corrected_ns);
+    let exchange_ns = (data.offset_error_s * 2e9) as i64;
+    let since_ns = answered.raw_ns.saturating_sub(age_ns);
+    let watched_ns = clock.moved_ns(since_ns, at);
+    if !unseen.allowed && (look.is_none() || watched_ns.is_none()) {
+        return None;
+    }
+    let begun_ns = since_ns.saturating_sub(exchange_ns);
+    let moved_ns = clock
+        .moved_ns(begun_ns, at)
+        .or(watched_ns)
+        .unwrap_or_else(|| {
+            clock
+                .moved_at_all_ns(at)
+                .saturating_add(unseen.unwatched_ns)
+        });
+    let set_ns = clock.set_ns(begun_ns.saturating_sub(LONGEST_EXCHANGE_NS));
+    Some(Charges {
+        age_ns,
+        moved_ns: moved_ns.max(set_ns),
+        phc_ns: 0,
+    })
+}
+
+fn drift_ppt(settings: &Settings) -> i64 {
+    i64::from(settings.max_drift_ppb) * PPT_PER_PPB
+}
+
+/// 0 without the premise.
+fn wander_ppt_per_s(settings: &Settings) -> i64 {
+    i64::from(settings.max_wander_ppb_per_s.unwrap_or(0)) * PPT_PER_PPB
+}

@@ -1,0 +1,267 @@
+//! The band of rates that earlier measurements prove for now, under one premise about the oscillator.
+//!
+//! Let r be `CLOCK_MONOTONIC_RAW`, T(r) UTC, and dT/dr = 1 + y(r). Two points of the [history](super::history) prove a range
+//! for the mean of y between them; a premise says how far y can be from that mean now.
+//!
+//! - [`DriftBand`] (`--max-drift-rate` d): within the span, y stays within d of its mean over any measured part. A
+//!   pair's range, widened by d, holds until its older end is older than the span.
+//! - [`WanderBand`] (`--max-wander` w): |dy/dr| <= w. The mean over [a, b] differs from y(r) by at most w (r - (a + b) / 2):
+//!   every pair gives a limit that recedes at w, so that the tightest limit is a single number for each side.
+//!
+//! In both, |y| stays within the frequency tolerance of any oscillator (RFC 5905, `MAXFREQ`).
+
+use super::history::Point;
+use crate::time::{Interval, NS_PER_S, RateBand, scaled_ceil};
+
+/// A premise about the oscillator, and what measurements have proved under it.
+pub trait Growth {
+    /// Takes into account that the mean rate between the instants `older_ns` and `newer_ns` was in `mean`.
+    fn learn(&mut self, older_ns: i64, newer_ns: i64, mean: RateBand);
+
+    /// Whether all that was learned can be true at once.
+    fn is_consistent(&self) -> bool;
+
+    /// Lets lapse what no longer holds when the newest measurement is of `newest_ns` and history reaches back `span_ns`.
+    fn expire(&mut self, newest_ns: i64, span_ns: i64);
+
+    /// The interval of `point`, at the later instant `raw_ns`.
+    fn carried(&self, point: Point, raw_ns: i64) -> Interval;
+
+    /// The rates by which an interval published at `raw_ns` contains true time for `horizon_ns` more.
+    fn published(&self, raw_ns: i64, horizon_ns: i64) -> RateBand;
+
+    /// Forgets what was learned.
+    fn forget(&mut self);
+}
+
+/// Parts of the span that lapse one by one.
+const EPOCHS_PER_SPAN: i64 = 16;
+
+/// More than a span has at any time: a span that grows makes longer epochs.
+pub const MAX_EPOCHS: usize = 24;
+
+/// What pairs have proved whose older end lies in one part of the span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its beginning, `CLOCK_MONOTONIC_RAW` in ns.
+    pub begins_ns: i64,
+    /// Its length, ns.
+    pub length_ns: i64,
+    /// The rates that all of them allow, widened by the drift rate.
+    pub band: RateBand,
+}
+
+/// The band under the drift premise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriftBand {
+    drift_ppt: i64,
+    tolerance: RateBand,
+    length_ns: i64,
+    epochs: Vec<Epoch>,
+    /// What all epochs allow; `None` when they contradict each other.
+    band: Option<RateBand>,
+}
+
+impl DriftBand {
+    /// Nothing is known but the tolerance; measured rates hold within `drift_ppt`.
+    #[must_use]
+    pub fn new(drift_ppt: i64, tolerance: RateBand, span_ns: i64) -> Self {
+        Self {
+            drift_ppt,
+            tolerance,
+            length_ns: (span_ns / EPOCHS_PER_SPAN).max(1),
+            epochs: Vec::new(),
+            band: Some(tolerance),
+        }
+    }
+
+    /// What an earlier life had learned, with a drift rate that was smaller by `more_ppt`.
+    pub fn resume(&mut self, epochs: &[Epoch], more_ppt: i64) {
+        let widened = epochs.iter().map(|epoch| Epoch {
+            band: epoch.band.widen(more_ppt),
+            ..*epoch
+        });
+        self.epochs = widened.take(MAX_EPOCHS).collect();
+        self.intersect();
+    }
+
+    /// What was learned, for the next life.
+    #[must_use]
+    pub fn epochs(&self) -> &[Epoch] {
+        &self.epochs
+    }
+
+    /// The band; the tolerance while the epochs contradict each other.
+    #[must_use]
+    pub fn band(&self) -> RateBand {
+        self.band.unwrap_or(self.tolerance)
+    }
+
+    fn intersect(&mut self) {
+        self.band = self
+            .epochs
+            .iter()
+            .try_fold(self.tolerance, |band, epoch| band.intersect(epoch.band));
+    }
+}
+
+impl Growth for DriftBand {
+    fn learn(&mut self, older_ns: i64, _newer_ns: i64, mean: RateBand) {
+        let proved = mean.widen(self.drift_ppt);
+        let within = |epoch: &&mut Epoch| {
+            (0..epoch.length_ns).contains(&older_ns.saturating_sub(epoch.begins_ns))
+        };
+        match self.epochs.iter_mut().find(within) {
+            Some(epoch) => match epoch.band.intersect(proved) {
+                Some(band) => epoch.band = band,
+                // Kept apart, so that the contradiction stays visible.
+                None => self.band = None,
+            },
+            None => {
+                if self.epochs.len() >= MAX_EPOCHS {
+                    self.epochs.remove(0);
+                }
+                self.epochs.push(Epoch {
+                    begins_ns: older_ns - older_ns.rem_euclid(self.length_ns),
+                    length_ns: self.length_ns,
+                    band: proved,
+                });
+                self.epochs.sort_by_key(|epoch| epoch.begins_ns);
+            }
+        }
+        self.band = self.band.and_then(|band| band.intersect(proved));
+    }
+
+    fn is_consistent(&self) -> bool {
+        self.band.is_some()
+    }
+
+    fn expire(&mut self, newest_ns: i64, span_ns: i64) {
+        self.length_ns = (span_ns / EPOCHS_PER_SPAN).max(1);
+        let kept = self.epochs.len();
+        self.epochs
+            .retain(|epoch| newest_ns.saturating_sub(epoch.begins_ns) <= span_ns);
+        if self.epochs.len() < kept {
+            self.intersect();
+        }
+    }
+
+    fn carried(&self, point: Point, raw_ns: i64) -> Interval {
+        let elapsed_ns = raw_ns.saturating_sub(point.raw_ns);
+        point.interval.carried(elapsed_ns, self.band())
+    }
+
+    fn published(&self, _raw_ns: i64, _horizon_ns: i64) -> RateBand {
+        self.band()
+    }
+
+    fn forget(&mut self) {
+        self.epochs.clear();
+        self.band = Some(self.tolerance);
+    }
+}
+
+/// The band under the wander premise: limits that recede with time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WanderBand {
+    wander_ppt_per_s: i64,
+    tolerance: RateBand,
+    /// The limits as they were at `reference_ns`; `None` before a pair was seen.
+    limits: Option<(i64, RateBand)>,
+    consistent: bool,
+}
+
+impl WanderBand {
+    /// Nothing is known but the tolerance; the rate changes by at most `wander_ppt_per_s`.
+    #[must_use]
+    pub fn new(wander_ppt_per_s: i64, tolerance: RateBand) -> Self {
+        Self {
+            wander_ppt_per_s,
+            tolerance,
+            limits: None,
+            consistent: true,
+        }
+    }
+
+    /// What an earlier life had learned: limits and the instant that they are for.
+    pub fn resume(&mut self, limits: Option<(i64, RateBand)>) {
+        self.limits = limits;
+    }
+
+    /// What was learned, for the next life.
+    #[must_use]
+    pub fn limits(&self) -> Option<(i64, RateBand)> {
+        self.limits
+    }
+
+    /// The limits at `raw_ns`, not clamped to the tolerance.
+    fn limits_at(&self, raw_ns: i64) -> Option<RateBand> {
+        let (reference_ns, band) = self.limits?;
+        let receded = self.receded_ppt(raw_ns.saturating_sub(reference_ns));
+        let slowest = band.slowest_ppt.saturating_sub(receded);
+        let fastest = band.fastest_ppt.saturating_add(receded);
+        // Before the reference the limits approach each other, and may cross.
+        (slowest <= fastest).then_some(RateBand {
+            slowest_ppt: slowest,
+            fastest_ppt: fastest,
+        })
+    }
+
+    /// How far the rate can have moved in `elapsed_ns`, parts per trillion.
+    fn receded_ppt(&self, elapsed_ns: i64) -> i64 {
+        let receded = i128::from(elapsed_ns) * i128::from(self.wander_ppt_per_s);
+        let rounded = -(-receded).div_euclid(i128::from(NS_PER_S));
+        i64::try_from(rounded).unwrap_or(i64::MAX)
+    }
+
+    /// The rates whose constant application from `raw_ns` on covers every rate within the limits for `elapsed_ns`.
+    fn secant(&self, raw_ns: i64, elapsed_ns: i64) -> RateBand {
+        let Some(limits) = self.limits_at(raw_ns) else {
+            return self.tolerance;
+        };
+        // The integral of w t from 0 to t is w t^2 / 2: a mean of w t / 2.
+        let mean = limits.widen(self.receded_ppt(elapsed_ns) / 2 + 1);
+        mean.intersect(self.tolerance).unwrap_or(self.tolerance)
+    }
+}
+
+impl Growth for WanderBand {
+    fn learn(&mut self, older_ns: i64, newer_ns: i64, mean: RateBand) {
+        let middle_ns = older_ns.midpoint(newer_ns);
+        let now_ns = newer_ns;
+        let proved = mean.widen(self.receded_ppt(now_ns.saturating_sub(middle_ns)) + 1);
+        let known = match self.limits {
+            Some(_) => self.limits_at(now_ns),
+            None => Some(proved),
+        };
+        match known.and_then(|known| known.intersect(proved)) {
+            Some(band) => self.limits = Some((now_ns, band)),
+            None => self.consistent = false,
+        }
+    }
+
+    fn is_consistent(&self) -> bool {
+        self.consistent
+    }
+
+    fn expire(&mut self, _newest_ns: i64, _span_ns: i64) {}
+
+    fn carried(&self, point: Point, raw_ns: i64) -> Interval {
+        let elapsed_ns = raw_ns.saturating_sub(point.raw_ns);
+        // Rounded outward once more than the band is.
+        let slack_ns = scaled_ceil(elapsed_ns.saturating_abs(), 1);
+        point
+            .interval
+            .carried(elapsed_ns, self.secant(point.raw_ns, elapsed_ns))
+            .widen(slack_ns)
+    }
+
+    fn published(&self, raw_ns: i64, horizon_ns: i64) -> RateBand {
+        self.secant(raw_ns, horizon_ns)
+    }
+
+    fn forget(&mut self) {
+        self.limits = None;
+        self.consistent = true;
+    }
+}

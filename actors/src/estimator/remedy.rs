@@ -1,0 +1,38 @@
+//! What keeps the interval true, one by one. The daemon has them all; tests take each away and see truth lost.
+
+/// An answer to a hazard; `docs/truth.md` has the table of hazards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// The error that may have grown between a measurement and its first report is charged.
+    SampleAge,
+    /// What `CLOCK_REALTIME` moved while a measurement was under way is charged.
+    ClockMoved,
+    /// A measurement that was there before the first look is not used while an interval is held.
+    SeenToArrive,
+    /// The time between the readings of two clocks is charged.
+    ReadingGap,
+    /// Half the root delay and the dispersion of a measurement are charged.
+    RootDistance,
+    /// Without measured rates any oscillator's tolerance is assumed.
+    FrequencyTolerance,
+    /// Measured rates hold within the drift rate only.
+    DriftRate,
+    /// What was proved long ago lapses.
+    BandExpiry,
+    /// Intervals that contradict each other are both covered.
+    Hull,
+    /// A suspend voids everything.
+    SuspendVoid,
+    /// Around a leap second both counts are covered.
+    LeapCover,
+    /// A record that is not renewed lapses before a leap second.
+    LeapVoid,
+    /// Measurements around a leap second are not used.
+    LeapSettling,
+    /// chronyd's local mode is no reference.
+    NoLocalReference,
+    /// The error bound of the PTP hardware clock is charged.
+    PhcBound,
+    /// A repeated report of one measurement is not taken for a new one.
+    NewMeasurement,
+}

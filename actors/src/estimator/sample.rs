@@ -1,0 +1,216 @@
+//! One measurement of one source becomes an interval of true time.
+//!
+//! chronyd reports of each source its last measurement m (positive when the clock is ahead of the source) and the bound e of
+//! its error: half the root delay and the root dispersion as they were then. With c, the correction that chronyd still
+//! has to make, and R, `CLOCK_REALTIME`, a measurement of the age a puts true time into
+//!
+//! ```text
+//!   R + c - m  -+  (e + a x (how far UTC's rate can be from the one that chronyd carries the measurement on with)
+//!                     + what R was moved within the age + the gap between the readings of two clocks + float rounding)
+//! ```
+//! chronyd moves m when it slews or steps the clock, so R + c - m stays what it was. Signs were checked against chronyd 4.3
+//! with a server of known offset. Source: RFC 5905 section 11.1; chrony's `sourcestats.c`, `SST_DoSourceReport`.
+
+use super::error_budget::ErrorBudget;
+use super::remedy::Remedy;
+use crate::chrony::{Address, SourceData, SourceMode, Tracking};
+use crate::clocks::Readings;
+use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, scaled_ceil};
+
+/// A float on the wire may be less than what was meant by 1.5 x 2^-24 of its value: 25 bits, rounded, the last of them
+/// cut off from 0.5 upwards. 2^-22 pays for that and for the arithmetic here.
+const WIRE_FLOAT_ERROR: f64 = 1.0 / (1 << 22) as f64;
+
+/// Rates are added here that multiply in truth: both are below 1000 ppm, so that the product is below 1 ppm.
+const SECOND_ORDER_PPT: i64 = PPT_PER_PPM;
+
+/// What a source without a measurement has for the age of its last one.
+const NO_SAMPLE: u32 = u32::MAX;
+
+/// What a source is known by. Its index changes when others come and go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its address; a reference clock's is its reference id.
+    pub address: Address,
+    /// Whether it is a reference clock of this host.
+    pub is_reference_clock: bool,
+}
+
+impl Key {
+    /// The key of the source that this report is about.
+    #[must_use]
+    pub fn of(data: &SourceData) -> Self {
+        Self {
+            address: data.address,
+            is_reference_clock: data.mode == SourceMode::Reference,
+        }
+    }
+}
+
+/// An earlier report of the same source.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Look {
+    /// When it was asked for, `CLOCK_MONOTONIC_RAW` in ns: what it does not have was measured later.
+    pub raw_ns: i64,
+    /// What was reported; `None` when the source was known not to exist.
+    pub report: Option<Reported>,
+}
+
+/// A report of a source with chronyd's last update of the clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reported {
+    /// The source.
+    pub data: SourceData,
+    /// When chronyd last updated the clock, ns since 1970.
+    pub ref_time_ns: i64,
+}
+
+/// Whether a report has a measurement at all.
+#[must_use]
+pub fn has_measurement(data: &SourceData) -> bool {
+    data.since_sample_s != NO_SAMPLE && data.offset_error_s > 0.0
+}
+
+/// Whether the report has another measurement than the one before.
+///
+/// The reachability register proves nothing here: it also changes when a poll fails, and when chronyd rejects the answer. A
+/// reference clock may measure the same offset twice, to the last bit; then chronyd's update of the clock from it
+/// shows the new one, unless the clock was set, which moves ages.
+#[must_use]
+pub fn is_new(before: &Reported, now: &Reported, clock_was_set: bool) -> bool {
+    let (old, new) = (&before.data, &now.data);
+    if !has_measurement(new) {
+        return false;
+    }
+    let is_selected = |data: &SourceData| data.state == crate::chrony::SourceState::Selected;
+    let repeated = is_selected(old)
+        && is_selected(new)
+        && before.ref_time_ns != now.ref_time_ns
+        && new.since_sample_s <= old.since_sample_s
+        && !clock_was_set;
+    !has_measurement(old) || old.original_offset_s != new.original_offset_s || repeated
+}
+
+/// How old a measurement can be that the look `looked_ns` ago did not have, ns.
+///
+/// A measurement is usually seen when it is made. With `filter`, in interleaved mode and from reference clocks
+/// chronyd makes it from older ones; the reported age then shows that, in whole seconds of corrected time, which is `now_ns`.
+#[must_use]
+pub fn greatest_age_ns(data: &SourceData, looked_ns: Option<i64>, now_ns: i64) -> i64 {
+    let reported_ns = (i64::from(data.since_sample_s).saturating_add(1)).saturating_mul(NS_PER_S);
+    let Some(looked_ns) = looked_ns else {
+        return reported_ns;
+    };
+    if data.mode == SourceMode::Reference {
+        let poll_ns = poll_ns(data);
+        return looked_ns.max(reported_ns).max(poll_ns);
+    }
+    let second = |ns: i64| ns.div_euclid(NS_PER_S);
+    let plausible_s = second(now_ns) - second(now_ns.saturating_sub(looked_ns));
+    if i64::from(data.since_sample_s) > plausible_s {
+        looked_ns.max(reported_ns)
+    } else {
+        looked_ns
+    }
+}
+
+/// The source's polling interval, ns.
+#[must_use]
+pub fn poll_ns(data: &SourceData) -> i64 {
+    let seconds = 2f64.powi(i32::from(data.poll).clamp(-20, 30));
+    (seconds * NS_PER_S as f64).ceil() as i64
+}
+
+/// What is charged to a measurement besides its own error.
+#[derive(Clone, Copy, Debug)]
+pub struct Charges {
+    /// Its greatest age, ns.
+    pub age_ns: i64,
+    /// What `CLOCK_REALTIME` can have been moved by within the age, ns.
+    pub moved_ns: i64,
+    /// The error bound of the PTP hardware clock, if it is one, ns.
+    pub phc_ns: i64,
+}
+
+impl Charges {
+    /// Without the charge that a test takes away.
+    #[must_use]
+    pub fn without(self, remedy: Option<Remedy>) -> Self {
+        match remedy {
+            Some(Remedy::SampleAge) => Self { age_ns: 0, ..self },
+            Some(Remedy::ClockMoved) => Self {
+                moved_ns: 0,
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
+/// Where true time was when the clocks were read `at`, and what that is wide of. UTC's rate is in `band`.
+#[must_use]
+pub fn interval(
+    data: &SourceData,
+    tracking: &Tracking,
+    at: &Readings,
+    band: RateBand,
+    charges: Charges,
+) -> (Interval, ErrorBudget) {
+    let (correction_s, offset_s) = (tracking.current_correction_s, data.offset_s);
+    let centre_ns = at
+        .realtime_ns
+        .saturating_add(nearest_ns(correction_s))
+        .saturating_sub(nearest_ns(offset_s));
+    // chronyd carries the measurement on with its own idea of the frequency.
+    let carried_ppt = -(tracking.freq_ppm * PPT_PER_PPM as f64).round() as i64;
+    let off_ppt = band
+        .farthest_from(carried_ppt)
+        .saturating_add(SECOND_ORDER_PPT);
+    let budget = ErrorBudget {
+        root_distance_ns: ceil_ns(data.offset_error_s),
+        wire_rounding_ns: rounding_ns(correction_s)
+            .saturating_add(rounding_ns(offset_s))
+            .saturating_add(rounding_ns(data.offset_error_s)),
+        sample_age_ns: scaled_ceil(charges.age_ns, off_ppt),
+        clock_moved_ns: charges.moved_ns,
+        clock_reading_gap_ns: at.gap_ns,
+        phc_ns: charges.phc_ns,
+        ..ErrorBudget::default()
+    };
+    (Interval::around(centre_ns, budget.total_ns()), budget)
+}
+
+/// Where true time was by chronyd's tracking report alone: for its local mode, which has no source.
+#[must_use]
+pub fn interval_of_tracking(
+    tracking: &Tracking,
+    at: &Readings,
+    moved_ns: i64,
+) -> (Interval, ErrorBudget) {
+    let correction_s = tracking.current_correction_s;
+    let distance_s = tracking.root_delay_s / 2.0 + tracking.root_dispersion_s;
+    let budget = ErrorBudget {
+        root_distance_ns: ceil_ns(distance_s),
+        wire_rounding_ns: rounding_ns(correction_s).saturating_add(rounding_ns(distance_s)),
+        clock_moved_ns: moved_ns,
+        clock_reading_gap_ns: at.gap_ns,
+        ..ErrorBudget::default()
+    };
+    let centre_ns = at.realtime_ns.saturating_add(nearest_ns(correction_s));
+    (Interval::around(centre_ns, budget.total_ns()), budget)
+}
+
+/// A duration from the wire in whole ns, rounded up. `as` saturates, and maps NaN to 0; the codec refuses both.
+fn ceil_ns(seconds: f64) -> i64 {
+    (seconds * NS_PER_S as f64).ceil().max(0.0) as i64
+}
+
+/// A signed offset from the wire, as the nearest ns; [`rounding_ns`] pays for the rounding.
+fn nearest_ns(seconds: f64) -> i64 {
+    (seconds * NS_PER_S as f64).round() as i64
+}
+
+/// What a value from the wire can be off by, ns.
+fn rounding_ns(seconds: f64) -> i64 {
+    ceil_ns(seconds.abs() * WIRE_FLOAT_ERROR).saturating_add(1)
+}
