@@ -1,7 +1,7 @@
-//! ClockState: turns facts into an estimate.
+//! ClockState: turns what the other actors measured into an estimate.
 //!
-//! A thin shell around [`Assessment`]: it reads the clock, says status changes, and
-//! passes the estimate on after every fact. When facts stop coming it wakes up by itself.
+//! A thin shell around [`Estimator`]: it reads the clocks, logs what the estimator finds, keeps its state for the next life,
+//! and passes the estimate on after every message. When messages stop coming it wakes up by itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,12 +9,11 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, o, warn};
 
-use crate::assessment::Assessment;
 use crate::change_gate::ChangeGate;
+use crate::chrony::ChronyPoll;
 use crate::clocks::Readings;
-use crate::estimate::Estimate;
 use crate::estimator::status::ClockStatus;
-use crate::facts::{Alarm, PollFailure, Report, Settings};
+use crate::estimator::{Estimator, Finding, PollFailure, Settings};
 use crate::fault::{Faults, Point};
 use crate::segments::Segments;
 use crate::shm_publisher::{Publish, ShmPublisher};
@@ -24,7 +23,7 @@ use crate::supervision::ActorName;
 pub struct Parts {
     /// Drift rate and PHC.
     pub settings: Settings,
-    /// How long to wait for a fact before looking at the clock without one.
+    /// How long to wait for a message before looking at the clock without one.
     pub patience: Duration,
     /// What was published last is where a new life goes on.
     pub segments: Arc<Segments>,
@@ -39,39 +38,37 @@ pub struct Parts {
 /// The actor that decides what is known about the clock.
 pub struct ClockState {
     parts: Parts,
-    assessment: Assessment,
+    estimator: Estimator,
     status: ChangeGate<ClockStatus>,
     silence: Option<SpawnHandle>,
     alarms: u64,
     alarm_gate: ChangeGate<u64>,
-    /// That chronyd's `maxclockerror` is too small was said.
-    warned: bool,
 }
 
 impl ClockState {
     /// An actor that goes on where the published record stands.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let estimate = resume(&parts);
+        let estimator = resume(&parts);
         Self {
-            status: ChangeGate::new(estimate.status),
-            assessment: Assessment::new(parts.settings, estimate),
+            status: ChangeGate::new(estimator.status()),
+            estimator,
             parts,
             silence: None,
             alarms: 0,
             alarm_gate: ChangeGate::new(0),
-            warned: false,
         }
     }
 
     /// Publishes what is known, as it stands `at` that instant.
     fn publish(&mut self, at: Readings, ctx: &mut Context<Self>) {
-        let estimate = *self.assessment.estimate();
+        let estimate = self.estimator.estimate(&at);
         let from = self.status.said();
         if let Some(unsaid) = self.status.pass(estimate.status, Instant::now()) {
             let log = self.parts.log.new(o!(
                 "from" => from.as_str(), "to" => estimate.status.as_str(), "reason" => estimate.reason.as_str(),
-                "bound_ns" => estimate.to_v1(&at).bound_ns, "unsaid_changes" => unsaid));
+                "bound_ns" => estimate.realtime_error_ns(&at), "budget" => estimate.budget.to_string(),
+                "unsaid_changes" => unsaid));
             if estimate.status == ClockStatus::Synchronized {
                 info!(log, "clock status changed");
             } else {
@@ -87,54 +84,74 @@ impl ClockState {
         {
             debug!(self.parts.log, "publisher is busy, estimate dropped");
         }
-        self.expect_a_fact(ctx);
+        self.expect_a_message(ctx);
     }
 
-    /// An honest report cannot contradict an honest one before it: a server lies, or the oscillator drifts
-    /// faster than was promised.
-    fn say_alarm(&mut self, alarm: &Alarm) {
-        self.alarms += 1;
-        if self.alarm_gate.pass(self.alarms, Instant::now()).is_some() {
-            error!(self.parts.log, "report contradicts what was known, publishing both";
-                "held_earliest_ns" => alarm.held.0, "held_latest_ns" => alarm.held.1,
-                "reported_earliest_ns" => alarm.reported.0, "reported_latest_ns" => alarm.reported.1,
-                "alarms" => self.alarms);
+    fn report(&mut self, finding: Finding) {
+        let log = &self.parts.log;
+        match finding {
+            Finding::Contradiction {
+                held,
+                measured,
+                source,
+            } => {
+                self.alarms += 1;
+                if self.alarm_gate.pass(self.alarms, Instant::now()).is_some() {
+                    error!(log, "measurement contradicts the held interval, publishing their hull";
+                        "held_earliest_ns" => held.earliest_ns, "held_latest_ns" => held.latest_ns,
+                        "reported_earliest_ns" => measured.earliest_ns, "reported_latest_ns" => measured.latest_ns,
+                        "source" => %source.address, "alarms" => self.alarms);
+                }
+            }
+            Finding::ContradictionEnded { held_stands } => {
+                info!(log, "contradiction ended"; "held_interval_stands" => held_stands);
+            }
+            Finding::DriftExceeded => {
+                error!(log, "measured rates contradict --max-drift-rate";
+                    "max_drift_ppb" => self.parts.settings.max_drift_ppb,
+                    "advice" => "give a higher --max-drift-rate, or look for a source that lies");
+            }
+            Finding::WanderExceeded => {
+                error!(log, "measured rates contradict --max-wander, which is not relied on for a holdover";
+                    "advice" => "give a higher --max-wander, or leave it out");
+            }
+            Finding::SourcesDisagree {
+                disjoint,
+                reachable,
+            } => {
+                error!(log, "sources disagree, publishing the hull with the majority";
+                    "disjoint" => disjoint, "reachable" => reachable);
+            }
+            Finding::UndeclaredReferenceClock => {
+                warn!(log, "chronyd declares no error for its reference clock";
+                    "advice" => "give \"delay\" on the refclock line of chrony.conf what driver and path may be off by");
+            }
+            Finding::LeapSecondDecided { happened } => {
+                info!(log, "leap second is over"; "happened" => happened);
+            }
         }
     }
 
-    /// Says once that chronyd assumes less of the oscillator than the operator does.
-    fn say_max_clock_error(&mut self) {
-        let max_drift_ppb = self.parts.settings.max_drift_ppb;
-        let assumed_ppb = self.assessment.max_clock_error_ppb();
-        let Some(assumed_ppb) =
-            assumed_ppb.filter(|&ppb| !self.warned && ppb < i64::from(max_drift_ppb) * 9 / 10)
-        else {
-            return;
-        };
-        self.warned = true;
-        let ppm = f64::from(max_drift_ppb) / 1_000.0;
-        warn!(self.parts.log, "chronyd assumes less drift than --max-drift-rate, widening its bounds";
-            "max_clock_error_ppb" => assumed_ppb, "max_drift_ppb" => max_drift_ppb,
-            "advice" => format!("put \"maxclockerror {ppm}\" into chrony.conf"));
-    }
-
-    /// Arms the timer that stands in for facts which do not come.
-    fn expect_a_fact(&mut self, ctx: &mut Context<Self>) {
+    /// Arms the timer that stands in for messages which do not come.
+    fn expect_a_message(&mut self, ctx: &mut Context<Self>) {
         if let Some(timer) = self.silence.take() {
             ctx.cancel_future(timer);
         }
         self.silence = Some(ctx.run_later(self.parts.patience, |act, ctx| {
             act.silence = None;
             let now = Readings::now();
-            act.assessment.pass_time(&now);
+            act.estimator.clocks_read(&now);
+            act.estimator.pass_time(&now);
             act.publish(now, ctx);
         }));
     }
 }
 
-fn resume(parts: &Parts) -> Estimate {
-    let max_drift_ppb = parts.settings.max_drift_ppb;
-    parts.segments.resume(max_drift_ppb, &Readings::now())
+fn resume(parts: &Parts) -> Estimator {
+    let now = Readings::now();
+    let resumed = parts.segments.resume(&now);
+    let moved_ns = parts.segments.moved_since_published_ns(&now);
+    Estimator::new(parts.settings, resumed, moved_ns, &now)
 }
 
 impl Actor for ClockState {
@@ -146,15 +163,14 @@ impl Actor for ClockState {
             .reach(ActorName::ClockState, Point::Started);
         // Nothing is published before there is something to say: what stands in the segment is no
         // less true for the restart, and readers age it by themselves.
-        self.expect_a_fact(ctx);
+        self.expect_a_message(ctx);
     }
 }
 
 impl Supervised for ClockState {
     fn restarting(&mut self, _ctx: &mut Self::Context) {
-        let estimate = resume(&self.parts);
-        self.status = ChangeGate::new(estimate.status);
-        self.assessment = Assessment::new(self.parts.settings, estimate);
+        self.estimator = resume(&self.parts);
+        self.status = ChangeGate::new(self.estimator.status());
         self.silence = None;
     }
 }
@@ -163,10 +179,12 @@ impl Supervised for ClockState {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ChronyPolled {
-    /// The clocks, read before chronyd was asked.
+    /// The clocks, read before the first request of the accepted batch was sent.
     pub at: Readings,
-    /// chronyd's report, or why there is none.
-    pub outcome: Result<Report, PollFailure>,
+    /// The clocks, read after its last reply had arrived.
+    pub answered: Readings,
+    /// What chronyd reported, or why nothing is known.
+    pub outcome: Result<ChronyPoll, PollFailure>,
 }
 
 impl Handler<ChronyPolled> for ClockState {
@@ -176,15 +194,19 @@ impl Handler<ChronyPolled> for ClockState {
         self.parts
             .faults
             .reach(ActorName::ClockState, Point::Handler);
-        let outcome = polled.outcome.as_ref().map_err(|&failure| failure);
-        let now = Readings::now();
-        if let Some(alarm) = self.assessment.polled(outcome, &polled.at, &now) {
-            self.say_alarm(&alarm);
+        let ChronyPolled {
+            at,
+            answered,
+            outcome,
+        } = polled;
+        let outcome = outcome.as_ref().map_err(|&failure| failure);
+        for finding in self.estimator.polled(outcome, &at, &answered) {
+            self.report(finding);
         }
-        self.say_max_clock_error();
-        // A fresh estimate is published for its own instant; one that is held, for now.
-        let fresh = self.assessment.estimate().raw_ns == polled.at.raw_ns;
-        self.publish(if fresh { polled.at } else { now }, ctx);
+        self.publish(answered, ctx);
+        if let Some(state) = self.estimator.changed_state(&answered) {
+            self.parts.segments.keep(&state);
+        }
     }
 }
 
@@ -202,7 +224,7 @@ impl Handler<PhcPolled> for ClockState {
     type Result = ();
 
     fn handle(&mut self, polled: PhcPolled, _ctx: &mut Self::Context) {
-        self.assessment
+        self.estimator
             .phc_read(i64::from(polled.bound_ns), polled.raw_ns);
     }
 }
@@ -220,13 +242,8 @@ impl Handler<ClockSet> for ClockState {
 
     fn handle(&mut self, set: ClockSet, ctx: &mut Self::Context) {
         let now = Readings::now();
-        if set.suspended {
-            self.assessment.suspended(&now);
-        } else {
-            self.assessment.clock_set();
-        }
+        self.estimator.clocks_read(&now);
         warn!(self.parts.log, "the clock was set"; "suspended" => set.suspended);
-        self.assessment.pass_time(&now);
         self.publish(now, ctx);
     }
 }

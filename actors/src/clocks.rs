@@ -2,8 +2,8 @@
 
 use nix::time::{ClockId, clock_gettime};
 
-use crate::bound::NS_PER_S;
 use crate::kernel_clock;
+use crate::time::NS_PER_S;
 
 /// All clocks at one instant, as nearly as they can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,166 +1,190 @@
 //! The estimate, projected onto each published layout, and taken back from it by the next life.
 //!
 //! The native layout has the estimate as it is. Layouts that are centred on `CLOCK_REALTIME` are projected anew each
-//! round, from where that clock has got to.
+//! round, from where that clock is and how the kernel lets it run.
 
-use shm_layout::native::{Leap, NativeRecord};
+use shm_layout::native::{self, NativeRecord};
 use shm_layout::v1::{DRIFT_LIMIT_PPB, NO_CLAIM_BOUND_NS, V1Record};
 use shm_layout::v2::V2Record;
 
-use crate::bound::{growth_ns, read_margin_ns};
+use crate::chrony::Leap;
 use crate::clocks::Readings;
-use crate::estimate::Estimate;
-use crate::estimator::status::Reason;
+use crate::estimator::{Estimate, Resumed, State};
+use crate::time::{Interval, NS_PER_S, PPT_PER_PPB, PPT_PER_PPM, RateBand, scaled_ceil};
 
 /// A synchronized record that was not renewed for this long reads as free running, ns, unless the operator's
 /// grace is longer: what the readers of v1 and v2 go by.
-pub const STALE_NS: i64 = 5_000_000_000;
+pub const STALE_NS: i64 = 5 * NS_PER_S;
 
-/// How long a suspend has to be to be told from the reading of its clocks, ns.
-const SUSPEND_NOISE_NS: i64 = 1_000_000;
+/// How far a reader's `CLOCK_MONOTONIC_COARSE` may lag behind, ns: two ticks of the slowest kernel
+/// (HZ=100). 7.6 ms were measured at HZ=250, a little under two ticks.
+const READ_LAG_NS: i64 = 20_000_000;
 
-impl Estimate {
-    /// The estimate behind a v1 record of this boot, as it stands `now`, when there is no native one.
-    ///
-    /// Whether `CLOCK_REALTIME` was set or the machine suspended since, nobody can tell.
-    /// What the record says about `CLOCK_REALTIME` is aged like a reader would. The growth is the larger of the
-    /// record's and `max_drift_ppb`.
-    #[must_use]
-    pub fn from_v1(record: &V1Record, max_drift_ppb: u32, now: &Readings) -> Self {
-        let growth_ppb = record.max_drift_ppb.max(max_drift_ppb);
-        let elapsed_ns = now.coarse_ns.saturating_sub(record.as_of_ns);
-        let margin_ns = read_margin_ns(record.max_drift_ppb);
-        let half_ns = record.bound_ns.saturating_sub(margin_ns).max(0);
-        let half_ns = half_ns
-            .saturating_add(growth_ns(elapsed_ns, growth_ppb))
-            .saturating_add(now.gap_ns);
-        Self {
-            status: record.status,
-            reason: Reason::Resumed,
-            raw_ns: now.raw_ns,
-            earliest_ns: now.realtime_ns.saturating_sub(half_ns),
-            latest_ns: now.realtime_ns.saturating_add(half_ns),
-            rate_ppb: 0,
-            growth_ppb,
-            frequency_ppb: 0,
-            validated_raw_ns: now.raw_ns.saturating_sub(elapsed_ns),
-            void_after_raw_ns: now
-                .raw_ns
-                .saturating_add(record.void_after_ns.saturating_sub(now.coarse_ns)),
-            void_after_coarse_ns: record.void_after_ns,
-            leap: Leap::None,
-            reference_id: 0,
-        }
-    }
+/// The kernel's own limit for the frequency of `CLOCK_REALTIME`, without a slew, parts per trillion (adjtimex(2)).
+const KERNEL_LIMIT_PPT: i64 = 500 * PPT_PER_PPM;
 
-    /// The estimate behind a native record of this boot; `None` when the machine was suspended since it was published.
-    ///
-    /// The growth is the larger of the record's and `max_drift_ppb`.
-    #[must_use]
-    pub fn from_native(record: &NativeRecord, max_drift_ppb: u32, now: &Readings) -> Option<Self> {
-        let suspended_ns = now.suspended_ns.saturating_sub(record.suspended_ns);
-        if suspended_ns.saturating_abs() > SUSPEND_NOISE_NS {
-            return None;
-        }
-        let rate_ppb = from_units(record.rate.into());
-        let until_void_ns = record.void_after_ns.saturating_sub(now.raw_ns);
-        Some(Self {
-            status: record.status,
-            reason: Reason::Resumed,
-            raw_ns: record.as_of_ns,
-            earliest_ns: record.earliest_ns,
-            latest_ns: record.latest_ns,
-            rate_ppb,
-            // Both rates were rounded.
-            growth_ppb: u32::try_from(from_units(record.growth.into()).saturating_add(2))
-                .unwrap_or(u32::MAX)
-                .max(max_drift_ppb),
-            frequency_ppb: rate_ppb.saturating_neg(),
-            validated_raw_ns: record.free_running_after_ns.saturating_sub(STALE_NS),
-            void_after_raw_ns: record.void_after_ns,
-            void_after_coarse_ns: now.coarse_ns.saturating_add(until_void_ns).max(0),
-            leap: record.leap,
-            reference_id: record.source,
-        })
-    }
+const PPT_PER_ONE: i128 = 1_000_000_000_000;
 
-    /// The estimate as a native record, to be read as free running `stale_ns` after the last report.
-    #[must_use]
-    pub fn to_native(&self, stale_ns: i64, suspended_ns: i64) -> NativeRecord {
-        let growth = to_units(self.growth_ppb.into()).saturating_add(2);
-        NativeRecord {
-            as_of_ns: self.raw_ns,
-            earliest_ns: self.earliest_ns,
-            latest_ns: self.latest_ns.max(self.earliest_ns),
-            rate: i32::try_from(to_units(self.rate_ppb)).unwrap_or_default(),
-            growth: u32::try_from(growth).unwrap_or(u32::MAX),
-            free_running_after_ns: self.validated_raw_ns.saturating_add(stale_ns),
-            void_after_ns: self.void_after_raw_ns,
-            status: self.status,
-            reason: self.reason,
-            leap: self.leap,
-            source: self.reference_id,
-            suspended_ns,
-        }
-    }
-
-    /// The estimate as a v1 record at the instant `at`: centred on `CLOCK_REALTIME`, aged by coarse readers.
-    #[must_use]
-    pub fn to_v1(&self, at: &Readings) -> V1Record {
-        let (earliest_ns, latest_ns) = if at.raw_ns == self.raw_ns {
-            (self.earliest_ns, self.latest_ns)
-        } else {
-            self.aged_to(at.raw_ns)
-        };
-        let max_drift_ppb = self.realtime_growth_ppb(at.kernel_ppb);
-        let below_ns = at.realtime_ns.saturating_sub(earliest_ns);
-        let above_ns = latest_ns.saturating_sub(at.realtime_ns);
-        let bound_ns = below_ns
-            .max(above_ns)
-            .saturating_add(read_margin_ns(max_drift_ppb));
-        V1Record {
-            as_of_ns: at.coarse_ns,
-            void_after_ns: self.void_after_coarse_ns,
-            bound_ns: bound_ns.clamp(0, NO_CLAIM_BOUND_NS),
-            max_drift_ppb,
-            status: self.status,
-        }
-    }
-
-    /// The estimate as a v2 record, likewise. Nobody watches for disruptions yet.
-    #[must_use]
-    pub fn to_v2(&self, at: &Readings) -> V2Record {
-        self.to_v1(at).into()
-    }
-
-    /// How fast an interval centred on `CLOCK_REALTIME` must grow: while the kernel's adjustment is not what
-    /// chrony's frequency asks for (a slew, `chronyd -x`, another time daemon), by the difference, too.
-    fn realtime_growth_ppb(&self, kernel_ppb: Option<i64>) -> u32 {
-        let mismatch_ppb = kernel_ppb.map_or(0, |kernel_ppb| {
-            kernel_ppb.saturating_add(self.frequency_ppb)
-        });
-        let growth_ppb = i64::from(self.growth_ppb).saturating_add(mismatch_ppb.saturating_abs());
-        u32::try_from(growth_ppb)
-            .unwrap_or(u32::MAX)
-            .min(DRIFT_LIMIT_PPB - 1)
+/// The native record of `estimate`, to be read as free running `stale_ns` after chronyd was last known to follow a source.
+#[must_use]
+pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRecord {
+    let (rate, growth) = to_rate_and_growth(estimate.band);
+    NativeRecord {
+        as_of_ns: estimate.raw_ns,
+        earliest_ns: estimate.interval.earliest_ns,
+        latest_ns: estimate.interval.latest_ns,
+        rate,
+        growth,
+        free_running_after_ns: estimate.validated_raw_ns.saturating_add(stale_ns),
+        void_after_ns: estimate.void_after_raw_ns,
+        status: estimate.status,
+        reason: estimate.reason,
+        leap: to_native_leap(estimate.leap),
+        source: estimate.reference_id,
+        suspended_ns: at.suspended_ns,
+        realtime_ns: at.realtime_ns,
     }
 }
 
-/// Parts per billion in units of 2^-32, rounded down.
-fn to_units(ppb: i64) -> i64 {
-    ((i128::from(ppb) << 32).div_euclid(1_000_000_000)) as i64
+/// The v1 record of `estimate` at the instant `at`: centred on `CLOCK_REALTIME`, aged by readers of the coarse clock.
+#[must_use]
+pub fn to_v1(estimate: &Estimate, at: &Readings) -> V1Record {
+    let max_drift_ppb = realtime_growth_ppb(estimate.band, at.kernel_ppb);
+    let margin_ns = read_margin_ns(max_drift_ppb);
+    let bound_ns = estimate.realtime_error_ns(at).saturating_add(margin_ns);
+    let until_void_ns = estimate.void_after_raw_ns.saturating_sub(at.raw_ns);
+    V1Record {
+        as_of_ns: at.coarse_ns,
+        void_after_ns: whole_seconds(at.coarse_ns.saturating_add(until_void_ns)).max(0),
+        bound_ns: bound_ns.clamp(0, NO_CLAIM_BOUND_NS),
+        max_drift_ppb,
+        status: estimate.status,
+    }
 }
 
-/// Units of 2^-32 in parts per billion, rounded down.
-fn from_units(units: i64) -> i64 {
-    ((i128::from(units) * 1_000_000_000) >> 32) as i64
+/// The v2 record, likewise. Nobody watches for disruptions yet.
+#[must_use]
+pub fn to_v2(estimate: &Estimate, at: &Readings) -> V2Record {
+    to_v1(estimate, at).into()
+}
+
+/// What a native record of this boot leaves to the next life: all that `state` has, or the published interval. `stale_ns` is
+/// what it was published with.
+///
+/// `None` when it claims nothing, or when the machine was suspended since.
+#[must_use]
+pub fn from_native(
+    record: &NativeRecord,
+    state: Option<State>,
+    stale_ns: i64,
+    now: &Readings,
+) -> Option<Resumed> {
+    if !record.status.is_trusted() {
+        return None;
+    }
+    let published = || {
+        let interval = Interval::new(record.earliest_ns, record.latest_ns.max(record.earliest_ns));
+        let band = from_rate_and_growth(record.rate, record.growth);
+        State::of_interval(record.as_of_ns, interval, Some(band), record.suspended_ns)
+    };
+    let usable = |state: &State| state.is_of(now.suspended_ns);
+    let state = state.filter(usable).unwrap_or_else(published);
+    usable(&state).then_some(Resumed {
+        status: record.status,
+        validated_raw_ns: record.free_running_after_ns.saturating_sub(stale_ns),
+        leap: from_native_leap(record.leap),
+        reference_id: record.source,
+        state,
+    })
+}
+
+/// What a v1 record of this boot leaves to the next life, when there is no native one. Whether `CLOCK_REALTIME` was set or
+/// the machine suspended since cannot be known.
+#[must_use]
+pub fn from_v1(record: &V1Record, now: &Readings) -> Option<Resumed> {
+    if !record.status.is_trusted() {
+        return None;
+    }
+    let elapsed_ns = now.coarse_ns.saturating_sub(record.as_of_ns);
+    // What a reader would make of it.
+    let growth_ns = scaled_ceil(elapsed_ns, i64::from(record.max_drift_ppb) * PPT_PER_PPB);
+    let half_ns = record.bound_ns.saturating_add(growth_ns).saturating_add(now.gap_ns);
+    let interval = Interval::around(now.realtime_ns, half_ns.max(0));
+    Some(Resumed {
+        status: record.status,
+        validated_raw_ns: now.raw_ns.saturating_sub(elapsed_ns),
+        leap: Leap::Normal,
+        reference_id: 0,
+        state: State::of_interval(now.raw_ns, interval, None, now.suspended_ns),
+    })
+}
+
+/// How fast an interval centred on `CLOCK_REALTIME` grows, parts per billion: by the largest difference of UTC's rate and
+/// the one at which the kernel lets that clock run, whether that is chronyd's correction, a slew, or somebody else's doing.
+fn realtime_growth_ppb(band: RateBand, kernel_ppb: Option<i64>) -> u32 {
+    let farthest_ppt = match kernel_ppb {
+        Some(kernel_ppb) => band.farthest_from(kernel_ppb.saturating_mul(PPT_PER_PPB)),
+        None => band
+            .farthest_from(KERNEL_LIMIT_PPT)
+            .max(band.farthest_from(-KERNEL_LIMIT_PPT)),
+    };
+    let ppb = farthest_ppt / PPT_PER_PPB + 1;
+    u32::try_from(ppb).unwrap_or(u32::MAX).min(DRIFT_LIMIT_PPB - 1)
+}
+
+/// The margin that a bound published for coarse readers carries, ns: their clock may lag by `READ_LAG_NS`, and what the
+/// error grows by in that time they do not count.
+fn read_margin_ns(max_drift_ppb: u32) -> i64 {
+    scaled_ceil(READ_LAG_NS, i64::from(max_drift_ppb) * PPT_PER_PPB)
+}
+
+/// Rounded down to whole seconds, as `void_after` is in the systems in the field.
+fn whole_seconds(ns: i64) -> i64 {
+    ns - ns.rem_euclid(NS_PER_S)
+}
+
+/// The native layout's rate and growth, in units of 2^-32, that cover the band.
+fn to_rate_and_growth(band: RateBand) -> (i32, u32) {
+    let units = |ppt: i64| (i128::from(ppt) << 32).div_euclid(PPT_PER_ONE);
+    let (slowest, fastest) = (units(band.slowest_ppt), units(band.fastest_ppt) + 1);
+    let rate = slowest.midpoint(fastest);
+    let growth = (fastest - rate).max(rate - slowest);
+    (
+        i32::try_from(rate).unwrap_or_default(),
+        u32::try_from(growth).unwrap_or(u32::MAX),
+    )
+}
+
+/// The band that a native record's rate and growth cover.
+fn from_rate_and_growth(rate: i32, growth: u32) -> RateBand {
+    let ppt = |units: i64| ((i128::from(units) * PPT_PER_ONE) >> 32) as i64;
+    let (rate, growth) = (i64::from(rate), i64::from(growth));
+    RateBand::new(ppt(rate - growth), ppt(rate + growth) + 1)
+}
+
+fn to_native_leap(leap: Leap) -> native::Leap {
+    match leap {
+        Leap::Normal => native::Leap::None,
+        Leap::InsertSecond => native::Leap::Insert,
+        Leap::DeleteSecond => native::Leap::Delete,
+        Leap::Unsynchronized => native::Leap::Unsynchronized,
+    }
+}
+
+fn from_native_leap(leap: native::Leap) -> Leap {
+    match leap {
+        native::Leap::None => Leap::Normal,
+        native::Leap::Insert => Leap::InsertSecond,
+        native::Leap::Delete => Leap::DeleteSecond,
+        native::Leap::Unsynchronized => Leap::Unsynchronized,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bound::{NS_PER_S, signed_ns};
-    use crate::estimator::status::ClockStatus;
+    use crate::estimator::ErrorBudget;
+    use crate::estimator::status::{ClockStatus, Reason};
     use proptest::prelude::*;
 
     const S: i64 = NS_PER_S;
@@ -176,44 +200,36 @@ mod tests {
         }
     }
 
-    /// Truth is `correction_ns` ahead of `CLOCK_REALTIME`, known to 1 us.
+    /// True time is `correction_ns` ahead of `CLOCK_REALTIME`, known to 1 us.
     fn estimate(correction_ns: i64) -> Estimate {
         let now = at(0);
         Estimate {
             status: ClockStatus::Synchronized,
             reason: Reason::Tracking,
             raw_ns: now.raw_ns,
-            earliest_ns: now.realtime_ns + correction_ns - 1_000,
-            latest_ns: now.realtime_ns + correction_ns + 1_000,
-            rate_ppb: 0,
-            growth_ppb: 50_000,
-            frequency_ppb: 0,
+            interval: Interval::around(now.realtime_ns + correction_ns, 1_000),
+            band: RateBand::within(50 * PPT_PER_PPM),
             validated_raw_ns: now.raw_ns,
             void_after_raw_ns: now.raw_ns + 1_000 * S,
-            void_after_coarse_ns: 1_012 * S,
-            leap: Leap::None,
+            leap: Leap::Normal,
             reference_id: 0x7f00_0001,
+            budget: ErrorBudget::default(),
         }
     }
 
     #[test]
     fn a_fast_and_a_slow_clock_widen_the_v1_bound_alike() {
         for correction in [5_004_000, -5_004_000] {
-            assert_eq!(
-                estimate(correction).to_v1(&at(0)).bound_ns,
-                5_004_000 + 1_000 + 1_000
-            );
+            let bound_ns = to_v1(&estimate(correction), &at(0)).bound_ns;
+            assert_eq!(bound_ns, 5_004_000 + 1_000 + 1_001);
         }
     }
 
     #[test]
-    fn void_after_is_a_thousand_whole_seconds_on_and_stays_there() {
+    fn void_after_is_in_whole_seconds_and_stays_there() {
         for ms in [0, 500, 300_000] {
-            assert_eq!(
-                estimate(0).to_v1(&at(ms)).void_after_ns,
-                1012 * S,
-                "after {ms} ms"
-            );
+            let void_after_ns = to_v1(&estimate(0), &at(ms)).void_after_ns;
+            assert_eq!(void_after_ns, 1_012 * S, "after {ms} ms");
         }
     }
 
@@ -221,157 +237,102 @@ mod tests {
     fn a_clock_that_was_set_is_bounded_from_where_it_is_now() {
         let mut stepped = at(1_000);
         stepped.realtime_ns += 200_000_000;
-        let bound_ns = estimate(0).to_v1(&stepped).bound_ns;
+        let bound_ns = to_v1(&estimate(0), &stepped).bound_ns;
         assert!((200_051_000..200_054_000).contains(&bound_ns), "{bound_ns}");
     }
 
     #[test]
-    fn a_kernel_that_runs_off_widens_the_growth_of_v1() {
-        let slewing = Readings {
-            kernel_ppb: Some(-83_333_000),
-            ..at(0)
+    fn the_growth_of_v1_is_the_largest_difference_from_the_kernels_rate() {
+        let growth = |slowest, fastest, kernel_ppb| {
+            let band = RateBand::new(slowest * PPT_PER_PPM, fastest * PPT_PER_PPM);
+            realtime_growth_ppb(band, kernel_ppb)
         };
-        assert_eq!(estimate(0).to_v1(&slewing).max_drift_ppb, 83_383_000);
-        let followed = Estimate {
-            frequency_ppb: 20_000,
-            ..estimate(0)
-        };
-        assert_eq!(
-            followed
-                .to_v1(&Readings {
-                    kernel_ppb: Some(-20_000),
-                    ..at(0)
-                })
-                .max_drift_ppb,
-            50_000
-        );
-        assert_eq!(
-            followed
-                .to_v1(&Readings {
-                    kernel_ppb: Some(0),
-                    ..at(0)
-                })
-                .max_drift_ppb,
-            70_000
-        );
-        assert_eq!(
-            followed
-                .to_v1(&Readings {
-                    kernel_ppb: None,
-                    ..at(0)
-                })
-                .max_drift_ppb,
-            50_000
-        );
-        let wild = Readings {
-            kernel_ppb: Some(i64::MAX),
-            ..at(0)
-        };
-        assert_eq!(followed.to_v1(&wild).max_drift_ppb, DRIFT_LIMIT_PPB - 1);
-    }
-
-    #[test]
-    fn resuming_at_once_keeps_status_and_bound() {
-        let record = estimate(-7_000).to_v1(&at(0));
-        let resumed = Estimate::from_v1(&record, 50_000, &at(0)).to_v1(&at(0));
-        assert_eq!(
-            resumed,
-            V1Record {
-                bound_ns: record.bound_ns + at(0).gap_ns,
-                ..record
-            }
-        );
-    }
-
-    #[test]
-    fn resuming_later_is_no_narrower_than_a_reader_would_be() {
-        let record = estimate(-7_000).to_v1(&at(0));
-        for drift in [1, 50_000, 500_000] {
-            let resumed = Estimate::from_v1(&record, drift, &at(3_000)).to_v1(&at(3_000));
-            assert!(resumed.bound_ns >= record.bound_ns + 150_000, "{drift}");
-            assert!(resumed.max_drift_ppb >= record.max_drift_ppb);
-            assert_eq!(resumed.void_after_ns, record.void_after_ns);
+        for (slowest, fastest, kernel_ppb, ppb) in [
+            (-50, 50, Some(0), 50_001),
+            (-70, 30, Some(-20_000), 50_001),
+            (-70, 30, Some(0), 70_001),
+            (-50, 50, Some(83_333_000), 83_383_001),
+            (-50, 50, Some(-83_333_000), 83_383_001),
+            (-50, 50, None, 550_001),
+            (-50, 50, Some(i64::MAX), DRIFT_LIMIT_PPB - 1),
+        ] {
+            assert_eq!(growth(slowest, fastest, kernel_ppb), ppb, "{kernel_ppb:?}");
         }
     }
 
     #[test]
-    fn an_estimate_that_claims_nothing_is_unknown_and_wide() {
-        let record = Estimate::unknown(Reason::NeverSynchronized, &at(0)).to_v1(&at(0));
-        assert_eq!(
-            (record.status, record.bound_ns),
-            (ClockStatus::Unknown, NO_CLAIM_BOUND_NS)
-        );
+    fn a_slew_loses_truth_on_v1_unless_the_kernels_frequency_is_looked_at() {
+        for (kernel_ppb, lost) in [(Some(-83_333_000), false), (Some(0), true)] {
+            let slewing = Readings { kernel_ppb, ..at(0) };
+            let record = to_v1(&estimate(0), &slewing);
+            // 100 ms later the clock has fallen back by 8.3 ms.
+            let grown_ns = scaled_ceil(S / 10, i64::from(record.max_drift_ppb) * PPT_PER_PPB);
+            assert_eq!(record.bound_ns + grown_ns < 8_333_000, lost);
+        }
     }
 
     #[test]
-    fn the_native_record_has_the_interval_as_it_is_and_is_never_wider_than_v1() {
-        for correction in [5_004_000, -5_004_000] {
-            let estimate = estimate(correction);
-            let native = estimate.to_native(STALE_NS, 3 * S);
-            assert_eq!(
-                (native.earliest_ns, native.latest_ns, native.as_of_ns),
-                (estimate.earliest_ns, estimate.latest_ns, estimate.raw_ns)
-            );
-            assert_eq!(native.free_running_after_ns, estimate.raw_ns + STALE_NS);
-            for ms in [0, 100, 5_000] {
-                let now = at(ms);
-                let (earliest, latest) = native.aged_to(now.raw_ns);
-                assert!(
-                    latest - earliest <= 2 * estimate.to_v1(&now).bound_ns,
-                    "after {ms} ms"
-                );
-            }
-        }
+    fn a_coarse_readers_lag_loses_truth_on_v1_without_the_margin() {
+        let record = to_v1(&estimate(0), &at(0));
+        let growth_ns = |ns| scaled_ceil(ns, i64::from(record.max_drift_ppb) * PPT_PER_PPB);
+        // Truth drifts as fast as it may, and the reader's coarse clock lags by 7.6 ms.
+        let (elapsed_ns, lag_ns) = (S, 7_600_000);
+        let error_ns = 1_000 + scaled_ceil(elapsed_ns, 50 * PPT_PER_PPM);
+        let counted_ns = growth_ns(elapsed_ns - lag_ns);
+        assert!(record.bound_ns + counted_ns >= error_ns);
+        let bare_ns = record.bound_ns - read_margin_ns(record.max_drift_ppb);
+        assert!(bare_ns + counted_ns < error_ns);
     }
 
     #[test]
     fn the_next_life_goes_on_from_the_native_record() {
         let known = estimate(-7_000);
-        let record = known.to_native(STALE_NS, 3 * S);
-        let resumed = Estimate::from_native(&record, 50_000, &at(3_000)).expect("resumed");
-        assert_eq!(
-            Estimate {
-                growth_ppb: known.growth_ppb,
-                ..resumed
-            },
-            Estimate {
-                reason: Reason::Resumed,
-                ..known
-            }
-        );
-        assert!((50_000..50_004).contains(&resumed.growth_ppb));
-        let unsteady = Estimate::from_native(&record, 80_000, &at(3_000)).expect("resumed");
-        assert_eq!(unsteady.growth_ppb, 80_000);
+        for stale_ns in [STALE_NS, 60 * S] {
+            let record = to_native(&known, stale_ns, &at(0));
+            let resumed = from_native(&record, None, stale_ns, &at(3_000)).expect("resumed");
+            assert_eq!(resumed.validated_raw_ns, known.validated_raw_ns);
+            assert_eq!((resumed.status, resumed.reference_id), (known.status, known.reference_id));
+        }
+        let record = to_native(&known, STALE_NS, &at(0));
         let slept = Readings {
             suspended_ns: 4 * S,
             ..at(3_000)
         };
-        assert_eq!(Estimate::from_native(&record, 50_000, &slept), None);
+        assert_eq!(from_native(&record, None, STALE_NS, &slept), None);
+        let unknown = Estimate::unknown(ClockStatus::Unknown, Reason::ChronySilent, &at(0));
+        let record = to_native(&unknown, STALE_NS, &at(0));
+        assert_eq!(from_native(&record, None, STALE_NS, &at(0)), None);
+    }
+
+    #[test]
+    fn an_estimate_that_claims_nothing_is_unknown_and_wide() {
+        let unknown = Estimate::unknown(ClockStatus::Unknown, Reason::NeverSynchronized, &at(0));
+        let record = to_v1(&unknown, &at(0));
+        assert_eq!((record.status, record.bound_ns), (ClockStatus::Unknown, NO_CLAIM_BOUND_NS));
     }
 
     proptest! {
         #[test]
-        fn truth_that_keeps_to_the_growth_stays_inside(
-            ms in -1_000..2_000_000i64, drift_ppb in -50_000..50_000i64, rate_ppb in -100_000..100_000i64,
-            start_ns in -1_000..1_000i64, correction_s in -1.0..1.0f64, step_ns in -10 * S..10 * S,
+        fn truth_that_keeps_to_the_band_stays_inside_every_layout(
+            ms in 0..2_000_000i64, slowest in -400_000_000..400_000_000i64, span in 0..400_000_000i64,
+            share in 0.0..=1.0f64, start_ns in -1_000..=1_000i64, correction_ns in -S..S, step_ns in -10 * S..10 * S,
         ) {
-            let correction_ns = signed_ns(correction_s);
-            let estimate = Estimate { rate_ppb, ..estimate(correction_ns) };
+            let band = RateBand::new(slowest, slowest + span);
+            let estimate = Estimate { band, ..estimate(correction_ns) };
             let mut now = at(ms);
             now.realtime_ns += step_ns;
-            let elapsed = now.raw_ns - estimate.raw_ns;
-            let truth = at(0).realtime_ns + correction_ns + start_ns + elapsed
-                + ((i128::from(elapsed) * i128::from(rate_ppb + drift_ppb)) / 1_000_000_000) as i64;
-            let (earliest, latest) = estimate.aged_to(now.raw_ns);
-            prop_assert!((earliest..=latest).contains(&truth), "{truth} not in {earliest}..{latest}");
-            let record = estimate.to_v1(&now);
+            let elapsed_ns = now.raw_ns - estimate.raw_ns;
+            let rate = i128::from(slowest) + (span as f64 * share) as i128;
+            let gained_ns = (i128::from(elapsed_ns) * rate / 1_000_000_000_000) as i64;
+            let truth = at(0).realtime_ns + correction_ns + start_ns + elapsed_ns + gained_ns;
+            prop_assert!(estimate.at(now.raw_ns).contains(truth));
+            let record = to_v1(&estimate, &now);
             prop_assert!((truth - now.realtime_ns).abs() <= record.bound_ns);
-            let native = estimate.to_native(STALE_NS, 0);
+            let native = to_native(&estimate, STALE_NS, &at(0));
             let (earliest, latest) = native.aged_to(now.raw_ns);
-            prop_assert!((earliest..=latest).contains(&truth), "{truth} not in {earliest}..{latest} of {native:?}");
-            let resumed = Estimate::from_native(&native, 1, &Readings { suspended_ns: 0, ..now }).expect("not suspended");
-            let (earliest, latest) = resumed.aged_to(now.raw_ns);
-            prop_assert!((earliest..=latest).contains(&truth), "{truth} not in {earliest}..{latest} of {resumed:?}");
+            prop_assert!((earliest..=latest).contains(&truth), "{truth} not in {earliest}..{latest}");
+            let covered = from_rate_and_growth(native.rate, native.growth);
+            prop_assert!(covered.slowest_ppt <= slowest && covered.fastest_ppt >= slowest + span);
         }
     }
 }

@@ -6,10 +6,9 @@ use shm_layout::layout::Layout;
 use shm_layout::writer::{NativeSegment, Segment, V1Segment, V2Segment};
 
 use crate::clocks::Readings;
-use crate::estimate::Estimate;
-use crate::estimator::status::Reason;
+use crate::estimator::{Estimate, Resumed, State};
 use crate::fault::{Faults, Point};
-use crate::projection::STALE_NS;
+use crate::projection;
 use crate::supervision::ActorName;
 
 /// Every segment that estimates are projected onto, each unless it is switched off.
@@ -25,40 +24,54 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// The estimate behind what was published last, by this or an earlier life; one that claims nothing if there
-    /// is none. The growth is at least `max_drift_ppb`.
+    /// What was published last, by this or an earlier life, for the next one to go on from; `None` if that claims nothing.
     #[must_use]
-    pub fn resume(&self, max_drift_ppb: u32, now: &Readings) -> Estimate {
-        let native = self.native.as_ref().map(Segment::last_record);
-        let v1 = self.v1.as_ref().map(Segment::last_record);
-        let v2 = self.v2.as_ref().map(|v2| v2.last_record().bound);
-        let native = native.filter(|record| record.status.is_trusted());
-        // The same, but for whoever is switched off.
-        let mut coarse = [v1, v2].into_iter().flatten();
-        let coarse = coarse.rfind(|record| record.status.is_trusted());
-        let estimate = match native {
-            Some(native) => Estimate::from_native(&native, max_drift_ppb, now),
-            None => coarse.map(|record| Estimate::from_v1(&record, max_drift_ppb, now)),
-        };
-        match (estimate, coarse) {
-            // The same instant, as its readers have seen it.
-            (Some(estimate), Some(coarse)) => Estimate {
-                void_after_coarse_ns: coarse.void_after_ns,
-                ..estimate
-            },
-            (Some(estimate), None) => estimate,
-            (None, _) => Estimate::unknown(Reason::NeverSynchronized, now),
+    pub fn resume(&self, now: &Readings) -> Option<Resumed> {
+        if let Some(native) = &self.native {
+            let state = native.resume().and_then(|bytes| State::from_bytes(&bytes));
+            return projection::from_native(&native.last_record(), state, self.stale_ns(), now);
         }
+        let v2 = self.v2.as_ref().map(|v2| v2.last_record().bound);
+        let v1 = self.v1.as_ref().map(Segment::last_record);
+        [v2, v1]
+            .into_iter()
+            .flatten()
+            .find_map(|record| projection::from_v1(&record, now))
+    }
+
+    /// How far `CLOCK_REALTIME` moved against `CLOCK_MONOTONIC_RAW` since the last publication of this boot, ns; 0 when that is
+    /// not known.
+    #[must_use]
+    pub fn moved_since_published_ns(&self, now: &Readings) -> i64 {
+        let record = self.native.as_ref().map(Segment::last_record);
+        let record = record.filter(|record| record.realtime_ns != 0);
+        record.map_or(0, |record| {
+            let ahead_ns = now.realtime_ns.saturating_sub(now.raw_ns);
+            let was_ahead_ns = record.realtime_ns.saturating_sub(record.as_of_ns);
+            ahead_ns.saturating_sub(was_ahead_ns).saturating_abs()
+        })
+    }
+
+    /// Keeps what the next life goes on from.
+    pub fn keep(&self, state: &State) {
+        if let Some(native) = &self.native {
+            native.store_resume(&state.to_bytes());
+        }
+    }
+
+    /// How long after the last valid report a synchronized record reads as free running, ns.
+    fn stale_ns(&self) -> i64 {
+        let grace_ns = i64::try_from(self.grace.as_nanos()).unwrap_or(i64::MAX);
+        projection::STALE_NS.max(grace_ns)
     }
 
     /// Projects `estimate` onto every layout, as it stands `at` that instant, and writes it.
     pub fn publish(&self, estimate: &Estimate, at: &Readings, faults: &Faults) {
-        let grace_ns = i64::try_from(self.grace.as_nanos()).unwrap_or(i64::MAX);
-        let native = estimate.to_native(STALE_NS.max(grace_ns), at.suspended_ns);
+        let native = projection::to_native(estimate, self.stale_ns(), at);
         // In the middle of all, as far as tests are concerned.
         write(self.native.as_ref(), &native, || {
-            write(self.v2.as_ref(), &estimate.to_v2(at), || {
-                write(self.v1.as_ref(), &estimate.to_v1(at), || {
+            write(self.v2.as_ref(), &projection::to_v2(estimate, at), || {
+                write(self.v1.as_ref(), &projection::to_v1(estimate, at), || {
                     faults.reach(ActorName::ShmPublisher, Point::MidWrite);
                 });
             });

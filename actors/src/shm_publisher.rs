@@ -6,7 +6,7 @@ use actix::prelude::*;
 use slog::{Logger, debug};
 
 use crate::clocks::Readings;
-use crate::estimate::Estimate;
+use crate::estimator::Estimate;
 use crate::fault::{Faults, Point};
 use crate::progress::{Progress, Said};
 use crate::segments::Segments;
@@ -70,9 +70,10 @@ impl Handler<Publish> for ShmPublisher {
             reference_id: estimate.reference_id,
         };
         self.progress
-            .acknowledge(said, estimate.to_v1(&at).bound_ns);
+            .acknowledge(said, estimate.realtime_error_ns(&at));
         debug!(self.log, "published";
             "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse_ns,
-            "earliest_ns" => estimate.earliest_ns, "latest_ns" => estimate.latest_ns, "growth_ppb" => estimate.growth_ppb);
+            "earliest_ns" => estimate.interval.earliest_ns, "latest_ns" => estimate.interval.latest_ns,
+            "budget" => %estimate.budget, "slowest_ppt" => estimate.band.slowest_ppt, "fastest_ppt" => estimate.band.fastest_ppt);
     }
 }

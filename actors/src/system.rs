@@ -13,7 +13,7 @@ use slog::{Logger, o, warn};
 use crate::chrony_poller::{self, ChronyPoller};
 use crate::clock_state::{self, ClockState};
 use crate::clock_watch::{self, ClockWatch};
-use crate::facts::Settings;
+use crate::estimator::Settings;
 use crate::fault::Faults;
 use crate::kernel_clock;
 use crate::phc_reader::{self, PhcReader};
@@ -36,7 +36,7 @@ pub struct Config {
     pub chrony_socket: PathBuf,
     /// The time between two polls, of chronyd and of the PHC.
     pub poll_interval: Duration,
-    /// What the assessment of the clock goes by.
+    /// What the estimator goes by.
     pub settings: Settings,
     /// The network interface whose hardware clock chrony follows, if there is one.
     pub phc_interface: Option<String>,

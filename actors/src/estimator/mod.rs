@@ -206,6 +206,8 @@ pub struct Estimator {
     /// Measurements from before the first look are not used at all: the machine was suspended.
     suspended: bool,
     undeclared_told: bool,
+    /// The state has changed since it was last asked for.
+    changed: bool,
     /// Taken away by tests.
     without: Option<Remedy>,
 }
@@ -253,6 +255,7 @@ impl Estimator {
             unwatched_ns,
             suspended: false,
             undeclared_told: false,
+            changed: false,
             without: None,
         };
         if let Some(resumed) = resumed {
@@ -543,6 +546,7 @@ impl Estimator {
         self.dissent = None;
         self.sampled = None;
         self.followed = None;
+        self.changed = true;
         self.sources.forget();
         self.advance(Event::Void, reason);
     }
@@ -899,6 +903,7 @@ impl Estimator {
             return;
         }
         self.poll_ns = sample.poll_ns;
+        self.changed = true;
         self.sampled = Some((point, sample.budget));
         if let (Some(contradiction), Some(held)) = (self.contradiction, self.held.at(point.raw_ns))
         {

@@ -231,6 +231,11 @@ impl<I: Iterator<Item = i64>> Words<I> {
 }
 
 impl Estimator {
+    /// What is known, for the next life, if that has changed since it was last asked for.
+    pub fn changed_state(&mut self, now: &Readings) -> Option<State> {
+        std::mem::take(&mut self.changed).then(|| self.state(now))
+    }
+
     /// What is known, for the next life. While measurements contradict each other, their hull without any rates.
     #[must_use]
     pub fn state(&self, now: &Readings) -> State {
