@@ -37,13 +37,19 @@ pub enum Reason {
     Disrupted = 13,
     /// The daemon has not written for a while; found out by readers.
     DaemonSilent = 14,
+    /// Measurements contradict each other: the interval is the hull of both sides.
+    Contradiction = 15,
+    /// More than half of the reachable sources contradict the selected one.
+    SourcesDisagree = 16,
+    /// Fewer sources are reachable than `--falsetickers` needs.
+    TooFewSources = 17,
     /// The layout does not tell, or a daemon newer than this library does.
     Untold = 255,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Tracking,
         Self::NeverSynchronized,
         Self::Resumed,
@@ -59,6 +65,9 @@ impl Reason {
         Self::BoundOverCap,
         Self::Disrupted,
         Self::DaemonSilent,
+        Self::Contradiction,
+        Self::SourcesDisagree,
+        Self::TooFewSources,
         Self::Untold,
     ];
 
@@ -81,6 +90,9 @@ impl Reason {
             Self::BoundOverCap => "bound_over_cap",
             Self::Disrupted => "disrupted",
             Self::DaemonSilent => "daemon_silent",
+            Self::Contradiction => "contradiction",
+            Self::SourcesDisagree => "sources_disagree",
+            Self::TooFewSources => "too_few_sources",
             Self::Untold => "untold",
         }
     }
@@ -106,6 +118,9 @@ impl From<u8> for Reason {
             12 => Self::BoundOverCap,
             13 => Self::Disrupted,
             14 => Self::DaemonSilent,
+            15 => Self::Contradiction,
+            16 => Self::SourcesDisagree,
+            17 => Self::TooFewSources,
             _ => Self::Untold,
         }
     }
@@ -126,6 +141,6 @@ mod tests {
         for reason in Reason::ALL {
             assert_eq!(Reason::from(reason as u8), reason);
         }
-        assert_eq!(Reason::from(15), Reason::Untold);
+        assert_eq!(Reason::from(18), Reason::Untold);
     }
 }
