@@ -101,6 +101,7 @@ impl Estimate {
             leap: self.leap,
             source: self.reference_id,
             suspended_ns,
+            realtime_ns: 0,
         }
     }
 
