@@ -1,9 +1,10 @@
 //! The published segments, kept mapped above the actors for as long as the process lives.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use shm_layout::layout::Layout;
-use shm_layout::writer::{NativeSegment, Segment, V1Segment, V2Segment};
+use shm_layout::writer::{NativeSegment, OpenError, Segment, V1Segment, V2Segment};
 
 use crate::clocks::Readings;
 use crate::estimator::{Estimate, Resumed, State};
@@ -77,6 +78,20 @@ impl Segments {
             });
         });
     }
+
+    /// Makes the files again that somebody has deleted, with the records that were published last. Each segment's result
+    /// is the path of what was made again, or why that failed.
+    pub fn check_files(&self) -> [Result<Option<PathBuf>, OpenError>; 3] {
+        [
+            check_file(self.v1.as_ref()),
+            check_file(self.v2.as_ref()),
+            check_file(self.native.as_ref()),
+        ]
+    }
+}
+
+fn check_file<L: Layout>(segment: Option<&Segment<L>>) -> Result<Option<PathBuf>, OpenError> {
+    segment.map_or(Ok(None), Segment::check_file)
 }
 
 /// Writes one layout, and does the rest `midway`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use slog::{Logger, debug};
+use slog::{Logger, debug, warn};
 
 use crate::clocks::Readings;
 use crate::estimator::Estimate;
@@ -12,12 +12,19 @@ use crate::progress::{Progress, Said};
 use crate::segments::Segments;
 use crate::supervision::ActorName;
 
-/// The actor that writes the segments. It keeps nothing between two messages, so a new life needs nothing.
+/// The time from one look at the segments' files to the next, ns: each round looks if rounds are a second apart.
+const FILE_CHECK_INTERVAL_NS: i64 = 900_000_000;
+
+/// The actor that writes the segments. What it keeps between two messages, a new life may lose.
 pub struct ShmPublisher {
     segments: Arc<Segments>,
     progress: Arc<Progress>,
     faults: Faults,
     log: Logger,
+    /// When the files were looked at last, `CLOCK_MONOTONIC_RAW` in ns.
+    files_checked_raw_ns: i64,
+    /// Which files could not be made again then, and why.
+    files_refused: Vec<String>,
 }
 
 impl ShmPublisher {
@@ -34,7 +41,33 @@ impl ShmPublisher {
             progress,
             faults,
             log,
+            files_checked_raw_ns: 0,
+            files_refused: Vec::new(),
         }
+    }
+
+    /// Makes deleted files again, at most once a second. A failure is logged when it is new.
+    fn check_files(&mut self, raw_ns: i64) {
+        if raw_ns.saturating_sub(self.files_checked_raw_ns) < FILE_CHECK_INTERVAL_NS {
+            return;
+        }
+        self.files_checked_raw_ns = raw_ns;
+        let mut refused = Vec::new();
+        for result in self.segments.check_files() {
+            match result {
+                Ok(None) => {}
+                Ok(Some(path)) => {
+                    warn!(self.log, "segment file was deleted, created it again"; "path" => %path.display());
+                }
+                Err(err) => refused.push(err.to_string()),
+            }
+        }
+        for err in &refused {
+            if !self.files_refused.contains(err) {
+                warn!(self.log, "segment file was deleted and cannot be created again"; "err" => err);
+            }
+        }
+        self.files_refused = refused;
     }
 }
 
@@ -75,5 +108,6 @@ impl Handler<Publish> for ShmPublisher {
             "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse_ns,
             "earliest_ns" => estimate.interval.earliest_ns, "latest_ns" => estimate.interval.latest_ns,
             "budget" => %estimate.budget, "slowest_ppt" => estimate.band.slowest_ppt, "fastest_ppt" => estimate.band.fastest_ppt);
+        self.check_files(at.raw_ns);
     }
 }

@@ -110,6 +110,10 @@ func mapSegment(file *os.File, around surroundings) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Looked up again: a writer may have made it longer before it wrote the header.
+	if info, err = file.Stat(); err != nil {
+		return nil, err
+	}
 	if info.Size() < int64(size) {
 		return nil, fmt.Errorf("%w: %d bytes are too few for a segment of %d", ErrMalformed, info.Size(), size)
 	}

@@ -70,6 +70,12 @@ const (
 	ReasonDisrupted
 	// DaemonSilent: the daemon has not written for a while; found out by readers.
 	DaemonSilent
+	// Contradiction: measurements contradict each other; the interval is the hull of both sides.
+	Contradiction
+	// SourcesDisagree: more than half of the reachable sources contradict the selected one.
+	SourcesDisagree
+	// TooFewSources: fewer sources are reachable than --falsetickers needs.
+	TooFewSources
 	// Untold: the layout does not tell, or a daemon newer than this library does.
 	Untold Reason = 255
 )
@@ -77,7 +83,8 @@ const (
 var reasonWords = [...]string{
 	"tracking", "never_synchronized", "resumed", "slew_in_flight", "chrony_silent", "report_refused",
 	"leap_unsynchronized", "source_unreachable", "local_reference", "clock_stepped", "phc_unreadable",
-	"holdover_expired", "bound_over_cap", "disrupted", "daemon_silent",
+	"holdover_expired", "bound_over_cap", "disrupted", "daemon_silent", "contradiction", "sources_disagree",
+	"too_few_sources",
 }
 
 func reasonOf(number uint8) Reason {

@@ -4,8 +4,10 @@ mod published;
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
+use std::thread;
 use std::time::Duration;
 
+use integration::reader::own_client;
 use integration::sandbox::{mode_of, names_in};
 use integration::world::shm_in;
 use integration::{Chronyd, Launch, NtpServer, Reader, Sandbox, Segment, Status, Truth, World};
@@ -187,6 +189,26 @@ fn a_chronyd_that_loses_its_servers_still_bounds_the_clock() {
         later.bound_ns()
     );
     reader.finish().assert_flawless();
+}
+
+#[test]
+fn restarts_of_the_daemon_do_not_prolong_the_grace() {
+    let mut world = World::new();
+    let launch = world.launch(BIN).args(["--chrony-grace", "8s"]);
+    let mut daemon = world.start_with(&launch);
+    let native = world.shm().with_file_name("native");
+    let mut now = own_client(&native).expect("open the native segment");
+    world.chronyd.kill();
+    // Each life lasts 3 s at least, so the grace is over in the third one. A reader finds that out by itself.
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        thread::sleep(Duration::from_secs(3));
+        statuses.push(now().expect("an interval").status);
+        daemon.kill();
+        daemon = launch.start();
+        Segment::wait_for_writes(&world.shm(), 2);
+    }
+    assert_eq!(statuses.last(), Some(&Status::FreeRunning), "{statuses:?}");
 }
 
 /// Leaves no room for one more datagram in chronyd's queue.

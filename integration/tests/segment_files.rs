@@ -2,15 +2,19 @@
 
 mod published;
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::{DirEntryExt, FileExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
 use integration::candm::Report;
 use integration::sandbox::mode_of;
 use integration::world::shm_in;
-use integration::{Account, FakeChronyd, Launch, Reader, Sandbox, Segment, Status, Truth, World};
+use integration::{
+    Account, FakeChronyd, Launch, Layout, Reader, Sandbox, Segment, Status, Truth, World,
+};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -259,4 +263,113 @@ fn nothing_is_claimed_because_of_a_segment_from_the_future() {
     fake.set(|_| Vec::new());
     let _daemon = launch.start();
     Segment::wait_for_status(&shm, Status::Unknown);
+}
+
+/// The files of a daemon's directory, each with its inode.
+fn files_beside(shm: &Path) -> BTreeMap<OsString, u64> {
+    let entries = fs::read_dir(shm.parent().expect("a directory"));
+    let entries = entries.into_iter().flatten().flatten();
+    entries
+        .map(|entry| (entry.file_name(), entry.ino()))
+        .collect()
+}
+
+/// Deletes files with `delete`, and expects that programs old and new read on, from the new files if they can.
+fn assert_created_again(delete: impl Fn(&Path)) {
+    let sandbox = Sandbox::new();
+    let (_fake, launch) = launch(&sandbox);
+    let shm = shm_in(&sandbox);
+    let mut daemon = launch.start();
+    Segment::wait_for_status(&shm, Status::Synchronized);
+    let old = published::readers(&shm, &Truth::default());
+    let before = files_beside(&shm);
+    assert_eq!(
+        before.len(),
+        6,
+        "three segments, each with a lock: {before:?}"
+    );
+
+    delete(&shm);
+    daemon.wait_until("all files are there again", || {
+        let now = files_beside(&shm);
+        now.keys().eq(before.keys()) && now.iter().all(|(name, inode)| before[name] != *inode)
+    });
+    daemon.wait_for_log("was deleted, created it again");
+    assert_eq!(mode_of(shm.parent().expect("a directory")), 0o755);
+    Segment::wait_for_status(&shm, Status::Synchronized);
+    assert_refused(&launch, &shm);
+    let fresh = published::readers(&shm, &Truth::default());
+    for reader in fresh {
+        reader.wait_for_reads(200);
+        reader.finish().assert_undisturbed();
+    }
+    Segment::wait_for_writes(&shm, 15);
+    assert_eq!(
+        daemon.count_log("cannot be created again"),
+        0,
+        "{:#?}",
+        daemon.log()
+    );
+    let [own, v1, v2] = old;
+    for reader in [&own, &v1, &v2] {
+        reader.wait_for_reads(50);
+        let seen = reader.seen();
+        let untrue = seen.errors + seen.inverted + seen.untrue;
+        assert_eq!(
+            (untrue, &seen.statuses[..]),
+            (0, &[Status::Synchronized][..]),
+            "{seen:#?}"
+        );
+    }
+    // The next daemon writes the new files only: our client has to follow.
+    daemon.kill();
+    own.wait_for(Status::FreeRunning);
+    let _daemon = launch.start();
+    own.wait_for(Status::Synchronized);
+}
+
+#[test]
+fn files_that_are_deleted_under_the_daemon_are_created_again() {
+    assert_created_again(|shm| {
+        for (name, _) in files_beside(shm) {
+            fs::remove_file(shm.with_file_name(name)).expect("delete it");
+        }
+    });
+}
+
+#[test]
+fn a_deleted_directory_is_created_again() {
+    assert_created_again(|shm| {
+        fs::remove_dir_all(shm.parent().expect("a directory")).expect("delete it");
+    });
+}
+
+#[test]
+fn an_interval_in_a_native_segment_of_revision_0_is_kept() {
+    let sandbox = Sandbox::new();
+    let (fake, launch) = launch(&sandbox);
+    let shm = shm_in(&sandbox);
+    let native = shm.with_file_name("native");
+    let mut daemon = launch.start();
+    Segment::wait_for_status(&shm, Status::Synchronized);
+    daemon.kill();
+    fake.set(|_| Vec::new());
+    // As an earlier daemon would have left it, alone.
+    let mut bytes = fs::read(&native).expect("read it");
+    bytes.truncate(136);
+    bytes[8..12].copy_from_slice(&136_u32.to_ne_bytes());
+    bytes[14..16].copy_from_slice(&0_u16.to_ne_bytes());
+    fs::write(&native, bytes).expect("write it");
+    fs::remove_file(&shm).expect("delete it");
+    fs::remove_file(shm.with_file_name("shm0")).expect("delete it");
+
+    let reader = Reader::of(Layout::NATIVE, &shm, &Truth::default());
+    let _daemon = launch.start();
+    Segment::wait_for_writes(&shm, 3);
+    reader.wait_for_reads(50);
+    let seen = reader.finish();
+    seen.assert_flawless();
+    let trusted = |status: &Status| [Status::Synchronized, Status::FreeRunning].contains(status);
+    assert!(seen.statuses.iter().all(trusted), "{seen:#?}");
+    assert_eq!(fs::metadata(&native).expect("it is there").len(), 4_096);
 }

@@ -35,6 +35,7 @@ fn published(sandbox: &Sandbox) -> PathBuf {
         leap: Leap::None,
         source: 1,
         suspended_ns: 0,
+        realtime_ns: 0,
     });
     let (v1, _) = V1Segment::open(&directory.join("shm")).expect("a segment");
     let coarse_ns = clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);

@@ -18,15 +18,20 @@ pub trait Layout: Debug + Send + Sync + 'static {
     type Record: Copy + Debug + PartialEq + Send + Sync;
     /// The generation as it stands in the segment.
     type Generation: Generation;
-    /// The payload as words.
+    /// The payload as words: what a reader copies.
     type Payload: AsRef<[u64]> + AsMut<[u64]> + Copy + Debug + Default;
     /// As many words that are shared.
     type Cells: AsRef<[AtomicU64]> + Debug + Default + Send + Sync;
 
+    /// What a writer writes, as words: the payload, and behind it what only the next writer reads.
+    type Written: AsRef<[u64]> + AsMut<[u64]> + Copy + Debug + Default;
+
     /// The layout's name in messages.
     const NAME: &'static str;
-    /// The segment's size in bytes.
+    /// The size in bytes of the segments that are written.
     const SIZE: usize;
+    /// The size in bytes that a segment has at least, all of which a reader knows.
+    const MIN_SIZE: usize;
     /// The clock of its instants.
     const CLOCK: ClockId;
 
@@ -38,6 +43,13 @@ pub trait Layout: Debug + Send + Sync + 'static {
 
     /// Writes the header of a new segment. The generation is left as it is.
     fn set_header(map: &Map, identity: &Identity);
+
+    /// Makes a segment of [`MIN_SIZE`](Self::MIN_SIZE) bytes, of an earlier revision, one of [`SIZE`](Self::SIZE), which
+    /// `map` has already.
+    fn grow(_map: &Map) {}
+
+    /// Copies what is not part of the record from one segment to a new one.
+    fn carry_over(_from: &Map, _to: &Map) {}
 
     /// Whether a segment with a good header can be carried on by the daemon that is `identity`.
     ///
@@ -51,10 +63,19 @@ pub trait Layout: Debug + Send + Sync + 'static {
     /// The payload.
     fn payload(map: &Map) -> &Self::Cells;
 
-    /// A record as its payload.
-    fn encode(record: &Self::Record) -> Self::Payload;
+    /// Where [`Written`](Self::Written) is.
+    fn written(map: &Map) -> &[AtomicU64];
 
-    /// The record in a payload, whoever wrote it.
+    /// A record as it is written.
+    fn encode(record: &Self::Record) -> Self::Written;
+
+    /// The record that was written, whoever wrote it, for the next writer.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    fn decode_written(written: &Self::Written) -> Result<Self::Record, RecordError>;
+
+    /// The record in a payload, whoever wrote it; what is not part of the payload is left out.
     ///
     /// # Errors
     /// The first field that cannot be what it says.

@@ -32,6 +32,8 @@ pub mod reader;
 #[cfg(not(loom))]
 mod reason;
 #[cfg(not(loom))]
+pub mod resume;
+#[cfg(not(loom))]
 mod status;
 #[cfg(not(loom))]
 pub mod v1;

@@ -1,4 +1,4 @@
-//! The native layout: 136 bytes, native endian, at `/var/run/clockbound/native`. It is centred on true time and
+//! The native layout: 4096 bytes, native endian, at `/var/run/clockbound/native`. It is centred on true time and
 //! stands on `CLOCK_MONOTONIC_RAW`, so that nothing that happens to `CLOCK_REALTIME` can make it wrong.
 //!
 //! | offset | type | field |
@@ -6,7 +6,7 @@
 //! | 0 | 8 bytes | magic, the characters `clkbound` |
 //! | 8 | u32 | segment size in bytes, all of it |
 //! | 12 | u16 | layout version, 1 |
-//! | 14 | u16 | revision, 0 |
+//! | 14 | u16 | revision, 1 |
 //! | 16 | 16 bytes | boot id, the UUID's bytes in the order they are printed |
 //! | 32 | i64 | how far the writer's monotonic clocks are ahead of the initial time namespace's, ns |
 //! | 40 | 24 bytes | reserved, 0 |
@@ -24,6 +24,12 @@
 //! | 123 | u8 | time scale: 0 UTC |
 //! | 124 | u32 | source: chrony's reference id, 0 for none |
 //! | 128 | i64 | how long the machine had been suspended since boot, ns |
+//! | 136 | i64 | realtime: `CLOCK_REALTIME` at as_of in ns, 0 for not told |
+//! | 144 | 48 bytes | reserved, 0 |
+//! | 192 | 3904 bytes | the writer's own: the [resume area](crate::resume) |
+//!
+//! Revision 0 ended at 136. The words from 72 to 143 are written under the sequence; a reader copies those from 72 to
+//! 135.
 //!
 //! What a reader needs for an interval, the sequence and the words up to 127, is one cache line.
 //!
@@ -42,6 +48,7 @@ use crate::identity::Identity;
 use crate::layout::{Layout, RecordError};
 use crate::map::Map;
 use crate::reason::Reason;
+use crate::resume;
 use crate::status::ClockStatus;
 use crate::v1::NO_CLAIM_BOUND_NS;
 
@@ -49,8 +56,12 @@ use crate::v1::NO_CLAIM_BOUND_NS;
 pub const FILE_NAME: &str = "native";
 /// The version in the header.
 pub const VERSION: u16 = 1;
+/// The revision in the header.
+pub const REVISION: u16 = 1;
 /// The segment's size in bytes.
-pub const SIZE: usize = 136;
+pub const SIZE: usize = 4096;
+/// The size in bytes of revision 0, which is all that a reader needs.
+pub const MIN_SIZE: usize = 136;
 /// The payload's size in 8-byte words.
 pub const PAYLOAD_WORDS: usize = 8;
 
@@ -59,6 +70,11 @@ const BOOT_ID_OFFSET: usize = 16;
 const NAMESPACE_OFFSET: usize = 32;
 const SEQUENCE_OFFSET: usize = 64;
 const PAYLOAD_OFFSET: usize = 72;
+const REVISION_OFFSET: usize = 14;
+const SIZE_OFFSET: usize = 8;
+const RESUME_OFFSET: usize = 192;
+/// The payload and `realtime`.
+const WRITTEN_WORDS: usize = PAYLOAD_WORDS + 1;
 
 /// The layout as a C compiler sees it; only measured, never instantiated.
 #[repr(C)]
@@ -84,12 +100,18 @@ struct Bytes {
     time_scale: u8,
     source: u32,
     suspended: i64,
+    realtime: i64,
+    reserved_too: [u8; 48],
+    resume: [u64; resume::AREA_WORDS],
 }
 
 const _: () = {
     assert!(size_of::<Bytes>() == SIZE && align_of::<Bytes>() == 8);
-    assert!(offset_of!(Bytes, size) == 8 && offset_of!(Bytes, version) == 12);
-    assert!(offset_of!(Bytes, revision) == 14 && offset_of!(Bytes, boot_id) == BOOT_ID_OFFSET);
+    assert!(offset_of!(Bytes, size) == SIZE_OFFSET && offset_of!(Bytes, version) == 12);
+    assert!(
+        offset_of!(Bytes, revision) == REVISION_OFFSET
+            && offset_of!(Bytes, boot_id) == BOOT_ID_OFFSET
+    );
     assert!(offset_of!(Bytes, namespace_offset) == NAMESPACE_OFFSET);
     assert!(offset_of!(Bytes, reserved) == 40 && offset_of!(Bytes, sequence) == SEQUENCE_OFFSET);
     assert!(offset_of!(Bytes, as_of) == PAYLOAD_OFFSET && offset_of!(Bytes, earliest) == 80);
@@ -98,8 +120,12 @@ const _: () = {
     assert!(offset_of!(Bytes, void_after) == 112 && offset_of!(Bytes, clock_status) == 120);
     assert!(offset_of!(Bytes, reason) == 121 && offset_of!(Bytes, leap) == 122);
     assert!(offset_of!(Bytes, time_scale) == 123 && offset_of!(Bytes, source) == 124);
-    assert!(offset_of!(Bytes, suspended) == 128);
-    assert!(PAYLOAD_OFFSET + 8 * PAYLOAD_WORDS == SIZE);
+    assert!(offset_of!(Bytes, suspended) == 128 && offset_of!(Bytes, realtime) == MIN_SIZE);
+    assert!(offset_of!(Bytes, reserved_too) == 144);
+    assert!(offset_of!(Bytes, resume) == RESUME_OFFSET);
+    assert!(PAYLOAD_OFFSET + 8 * PAYLOAD_WORDS == MIN_SIZE);
+    assert!(PAYLOAD_OFFSET + 8 * WRITTEN_WORDS == 144);
+    assert!(RESUME_OFFSET + 8 * resume::AREA_WORDS == SIZE);
 };
 
 /// What a native segment says. Instants are `CLOCK_MONOTONIC_RAW` in nanoseconds.
@@ -129,6 +155,9 @@ pub struct NativeRecord {
     pub source: u32,
     /// How long the machine had been suspended since boot, ns.
     pub suspended_ns: i64,
+    /// What `CLOCK_REALTIME` showed at `as_of_ns`, ns since 1970; 0 when the writer did not tell, and from readers, which
+    /// do not copy it.
+    pub realtime_ns: i64,
 }
 
 /// What is announced for the end of the UTC day.
@@ -161,17 +190,21 @@ impl Layout for Native {
     type Generation = AtomicU64;
     type Payload = [u64; PAYLOAD_WORDS];
     type Cells = [AtomicU64; PAYLOAD_WORDS];
+    type Written = [u64; WRITTEN_WORDS];
 
     const NAME: &'static str = "native";
     const SIZE: usize = SIZE;
+    const MIN_SIZE: usize = MIN_SIZE;
     const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC_RAW;
 
     fn check(map: &Map) -> Result<u32, HeaderError> {
-        header::check(map, MAGIC, VERSION, SIZE as u32)
+        header::check(map, MAGIC, VERSION, MIN_SIZE as u32)
     }
 
     fn set_header(map: &Map, identity: &Identity) {
         header::set(map, MAGIC, VERSION, SIZE as u32);
+        map.u16_at(REVISION_OFFSET)
+            .store(REVISION, Ordering::Relaxed);
         let (first, second) = split_boot_id(identity);
         map.u64_at(BOOT_ID_OFFSET).store(first, Ordering::Relaxed);
         map.u64_at(BOOT_ID_OFFSET + 8)
@@ -180,8 +213,30 @@ impl Layout for Native {
             .store(identity.namespace_offset_ns as u64, Ordering::Relaxed);
     }
 
-    /// Readers go by the header when they open, so it never changes under them.
+    /// The size is stored last: a segment that has it was grown completely.
+    fn grow(map: &Map) {
+        // A file of revision 0 may be longer than it says.
+        for offset in (MIN_SIZE..SIZE).step_by(8) {
+            map.u64_at(offset).store(0, Ordering::Relaxed);
+        }
+        map.u16_at(REVISION_OFFSET)
+            .store(REVISION, Ordering::Relaxed);
+        map.u32_at(SIZE_OFFSET)
+            .store(SIZE as u32, Ordering::Release);
+    }
+
+    fn carry_over(from: &Map, to: &Map) {
+        for (from, to) in resume_area(from).iter().zip(resume_area(to)) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// Readers go by the identity when they open, so it never changes under them.
     fn check_identity(map: &Map, identity: &Identity) -> Result<(), String> {
+        let revision = map.u16_at(REVISION_OFFSET).load(Ordering::Relaxed);
+        if revision > REVISION {
+            return Err(format!("it is of revision {revision}"));
+        }
         let found = identity_of(map);
         if !found.is_known() || found.boot_id != identity.boot_id {
             return Err("it is of another boot".to_owned());
@@ -202,8 +257,21 @@ impl Layout for Native {
         map.words_at(PAYLOAD_OFFSET)
     }
 
-    fn encode(record: &NativeRecord) -> [u64; PAYLOAD_WORDS] {
-        record.encode()
+    fn written(map: &Map) -> &[AtomicU64] {
+        map.words_at::<WRITTEN_WORDS>(PAYLOAD_OFFSET)
+    }
+
+    fn encode(record: &NativeRecord) -> [u64; WRITTEN_WORDS] {
+        let [a, b, c, d, e, f, g, h] = record.encode();
+        [a, b, c, d, e, f, g, h, record.realtime_ns as u64]
+    }
+
+    fn decode_written(written: &[u64; WRITTEN_WORDS]) -> Result<NativeRecord, RecordError> {
+        let [payload @ .., realtime] = *written;
+        Ok(NativeRecord {
+            realtime_ns: realtime as i64,
+            ..NativeRecord::decode(&payload)?
+        })
     }
 
     fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<NativeRecord, RecordError> {
@@ -229,12 +297,18 @@ impl Layout for Native {
             leap: Leap::Unsynchronized,
             source: 0,
             suspended_ns: 0,
+            realtime_ns: 0,
         }
     }
 
     fn as_of_ns(record: &NativeRecord) -> i64 {
         record.as_of_ns
     }
+}
+
+/// What the writer keeps for its next life.
+pub(crate) fn resume_area(map: &Map) -> &[AtomicU64; resume::AREA_WORDS] {
+    map.words_at(RESUME_OFFSET)
 }
 
 /// Whose instants a native segment's are.
@@ -407,6 +481,7 @@ impl NativeRecord {
             },
             source: u32::from_ne_bytes([s, o, u, r]),
             suspended_ns: suspended as i64,
+            realtime_ns: 0,
         }
     }
 }
@@ -430,6 +505,7 @@ mod tests {
         leap: Leap::Insert,
         source: 0x5048_4330,
         suspended_ns: 7,
+        realtime_ns: 1_800_000_000 * S + 9,
     };
 
     #[test]
@@ -451,7 +527,19 @@ mod tests {
             .flat_map(|word| word.to_ne_bytes())
             .collect();
         assert_eq!(encoded, expected);
-        assert_eq!(NativeRecord::decode(&RECORD.encode()), Ok(RECORD));
+        let untold = NativeRecord {
+            realtime_ns: 0,
+            ..RECORD
+        };
+        assert_eq!(NativeRecord::decode(&RECORD.encode()), Ok(untold));
+    }
+
+    #[test]
+    fn the_next_writer_reads_what_readers_leave_out() {
+        let written = Native::encode(&RECORD);
+        assert_eq!(written[..PAYLOAD_WORDS], RECORD.encode());
+        assert_eq!(written[PAYLOAD_WORDS], RECORD.realtime_ns as u64);
+        assert_eq!(Native::decode_written(&written), Ok(RECORD));
     }
 
     #[test]

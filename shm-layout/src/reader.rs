@@ -111,10 +111,12 @@ impl<L: Layout> Reader<L> {
             });
         }
         let expected = L::check(&Map::new(file, MIN_BYTES, Access::Read)?)?.into();
+        // Looked up again: a writer may have made it longer before it wrote the header.
+        let found = file.metadata()?.len();
         if found < expected {
             return Err(ReadError::TooShort { found, expected });
         }
-        let map = Map::new(file, L::SIZE, Access::Read)?;
+        let map = Map::new(file, L::MIN_SIZE, Access::Read)?;
         if L::generation(&map).load(Ordering::Relaxed) == 0 {
             return Err(ReadError::NotInitialized);
         }

@@ -37,7 +37,7 @@ pub enum Reason {
     Disrupted = 13,
     /// The daemon has not written for a while; found out by readers.
     DaemonSilent = 14,
-    /// Measurements contradict each other: the hull of both is published.
+    /// Measurements contradict each other: the interval is the hull of both sides.
     Contradiction = 15,
     /// More than half of the reachable sources contradict the selected one.
     SourcesDisagree = 16,

@@ -86,9 +86,11 @@ impl Layout for V1 {
     type Generation = AtomicU16;
     type Payload = [u64; PAYLOAD_WORDS];
     type Cells = [AtomicU64; PAYLOAD_WORDS];
+    type Written = [u64; PAYLOAD_WORDS];
 
     const NAME: &'static str = "v1";
     const SIZE: usize = SIZE;
+    const MIN_SIZE: usize = SIZE;
     const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC_COARSE;
 
     fn check(map: &Map) -> Result<u32, HeaderError> {
@@ -114,8 +116,16 @@ impl Layout for V1 {
         map.words_at(HEADER_BYTES)
     }
 
+    fn written(map: &Map) -> &[AtomicU64] {
+        Self::payload(map)
+    }
+
     fn encode(record: &V1Record) -> [u64; PAYLOAD_WORDS] {
         record.encode()
+    }
+
+    fn decode_written(written: &[u64; PAYLOAD_WORDS]) -> Result<V1Record, RecordError> {
+        Self::decode(written)
     }
 
     fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<V1Record, RecordError> {

@@ -91,9 +91,11 @@ impl Layout for V2 {
     type Generation = AtomicU16;
     type Payload = [u64; PAYLOAD_WORDS];
     type Cells = [AtomicU64; PAYLOAD_WORDS];
+    type Written = [u64; PAYLOAD_WORDS];
 
     const NAME: &'static str = "v2";
     const SIZE: usize = SIZE;
+    const MIN_SIZE: usize = SIZE;
     const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC_COARSE;
 
     fn check(map: &Map) -> Result<u32, HeaderError> {
@@ -119,6 +121,10 @@ impl Layout for V2 {
         map.words_at(HEADER_BYTES)
     }
 
+    fn written(map: &Map) -> &[AtomicU64] {
+        Self::payload(map)
+    }
+
     fn encode(record: &V2Record) -> [u64; PAYLOAD_WORDS] {
         let [as_of_s, as_of_ns] = split(record.bound.as_of_ns);
         let [void_s, void_ns] = split(record.bound.void_after_ns);
@@ -136,6 +142,10 @@ impl Layout for V2 {
             ),
             word([record.disruption_supported.into(), 0, 0, 0], [0; 4]),
         ]
+    }
+
+    fn decode_written(written: &[u64; PAYLOAD_WORDS]) -> Result<V2Record, RecordError> {
+        Self::decode(written)
     }
 
     fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<V2Record, RecordError> {

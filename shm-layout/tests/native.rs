@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use shm_layout::identity::Identity;
-use shm_layout::native::{Leap, NativeRecord, SIZE};
+use shm_layout::native::{Leap, MIN_SIZE, NativeRecord, SIZE};
 use shm_layout::reader::{NativeReader, ReadError, V1Reader};
 use shm_layout::writer::{NativeSegment, Start, V1Segment};
 use shm_layout::{ClockStatus, Reason};
@@ -24,6 +24,7 @@ const RECORD: NativeRecord = NativeRecord {
     leap: Leap::None,
     source: 0x7f00_0001,
     suspended_ns: 0,
+    realtime_ns: 0,
 };
 
 /// A directory of its own; removed when dropped.
@@ -82,12 +83,17 @@ fn a_new_segment_says_whose_instants_it_holds_and_claims_nothing() {
     let (bytes, own) = (bench.bytes(), Identity::own().expect("told"));
     assert_eq!(bytes.len(), SIZE);
     assert_eq!(&bytes[..8], b"clkbound");
-    assert_eq!(bytes[8..12], 136u32.to_ne_bytes());
-    assert_eq!(bytes[12..16], [1u16.to_ne_bytes(), [0; 2]].concat());
+    assert_eq!(bytes[8..12], 4096u32.to_ne_bytes());
+    assert_eq!(
+        bytes[12..16],
+        [1u16.to_ne_bytes(), 1u16.to_ne_bytes()].concat()
+    );
     assert_eq!(bytes[16..32], own.boot_id);
     assert_eq!(bytes[32..40], own.namespace_offset_ns.to_ne_bytes());
     assert_eq!(bytes[40..64], [0; 24]);
     assert_eq!(bytes[64..72], 2u64.to_ne_bytes());
+    assert!(bytes[MIN_SIZE..].iter().all(|&byte| byte == 0));
+    assert_eq!(segment.resume(), None);
     let reader = NativeReader::open(&bench.path()).expect("a reader");
     assert_eq!(reader.identity(), own);
     let record = reader.snapshot().expect("a record");
@@ -101,6 +107,133 @@ fn a_record_of_this_boot_is_resumed_in_place() {
     let (segment, start) = bench.open();
     assert_eq!((start, segment.last_record()), (Start::Warm, RECORD));
     assert_eq!(bench.inode(), before);
+}
+
+#[test]
+fn the_clock_at_as_of_is_for_the_next_writer() {
+    let bench = Bench::new();
+    let record = NativeRecord {
+        realtime_ns: 1_800_000_000_000_000_009,
+        ..RECORD
+    };
+    bench.open().0.publish(&record);
+    assert_eq!(
+        bench.bytes()[136..144],
+        1_800_000_000_000_000_009i64.to_ne_bytes()
+    );
+    let reader = NativeReader::open(&bench.path()).expect("a reader");
+    assert_eq!(reader.snapshot().expect("a record"), RECORD);
+    let (segment, start) = bench.open();
+    assert_eq!((start, segment.last_record()), (Start::Warm, record));
+}
+
+#[test]
+fn what_a_daemon_keeps_is_there_for_the_next_one_of_this_boot_only() {
+    let bench = Bench::new();
+    let (segment, _) = bench.open();
+    for content in [&b"first"[..], b"second", b"third"] {
+        segment.store_resume(content).expect("it fits");
+        segment.publish(&RECORD);
+        assert_eq!(segment.resume().as_deref(), Some(content));
+    }
+    segment
+        .store_resume(&[0; 2_000])
+        .expect_err("it does not fit");
+    drop(segment);
+    let (segment, start) = bench.open();
+    assert_eq!((start, segment.last_record()), (Start::Warm, RECORD));
+    assert_eq!(segment.resume().as_deref(), Some(&b"third"[..]));
+    drop(segment);
+    let (segment, start) = {
+        bench.lived_and_changed(16, &[7; 8]);
+        bench.open()
+    };
+    assert!(matches!(start, Start::Replaced { .. }), "{start}");
+    assert_eq!(segment.resume(), None);
+}
+
+#[test]
+fn garbage_in_the_resume_area_is_no_content() {
+    let bench = Bench::new();
+    bench.lived_and_changed(192, &[0xff; 3_904]);
+    let (segment, start) = bench.open();
+    assert_eq!((start, segment.last_record()), (Start::Warm, RECORD));
+    assert_eq!(segment.resume(), None);
+    segment.store_resume(b"content").expect("it fits");
+    assert_eq!(segment.resume().as_deref(), Some(&b"content"[..]));
+}
+
+#[test]
+fn a_segment_of_revision_0_is_made_longer_under_its_readers() {
+    // How long the file is, and which revision it has: the last one is a daemon that was killed in the middle.
+    for (length, revision) in [(136, 0u16), (200, 0), (4_096, 0), (10_000, 0), (4_096, 1)] {
+        let bench = Bench::new();
+        bench.open().0.publish(&RECORD);
+        let mut bytes = bench.bytes();
+        bytes.truncate(MIN_SIZE);
+        bytes[8..12].copy_from_slice(&136u32.to_ne_bytes());
+        bytes[14..16].copy_from_slice(&revision.to_ne_bytes());
+        bytes.resize(length, 0xff);
+        fs::write(bench.path(), &bytes).expect("written");
+        let before = bench.inode();
+        let reader = NativeReader::open(&bench.path()).expect("a reader");
+        assert_eq!(reader.snapshot().expect("a record"), RECORD);
+
+        let (segment, start) = bench.open();
+        assert_eq!(
+            (start, segment.last_record()),
+            (Start::Warm, RECORD),
+            "{length} bytes"
+        );
+        assert_eq!(bench.inode(), before);
+        let grown = bench.bytes();
+        assert_eq!(grown.len(), length.max(SIZE));
+        assert_eq!(grown[8..12], 4096u32.to_ne_bytes());
+        assert_eq!(grown[14..16], 1u16.to_ne_bytes());
+        assert_eq!(grown[16..MIN_SIZE], bytes[16..MIN_SIZE]);
+        assert!(grown[MIN_SIZE..SIZE].iter().all(|&byte| byte == 0));
+        assert_eq!(segment.resume(), None);
+
+        let later = NativeRecord {
+            as_of_ns: 9,
+            ..RECORD
+        };
+        segment.publish(&later);
+        for reader in [reader, NativeReader::open(&bench.path()).expect("a reader")] {
+            assert_eq!(reader.snapshot().expect("a record"), later);
+        }
+    }
+}
+
+#[test]
+fn a_segment_of_a_later_revision_is_replaced() {
+    let bench = Bench::new();
+    bench.lived_and_changed(14, &2u16.to_ne_bytes());
+    let (_segment, start) = bench.open();
+    assert!(start.to_string().contains("revision 2"), "{start}");
+}
+
+#[test]
+fn a_deleted_segment_is_made_again_with_all_that_it_held() {
+    let bench = Bench::new();
+    let (segment, _) = bench.open();
+    let record = NativeRecord {
+        realtime_ns: 7,
+        ..RECORD
+    };
+    segment.publish(&record);
+    segment.store_resume(b"content").expect("it fits");
+    let identity = bench.bytes()[16..64].to_vec();
+    fs::remove_file(bench.path()).expect("removed");
+    assert_eq!(
+        segment.check_file().expect("made again"),
+        Some(bench.path())
+    );
+    assert_eq!(bench.bytes()[16..64], identity);
+    drop(segment);
+    let (segment, start) = bench.open();
+    assert_eq!((start, segment.last_record()), (Start::Warm, record));
+    assert_eq!(segment.resume().as_deref(), Some(&b"content"[..]));
 }
 
 #[test]
@@ -123,9 +256,9 @@ fn a_segment_of_another_boot_or_time_namespace_is_replaced_and_its_readers_keep_
 
 #[test]
 fn what_is_no_native_segment_is_refused_and_replaced() {
-    for (at, with) in [(0, 0), (8, 135), (12, 2), (64, 0)] {
+    for (at, with) in [(0, &[0][..]), (8, &[135, 0, 0, 0]), (12, &[2]), (64, &[0])] {
         let bench = Bench::new();
-        bench.lived_and_changed(at, &[with]);
+        bench.lived_and_changed(at, with);
         let refused = NativeReader::open(&bench.path()).expect_err("refused");
         assert!(
             matches!(refused, ReadError::Header(_) | ReadError::NotInitialized),
@@ -136,7 +269,7 @@ fn what_is_no_native_segment_is_refused_and_replaced() {
     }
     let bench = Bench::new();
     bench.open().0.publish(&RECORD);
-    for length in [0, 15, 16, 135] {
+    for length in [0, 15, 16, 135, 136, 4_095] {
         fs::write(bench.0.join("short"), &bench.bytes()[..length]).expect("written");
         let refused = NativeReader::open(&bench.0.join("short")).expect_err("refused");
         assert!(
@@ -154,12 +287,15 @@ fn a_longer_segment_of_a_later_revision_is_read_as_far_as_it_is_known() {
     let bench = Bench::new();
     bench.open().0.publish(&RECORD);
     let mut bytes = bench.bytes();
-    bytes[8..12].copy_from_slice(&200u32.to_ne_bytes());
     bytes[14..16].copy_from_slice(&3u16.to_ne_bytes());
-    bytes.resize(200, 0xff);
-    fs::write(bench.path(), bytes).expect("written");
-    let reader = NativeReader::open(&bench.path()).expect("a reader");
-    assert_eq!(reader.snapshot().expect("a record"), RECORD);
+    for size in [136, 200, 4_096, 8_192] {
+        bytes[8..12].copy_from_slice(&(size as u32).to_ne_bytes());
+        bytes.resize(MIN_SIZE, 0);
+        bytes.resize(size, 0xff);
+        fs::write(bench.path(), &bytes).expect("written");
+        let reader = NativeReader::open(&bench.path()).expect("a reader");
+        assert_eq!(reader.snapshot().expect("a record"), RECORD, "{size} bytes");
+    }
 }
 
 #[test]

@@ -314,3 +314,156 @@ fn a_reused_segment_can_be_read_by_others_again() {
         0o644
     );
 }
+
+/// What a reader of this file sees.
+fn snapshot(reader: &V1Reader) -> V1Record {
+    reader.snapshot().expect("a record")
+}
+
+fn reader(path: &Path) -> V1Reader {
+    V1Reader::open(path).expect("a segment")
+}
+
+fn later(as_of_ns: i64) -> V1Record {
+    V1Record { as_of_ns, ..RECORD }
+}
+
+#[test]
+fn files_that_are_in_place_are_left_alone() {
+    let bench = Bench::new();
+    let (segment, _) = bench.open();
+    segment.publish(&RECORD);
+    let before = inode(&bench.segment());
+    for _ in 0..3 {
+        assert_eq!(segment.check_file().expect("in place"), None);
+    }
+    assert_eq!((inode(&bench.segment()), segment.generation()), (before, 4));
+}
+
+#[test]
+fn a_deleted_segment_is_made_again_and_the_deleted_one_is_kept_up() {
+    let bench = Bench::new();
+    let (segment, _) = bench.open();
+    segment.publish(&RECORD);
+    let mut readers = vec![reader(&bench.segment())];
+    for n in 2..5 {
+        fs::remove_file(bench.segment()).expect("removed");
+        let made = segment.check_file().expect("made again");
+        assert_eq!(made, Some(bench.segment()));
+        readers.push(reader(&bench.segment()));
+        for reader in &readers {
+            assert_eq!(snapshot(reader), segment.last_record());
+        }
+        segment.publish(&later(n));
+        for reader in &readers {
+            assert_eq!(snapshot(reader), later(n));
+        }
+        assert_eq!(segment.check_file().expect("in place"), None);
+    }
+    assert_eq!(fs::read_dir(&bench.0).expect("a directory").count(), 3);
+    let mode = fs::metadata(bench.segment()).expect("a file").permissions();
+    assert_eq!(mode.mode() & 0o777, 0o644);
+}
+
+#[test]
+fn a_deleted_file_that_is_no_longer_kept_up_claims_nothing() {
+    let bench = Bench::new();
+    let (segment, _) = bench.open();
+    segment.publish(&RECORD);
+    let first = reader(&bench.segment());
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        fs::remove_file(bench.segment()).expect("removed");
+        segment.check_file().expect("made again");
+        segment.publish(&RECORD);
+        statuses.push(snapshot(&first).status);
+    }
+    let [kept @ .., dropped] = &statuses[..] else {
+        panic!("five statuses")
+    };
+    assert_eq!(kept, [ClockStatus::Synchronized; 4]);
+    assert_eq!(*dropped, ClockStatus::Unknown);
+    assert_eq!(snapshot(&reader(&bench.segment())), RECORD);
+}
+
+#[test]
+fn a_deleted_directory_is_made_again_with_segment_and_lock() {
+    let bench = Bench::new();
+    let path = bench.0.join("run").join("shm");
+    let open = || V1Segment::open_in_boot(&path, &bench.0.join("boot_id"));
+    let (segment, _) = open().expect("the segment opens");
+    segment.publish(&RECORD);
+    fs::remove_dir_all(bench.0.join("run")).expect("removed");
+    assert_eq!(
+        segment.check_file().expect("made again"),
+        Some(path.clone())
+    );
+    assert_eq!(snapshot(&reader(&path)), RECORD);
+    // Still one writer a path, and the record is still of this boot.
+    assert_eq!(open().expect_err("held").kind(), OpenErrorKind::Held);
+    drop(segment);
+    let (segment, start) = open().expect("free");
+    assert_eq!((start, segment.last_record()), (Start::Warm, RECORD));
+}
+
+#[test]
+fn a_deleted_lock_file_is_made_again_and_locked() {
+    let bench = Bench::new();
+    let (segment, _) = bench.open();
+    segment.publish(&RECORD);
+    let before = inode(&bench.segment());
+    let lock = bench.0.join("shm.lock");
+    fs::remove_file(&lock).expect("removed");
+    assert_eq!(segment.check_file().expect("made again"), Some(lock));
+    assert_eq!(
+        bench.try_open().expect_err("held").kind(),
+        OpenErrorKind::Held
+    );
+    assert_eq!(segment.check_file().expect("in place"), None);
+    assert_eq!(inode(&bench.segment()), before);
+}
+
+#[test]
+fn a_foreign_file_in_place_of_the_segment_is_replaced_and_anything_else_refused() {
+    let bench = Bench::new();
+    let (segment, _) = bench.open();
+    segment.publish(&RECORD);
+    let old = reader(&bench.segment());
+    let foreign = bench.0.join("foreign");
+    fs::write(&foreign, "precious").expect("written");
+    fs::hard_link(&foreign, bench.0.join("link")).expect("a link");
+    fs::rename(bench.0.join("link"), bench.segment()).expect("in its place");
+    segment.check_file().expect("replaced");
+    assert_eq!(bytes(&foreign), b"precious");
+    assert_eq!(snapshot(&reader(&bench.segment())), RECORD);
+
+    fs::remove_file(bench.segment()).expect("removed");
+    symlink(&foreign, bench.segment()).expect("a link");
+    let refused = segment.check_file().expect_err("a link");
+    assert_eq!(refused.kind(), OpenErrorKind::NotAFile);
+    // Whoever has the file goes on reading.
+    segment.publish(&later(2));
+    assert_eq!(snapshot(&old), later(2));
+    fs::remove_file(bench.segment()).expect("removed");
+    segment.check_file().expect("made again");
+    assert_eq!(snapshot(&reader(&bench.segment())), later(2));
+}
+
+#[test]
+fn a_writer_whose_lock_another_has_taken_writes_nothing_until_the_path_is_free() {
+    let bench = Bench::new();
+    let (first, _) = bench.open();
+    first.publish(&RECORD);
+    fs::remove_file(bench.0.join("shm.lock")).expect("removed");
+    let (second, _) = bench.open();
+    second.publish(&later(2));
+    let held = first.check_file().expect_err("held");
+    assert_eq!(held.kind(), OpenErrorKind::Held);
+    first.publish(&later(3));
+    let reader = reader(&bench.segment());
+    assert_eq!(snapshot(&reader), later(2));
+    drop(second);
+    first.check_file().expect("free");
+    first.publish(&later(4));
+    assert_eq!(snapshot(&reader), later(4));
+}

@@ -3,7 +3,7 @@
 //! `systemd/clockbound.catalog` explains each of them to whoever asks with `journalctl -x`.
 
 /// The message of every event from info on, and its id.
-const EVENTS: [(&str, &str); 25] = [
+const EVENTS: [(&str, &str); 27] = [
     (
         "actor crashed, restarting it",
         "18083ce0ab8146cba911211db0962959",
@@ -68,6 +68,14 @@ const EVENTS: [(&str, &str); 25] = [
     (
         "report contradicts what was known, publishing both",
         "db2e543eca92419dbf9d7ecbbe5a4ccd",
+    ),
+    (
+        "segment file was deleted and cannot be created again",
+        "4b3fa9dade8a401ea4d76491f0beab76",
+    ),
+    (
+        "segment file was deleted, created it again",
+        "87f2b8739be746b0909986e93a16a80f",
     ),
     (
         "service manager cannot be reached",

@@ -118,6 +118,9 @@ pub(crate) fn reason_name(reason: Reason) -> &'static CStr {
         Reason::BoundOverCap => c"bound_over_cap",
         Reason::Disrupted => c"disrupted",
         Reason::DaemonSilent => c"daemon_silent",
+        Reason::Contradiction => c"contradiction",
+        Reason::SourcesDisagree => c"sources_disagree",
+        Reason::TooFewSources => c"too_few_sources",
         Reason::Untold => c"untold",
     }
 }

@@ -74,6 +74,7 @@ impl Bench {
             leap: Leap::None,
             source: 1,
             suspended_ns: 0,
+            realtime_ns: 0,
         });
     }
 

@@ -42,6 +42,7 @@ fn native(status: Status, half_ns: i64) -> NativeRecord {
         leap: Leap::None,
         source: 1,
         suspended_ns: 0,
+        realtime_ns: 0,
     }
 }
 

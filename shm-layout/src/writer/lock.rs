@@ -8,12 +8,13 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use super::error::Refusal;
+use super::file_id::FileId;
 use crate::identity::parse_boot_id;
 
 /// More than a pid and a boot id; a longer text is somebody else's.
@@ -23,6 +24,8 @@ const MAX_TEXT_BYTES: u64 = 128;
 #[derive(Debug)]
 pub(super) struct Lock {
     file: Flock<File>,
+    id: FileId,
+    path: PathBuf,
     boot_id: Option<[u8; 16]>,
 }
 
@@ -30,6 +33,7 @@ impl Lock {
     pub(super) fn take(segment: &Path) -> Result<Self, Refusal> {
         let mut path = OsString::from(segment);
         path.push(".lock");
+        let path = PathBuf::from(path);
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let opened = OpenOptions::new()
             .read(true)
@@ -44,6 +48,7 @@ impl Lock {
         if !metadata.is_file() {
             return Err(Refusal::LockFile(io::Error::other("it is no regular file")));
         }
+        let id = FileId::of(&file).map_err(Refusal::LockFile)?;
         let text = read(&file);
         let mut words = text.split_whitespace();
         let pid = words.next().map(str::to_owned);
@@ -57,7 +62,22 @@ impl Lock {
                     errno => Refusal::LockFile(errno.into()),
                 },
             )?;
-        Ok(Self { file, boot_id })
+        Ok(Self {
+            file,
+            id,
+            path,
+            boot_id,
+        })
+    }
+
+    /// The lock file's path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the file that is locked is still at its path. If not, another daemon may have locked the one that is.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.id.is_at(&self.path)
     }
 
     /// The boot in which the segment was last written, as far as is known.

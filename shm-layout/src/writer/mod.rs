@@ -9,8 +9,16 @@
 //! 4. anything else is replaced: a new segment is made in a temporary file and renamed over it, and
 //!    readers of the old inode keep it;
 //! 5. this boot's id goes into the lock file: from now on the segment holds a record of this boot.
+//!
+//! A segment of an earlier revision counts as valid: it is made longer, then its header is changed. Readers that have it
+//! mapped do not notice; an earlier daemon that finds it replaces it.
+//!
+//! A file that is deleted afterwards, with or without its directory, is made again by
+//! [`check_file`](Segment::check_file), in the steps 2, 4 and 5. Readers that have the deleted one mapped may not look for
+//! another: it goes on being written.
 
 mod error;
+mod file_id;
 mod lock;
 
 use std::fmt;
@@ -29,15 +37,20 @@ use crate::clock::now_ns;
 use crate::identity::{BOOT_ID_PATH, Identity, boot_id_at};
 use crate::layout::Layout;
 use crate::map::{Access, Map};
-use crate::native::Native;
+use crate::native::{self, Native};
+use crate::resume::{self, TooLong};
 use crate::sequence::{self, Generation};
 use crate::v1::V1;
 use crate::v2::V2;
 use error::Refusal;
+use file_id::FileId;
 use lock::Lock;
 
 /// Readers are other users; writers are not.
 const MODE: u32 = 0o644;
+
+/// How many deleted files are written for the readers that have them mapped.
+const MAX_DELETED: usize = 4;
 
 /// What was found at the path, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,10 +86,24 @@ impl fmt::Display for Start {
 /// A segment, mapped for writing and locked against other writers, until it is dropped.
 #[derive(Debug)]
 pub struct Segment<L: Layout> {
+    path: PathBuf,
+    identity: Identity,
+    /// Its lock keeps two threads from writing at once.
+    state: Mutex<State<L>>,
+}
+
+#[derive(Debug)]
+struct State<L: Layout> {
     map: Map,
-    /// The record committed last; its lock also keeps two threads from writing at once.
-    last: Mutex<L::Record>,
-    _lock: Lock,
+    /// The file that is mapped.
+    file: FileId,
+    /// The record committed last.
+    last: L::Record,
+    lock: Lock,
+    /// Files that were deleted, the oldest first.
+    deleted: Vec<Map>,
+    /// Whether another daemon has locked the path, so that nothing is written.
+    is_displaced: bool,
 }
 
 /// A segment of the v1 layout.
@@ -111,18 +138,34 @@ impl<L: Layout> Segment<L> {
             namespace_offset_ns: Identity::own().map_or(0, |own| own.namespace_offset_ns),
         };
         let same_boot = identity.is_known() && lock.boot_id() == Some(identity.boot_id);
-        let made = |start| create::<L>(path, &identity, start).map_err(refused);
-        let (map, last, start) = match existing::<L>(path, &identity).map_err(refused)? {
-            Existing::Valid(map) => reuse::<L>(map, same_boot),
+        let made = |start| {
+            let record = L::no_claim(now_ns(L::CLOCK));
+            let created = create::<L>(path, &identity, &record, None).map_err(refused)?;
+            Ok((created, record, start))
+        };
+        let ((map, file), last, start) = match existing::<L>(path, &identity).map_err(refused)? {
+            Existing::Valid(map, file) => {
+                let (last, start) = reuse::<L>(&map, same_boot);
+                ((map, file), last, start)
+            }
             Existing::None => made(Start::Created)?,
             Existing::Unusable(why) => made(Start::Replaced { why })?,
         };
         lock.sign(&identity.boot_id).map_err(refused)?;
+        let state = Mutex::new(State {
+            map,
+            file,
+            last,
+            lock,
+            deleted: Vec::new(),
+            is_displaced: false,
+        });
+        let path = path.to_owned();
         Ok((
             Self {
-                map,
-                last: Mutex::new(last),
-                _lock: lock,
+                path,
+                identity,
+                state,
             },
             start,
         ))
@@ -130,42 +173,123 @@ impl<L: Layout> Segment<L> {
 
     /// Writes `record`. A generation that a crash left odd is healed.
     pub fn publish(&self, record: &L::Record) {
-        let mut last = self.last();
-        write::<L>(&self.map, record);
-        *last = *record;
+        let mut state = self.state();
+        if !state.is_displaced {
+            write::<L>(&state.map, record);
+            state.write_deleted(record);
+        }
+        state.last = *record;
     }
 
     /// As [`publish`](Self::publish), with a call to `midway` when half of the record is written.
     #[cfg(feature = "fault-injection")]
     pub fn publish_interrupted(&self, record: &L::Record, midway: impl FnOnce()) {
-        let mut last = self.last();
-        let (generation, payload) = (L::generation(&self.map), L::payload(&self.map).as_ref());
-        sequence::write_interrupted(generation, payload, L::encode(record).as_ref(), midway);
-        *last = *record;
+        let mut state = self.state();
+        if state.is_displaced {
+            midway();
+        } else {
+            let (generation, cells) = (L::generation(&state.map), L::written(&state.map));
+            sequence::write_interrupted(generation, cells, L::encode(record).as_ref(), midway);
+            state.write_deleted(record);
+        }
+        state.last = *record;
+    }
+
+    /// Looks whether the segment and its lock file are still at their paths, and makes again what is not, with the record
+    /// that stands in the segment; returns the path of what was made. It asks the system for the two files each time.
+    ///
+    /// Another daemon that has locked the path in the meantime is an error of the kind [`OpenErrorKind::Held`]; nothing is
+    /// written then, until a later call finds the path free.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open). The segment can be written all the same.
+    pub fn check_file(&self) -> Result<Option<PathBuf>, OpenError> {
+        let mut state = self.state();
+        state
+            .restore(&self.path, &self.identity)
+            .map_err(|refusal| OpenError::new(&self.path, refusal))
     }
 
     /// The record that stands in the segment: written last, or resumed. A write that was cut short
     /// does not count.
     #[must_use]
     pub fn last_record(&self) -> L::Record {
-        *self.last()
+        self.state().last
     }
 
     /// The generation as it stands.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        L::generation(&self.map).load(Ordering::Relaxed)
+        L::generation(&self.state().map).load(Ordering::Relaxed)
     }
 
     /// A writer that panicked half-way leaves its lock poisoned and the last committed record in it.
-    fn last(&self) -> MutexGuard<'_, L::Record> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State<L>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Segment<Native> {
+    /// Keeps `content` for the next daemon of this boot. A process that is killed meanwhile leaves the content before.
+    ///
+    /// # Errors
+    /// When it is longer than [`resume::CAPACITY`].
+    pub fn store_resume(&self, content: &[u8]) -> Result<(), TooLong> {
+        let state = self.state();
+        if state.is_displaced {
+            return Ok(());
+        }
+        resume::store(native::resume_area(&state.map), content)
+    }
+
+    /// The content that was kept last, by this daemon or by an earlier one of this boot, whether or not the record could be
+    /// resumed; `None` when there is none that is whole.
+    #[must_use]
+    pub fn resume(&self) -> Option<Vec<u8>> {
+        resume::load(native::resume_area(&self.state().map))
+    }
+}
+
+impl<L: Layout> State<L> {
+    /// Writes `record` for the readers of files that were deleted.
+    fn write_deleted(&self, record: &L::Record) {
+        for map in &self.deleted {
+            write::<L>(map, record);
+        }
+    }
+
+    /// As [`Segment::check_file`].
+    fn restore(&mut self, path: &Path, identity: &Identity) -> Result<Option<PathBuf>, Refusal> {
+        let (is_locked, is_in_place) = (self.lock.is_in_place(), self.file.is_at(path));
+        if is_locked && is_in_place {
+            return Ok(None);
+        }
+        check_kind(path)?;
+        make_parent(path).map_err(Refusal::Parent)?;
+        if !is_locked {
+            let taken = Lock::take(path);
+            self.is_displaced |= matches!(taken, Err(Refusal::Held(_)));
+            self.lock = taken?;
+            self.is_displaced = false;
+            self.lock.sign(&identity.boot_id)?;
+        }
+        if is_in_place {
+            return Ok(Some(self.lock.path().to_owned()));
+        }
+        let (map, file) = create::<L>(path, identity, &self.last, Some(&self.map))?;
+        self.file = file;
+        self.deleted.push(std::mem::replace(&mut self.map, map));
+        if self.deleted.len() > MAX_DELETED {
+            // Nobody would correct it any more.
+            write::<L>(&self.deleted.remove(0), &L::no_claim(now_ns(L::CLOCK)));
+        }
+        Ok(Some(path.to_owned()))
     }
 }
 
 enum Existing {
     None,
-    Valid(Map),
+    Valid(Map, FileId),
     Unusable(String),
 }
 
@@ -214,7 +338,7 @@ fn existing<L: Layout>(path: &Path, identity: &Identity) -> Result<Existing, Ref
     if !file.metadata().map_err(Refusal::Open)?.is_file() {
         return Err(Refusal::Special);
     }
-    let map = match Map::new(&file, L::SIZE, Access::ReadWrite) {
+    let map = match Map::new(&file, L::MIN_SIZE, Access::ReadWrite) {
         Ok(map) => map,
         Err(err) if err.kind() == io::ErrorKind::InvalidData => {
             return Ok(Existing::Unusable(err.to_string()));
@@ -222,69 +346,85 @@ fn existing<L: Layout>(path: &Path, identity: &Identity) -> Result<Existing, Ref
         Err(err) => return Err(Refusal::Open(err)),
     };
     let unusable = |why| Ok(Existing::Unusable(why));
-    match L::check(&map) {
+    let is_smaller = match L::check(&map) {
         Err(err) => return unusable(err.to_string()),
-        Ok(size) if size as usize != L::SIZE => return unusable(format!("a size of {size} bytes")),
-        Ok(_) => {}
-    }
+        Ok(size) if size as usize == L::SIZE => false,
+        Ok(size) if size as usize == L::MIN_SIZE => true,
+        Ok(size) => return unusable(format!("a size of {size} bytes")),
+    };
     if let Err(why) = L::check_identity(&map, identity) {
         return unusable(why);
     }
     if L::generation(&map).load(Ordering::Relaxed) == 0 {
         return unusable("it was never initialised".to_owned());
     }
+    let map = match map_all::<L>(&file, is_smaller) {
+        Ok(map) => map,
+        Err(err) => return unusable(err.to_string()),
+    };
     // Only the owner may; for anybody else who can write here it is as the owner wanted it.
     let _ = file.set_permissions(Permissions::from_mode(MODE));
-    Ok(Existing::Valid(map))
+    let id = FileId::of(&file).map_err(Refusal::Open)?;
+    Ok(Existing::Valid(map, id))
+}
+
+/// The whole of a valid segment, which is made longer first if it `is_smaller`.
+fn map_all<L: Layout>(file: &File, is_smaller: bool) -> io::Result<Map> {
+    // Never shorter: readers may have it mapped.
+    if is_smaller && file.metadata()?.len() < L::SIZE as u64 {
+        file.set_len(L::SIZE as u64)?;
+    }
+    let map = Map::new(file, L::SIZE, Access::ReadWrite)?;
+    if is_smaller {
+        L::grow(&map);
+    }
+    Ok(map)
 }
 
 /// Goes on with a valid segment in place.
-fn reuse<L: Layout>(map: Map, same_boot: bool) -> (Map, L::Record, Start) {
+fn reuse<L: Layout>(map: &Map, same_boot: bool) -> (L::Record, Start) {
     let now_ns = now_ns(L::CLOCK);
     let nothing = L::no_claim(now_ns);
-    let mut payload = L::Payload::default();
-    let read = sequence::read(
-        L::generation(&map),
-        L::payload(&map).as_ref(),
-        payload.as_mut(),
-    );
-    let why = match read.map(|_| L::decode(&payload)) {
+    let mut written = L::Written::default();
+    let read = sequence::read(L::generation(map), L::written(map), written.as_mut());
+    let why = match read.map(|_| L::decode_written(&written)) {
         _ if !same_boot => "it may be of an earlier boot".to_owned(),
         // Left as it is: readers have the record before, which is no less true for this.
         Err(_) => {
             let why = "its last write was cut short".to_owned();
-            return (map, nothing, Start::Cold { why });
+            return (nothing, Start::Cold { why });
         }
         Ok(Err(err)) => err.to_string(),
         Ok(Ok(record)) if L::as_of_ns(&record) > now_ns => "it is from the future".to_owned(),
-        Ok(Ok(record)) => return (map, record, Start::Warm),
+        Ok(Ok(record)) => return (record, Start::Warm),
     };
-    write::<L>(&map, &nothing);
-    (map, nothing, Start::Cold { why })
+    write::<L>(map, &nothing);
+    (nothing, Start::Cold { why })
 }
 
 fn write<L: Layout>(map: &Map, record: &L::Record) {
-    let payload = L::encode(record);
-    sequence::write(
-        L::generation(map),
-        L::payload(map).as_ref(),
-        payload.as_ref(),
-    );
+    let words = L::encode(record);
+    sequence::write(L::generation(map), L::written(map), words.as_ref());
 }
 
-/// Makes a new segment beside the path and renames it into place.
+/// Makes a new segment beside the path and renames it into place, in succession to `before` if there is one.
 fn create<L: Layout>(
     path: &Path,
     identity: &Identity,
-    start: Start,
-) -> Result<(Map, L::Record, Start), Refusal> {
-    let temporary = Temporary::new(path).map_err(Refusal::Create)?;
-    let record = L::no_claim(now_ns(L::CLOCK));
-    let map = temporary
-        .fill::<L>(identity, &record)
-        .map_err(Refusal::Create)?;
-    temporary.rename(path).map_err(Refusal::Create)?;
-    Ok((map, record, start))
+    record: &L::Record,
+    before: Option<&Map>,
+) -> Result<(Map, FileId), Refusal> {
+    let make = || {
+        let temporary = Temporary::new(path)?;
+        let map = temporary.fill::<L>(identity, record)?;
+        if let Some(before) = before {
+            L::carry_over(before, &map);
+        }
+        let id = FileId::of(&temporary.file)?;
+        temporary.rename(path)?;
+        Ok((map, id))
+    };
+    make().map_err(Refusal::Create)
 }
 
 /// A file that is removed unless it was renamed.

@@ -44,7 +44,7 @@ impl Bytes {
     }
 }
 
-/// Synchronized, earliest UTC - 1 ms, latest UTC + 2 ms, rate 0, growth 2^-10 (977 ppm).
+/// Revision 0. Synchronized, earliest UTC - 1 ms, latest UTC + 2 ms, rate 0, growth 2^-10 (977 ppm).
 fn native() -> Bytes {
     Bytes(vec![0; 136])
         .put(0, b"clkbound")
@@ -60,6 +60,15 @@ fn native() -> Bytes {
         .i64(112, AS_OF + 1_000 * S)
         .put(120, [1, 0, 0, 0])
         .u32(124, 0x7f00_0001)
+}
+
+/// The same in revision 1, with the clock at as_of and something in the writer's own area.
+fn native_of_revision_1() -> Bytes {
+    Bytes([native().0, vec![0; 3_960]].concat())
+        .u32(8, 4_096)
+        .u16(14, 1)
+        .i64(136, UTC + 7)
+        .put(192, [0xa5; 3_904])
 }
 
 /// Synchronized, bound 10 us, max drift 50 ppm.
@@ -267,12 +276,44 @@ fn native_ones() -> Vec<Golden> {
             "disrupted",
         ),
         fine(
+            "native-contradiction",
+            native().put(120, [1, 15, 0, 0]),
+            0,
+            fresh,
+            "synchronized",
+            "contradiction",
+        ),
+        fine(
+            "native-sources-disagree",
+            native().put(120, [1, 16, 0, 0]),
+            0,
+            fresh,
+            "synchronized",
+            "sources_disagree",
+        ),
+        fine(
+            "native-too-few-sources",
+            native().put(120, [2, 17, 0, 0]),
+            0,
+            fresh,
+            "free_running",
+            "too_few_sources",
+        ),
+        fine(
             "native-reason-to-come",
             native().put(120, [1, 200, 0, 0]),
             0,
             fresh,
             "synchronized",
             "untold",
+        ),
+        fine(
+            "native-revision-1",
+            native_of_revision_1(),
+            binary,
+            aged,
+            "synchronized",
+            "tracking",
         ),
         fine(
             "native-revision-to-come",
@@ -332,6 +373,11 @@ fn native_bad_ones() -> Vec<Golden> {
         bad("native-version-to-come", native().u16(12, 2), "version"),
         bad("native-cut-in-the-header", native().cut(12), "malformed"),
         bad("native-cut-in-the-record", native().cut(135), "malformed"),
+        bad(
+            "native-cut-behind-the-record",
+            native_of_revision_1().cut(136),
+            "malformed",
+        ),
         bad(
             "native-says-more-than-it-has",
             native().u32(8, 137),
