@@ -123,7 +123,9 @@ impl Assessment {
         self.notice_step(at);
         match outcome {
             Err(PollFailure::Silent) => self.trouble = Reason::ChronySilent,
-            Err(PollFailure::Refused) => self.trouble = Reason::ReportRefused,
+            Err(PollFailure::Refused | PollFailure::NotPermitted) => {
+                self.trouble = Reason::ReportRefused
+            }
             Ok(report) => match self.validate(report, at, now) {
                 Ok(reported) => alarm = self.accept(report, reported, at, now),
                 Err(Rejection::NotNow(reason)) => self.trouble = reason,

@@ -11,6 +11,7 @@ use slog::{Logger, debug, error, info, o, warn};
 
 use crate::assessment::Assessment;
 use crate::change_gate::ChangeGate;
+use crate::chrony::ChronyPoll;
 use crate::clocks::Readings;
 use crate::estimate::Estimate;
 use crate::facts::{Alarm, PollFailure, Report, Settings};
@@ -163,10 +164,12 @@ impl Supervised for ClockState {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ChronyPolled {
-    /// The clocks, read before chronyd was asked.
+    /// The clocks, read before the first request of the accepted batch was sent; a retry reads them anew.
     pub at: Readings,
-    /// chronyd's report, or why there is none.
-    pub outcome: Result<Report, PollFailure>,
+    /// The clocks, read after its last reply had arrived.
+    pub answered: Readings,
+    /// What chronyd reported, or why nothing is known.
+    pub outcome: Result<ChronyPoll, PollFailure>,
 }
 
 impl Handler<ChronyPolled> for ClockState {
@@ -176,8 +179,9 @@ impl Handler<ChronyPolled> for ClockState {
         self.parts
             .faults
             .reach(ActorName::ClockState, Point::Handler);
-        let outcome = polled.outcome.as_ref().map_err(|&failure| failure);
-        let now = Readings::now();
+        let outcome = polled.outcome.map(Report::from);
+        let outcome = outcome.as_ref().map_err(|&failure| failure);
+        let now = polled.answered;
         if let Some(alarm) = self.assessment.polled(outcome, &polled.at, &now) {
             self.say_alarm(&alarm);
         }

@@ -1,6 +1,6 @@
 //! What the assessment of the clock goes by, and what it finds: plain values.
 
-use crate::chrony::{SourceData, Tracking};
+use crate::chrony::{ChronyPoll, SourceData, SourceState, Tracking};
 
 /// What does not change while the daemon runs.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,22 @@ pub struct Report {
     pub tracking: Tracking,
     /// The source that it follows.
     pub selection: Selection,
+}
+
+impl From<ChronyPoll> for Report {
+    fn from(poll: ChronyPoll) -> Self {
+        let selected = |source: &SourceData| source.state == SourceState::Selected;
+        let selection = match poll.sources.into_iter().find(selected) {
+            Some(source) => Selection::Source(source),
+            None if poll.refused => Selection::Untold,
+            None if poll.complete => Selection::Nothing,
+            None => Selection::Outdated,
+        };
+        Self {
+            tracking: poll.tracking,
+            selection,
+        }
+    }
 }
 
 /// What chronyd says of the source that it follows.
@@ -61,6 +77,8 @@ pub enum PollFailure {
     Silent,
     /// An answer that cannot be relied on.
     Refused,
+    /// The system does not let this user ask.
+    NotPermitted,
 }
 
 /// Two intervals that should both have contained truth and have nothing in common: ns of UTC since 1970.
