@@ -100,7 +100,7 @@ impl ClockState {
                     error!(log, "measurement contradicts the held interval, publishing their hull";
                         "held_earliest_ns" => held.earliest_ns, "held_latest_ns" => held.latest_ns,
                         "reported_earliest_ns" => measured.earliest_ns, "reported_latest_ns" => measured.latest_ns,
-                        "source" => %source.address, "alarms" => self.alarms);
+                        "source" => source.to_string(), "alarms" => self.alarms);
                 }
             }
             Finding::ContradictionEnded { held_stands } => {

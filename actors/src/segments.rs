@@ -56,7 +56,8 @@ impl Segments {
     /// Keeps what the next life goes on from.
     pub fn keep(&self, state: &State) {
         if let Some(native) = &self.native {
-            native.store_resume(&state.to_bytes());
+            // It fits: numbers of points and epochs are limited.
+            let _ = native.store_resume(&state.to_bytes());
         }
     }
 

@@ -5,8 +5,8 @@
 //!     reply <--parse--- socket
 //!        \_ report: typed values, refused by name when they cannot be
 //! ```
-//! [`Request`] and [`Reply`] are pure and go both ways, so that tests can play chronyd; only
-//! [`ChronySocket`] does IO. All integers are big endian on the wire.
+//! [`Request`] and [`Reply`] are pure and go both ways, so that tests can play chronyd. [`SourceWalk`] is pure, too, and
+//! decides what a poll asks. Only [`ChronySocket`] does IO. All integers are big endian on the wire.
 //!
 //! Source: `candm.h` of chrony 4 for the numbers and layouts, checked against chronyd 4.3.
 
@@ -23,7 +23,7 @@ mod socket;
 mod wire;
 
 pub use error::{ParseError, QueryError, QueryErrorKind, Status};
-pub use poll::ChronyPoll;
+pub use poll::{ChronyPoll, MAX_BATCH, Progress, SourceTrouble, SourceWalk};
 pub use reply::{REPLY_HEADER_BYTES, Reply};
 pub use report::{Activity, Leap, SelectData, SourceData, SourceMode, SourceState, Tracking};
 pub use request::{Burst, REQUEST_HEADER_BYTES, Request};

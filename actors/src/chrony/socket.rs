@@ -1,8 +1,9 @@
 //! The exchange: one long-lived unix datagram socket, bound beside chronyd's.
 //!
 //! chronyd answers to the address that a request came from, so ours needs a name that chronyd's user can
-//! reach; its own directory is the one place that is certain. Each query names chronyd's path
-//! anew: a restarted chronyd is another socket under the same name.
+//! reach; its own directory is the one place that is certain. The socket is connected: datagrams of others are refused
+//! by the kernel. A restarted chronyd is another socket under the same name, which is connected to when the
+//! old one refuses.
 
 use std::fs::{self, Metadata};
 use std::hash::{BuildHasher, RandomState};
@@ -11,12 +12,10 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, lchown};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::AT_FDCWD;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, bind, sendto, socket,
-};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use nix::unistd::{Gid, Group, Uid, User};
 use tokio::io::unix::AsyncFd;
@@ -33,6 +32,9 @@ const MAX_REPLY_BYTES: usize = 1024;
 /// Between two attempts to send while chronyd's queue is full.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(50);
 
+/// How often the socket's file is looked for, and after every failure.
+const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Our sockets' names begin and end so, with a process id and a number between.
 const NAME: (&str, &str) = ("clockbound.", ".sock");
 
@@ -42,6 +44,8 @@ pub struct ChronySocket {
     chronyd: PathBuf,
     bound: Bound,
     sequence: u32,
+    /// When the socket's file was last there, if no query has failed since.
+    in_order: Option<Instant>,
 }
 
 impl ChronySocket {
@@ -59,6 +63,7 @@ impl ChronySocket {
             bound: Bound::beside(chronyd)?,
             // Replies to an earlier process of this id must not look like ours.
             sequence: random(),
+            in_order: None,
         })
     }
 
@@ -74,38 +79,143 @@ impl ChronySocket {
         request: &Request,
         patience: Duration,
     ) -> Result<Reply, QueryError> {
-        match timeout(patience, self.ask(request)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(QueryError::Silent(patience)),
+        let mut replies = self
+            .query_batch(std::slice::from_ref(request), patience)
+            .await?;
+        let reply = replies.pop().unwrap_or(Err(ParseError::NotOurs));
+        Ok(reply?)
+    }
+
+    /// Sends all `requests`, then waits for all replies for at most `patience`: the replies are in the order of the
+    /// requests. chronyd handles requests in the order in which they were sent. Never blocks the thread.
+    ///
+    /// Replies to earlier requests are read and ignored. Safe to drop at any point: a reply that then
+    /// comes late is ignored like any other. The kernel queues about ten datagrams; with more requests than
+    /// [`MAX_BATCH`](super::MAX_BATCH) replies may be lost.
+    ///
+    /// # Errors
+    /// [`QueryError`] when not every request was sent and answered; the next query may work all the same.
+    pub async fn query_batch(
+        &mut self,
+        requests: &[Request],
+        patience: Duration,
+    ) -> Result<Vec<Result<Reply, ParseError>>, QueryError> {
+        // Replies that come after a failure, or when this is dropped, are still to be read.
+        let in_order = self.in_order.take();
+        let checked = in_order.filter(|checked| checked.elapsed() < FILE_CHECK_INTERVAL);
+        let mut batch = Batch::new(requests, self.sequence);
+        self.sequence = batch.last_sequence();
+        match timeout(
+            patience,
+            self.exchange(&mut batch, checked, in_order.is_some()),
+        )
+        .await
+        {
+            Ok(result) => result?,
+            Err(_) => return Err(QueryError::Silent(patience)),
+        }
+        self.in_order = checked.or_else(|| Some(Instant::now()));
+        Ok(batch.into_replies())
+    }
+
+    async fn exchange(
+        &mut self,
+        batch: &mut Batch<'_>,
+        checked: Option<Instant>,
+        drained: bool,
+    ) -> Result<(), QueryError> {
+        if checked.is_none() && !self.bound.is_there() {
+            // chronyd's directory was made anew, and a reply could not find us.
+            self.bound = Bound::beside(&self.chronyd)?;
+        } else if !drained {
+            self.bound.drain();
+        }
+        let explained = |err| explain(err, &self.chronyd, &self.chronyd);
+        if checked.is_none() {
+            self.bound.connect(&self.chronyd).map_err(explained)?;
+        }
+        while let Some(packet) = batch.next_packet() {
+            while let Err(err) = self.bound.send(&packet) {
+                match err.kind() {
+                    // chronyd's queue is full.
+                    ErrorKind::WouldBlock => sleep(FULL_QUEUE_PAUSE).await,
+                    // chronyd was restarted, and is another socket under the same name.
+                    ErrorKind::ConnectionRefused | ErrorKind::NotConnected => {
+                        self.bound.connect(&self.chronyd).map_err(explained)?;
+                    }
+                    _ => return Err(explained(err)),
+                }
+            }
+        }
+        let mut buffer = [0; MAX_REPLY_BYTES];
+        while !batch.is_answered() {
+            let received = self.bound.receive(&mut buffer).await;
+            let length = received.map_err(QueryError::Io)?;
+            batch.take(buffer.get(..length).unwrap_or_default());
+        }
+        Ok(())
+    }
+}
+
+/// Requests and the replies that have come.
+#[derive(Debug)]
+struct Batch<'a> {
+    requests: &'a [Request],
+    replies: Vec<Option<Result<Reply, ParseError>>>,
+    /// The number of the first request.
+    first: u32,
+    sent: usize,
+    missing: usize,
+}
+
+impl<'a> Batch<'a> {
+    /// The first request's number follows `sequence`.
+    fn new(requests: &'a [Request], sequence: u32) -> Self {
+        Self {
+            requests,
+            replies: vec![None; requests.len()],
+            first: sequence.wrapping_add(1),
+            sent: 0,
+            missing: requests.len(),
         }
     }
 
-    async fn ask(&mut self, request: &Request) -> Result<Reply, QueryError> {
-        if !self.bound.is_there() {
-            // chronyd's directory was made anew, and a reply could not find us.
-            self.bound = Bound::beside(&self.chronyd)?;
-        }
-        let mut buffer = [0; MAX_REPLY_BYTES];
-        while self.bound.socket.get_ref().recv(&mut buffer).is_ok() {}
+    fn number(&self, index: usize) -> u32 {
+        self.first.wrapping_add(index as u32)
+    }
 
-        self.sequence = self.sequence.wrapping_add(1);
-        let packet = request.encode(self.sequence);
-        while let Err(err) = self.bound.send(&packet, &self.chronyd) {
-            if err.kind() != ErrorKind::WouldBlock {
-                return Err(explain(err, &self.chronyd, &self.chronyd));
+    /// The number of the last request.
+    fn last_sequence(&self) -> u32 {
+        self.number(self.requests.len()).wrapping_sub(1)
+    }
+
+    /// The next request to send; `None` when all were sent.
+    fn next_packet(&mut self) -> Option<Vec<u8>> {
+        let packet = self.requests.get(self.sent)?.encode(self.number(self.sent));
+        self.sent += 1;
+        Some(packet)
+    }
+
+    fn is_answered(&self) -> bool {
+        self.missing == 0
+    }
+
+    /// Takes a reply to one of the requests; ignores anything else.
+    fn take(&mut self, packet: &[u8]) {
+        for (index, request) in self.requests.iter().enumerate() {
+            let reply = Reply::parse(packet, request.command(), self.number(index));
+            if reply == Err(ParseError::NotOurs) {
+                continue;
             }
-            // chronyd's queue is full.
-            sleep(FULL_QUEUE_PAUSE).await;
-        }
-        loop {
-            let received = self.bound.receive(&mut buffer).await;
-            let length = received.map_err(QueryError::Io)?;
-            let packet = buffer.get(..length).unwrap_or_default();
-            match Reply::parse(packet, request.command(), self.sequence) {
-                Err(ParseError::NotOurs) => {}
-                answer => return Ok(answer?),
+            if self.replies[index].replace(reply).is_none() {
+                self.missing -= 1;
             }
+            return;
         }
+    }
+
+    fn into_replies(self) -> Vec<Result<Reply, ParseError>> {
+        self.replies.into_iter().flatten().collect()
     }
 }
 
@@ -141,12 +251,16 @@ impl Bound {
         })
     }
 
+    /// Connects to the socket that is at `chronyd` now: the kernel then looks its path up once, and not for every
+    /// datagram.
+    fn connect(&self, chronyd: &Path) -> io::Result<()> {
+        self.socket.get_ref().connect(chronyd)
+    }
+
     /// Sends at once or not at all. Waiting until the socket is writable would be spinning: the kernel says
     /// so again right after it refused to send to a full queue.
-    fn send(&self, packet: &[u8], to: &Path) -> io::Result<()> {
-        let (socket, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
-        sendto(socket, packet, &UnixAddr::new(to)?, flags)?;
-        Ok(())
+    fn send(&self, packet: &[u8]) -> io::Result<()> {
+        self.socket.get_ref().send(packet).map(drop)
     }
 
     async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -156,6 +270,12 @@ impl Bound {
                 return received;
             }
         }
+    }
+
+    /// Reads what is there, and ignores it.
+    fn drain(&self) {
+        let mut buffer = [0; MAX_REPLY_BYTES];
+        while self.socket.get_ref().recv(&mut buffer).is_ok() {}
     }
 
     fn is_there(&self) -> bool {

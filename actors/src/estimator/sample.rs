@@ -11,6 +11,8 @@
 //! chronyd moves m when it slews or steps the clock, so R + c - m stays what it was. Signs were checked against chronyd 4.3
 //! with a server of known offset. Source: RFC 5905 section 11.1; chrony's `sourcestats.c`, `SST_DoSourceReport`.
 
+use std::fmt::{self, Write as _};
+
 use super::error_budget::ErrorBudget;
 use super::remedy::Remedy;
 use crate::chrony::{Address, SourceData, SourceMode, Tracking};
@@ -43,6 +45,21 @@ impl Key {
         Self {
             address: data.address,
             is_reference_clock: data.mode == SourceMode::Reference,
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    /// As chronyc prints it: the address, or the characters of a reference clock's id.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Address::V4(id) if self.is_reference_clock => {
+                let printable = id.octets().into_iter().filter(u8::is_ascii_graphic);
+                printable.map(char::from).try_for_each(|c| f.write_char(c))
+            }
+            Address::V4(address) => address.fmt(f),
+            Address::V6(address) => address.fmt(f),
+            Address::Id(_) | Address::Unspecified => f.write_str("unresolved"),
         }
     }
 }

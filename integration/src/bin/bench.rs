@@ -2,36 +2,44 @@
 #![forbid(unsafe_code)]
 
 use std::env;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use integration::World;
+use integration::chronyd::server_line;
 use integration::usage::Usage;
+use integration::{Chronyd, NtpServer, Sandbox, Truth, World};
 
 const USAGE: u8 = 64;
 const RSS_GOAL_KIB: u64 = 4096;
-const CPU_GOAL_PERCENT: f64 = 0.19;
+const CPU_GOAL_PERCENT: f64 = 0.15;
+/// chronyd tells servers apart by their addresses, which are 127.0.0.1 and up.
+const MAX_SOURCES: u8 = 200;
 const SYSCALL_SPAN: Duration = Duration::from_secs(5);
 
 struct Options {
     daemon: PathBuf,
     seconds: u64,
+    sources: u8,
 }
 
 fn main() -> ExitCode {
     let Some(options) = options() else {
-        eprintln!("usage: bench [--seconds N]");
+        eprintln!("usage: bench [--seconds N] [--sources N]");
         return ExitCode::from(USAGE);
     };
-    let world = World::new();
+    let (world, _others) = world(options.sources);
     let launch = world
         .launch(&options.daemon)
         .args(["--poll-interval", "100ms"]);
     let mut daemon = world.start_with(&launch);
     let pid = daemon.pid();
-    println!("polling every 100 ms for {} s", options.seconds);
+    println!(
+        "polling every 100 ms for {} s, sources of chronyd: {}",
+        options.seconds, options.sources
+    );
     let begin = Instant::now();
     let before = Usage::of(pid).expect("the daemon runs");
     thread::sleep(Duration::from_secs(options.seconds));
@@ -42,16 +50,44 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// A chronyd that follows this many servers, and those that the world has no place for.
+fn world(sources: u8) -> (World, Vec<NtpServer>) {
+    let truth = Truth::default();
+    let start = |n| NtpServer::start_at(&truth, Ipv4Addr::new(127, 0, 0, n));
+    let mut servers: Vec<_> = (1..=sources).map(start).collect();
+    let lines: Vec<_> = servers
+        .iter()
+        .map(|server| server_line(server.address()))
+        .collect();
+    let lines: Vec<_> = lines.iter().map(String::as_str).chain(["port 0"]).collect();
+    let sandbox = Sandbox::new();
+    let mut chronyd = Chronyd::new(&sandbox, "chrony", &lines);
+    chronyd.start_synchronised();
+    let server = servers.remove(0);
+    let world = World {
+        chronyd,
+        server,
+        truth,
+        sandbox,
+    };
+    (world, servers)
+}
+
 fn options() -> Option<Options> {
     let mut options = Options {
         daemon: PathBuf::from("target/release/clockbound"),
         seconds: 60,
+        sources: 1,
     };
     let mut words = env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--seconds" => {
                 options.seconds = words.next()?.parse().ok().filter(|&seconds| seconds > 0)?
+            }
+            "--sources" => {
+                let count = words.next()?.parse().ok();
+                options.sources = count.filter(|count| (1..=MAX_SOURCES).contains(count))?;
             }
             "--daemon" => options.daemon = words.next()?.into(),
             _ => return None,

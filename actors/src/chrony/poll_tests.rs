@@ -1,0 +1,440 @@
+//! The walk, against a scripted chronyd.
+
+use std::net::Ipv4Addr;
+
+use super::super::{Leap, SourceMode};
+use super::*;
+
+const SECOND_NS: i64 = 1_000_000_000;
+const ROUND_NS: i64 = SECOND_NS / 10;
+
+/// A chronyd that answers one request after another; `before` is called ahead of each.
+struct Chronyd {
+    sources: Vec<SourceData>,
+    update: i64,
+    refuses: Option<Status>,
+    asked: Vec<Vec<Request>>,
+    /// How often the clocks were read.
+    attempts: u32,
+}
+
+fn source(last: u8, state: SourceState) -> SourceData {
+    SourceData {
+        address: Address::V4(Ipv4Addr::new(192, 0, 2, last)),
+        poll: 0,
+        stratum: 1,
+        state,
+        mode: SourceMode::Client,
+        flags: 0,
+        reachability: 0xff,
+        since_sample_s: 0,
+        original_offset_s: 1e-6,
+        offset_s: 1e-6,
+        offset_error_s: 1e-4,
+    }
+}
+
+fn tracking(update: i64) -> Tracking {
+    Tracking {
+        ref_id: 1,
+        address: Address::Unspecified,
+        stratum: 2,
+        leap: Leap::Normal,
+        ref_time_ns: update,
+        current_correction_s: 0.0,
+        last_offset_s: 0.0,
+        rms_offset_s: 0.0,
+        freq_ppm: 0.0,
+        resid_freq_ppm: 0.0,
+        skew_ppm: 0.0,
+        root_delay_s: 0.0,
+        root_dispersion_s: 0.0,
+        last_update_interval_s: 1.0,
+    }
+}
+
+impl Chronyd {
+    /// The first of `count` sources is selected.
+    fn new(count: u8) -> Self {
+        let state = |n| match n {
+            0 => SourceState::Selected,
+            _ => SourceState::Selectable,
+        };
+        Self {
+            sources: (0..count).map(|n| source(n, state(n))).collect(),
+            update: 1,
+            refuses: None,
+            asked: Vec::new(),
+            attempts: 0,
+        }
+    }
+
+    /// A measurement of the selected source updates the clock.
+    fn update(&mut self) {
+        self.update += 1;
+        for source in &mut self.sources {
+            source.offset_s += 1e-6;
+            if source.state == SourceState::Selected {
+                source.original_offset_s += 1e-6;
+            }
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Result<Reply, ParseError> {
+        let index = match request {
+            Request::SourceData { index } => *index as usize,
+            _ => return Ok(Reply::Tracking(tracking(self.update))),
+        };
+        if let Some(status) = self.refuses {
+            return Err(ParseError::Status(status));
+        }
+        let source = self.sources.get(index).copied().map(Reply::SourceData);
+        source.ok_or(ParseError::Status(Status::NO_SUCH_SOURCE))
+    }
+
+    fn round(&mut self, walk: &mut SourceWalk, now_ns: i64) -> ChronyPoll {
+        self.round_with(walk, now_ns, |_, _| {})
+    }
+
+    /// A round; `before` may change chronyd ahead of each of its replies, which are numbered.
+    fn round_with(
+        &mut self,
+        walk: &mut SourceWalk,
+        now_ns: i64,
+        mut before: impl FnMut(&mut Self, usize),
+    ) -> ChronyPoll {
+        self.asked.clear();
+        self.attempts = 1;
+        let mut number = 0;
+        walk.begin(now_ns);
+        loop {
+            let requests = walk.requests().to_vec();
+            assert!((1..=MAX_BATCH).contains(&requests.len()), "{requests:?}");
+            assert_eq!(requests.last(), Some(&Request::Tracking));
+            self.asked.push(requests.clone());
+            let mut replies = Vec::new();
+            for request in &requests {
+                before(self, number);
+                number += 1;
+                replies.push(self.answer(request));
+            }
+            match walk.digest(replies) {
+                Progress::More => {}
+                Progress::Anew => self.attempts += 1,
+                Progress::Done(poll) => {
+                    let poll = poll.expect("a tracking report");
+                    // The clock that the tracking report is about.
+                    let same = |source: &SourceData| {
+                        self.sources
+                            .iter()
+                            .any(|now| now.offset_s == source.offset_s)
+                    };
+                    assert_eq!(poll.tracking.ref_time_ns, self.update);
+                    assert!(poll.sources.iter().all(same), "{poll:?}");
+                    return poll;
+                }
+            }
+        }
+    }
+
+    fn indices(&self) -> Vec<u32> {
+        let index = |request: &Request| match request {
+            Request::SourceData { index } => Some(*index),
+            _ => None,
+        };
+        self.asked.iter().flatten().filter_map(index).collect()
+    }
+}
+
+fn walk() -> SourceWalk {
+    SourceWalk::new(SECOND_NS)
+}
+
+#[test]
+fn the_first_round_finds_every_source_and_the_next_ones_ask_about_the_selected_one() {
+    for count in [0, 1, 2, 5, 6, 7, 8, 13, 14, 30] {
+        let (mut chronyd, mut walk) = (Chronyd::new(count), walk());
+        let poll = chronyd.round(&mut walk, 0);
+        assert!(poll.complete, "{count} sources");
+        assert_eq!(poll.sources, chronyd.sources);
+        assert_eq!(chronyd.attempts, 1);
+        for round in 1..18 {
+            chronyd.round(&mut walk, round * ROUND_NS);
+        }
+        let poll = chronyd.round(&mut walk, 18 * ROUND_NS);
+        if count > 0 {
+            assert_eq!(poll.sources, [chronyd.sources[0]]);
+            assert!(!poll.complete);
+            let (index, batches) = (0, 1);
+            assert_eq!(chronyd.asked.len(), batches);
+            let requests = [Request::SourceData { index }, Request::Tracking];
+            assert_eq!(chronyd.asked[0], requests);
+        } else {
+            // Without a selected source, every round asks for all.
+            assert_eq!(chronyd.indices(), [0]);
+            assert!(poll.complete);
+        }
+    }
+}
+
+#[test]
+fn all_sources_are_asked_once_a_second_and_one_index_more() {
+    let (mut chronyd, mut walk) = (Chronyd::new(8), walk());
+    let mut complete = Vec::new();
+    for round in 0..=20 {
+        let poll = chronyd.round(&mut walk, round * ROUND_NS);
+        if poll.complete {
+            complete.push(round);
+        }
+        if round == 10 {
+            assert_eq!(chronyd.indices(), (0..=8).collect::<Vec<_>>());
+        }
+    }
+    assert_eq!(complete, [0, 10, 20]);
+}
+
+#[test]
+fn another_selected_source_is_found_in_the_same_round() {
+    let (mut chronyd, mut walk) = (Chronyd::new(4), walk());
+    chronyd.round(&mut walk, 0);
+    chronyd.sources[0].state = SourceState::Selectable;
+    chronyd.sources[2].state = SourceState::Selected;
+    let poll = chronyd.round(&mut walk, ROUND_NS);
+    assert_eq!(poll.sources, chronyd.sources);
+    assert_eq!(chronyd.attempts, 2);
+    let poll = chronyd.round(&mut walk, 2 * ROUND_NS);
+    assert_eq!(poll.sources, [chronyd.sources[2]]);
+}
+
+#[test]
+fn a_selected_source_that_is_gone_is_looked_for_in_the_same_round() {
+    let (mut chronyd, mut walk) = (Chronyd::new(2), walk());
+    chronyd.sources.swap(0, 1);
+    chronyd.round(&mut walk, 0);
+    chronyd.sources.remove(0);
+    chronyd.sources[0].state = SourceState::Selected;
+    let poll = chronyd.round(&mut walk, ROUND_NS);
+    assert_eq!(poll.sources, chronyd.sources);
+    // One fewer than at the last walk: the next round makes sure.
+    assert!(!poll.complete);
+    assert!(chronyd.round(&mut walk, 2 * ROUND_NS).complete);
+}
+
+#[test]
+fn without_a_selected_source_every_round_asks_for_all() {
+    let (mut chronyd, mut walk) = (Chronyd::new(3), walk());
+    chronyd.sources[0].state = SourceState::Selectable;
+    for round in 0..5 {
+        let poll = chronyd.round(&mut walk, round * ROUND_NS);
+        assert!(poll.complete);
+        assert_eq!(poll.sources, chronyd.sources);
+    }
+}
+
+#[test]
+fn an_update_between_two_rounds_gives_fresh_sources_in_the_same_round() {
+    let (mut chronyd, mut walk) = (Chronyd::new(3), walk());
+    for round in 0..15 {
+        chronyd.round(&mut walk, round * ROUND_NS);
+    }
+    chronyd.update();
+    let poll = chronyd.round(&mut walk, 15 * ROUND_NS);
+    assert_eq!(poll.sources, [chronyd.sources[0]]);
+    assert_eq!(chronyd.attempts, 2);
+    // A clock that is updated often costs one batch a round.
+    for round in 16..19 {
+        chronyd.update();
+        let poll = chronyd.round(&mut walk, round * ROUND_NS);
+        assert_eq!(poll.sources, [chronyd.sources[0]]);
+        assert_eq!(chronyd.asked.len(), 1);
+    }
+}
+
+#[test]
+fn an_update_that_the_selected_source_does_not_explain_makes_all_sources_be_asked() {
+    let (mut chronyd, mut walk) = (Chronyd::new(3), walk());
+    chronyd.round(&mut walk, 0);
+    chronyd.round(&mut walk, ROUND_NS);
+    chronyd.update += 1;
+    chronyd.sources[1].original_offset_s += 1e-6;
+    let poll = chronyd.round(&mut walk, 2 * ROUND_NS);
+    assert_eq!(poll.sources, chronyd.sources);
+    assert!(poll.complete);
+}
+
+#[test]
+fn an_update_at_any_reply_of_a_round_never_mixes_two_clocks() {
+    for count in [1, 3, 8, 20] {
+        for rounds_before in [0, 1, 10, 13, 20] {
+            for at in 0..40 {
+                let (mut chronyd, mut walk) = (Chronyd::new(count), walk());
+                for round in 0..rounds_before {
+                    chronyd.round(&mut walk, round * ROUND_NS);
+                }
+                let now_ns = rounds_before * ROUND_NS;
+                // The harness checks the sources.
+                let poll = chronyd.round_with(&mut walk, now_ns, |chronyd, number| {
+                    if number == at {
+                        chronyd.update();
+                    }
+                });
+                assert!(!poll.sources.is_empty(), "one update is survived");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_is_updated_all_the_time_has_no_sources_to_tell_of() {
+    let (mut chronyd, mut walk) = (Chronyd::new(3), walk());
+    for round in 0..3 {
+        let poll = chronyd.round_with(&mut walk, round * ROUND_NS, |chronyd, _| chronyd.update());
+        assert_eq!(poll.sources, []);
+        assert!(!poll.complete && !poll.refused);
+        assert_eq!(chronyd.attempts, 1 + MAX_RETRIES);
+    }
+    let poll = chronyd.round(&mut walk, 3 * ROUND_NS);
+    assert_eq!(poll.sources, chronyd.sources);
+}
+
+#[test]
+fn an_update_that_ref_time_does_not_show_is_noticed() {
+    let before = tracking(0);
+    for change in [
+        |t: &mut Tracking| t.freq_ppm = 1.0,
+        |t: &mut Tracking| t.last_offset_s = 1.0,
+        |t: &mut Tracking| t.last_update_interval_s = 2.0,
+        |t: &mut Tracking| t.ref_time_ns = 1,
+    ] {
+        let mut after = before;
+        change(&mut after);
+        assert!(!is_same_clock(&before, &after), "{after:?}");
+    }
+    let aged = Tracking {
+        root_dispersion_s: 1.0,
+        current_correction_s: 1e-6,
+        ..before
+    };
+    assert!(is_same_clock(&before, &aged));
+}
+
+#[test]
+fn sources_that_cannot_be_told_apart_are_left_out_and_reported() {
+    let (mut chronyd, mut walk) = (Chronyd::new(4), walk());
+    chronyd.sources[3].address = chronyd.sources[1].address;
+    let poll = chronyd.round(&mut walk, 0);
+    assert_eq!(poll.sources, [chronyd.sources[0], chronyd.sources[2]]);
+    assert!(!poll.complete);
+    let same = SourceTrouble::SameAddress(chronyd.sources[1].address);
+    assert_eq!(walk.trouble(), Some(&same));
+    // A reference clock and a server are two things even so.
+    chronyd.sources[3].mode = SourceMode::Reference;
+    assert!(chronyd.round(&mut walk, SECOND_NS).complete);
+    assert_eq!(walk.trouble(), None);
+    // The selected source is no exception.
+    chronyd.sources[3] = chronyd.sources[0];
+    chronyd.sources[3].state = SourceState::Selectable;
+    for round in [20, 21, 22] {
+        let poll = chronyd.round(&mut walk, round * ROUND_NS);
+        assert_eq!(poll.sources, [chronyd.sources[1], chronyd.sources[2]]);
+    }
+}
+
+#[test]
+fn a_walk_during_which_the_number_of_sources_changes_is_not_complete() {
+    let (mut chronyd, mut walk) = (Chronyd::new(9), walk());
+    assert!(chronyd.round(&mut walk, 0).complete);
+    chronyd.sources.push(source(100, SourceState::Selectable));
+    let poll = chronyd.round(&mut walk, SECOND_NS);
+    assert!(!poll.complete);
+    assert_eq!(poll.sources.len(), 10);
+    assert!(chronyd.round(&mut walk, SECOND_NS + ROUND_NS).complete);
+    // One that appears behind the end in the middle of a walk.
+    let poll = chronyd.round_with(&mut walk, 3 * SECOND_NS, |chronyd, number| match number {
+        2 => chronyd.sources.truncate(3),
+        5 => chronyd.sources = Chronyd::new(10).sources,
+        _ => {}
+    });
+    assert!(!poll.complete);
+}
+
+#[test]
+fn a_chronyd_that_refuses_is_asked_about_sources_once_a_second() {
+    let (mut chronyd, mut walk) = (Chronyd::new(3), walk());
+    chronyd.refuses = Some(Status(2));
+    let mut walks = 0;
+    for round in 0..=20 {
+        // Every report is of another clock, which matters to nobody here.
+        chronyd.update();
+        let poll = chronyd.round(&mut walk, round * ROUND_NS);
+        assert!(poll.refused && !poll.complete && poll.sources.is_empty());
+        walks += i32::from(!chronyd.indices().is_empty());
+    }
+    assert_eq!(walks, 3);
+    let refused = SourceTrouble::Refused(ParseError::Status(Status(2)));
+    assert_eq!(walk.trouble(), Some(&refused));
+    chronyd.refuses = None;
+    let poll = chronyd.round(&mut walk, 4 * SECOND_NS);
+    assert!(poll.complete && !poll.refused);
+    assert_eq!(walk.trouble(), None);
+}
+
+#[test]
+fn a_source_with_an_impossible_report_does_not_hide_the_others() {
+    let mut walk = walk();
+    walk.begin(0);
+    let chronyd = Chronyd::new(3);
+    let impossible = ParseError::field("offset", "1e30".to_owned(), "absurd");
+    let replies = walk
+        .requests()
+        .iter()
+        .map(|request| match request {
+            Request::SourceData { index: 1 } => Err(impossible.clone()),
+            request => chronyd.answer(request),
+        })
+        .collect();
+    let Progress::Done(Ok(poll)) = walk.digest(replies) else {
+        panic!("one batch is enough")
+    };
+    assert_eq!(poll.sources, [chronyd.sources[0], chronyd.sources[2]]);
+    assert!(!poll.complete && !poll.refused);
+    let trouble = SourceTrouble::Unreadable(impossible);
+    assert_eq!(walk.trouble(), Some(&trouble));
+}
+
+#[test]
+fn without_a_tracking_report_there_is_no_poll() {
+    let mut walk = walk();
+    walk.begin(0);
+    let refuse = |status| {
+        let refuse = |_| Err(ParseError::Status(Status(status)));
+        walk.requests().iter().map(refuse).collect::<Vec<_>>()
+    };
+    let progress = walk.digest(refuse(2));
+    assert!(
+        matches!(progress, Progress::Done(Err(QueryError::Protocol(_)))),
+        "{progress:?}"
+    );
+    walk.begin(ROUND_NS);
+    let strange = walk.requests().iter().map(|_| Ok(Reply::Null)).collect();
+    let progress = walk.digest(strange);
+    assert!(
+        matches!(progress, Progress::Done(Err(QueryError::Unexpected(_)))),
+        "{progress:?}"
+    );
+}
+
+#[test]
+fn a_round_that_was_given_up_leaves_nothing_behind() {
+    let (mut chronyd, mut walk) = (Chronyd::new(20), walk());
+    walk.begin(0);
+    let replies = walk
+        .requests()
+        .iter()
+        .map(|request| chronyd.answer(request))
+        .collect();
+    assert!(matches!(walk.digest(replies), Progress::More));
+    let poll = chronyd.round(&mut walk, ROUND_NS);
+    assert_eq!(poll.sources, chronyd.sources);
+    assert!(poll.complete);
+}
