@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clockbound_actors::facts::Settings;
+use clockbound_actors::estimator::Settings;
 use clockbound_actors::fault::Faults;
 use clockbound_actors::segments::Segments;
 use clockbound_actors::supervision::Ending;
@@ -159,6 +159,8 @@ fn config(options: Options) -> std::io::Result<Config> {
         poll_interval: options.poll_interval,
         settings: Settings {
             max_drift_ppb: options.max_drift_ppb,
+            max_wander_ppb_per_s: options.max_wander_ppb_per_s,
+            falsetickers: usize::from(options.falsetickers),
             phc_reference_id: options.phc.as_ref().map(|phc| phc.ref_id),
             grace_ns: ns(options.chrony_grace),
             holdover_ns: ns(options.holdover),

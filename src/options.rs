@@ -36,6 +36,10 @@ pub const DEFAULT_DRIFT_REASON: &str = "1 ppm is rarely right: a crystal oscilla
 pub struct Options {
     /// How fast the free running clock can drift, in parts per billion, 1 to 999 999 999.
     pub max_drift_ppb: u32,
+    /// How fast the oscillator's rate can change, in parts per billion a second, if that is relied on.
+    pub max_wander_ppb_per_s: Option<u32>,
+    /// How many of chronyd's sources may lie; 0 trusts the one that chronyd follows.
+    pub falsetickers: u8,
     /// The command line did not say how fast the clock drifts: see [`DEFAULT_DRIFT_REASON`].
     pub drift_was_defaulted: bool,
     /// Logs are JSON objects, one a line.
@@ -172,6 +176,8 @@ impl Options {
         }
         Ok(Self {
             max_drift_ppb: words.max_drift_rate.unwrap_or(DEFAULT_DRIFT_PPB),
+            max_wander_ppb_per_s: words.max_wander,
+            falsetickers: words.falsetickers,
             drift_was_defaulted: words.max_drift_rate.is_none(),
             json_output: words.json_output,
             phc: (words.phc_ref_id.zip(words.phc_interface))
@@ -273,11 +279,23 @@ fn one_line(text: &str) -> String {
 #[derive(Parser)]
 #[command(name = "clockbound", version)]
 struct Arguments {
-    /// How fast the clock can drift when nothing corrects it, in parts per million; fractions are
-    /// welcome. Without it 1 ppm is assumed, with a warning: 50 is common for plain crystals
+    /// How far the oscillator can move from its measured rate within the holdover, in parts per million; fractions are
+    /// accepted. Without it 1 ppm is assumed, with a warning: 50 is right for plain crystals
     // Hyphens are let through here and below so that "-5" is refused for what it is.
     #[arg(short, long, value_name = "PPM", value_parser = drift_ppb, allow_hyphen_values = true)]
     max_drift_rate: Option<u32>,
+
+    /// How fast the oscillator's rate can change, in parts per million a second: narrower intervals at long polling
+    /// intervals. 0.02 is cautious in a machine room. Not for virtual machines that can be moved to another host: a change
+    /// of rate in one step breaks the premise
+    #[arg(long, value_name = "PPM_PER_S", value_parser = drift_ppb, allow_hyphen_values = true)]
+    max_wander: Option<u32>,
+
+    /// How many of chronyd's sources may lie, from 0 to 15. 0 trusts the source that chronyd follows and compares it with
+    /// the others. N publishes what all but N reachable sources agree on, for which 2N + 1 have to be reachable; with like
+    /// paths the interval is about a tenth wider than that of the best source
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=15))]
+    falsetickers: u8,
 
     /// Write logs as JSON, one object a line
     #[arg(short, long)]
@@ -319,8 +337,8 @@ struct Arguments {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = grace)]
     chrony_grace: Duration,
 
-    /// How long the last validated report is held over, growing, before nothing is claimed any more, with its
-    /// unit, from 1s to 1day
+    /// How long the held interval is published without a source, growing, before nothing is claimed any more; also the
+    /// span within which the oscillator's rate is measured. With its unit, from 1s to 1day
     #[arg(long, value_name = "TIME", default_value = "1000s", value_parser = holdover)]
     holdover: Duration,
 

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, warn};
 
-use crate::time::NS_PER_S;
 use crate::change_gate::ChangeGate;
 use crate::chrony::{
     ChronyPoll, ChronySocket, Progress, QueryError, QueryErrorKind, SourceTrouble, SourceWalk,
@@ -22,6 +21,7 @@ use crate::estimator::PollFailure;
 use crate::fault::{Faults, Point};
 use crate::supervision::ActorName;
 use crate::ticker::Ticker;
+use crate::time::NS_PER_S;
 
 /// How long chronyd may take to answer. A slow answer is as good as a fast one, since its
 /// instant is the one before the question; only the socket's queue must not fill.

@@ -108,7 +108,10 @@ pub fn from_v1(record: &V1Record, now: &Readings) -> Option<Resumed> {
     let elapsed_ns = now.coarse_ns.saturating_sub(record.as_of_ns);
     // What a reader would make of it.
     let growth_ns = scaled_ceil(elapsed_ns, i64::from(record.max_drift_ppb) * PPT_PER_PPB);
-    let half_ns = record.bound_ns.saturating_add(growth_ns).saturating_add(now.gap_ns);
+    let half_ns = record
+        .bound_ns
+        .saturating_add(growth_ns)
+        .saturating_add(now.gap_ns);
     let interval = Interval::around(now.realtime_ns, half_ns.max(0));
     Some(Resumed {
         status: record.status,
@@ -129,7 +132,9 @@ fn realtime_growth_ppb(band: RateBand, kernel_ppb: Option<i64>) -> u32 {
             .max(band.farthest_from(-KERNEL_LIMIT_PPT)),
     };
     let ppb = farthest_ppt / PPT_PER_PPB + 1;
-    u32::try_from(ppb).unwrap_or(u32::MAX).min(DRIFT_LIMIT_PPB - 1)
+    u32::try_from(ppb)
+        .unwrap_or(u32::MAX)
+        .min(DRIFT_LIMIT_PPB - 1)
 }
 
 /// The margin that a bound published for coarse readers carries, ns: their clock may lag by `READ_LAG_NS`, and what the
@@ -263,7 +268,10 @@ mod tests {
     #[test]
     fn a_slew_loses_truth_on_v1_unless_the_kernels_frequency_is_looked_at() {
         for (kernel_ppb, lost) in [(Some(-83_333_000), false), (Some(0), true)] {
-            let slewing = Readings { kernel_ppb, ..at(0) };
+            let slewing = Readings {
+                kernel_ppb,
+                ..at(0)
+            };
             let record = to_v1(&estimate(0), &slewing);
             // 100 ms later the clock has fallen back by 8.3 ms.
             let grown_ns = scaled_ceil(S / 10, i64::from(record.max_drift_ppb) * PPT_PER_PPB);
@@ -291,7 +299,10 @@ mod tests {
             let record = to_native(&known, stale_ns, &at(0));
             let resumed = from_native(&record, None, stale_ns, &at(3_000)).expect("resumed");
             assert_eq!(resumed.validated_raw_ns, known.validated_raw_ns);
-            assert_eq!((resumed.status, resumed.reference_id), (known.status, known.reference_id));
+            assert_eq!(
+                (resumed.status, resumed.reference_id),
+                (known.status, known.reference_id)
+            );
         }
         let record = to_native(&known, STALE_NS, &at(0));
         let slept = Readings {
@@ -308,7 +319,10 @@ mod tests {
     fn an_estimate_that_claims_nothing_is_unknown_and_wide() {
         let unknown = Estimate::unknown(ClockStatus::Unknown, Reason::NeverSynchronized, &at(0));
         let record = to_v1(&unknown, &at(0));
-        assert_eq!((record.status, record.bound_ns), (ClockStatus::Unknown, NO_CLAIM_BOUND_NS));
+        assert_eq!(
+            (record.status, record.bound_ns),
+            (ClockStatus::Unknown, NO_CLAIM_BOUND_NS)
+        );
     }
 
     proptest! {

@@ -12,6 +12,7 @@ const TRACKING_REPLY: u16 = 5;
 const SOURCE_REPLY: u16 = 3;
 const NULL_REPLY: u16 = 1;
 const INVALID_STATUS: u16 = 3;
+const NO_SUCH_SOURCE_STATUS: u16 = 4;
 const REQUEST_HEADER: usize = 20;
 const FAMILY_IPV4: u16 = 1;
 
@@ -24,6 +25,8 @@ pub struct Request {
     pub attempt: u16,
     /// Comes back in the reply.
     pub sequence: u32,
+    /// Which source it is about, for [`SOURCE_COMMAND`].
+    pub index: u32,
 }
 
 impl Request {
@@ -34,6 +37,11 @@ impl Request {
             command: u16::from_be_bytes([packet[4], packet[5]]),
             attempt: u16::from_be_bytes([packet[6], packet[7]]),
             sequence: u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]]),
+            index: packet
+                .get(REQUEST_HEADER..REQUEST_HEADER + 4)
+                .map_or(0, |word| {
+                    u32::from_be_bytes([word[0], word[1], word[2], word[3]])
+                }),
         })
     }
 
@@ -42,17 +50,9 @@ impl Request {
         self.header(NULL_REPLY, INVALID_STATUS)
     }
 
-    /// A selected server at 127.0.0.1 that has answered its last eight polls, the last one just now and to the point.
-    pub fn good_source(&self) -> Vec<u8> {
-        let mut packet = self.header(SOURCE_REPLY, 0);
-        packet.extend([127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        // Padding; poll, stratum, state, mode, flags, reachability.
-        for word in [FAMILY_IPV4, 0, 0, 1, 0, 0, 0, 0xff] {
-            packet.extend(word.to_be_bytes());
-        }
-        // Since the last sample; its offset as measured, as corrected, and its error.
-        packet.extend([0; 16]);
-        packet
+    /// The reply of a chronyd that has fewer sources.
+    pub fn no_such_source(&self) -> Vec<u8> {
+        self.header(NULL_REPLY, NO_SUCH_SOURCE_STATUS)
     }
 
     fn header(&self, reply: u16, status: u16) -> Vec<u8> {
@@ -94,9 +94,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// A healthy client of a stratum 1 server, updated now.
+    /// A healthy client of a stratum 1 server, updated in this fifth of a second: replies to one batch agree about that.
     pub fn healthy() -> Report {
         let now_ns = crate::Truth::default().now_ns();
+        let now_ns = now_ns - now_ns.rem_euclid(200_000_000);
         Report {
             refid: 0x5445_5354,
             stratum: 2,
@@ -126,6 +127,37 @@ impl Report {
             root_delay: 1.0,
             root_dispersion: 1.0,
             ..Report::healthy()
+        }
+    }
+
+    /// The bytes of a reply to a request about the source that this report is made from: a selected server that has answered its
+    /// last eight polls, with a measurement for each `ref_time`.
+    pub fn source_reply_to(&self, request: &Request) -> Vec<u8> {
+        let mut packet = request.header(SOURCE_REPLY, 0);
+        packet.extend(self.refid.to_be_bytes());
+        packet.extend([0; 12]);
+        // Padding; poll, stratum, state, mode, flags, reachability.
+        for word in [FAMILY_IPV4, 0, 0, 1, 0, 0, 0, 0xff] {
+            packet.extend(word.to_be_bytes());
+        }
+        // Since the last sample.
+        packet.extend([0; 4]);
+        // Told apart by the offset as it was measured; true time is where the correction puts it.
+        let (seconds, nanoseconds) = self.ref_time;
+        let measured = (seconds % 1_000) as f64 * 1e-6 + f64::from(nanoseconds) * 1e-15;
+        packet.extend(float(measured));
+        packet.extend(float(0.0));
+        packet.extend(float(self.root_delay / 2.0 + self.root_dispersion));
+        packet
+    }
+
+    /// The bytes of what a chronyd with this report and its one source replies to `request`.
+    pub fn answer_to(&self, request: &Request) -> Vec<u8> {
+        match request.command {
+            TRACKING_COMMAND => self.reply_to(request),
+            SOURCE_COMMAND if request.index == 0 => self.source_reply_to(request),
+            SOURCE_COMMAND => request.no_such_source(),
+            _ => request.refuse(),
         }
     }
 

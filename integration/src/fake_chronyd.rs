@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::candm::{Report, Request, TRACKING_COMMAND};
+use crate::candm::{Report, Request};
 
 /// One datagram of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,14 +114,9 @@ impl Drop for FakeChronyd {
     }
 }
 
-/// A script that answers tracking and knows no other command.
+/// A script that answers tracking, and has one source behind it; it knows no other command.
 pub fn script(mut report: impl FnMut() -> Report) -> impl FnMut(&Request) -> Vec<Answer> {
-    move |request| {
-        Answer::at_once(match request.command {
-            TRACKING_COMMAND => report().reply_to(request),
-            _ => request.refuse(),
-        })
-    }
+    move |request| Answer::at_once(report().answer_to(request))
 }
 
 fn serve(socket: &UnixDatagram, script: &Mutex<Script>, asked: &AtomicU64, stop: &AtomicBool) {

@@ -168,7 +168,7 @@ fn slow_answers_are_as_good_as_quick_ones() {
     let fake = FakeChronyd::start(&sandbox.chrony_dir("chrony"), |request| {
         Answer::after(
             Duration::from_millis(800),
-            Report::healthy().reply_to(request),
+            Report::healthy().answer_to(request),
         )
     });
     let shm = shm_in(&sandbox);
@@ -195,7 +195,7 @@ fn an_answer_that_comes_too_late_is_not_taken_for_a_later_one() {
                 correction,
                 ..Report::healthy()
             }
-            .reply_to(request),
+            .answer_to(request),
         )
     });
     pair.wait_for_polls(2);
@@ -214,12 +214,12 @@ fn datagrams_that_are_no_answers_are_let_pass() {
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
     let reader = Reader::start(&pair.shm(), &Truth::default());
     pair.fake.set(|request| {
-        let good = Report::healthy().reply_to(request);
+        let good = Report::healthy().answer_to(request);
         let mut other_sequence = Report {
             correction: 9.0,
             ..Report::healthy()
         }
-        .reply_to(request);
+        .answer_to(request);
         other_sequence[16] ^= 0xff;
         let mut other_version = good.clone();
         other_version[0] = 5;
@@ -281,9 +281,10 @@ fn the_source_is_asked_about_anew_when_the_clock_was_updated() {
                 report.ref_time.1 = 1_000 * u32::try_from(updates.reports / 4).expect("a few");
                 report.reply_to(request)
             }
+            SOURCE_COMMAND if request.index > 0 => request.no_such_source(),
             SOURCE_COMMAND => {
                 updates.source_questions += 1;
-                request.good_source()
+                Report::healthy().source_reply_to(request)
             }
             _ => request.refuse(),
         })

@@ -3,7 +3,7 @@
 //! `systemd/clockbound.catalog` explains each of them to whoever asks with `journalctl -x`.
 
 /// The message of every event from info on, and its id.
-const EVENTS: [(&str, &str); 27] = [
+const EVENTS: [(&str, &str); 34] = [
     (
         "actor crashed, restarting it",
         "18083ce0ab8146cba911211db0962959",
@@ -17,17 +17,21 @@ const EVENTS: [(&str, &str); 27] = [
         "0363e64d18f24d9d955756e6d93b0395",
     ),
     (
+        "all sources can be used",
+        "2c95633108bf4502800c461b7ac1beb3",
+    ),
+    (
         "an actor hangs, leaving without it",
         "96e77d3d70f54dbb8ee964e287c80cea",
     ),
     ("chronyd answers again", "b97ca9c77fc0453181fa6074e41eedb7"),
     (
-        "chronyd assumes less drift than --max-drift-rate, widening its bounds",
-        "f7f608f49b7e4ed28217640613b3a638",
-    ),
-    (
         "chronyd cannot be asked",
         "fa529d9b84ac4e16bfe5daa098fd744b",
+    ),
+    (
+        "chronyd declares no error for its reference clock",
+        "7f123d504b6643009ef971e78906c78a",
     ),
     ("clock status changed", "0d1a9270d1e847068bfc8ac516c4a16c"),
     ("clockbound ends", "d47afd7c055e4503b4aacfd5aaad545c"),
@@ -40,11 +44,25 @@ const EVENTS: [(&str, &str); 27] = [
         "6672708f1ceb449eb6b891d8a5a58e77",
     ),
     ("clockbound starts", "bc9b09119d4b4013b8f8c75f00af964c"),
+    ("contradiction ended", "3f7a6da1c3d64839815b253fe76f0575"),
     (
         "kernel's clock frequency cannot be read",
         "d566d5a5bcde4024ab69e13e7103d9c1",
     ),
+    ("leap second is over", "ffb9ed63de6441e996acb6e1b4b82d81"),
     ("log events dropped", "84e2fb5bb0254636bb4fb3fd04833c4e"),
+    (
+        "measured rates contradict --max-drift-rate",
+        "84739d5221ab4d679ea2f549f169e271",
+    ),
+    (
+        "measured rates contradict --max-wander, which is not relied on for a holdover",
+        "8658f78180c549ed9dfa5997d2725219",
+    ),
+    (
+        "measurement contradicts the held interval, publishing their hull",
+        "db2e543eca92419dbf9d7ecbbe5a4ccd",
+    ),
     (
         "no drift rate given, assuming 1 ppm",
         "bbd57308d5f0410cab7bf7d02f452bd8",
@@ -66,10 +84,6 @@ const EVENTS: [(&str, &str); 27] = [
         "891f966f18f34faf8a41e54d6192559a",
     ),
     (
-        "report contradicts what was known, publishing both",
-        "db2e543eca92419dbf9d7ecbbe5a4ccd",
-    ),
-    (
         "segment file was deleted and cannot be created again",
         "4b3fa9dade8a401ea4d76491f0beab76",
     ),
@@ -84,6 +98,11 @@ const EVENTS: [(&str, &str); 27] = [
     (
         "service manager cannot be told",
         "631e93174d0041eb8f79e1ccefe2a894",
+    ),
+    ("sources cannot be used", "3a3df081ecf14d4f8130dad2922fe119"),
+    (
+        "sources disagree, publishing the hull with the majority",
+        "92d1f6c2a2cd4258a53346636a47a192",
     ),
     ("stopping", "e5b7cf029b1f473b89a9e92e5249f49e"),
     ("the clock was set", "e9ff6243dfa94ee99f8a8f67be3d2ff9"),
