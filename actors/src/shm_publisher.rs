@@ -52,20 +52,19 @@ impl ShmPublisher {
             return;
         }
         self.files_checked_raw_ns = raw_ns;
-        let mut refused = Vec::new();
+        let (mut created, mut refused) = (Vec::new(), Vec::new());
         for result in self.segments.check_files() {
             match result {
                 Ok(None) => {}
-                Ok(Some(path)) => {
-                    warn!(self.log, "segment file was deleted, created it again"; "path" => %path.display());
-                }
+                Ok(Some(path)) => created.push(path.display().to_string()),
                 Err(err) => refused.push(err.to_string()),
             }
         }
-        for err in &refused {
-            if !self.files_refused.contains(err) {
-                warn!(self.log, "segment file was deleted and cannot be created again"; "err" => err);
-            }
+        if !created.is_empty() {
+            warn!(self.log, "segment file was deleted, created it again"; "path" => created.join(", "));
+        }
+        if !refused.is_empty() && refused != self.files_refused {
+            warn!(self.log, "segment file was deleted and cannot be created again"; "err" => refused.join("; "));
         }
         self.files_refused = refused;
     }

@@ -5,12 +5,13 @@ mod published;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{DirEntryExt, FileExt, symlink};
+use std::os::unix::fs::{DirEntryExt, FileExt, chown, symlink};
 use std::path::Path;
 use std::time::Duration;
 
 use integration::candm::Report;
 use integration::sandbox::mode_of;
+use integration::wait;
 use integration::world::shm_in;
 use integration::{
     Account, FakeChronyd, Launch, Layout, Reader, Sandbox, Segment, Status, Truth, World,
@@ -342,6 +343,40 @@ fn a_deleted_directory_is_created_again() {
     assert_created_again(|shm| {
         fs::remove_dir_all(shm.parent().expect("a directory")).expect("delete it");
     });
+}
+
+#[test]
+fn a_directory_that_cannot_be_created_again_is_said_once_and_its_readers_read_on() {
+    let sandbox = Sandbox::new();
+    let nobody = Account::named("nobody").expect("the account nobody");
+    let [chrony, dir] = ["chrony", "clockbound"].map(|name| {
+        let dir = sandbox.dir(name, 0o755);
+        chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
+        dir
+    });
+    let fake = FakeChronyd::reporting(&chrony, Report::healthy);
+    let shm = shm_in(&sandbox);
+    let program = integration::daemon::copy_for_everyone(BIN.as_ref(), &sandbox.path(""));
+    let launch = Launch::new(program, fake.socket(), &shm).account(&nobody);
+    let daemon = launch.start();
+    Segment::wait_for_status(&shm, Status::Synchronized);
+    let readers = published::readers(&shm, &Truth::default());
+
+    fs::remove_dir_all(&dir).expect("delete it");
+    let line = daemon.wait_for_log("cannot be created again");
+    assert!(line.contains("nobody"), "names the user: {line}");
+    // Longer than a record is synchronized without its writer.
+    wait::holds(Duration::from_secs(7), "one line", || {
+        daemon.count_log("cannot be created again") == 1
+    });
+    for reader in readers {
+        reader.wait_for_reads(50);
+        reader.finish().assert_undisturbed();
+    }
+    fs::create_dir(&dir).expect("make it");
+    chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
+    daemon.wait_for_log("created it again");
+    Segment::wait_for_status(&shm, Status::Synchronized);
 }
 
 #[test]
