@@ -27,6 +27,7 @@ fn report(expect: Expect, seen: Seen) -> Report {
         chronyd_synchronised: Some(Duration::from_millis(600)),
         disturbed: Vec::new(),
         seen: vec![seen],
+        declared_ns: vec![2_500, 2_000, 3_000],
         daemon_log: vec!["a line of the daemon".to_owned()],
         chronyd_log: Vec::new(),
     }
@@ -57,6 +58,10 @@ fn each_expectation_has_its_faults() {
     assert_eq!(faults(Expect::Healthy, &healthy), 0);
     assert_eq!(faults(Expect::Healthy, &flapping), 2);
     assert_eq!(faults(Expect::Trusted, &flapping), 0);
+    let lapsed = [Synchronized, Unknown, Synchronized];
+    assert_eq!(faults(Expect::Trusted, &lapsed), 0);
+    assert_eq!(faults(Expect::Kept, &lapsed), 1);
+    assert_eq!(faults(Expect::Kept, &flapping), 0);
     assert_eq!(faults(Expect::Trusted, &dead), 1);
     assert_eq!(faults(Expect::Untrusted, &dead), 0);
     assert_eq!(faults(Expect::Untrusted, &healthy), 1);
@@ -115,7 +120,7 @@ fn a_row_has_the_columns_of_the_heading() {
         row.split_whitespace().collect::<Vec<_>>(),
         [
             "test", "v1", "3", "1.0", "0.0", "1.0", "0", "0.90", "0.40", "0", "-", "2.0", "2.0",
-            "1.00", "2.0", "ok"
+            "4.0", "2.5", "1.00", "2.0", "ok"
         ]
     );
     assert!(heading().lines().all(|line| line.len() <= row.len()));
