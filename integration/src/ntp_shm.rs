@@ -147,6 +147,6 @@ mod tests {
     #[test]
     fn the_segment_is_as_large_as_chronyds() {
         assert_eq!(size_of::<Layout>(), 96);
-        assert_eq!(std::mem::offset_of!(Layout, valid), 56);
+        assert_eq!(std::mem::offset_of!(Layout, valid), 48);
     }
 }

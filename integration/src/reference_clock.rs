@@ -209,7 +209,9 @@ mod tests {
     #[test]
     fn a_sock_sample_tells_when_and_by_how_much() {
         let bytes = sock_sample(1_700_000_000_250_000_500, 1_700_000_000_000_000_500);
-        let word = |range| i64::from_ne_bytes(bytes[range].try_into().expect("8 bytes"));
+        let word = |range: std::ops::Range<usize>| {
+            i64::from_ne_bytes(bytes[range].try_into().expect("8 bytes"))
+        };
         assert_eq!((word(0..8), word(8..16)), (1_700_000_000, 0));
         let offset_s = f64::from_ne_bytes(bytes[16..24].try_into().expect("8 bytes"));
         assert!((offset_s - 0.25).abs() < 1e-9, "{offset_s}");

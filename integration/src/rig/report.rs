@@ -115,6 +115,16 @@ impl Report {
                 let _ = write!(text, "\n  {}: {detail}", seen.layout.name);
             }
             let _ = write!(text, "\n  {}: {}", seen.layout.name, story(seen));
+            let (worst_ns, missed) = (worst_miss_ns(seen), time_where(&seen.samples, misses));
+            if worst_ns > 0 {
+                let _ = write!(
+                    text,
+                    "\n  {}: false by {:.3} ms at most, for {:.1} s",
+                    seen.layout.name,
+                    worst_ns as f64 / 1e6,
+                    missed.as_secs_f64()
+                );
+            }
         }
         for (who, log) in [("daemon", &self.daemon_log), ("chronyd", &self.chronyd_log)] {
             let _ = write!(text, "\n  {who}:");
@@ -242,6 +252,17 @@ pub fn flaps(seen: &Seen) -> usize {
         pair[0].status == Status::Synchronized && pair[1].status != Status::Synchronized
     };
     seen.samples.windows(2).filter(left).count()
+}
+
+fn misses(sample: &Sample) -> bool {
+    sample.is_trusted() && (sample.earliest_ns > 0 || sample.latest_ns < 0)
+}
+
+/// How far true time was outside of a trusted interval, ns; 0 or less when it never was.
+fn worst_miss_ns(seen: &Seen) -> i64 {
+    let missed = seen.samples.iter().filter(|sample| misses(sample));
+    let miss_ns = |sample: &Sample| sample.earliest_ns.max(-sample.latest_ns);
+    missed.map(miss_ns).max().unwrap_or(0)
 }
 
 /// How often the interval ceased to be trusted.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::checker::Checker;
 use super::declared::Declared;
+use super::honesty;
 use super::report::Report;
 use super::scenario::{Action, Scenario, instant};
 use super::sources::{self, POOL_PORT, Sources};
@@ -43,8 +44,13 @@ impl Rig {
     /// When the scenario sets the clock, and this process may not.
     ///
     /// # Panics
-    /// If a neighbour of the daemon fails, or the daemon ends.
+    /// If a neighbour of the daemon fails, or the daemon ends; or if the scenario has more liars than it says.
     pub fn run(&self, scenario: &Scenario) -> io::Result<Report> {
+        assert!(
+            scenario.not_held.is_some() || honesty::liars(scenario) <= scenario.liars,
+            "{}: sources lie that are to be honest",
+            scenario.name
+        );
         let disturbs = scenario.disturbs_the_clock();
         let clock = disturbs.then(MachineClock::take).transpose()?;
         let _undisturbed = (!disturbs).then(Undisturbed::wait);

@@ -17,6 +17,14 @@ pub fn all() -> Vec<Scenario> {
 pub fn slow() -> Vec<Scenario> {
     vec![
         slewing(
+            "slews-28-ms-small-drift",
+            "an honest server slews by 28 ms at 500 ppm inside 30 ms, polled every 8 s, drift rate 15",
+            80,
+            8,
+        )
+        .max_drift_ppm("15")
+        .server(|server| large(server, Ramp::reaching(8.0, 0.028, 500.0))),
+        slewing(
             "slews-28-ms-polled-each-16-s",
             "an honest server slews by 28 ms at 500 ppm inside 30 ms, polled every 16 s",
             140,
@@ -81,71 +89,63 @@ fn slews() -> Vec<Scenario> {
         slewing(
             "slews-28-ms",
             "an honest server slews by 28 ms at 500 ppm inside 30 ms, polled every 8 s",
-            100,
+            80,
             8,
         )
-        .server(|server| large(server, Ramp::reaching(20.0, 0.028, 500.0))),
+        .server(|server| large(server, Ramp::reaching(8.0, 0.028, 500.0))),
         slewing(
             "slews-28-ms-back",
             "an honest server slews back by 28 ms at 500 ppm inside 30 ms, polled every 8 s",
-            100,
+            80,
             8,
         )
-        .server(|server| large(server, Ramp::reaching(20.0, -0.028, -500.0))),
-        slewing(
-            "slews-28-ms-small-drift",
-            "the same forwards, with a drift rate of 15 ppm",
-            100,
-            8,
-        )
-        .max_drift_ppm("15")
-        .server(|server| large(server, Ramp::reaching(20.0, 0.028, 500.0))),
+        .server(|server| large(server, Ramp::reaching(8.0, -0.028, -500.0))),
         slewing(
             "slews-from-side-to-side",
             "an honest server is 28 ms behind, slews to 28 ms ahead at 1000 ppm inside 30 ms, polled every 4 s",
-            90,
+            80,
             4,
         )
         .server(|server| {
-            large(server, Ramp::reaching(15.0, 0.056, 1000.0));
+            large(server, Ramp::reaching(10.0, 0.056, 1000.0));
             server.lie_ns = -28 * MS;
         }),
         slewing(
             "slews-4.5-ms",
             "an honest server slews by 4.5 ms at 500 ppm inside 5 ms, polled every second",
-            45,
+            32,
             1,
         )
-        .server(|server| small(server, Ramp::reaching(15.0, 0.0045, 500.0))),
+        .server(|server| small(server, Ramp::reaching(10.0, 0.0045, 500.0))),
         slewing(
             "slews-4.5-ms-back",
             "an honest server slews back by 4.5 ms at 500 ppm inside 5 ms, polled every second",
-            45,
+            32,
             1,
         )
-        .server(|server| small(server, Ramp::reaching(15.0, -0.0045, -500.0))),
+        .server(|server| small(server, Ramp::reaching(10.0, -0.0045, -500.0))),
         slewing(
             "slews-4.5-ms-declared-late",
             "an exact server slews by 4.5 ms and declares 5 ms from that moment on",
-            45,
+            32,
             1,
         )
         .server(|server| {
-            server.lie_profile = Profile::ramp(Ramp::reaching(15.0, 0.0045, 500.0));
+            server.lie_profile = Profile::ramp(Ramp::reaching(10.0, 0.0045, 500.0));
         })
-        .at(14.9, Action::Server(0, |server| server.root_dispersion = 0.005)),
+        .at(9.9, Action::Server(0, |server| server.root_dispersion = 0.005)),
         slewing(
             "slews-4.5-ms-tiny-drift",
             "an honest server slews by 4.5 ms at 500 ppm inside 5 ms, with a drift rate of 1 ppm",
-            45,
+            32,
             1,
         )
         .max_drift_ppm("1")
-        .server(|server| small(server, Ramp::reaching(15.0, 0.0045, 500.0))),
+        .server(|server| small(server, Ramp::reaching(10.0, 0.0045, 500.0))),
         slewing(
             "slews-4.5-ms-with-a-drifting-clock",
             "the same, while the clock loses 40 us a second",
-            45,
+            32,
             1,
         )
         .course(Course {
@@ -153,7 +153,7 @@ fn slews() -> Vec<Scenario> {
             drift_ppb: 40_000,
             ..Course::default()
         })
-        .server(|server| small(server, Ramp::reaching(15.0, 0.0045, 500.0))),
+        .server(|server| small(server, Ramp::reaching(10.0, 0.0045, 500.0))),
     ]
 }
 
@@ -162,10 +162,10 @@ fn holdovers() -> Vec<Scenario> {
         held_over(
             "server-in-holdover",
             "a server in holdover is 10 ppm off and declares 15 ppm, drift rate 1",
-            90,
+            65,
             1,
         )
-        .server(|server| unsteady(server, 10.0, 10.0, 15.0)),
+        .server(|server| unsteady(server, 6.0, 10.0, 15.0)),
         held_over(
             "server-in-holdover-behind",
             "a server in holdover loses 10 us a second and declares 15, drift rate 1, polled every 4 s",
@@ -196,33 +196,33 @@ fn growths() -> Vec<Scenario> {
         growing(
             "server-runs-off",
             "a server's time and its declared dispersion grow by 1 ms/s, polled every second",
-            75,
+            40,
             1,
         )
-        .server(|server| unsteady(server, 12.0, 1000.0, 1005.0)),
+        .server(|server| unsteady(server, 8.0, 1000.0, 1005.0)),
         growing(
             "server-runs-off-behind",
             "a server's time falls back by 1 ms/s, as declared, polled every 4 s",
-            75,
+            45,
             4,
         )
-        .server(|server| unsteady(server, 12.0, -1000.0, 1005.0)),
+        .server(|server| unsteady(server, 8.0, -1000.0, 1005.0)),
         growing(
             "server-runs-off-slowly",
             "a server's time and its declared dispersion grow by 0.1 ms/s, drift rate 15",
-            75,
+            40,
             1,
         )
         .max_drift_ppm("15")
-        .server(|server| unsteady(server, 12.0, 100.0, 101.0)),
+        .server(|server| unsteady(server, 8.0, 100.0, 101.0)),
         growing(
             "server-runs-off-tiny-drift",
             "a server's time and its declared dispersion grow by 1 ms/s, drift rate 1, polled every 2 s",
-            75,
+            40,
             2,
         )
         .max_drift_ppm("1")
-        .server(|server| unsteady(server, 12.0, 1000.0, 1005.0)),
+        .server(|server| unsteady(server, 8.0, 1000.0, 1005.0)),
     ]
 }
 
@@ -232,40 +232,40 @@ fn successions() -> Vec<Scenario> {
         succeeded(
             "wandering-server-succeeds",
             "the good server dies, and chronyd selects one that wanders by 25 ms inside 25.5 ms",
-            90,
+            50,
             1,
         )
-        .at(20.0, dies),
+        .at(15.0, dies),
         succeeded(
             "wandering-server-succeeds-drift-15",
             "the same with a drift rate of 15 ppm and a swing in 120 s",
-            120,
+            60,
             1,
         )
         .max_drift_ppm("15")
         .change_server(1, |server| {
             server.lie_profile = Profile::swing(0.0, -0.025, 120.0);
         })
-        .at(20.0, dies),
+        .at(15.0, dies),
         succeeded(
             "wandering-server-succeeds-each-4-s",
             "the same, polled every 4 s",
-            150,
+            100,
             4,
         )
         .at(25.0, dies),
         succeeded(
             "wandering-server-succeeds-and-cedes",
             "the good server dies, a wandering one is selected, and the good one is back",
-            120,
+            70,
             1,
         )
         .at(15.0, dies)
-        .at(70.0, Action::Server(0, |server| server.mute = false)),
+        .at(50.0, Action::Server(0, |server| server.mute = false)),
         Scenario::new(
             "wandering-server-alone",
             "the only server wanders by 25 ms in 60 s inside 25.5 ms, polled every second",
-            75,
+            60,
         )
         .polling(polled_each(1))
         .server(|server| {
@@ -276,7 +276,7 @@ fn successions() -> Vec<Scenario> {
         Scenario::new(
             "wandering-server-and-clock",
             "the only server wanders by 25 ms, and the oscillator too",
-            75,
+            60,
         )
         .polling(polled_each(2))
         .course(Course {

@@ -71,7 +71,7 @@ fn alone() -> Vec<Scenario> {
             "poll 2 dpoll -2 filter 16",
             |feed| feed.noise = Duration::from_micros(1_800),
         )
-        .lasting(60),
+        .lasting(45),
         only(
             "refclock-sock-slews",
             "a reference clock by SOCK slews by 1.8 ms at 100 ppm within 1 ms to either side",
@@ -79,10 +79,10 @@ fn alone() -> Vec<Scenario> {
             EACH_SECOND,
             |feed| {
                 feed.error_ns = -900_000;
-                feed.error_profile = Profile::ramp(Ramp::reaching(15.0, 0.0018, 100.0));
+                feed.error_profile = Profile::ramp(Ramp::reaching(10.0, 0.0018, 100.0));
             },
         )
-        .lasting(60),
+        .lasting(45),
         only(
             "refclock-shm-wanders",
             "a reference clock by SHM wanders by 0.9 ms within 1 ms, on a clock that gains 30 us a second",
@@ -95,7 +95,7 @@ fn alone() -> Vec<Scenario> {
             drift_ppb: -30_000,
             ..Course::default()
         })
-        .lasting(60),
+        .lasting(45),
         only(
             "refclock-sock-silent-and-back",
             "a reference clock by SOCK falls silent for 15 s",
@@ -113,14 +113,13 @@ fn alone() -> Vec<Scenario> {
             Driver::Shm,
             "poll -4 dpoll -4 filter 1",
             |feed| feed.every = Duration::from_millis(50),
-        )
-        .lasting(20),
+        ),
     ]
 }
 
 fn beside_servers() -> Vec<Scenario> {
     let beside = |name, about, driver, change: fn(&mut Feed)| {
-        Scenario::new(name, about, 40)
+        Scenario::new(name, about, 30)
             .polling("iburst minpoll 0 maxpoll 0")
             .refclock(refclock(driver, "poll 0 dpoll -2 filter 4 prefer", change))
             .another_server(|server| server.root_dispersion = 0.003)
@@ -154,7 +153,7 @@ fn beside_servers() -> Vec<Scenario> {
             Driver::Shm,
             |feed| feed.error_ns = 500_000,
         )
-        .lasting(90)
+        .lasting(75)
         .expecting(Expect::Kept)
         .at(20.0, Action::Refclock(0, |feed| feed.mute = true)),
         beside(
@@ -179,7 +178,7 @@ fn only(
     options: &'static str,
     change: fn(&mut Feed),
 ) -> Scenario {
-    Scenario::new(name, about, 40)
+    Scenario::new(name, about, 20)
         .without_servers()
         .refclock(refclock(driver, options, change))
 }

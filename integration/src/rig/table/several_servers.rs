@@ -34,6 +34,7 @@ pub fn slow() -> Vec<Scenario> {
             "iburst minpoll 2 maxpoll 2 prefer",
             "iburst minpoll 2 maxpoll 2",
         )
+        .daemon_args(&["--holdover", "40s"])
         .lasting(240)
         .at(60.0, Action::Server(0, |server| server.mute = true)),
         dead_preferred(
@@ -42,6 +43,7 @@ pub fn slow() -> Vec<Scenario> {
             "iburst minpoll 4 maxpoll 4 prefer",
             "iburst minpoll 4 maxpoll 4",
         )
+        .daemon_args(&["--holdover", "150s"])
         .lasting(600)
         .at(150.0, Action::Server(0, |server| server.mute = true)),
     ]
@@ -76,11 +78,11 @@ fn liars() -> Vec<Scenario> {
             "the selected one of 5 servers slews away from the others' middle at 1 ms/s, one may lie",
             5,
         )
-        .lasting(60)
+        .lasting(50)
         .server(|server| {
             server.lie_ns = 0;
             server.lie_profile = crate::profile::Profile::ramp(
-                crate::profile::Ramp::reaching(15.0, 0.030, 1000.0),
+                crate::profile::Ramp::reaching(10.0, 0.030, 1000.0),
             );
         })
         .daemon_args(one),
@@ -143,7 +145,7 @@ fn selected_liar(name: &'static str, about: &'static str, servers: usize) -> Sce
 }
 
 fn two_liars(name: &'static str, about: &'static str, servers: usize) -> Scenario {
-    let scenario = Scenario::new(name, about, 30)
+    let scenario = Scenario::new(name, about, 20)
         .polling(EACH_SECOND)
         .server(|server| server.lie_ns = 30 * MS)
         .another_server(|server| server.lie_ns = 30 * MS)
@@ -153,7 +155,7 @@ fn two_liars(name: &'static str, about: &'static str, servers: usize) -> Scenari
 
 /// A first server that lies, among honest ones.
 fn among_distant(name: &'static str, about: &'static str, honest: usize) -> Scenario {
-    let scenario = Scenario::new(name, about, 30)
+    let scenario = Scenario::new(name, about, 20)
         .polling(EACH_SECOND)
         .server(|server| server.lie_ns = 30 * MS);
     (0..honest).fold(scenario, |scenario, _| scenario.another_server(distant))
@@ -167,7 +169,7 @@ fn distant(server: &mut Manner) {
 /// chronyd's own selection finds the liar.
 fn found_out() -> Vec<Scenario> {
     let three = |name, about| {
-        Scenario::new(name, about, 30)
+        Scenario::new(name, about, 25)
             .polling(EACH_SECOND)
             .chrony_lines(&["minsources 2"])
             .liars(1)
@@ -196,7 +198,7 @@ fn found_out() -> Vec<Scenario> {
             "falseticker-polled-slowly",
             "one of 3 servers is off by 20 ms and polled every 16 s, the others each second",
         )
-        .lasting(45)
+        .lasting(40)
         .another_server(|server| server.lie_ns = 20 * MS)
         .options("iburst minpoll 4 maxpoll 4"),
     ]
@@ -217,7 +219,7 @@ fn changes() -> Vec<Scenario> {
         scenario(
             "server-added-and-deleted",
             "a second server is added while the daemon runs, and deleted",
-            40,
+            30,
         )
         .another_server(|server| {
             server.root_dispersion = 0.005;
@@ -225,18 +227,18 @@ fn changes() -> Vec<Scenario> {
         })
         .listed(Listed::Later)
         .at(10.0, Action::AddServer(1))
-        .at(25.0, Action::DeleteServer(1)),
+        .at(20.0, Action::DeleteServer(1)),
         scenario(
             "selected-server-deleted",
             "the selected server is deleted, and another one is there",
-            40,
+            30,
         )
         .another_server(middling)
         .at(15.0, Action::DeleteServer(0)),
         scenario(
             "only-server-replaced",
             "the only server is deleted and another one added",
-            40,
+            30,
         )
         .another_server(middling)
         .listed(Listed::Later)
@@ -245,7 +247,7 @@ fn changes() -> Vec<Scenario> {
         scenario(
             "servers-come-and-go",
             "servers are added and deleted every few seconds, so that their numbers change",
-            60,
+            52,
         )
         .another_server(middling)
         .another_server(|server| {
@@ -265,11 +267,11 @@ fn changes() -> Vec<Scenario> {
         scenario(
             "server-offline-and-online",
             "the selected server is taken offline by chronyc, and back online",
-            60,
+            45,
         )
         .another_server(middling)
-        .at(12.0, Action::Chronyc("offline 127.0.0.1"))
-        .at(40.0, Action::Chronyc("online 127.0.0.1")),
+        .at(8.0, Action::Chronyc("offline 127.0.0.1"))
+        .at(35.0, Action::Chronyc("online 127.0.0.1")),
         scenario(
             "all-servers-offline-and-online",
             "every server is taken offline by chronyc, and back online",
@@ -281,7 +283,7 @@ fn changes() -> Vec<Scenario> {
         scenario(
             "source-directory-reloaded",
             "the directory of sources names other servers, twice",
-            50,
+            35,
         )
         .server(|_| {})
         .listed(Listed::InDirectory)
@@ -289,8 +291,8 @@ fn changes() -> Vec<Scenario> {
         .listed(Listed::InDirectory)
         .another_server(|server| server.root_dispersion = 0.002)
         .listed(Listed::Later)
-        .at(15.0, Action::ListServers(&[1, 2]))
-        .at(30.0, Action::ListServers(&[2, 0])),
+        .at(10.0, Action::ListServers(&[1, 2]))
+        .at(22.0, Action::ListServers(&[2, 0])),
         scenario(
             "server-silent-and-back",
             "the only server falls silent for 15 s and comes back with 4 ms more, as declared",
@@ -307,23 +309,23 @@ fn changes() -> Vec<Scenario> {
         ),
         scenario(
             "one-of-three-silent-and-back",
-            "the selected one of 3 servers falls silent for 20 s and comes back",
-            60,
+            "the selected one of 3 servers falls silent for 25 s and comes back",
+            50,
         )
         .another_server(middling)
         .another_server(|server| {
             server.root_dispersion = 0.006;
             server.lie_ns = -5 * MS;
         })
-        .at(12.0, Action::Server(0, |server| server.mute = true))
-        .at(32.0, Action::Server(0, |server| server.mute = false)),
+        .at(10.0, Action::Server(0, |server| server.mute = true))
+        .at(35.0, Action::Server(0, |server| server.mute = false)),
     ]
 }
 
 /// A pool whose members are replaced.
 fn pools() -> Vec<Scenario> {
     let pool = |name, about| {
-        let scenario = Scenario::new(name, about, 50)
+        let scenario = Scenario::new(name, about, 35)
             .expecting(Expect::Kept)
             .pool("maxsources 2 iburst minpoll 0 maxpoll 0")
             .listed(Listed::InPool);
@@ -337,8 +339,8 @@ fn pools() -> Vec<Scenario> {
             "pool-refreshed",
             "a pool of 2 servers is refreshed, and 2 others of its 4 are used",
         )
-        .at(15.0, Action::Chronyc("refresh"))
-        .at(30.0, Action::Chronyc("refresh")),
+        .at(12.0, Action::Chronyc("refresh"))
+        .at(22.0, Action::Chronyc("refresh")),
         pool(
             "pool-renamed",
             "the pool's name stands for other servers, whose time is off as declared, and it is refreshed",
@@ -346,19 +348,20 @@ fn pools() -> Vec<Scenario> {
         .change_server(2, |server| server.lie_ns = 2 * MS)
         .change_server(3, |server| server.lie_ns = -2 * MS)
         .at(5.0, Action::NamePool(&[2, 3]))
-        .at(20.0, Action::Chronyc("refresh")),
+        .at(15.0, Action::Chronyc("refresh")),
         pool(
             "pool-servers-die",
             "all servers of a pool but one die, and chronyd replaces them",
         )
-        .lasting(60)
+        .lasting(50)
         .at(15.0, Action::Server(0, |server| server.mute = true))
         .at(15.0, Action::Server(1, |server| server.mute = true))
         .at(15.0, Action::Server(2, |server| server.mute = true)),
     ]
 }
 
-/// A selected source that is dead while others answer.
+/// A selected source that is dead while others answer. chronyd keeps it selected until the others' oldest samples are
+/// younger than its last one: 35 to 40 polls of the others, and 64 with `minsamples 64`.
 fn silences() -> Vec<Scenario> {
     let dies = Action::Server(0, |server| server.mute = true);
     vec![
@@ -368,15 +371,15 @@ fn silences() -> Vec<Scenario> {
             "iburst minpoll -2 maxpoll -2 prefer",
             "iburst minpoll 0 maxpoll 0 minsamples 64",
         )
-        .at(25.0, dies),
+        .at(15.0, dies),
         dead_preferred(
             "dead-preferred-server-each-second",
-            "a preferred server is dead and stays selected, both are polled each second",
+            "a preferred server is dead and stays selected for some 40 polls of both",
             "iburst minpoll 0 maxpoll 0 prefer",
-            "iburst minpoll 0 maxpoll 0 minsamples 64",
+            "iburst minpoll 0 maxpoll 0",
         )
-        .lasting(90)
-        .at(40.0, dies),
+        .lasting(75)
+        .at(15.0, dies),
         dead_preferred(
             "dead-preferred-server-among-four",
             "a preferred server is dead and stays selected, three others answer",
@@ -384,8 +387,10 @@ fn silences() -> Vec<Scenario> {
             "iburst minpoll 0 maxpoll 0 minsamples 64",
         )
         .another_server(|server| server.root_dispersion = 0.002)
+        .options("iburst minpoll 0 maxpoll 0 minsamples 64")
         .another_server(|server| server.root_dispersion = 0.003)
-        .at(25.0, dies),
+        .options("iburst minpoll 0 maxpoll 0 minsamples 64")
+        .at(15.0, dies),
         dead_preferred(
             "dead-preferred-server-on-a-drifting-clock",
             "a preferred server is dead and stays selected, and the clock loses 40 us a second",
@@ -397,7 +402,7 @@ fn silences() -> Vec<Scenario> {
             drift_ppb: 40_000,
             ..crate::Course::default()
         })
-        .at(25.0, dies),
+        .at(15.0, dies),
     ]
 }
 
@@ -407,8 +412,9 @@ fn dead_preferred(
     preferred: &'static str,
     other: &'static str,
 ) -> Scenario {
-    Scenario::new(name, about, 60)
+    Scenario::new(name, about, 45)
         .expecting(Expect::Kept)
+        .daemon_args(&["--holdover", "8s"])
         .options(preferred)
         .another_server(|server| server.root_dispersion = 0.001)
         .options(other)
