@@ -115,8 +115,8 @@ impl Report {
                 let _ = write!(text, "\n  {}: {detail}", seen.layout.name);
             }
             let _ = write!(text, "\n  {}: {}", seen.layout.name, story(seen));
-            let (worst_ns, missed) = (worst_miss_ns(seen), time_where(&seen.samples, misses));
-            if worst_ns > 0 {
+            if let Some(worst_ns) = worst_miss_ns(seen) {
+                let missed = time_where(&seen.samples, |sample| misses(seen, sample));
                 let _ = write!(
                     text,
                     "\n  {}: false by {:.3} ms at most, for {:.1} s",
@@ -254,15 +254,15 @@ pub fn flaps(seen: &Seen) -> usize {
     seen.samples.windows(2).filter(left).count()
 }
 
-fn misses(sample: &Sample) -> bool {
-    sample.is_trusted() && (sample.earliest_ns > 0 || sample.latest_ns < 0)
+fn misses(seen: &Seen, sample: &Sample) -> bool {
+    seen.violations.binary_search(&sample.at).is_ok()
 }
 
-/// How far true time was outside of a trusted interval, ns; 0 or less when it never was.
-fn worst_miss_ns(seen: &Seen) -> i64 {
-    let missed = seen.samples.iter().filter(|sample| misses(sample));
+/// How far true time was outside of a trusted interval, ns, when it ever was.
+fn worst_miss_ns(seen: &Seen) -> Option<i64> {
+    let missed = seen.samples.iter().filter(|sample| misses(seen, sample));
     let miss_ns = |sample: &Sample| sample.earliest_ns.max(-sample.latest_ns);
-    missed.map(miss_ns).max().unwrap_or(0)
+    missed.map(miss_ns).max()
 }
 
 /// How often the interval ceased to be trusted.

@@ -74,6 +74,9 @@ fn a_violation_is_a_fault_unless_the_scenario_cannot_be_held() {
     let mut report = report(Expect::Trusted, seen);
     assert_eq!(report.faults().len(), 1);
     assert!(report.diagnosis().contains("a line of the daemon"));
+    report.seen[0].samples[1].earliest_ns = 2_000_000;
+    let told = "v1: false by 2.000 ms at most, for 0.0 s";
+    assert!(report.diagnosis().contains(told));
     report.scenario = report.scenario.not_held("for this test");
     assert_eq!(report.faults().len(), 0);
 }

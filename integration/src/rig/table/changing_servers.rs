@@ -10,7 +10,14 @@ use crate::profile::{Profile, Ramp};
 
 /// The scenarios of the table.
 pub fn all() -> Vec<Scenario> {
-    [slews(), holdovers(), growths(), successions()].concat()
+    [
+        slews(),
+        holdovers(),
+        growths(),
+        successions(),
+        slow_wanders(),
+    ]
+    .concat()
 }
 
 /// Relatives of them, whose polls are long.
@@ -80,6 +87,9 @@ pub fn slow() -> Vec<Scenario> {
             400,
             16,
         )
+        .change_server(1, |server| {
+            server.lie_profile = Profile::swing(100.0, 0.025, 240.0);
+        })
         .at(60.0, Action::Server(0, |server| server.mute = true)),
     ]
 }
@@ -249,10 +259,13 @@ fn successions() -> Vec<Scenario> {
         .at(15.0, dies),
         succeeded(
             "wandering-server-succeeds-each-4-s",
-            "the same, polled every 4 s",
+            "the same, polled every 4 s, and the wandering begins when the good server dies",
             100,
             4,
         )
+        .change_server(1, |server| {
+            server.lie_profile = Profile::swing(25.0, -0.025, 80.0);
+        })
         .at(25.0, dies),
         succeeded(
             "wandering-server-succeeds-and-cedes",
@@ -288,6 +301,36 @@ fn successions() -> Vec<Scenario> {
         .server(|server| {
             server.root_dispersion = 0.025_5;
             server.lie_profile = Profile::swing(0.0, -0.025, 60.0);
+        }),
+    ]
+}
+
+/// Oscillators that wander as slowly as the daemon is told.
+fn slow_wanders() -> Vec<Scenario> {
+    let told = &["--max-wander", "0.02"];
+    vec![
+        slewing(
+            "slews-4.5-ms-told-max-wander",
+            "an honest server slews by 4.5 ms at 500 ppm inside 5 ms, --max-wander 0.02",
+            32,
+            1,
+        )
+        .daemon_args(told)
+        .server(|server| small(server, Ramp::reaching(10.0, 0.0045, 500.0))),
+        // The frequency changes by 7 us (2 pi / 120 s)^2 = 0.019 ppm/s at most.
+        slewing(
+            "wandering-within-max-wander",
+            "the clock swings by 7 us in 120 s, --max-wander 0.02, polled every 2 s",
+            90,
+            2,
+        )
+        .daemon_args(told)
+        .course(Course {
+            offset_ns: 3 * MS,
+            drift_ppb: 20_000,
+            wander_ns: 7_000,
+            wander_period: Duration::from_secs(120),
+            ..Course::default()
         }),
     ]
 }

@@ -29,6 +29,14 @@ pub fn slow() -> Vec<Scenario> {
         .polling("iburst minpoll 4 maxpoll 4")
         .daemon_args(&["--falsetickers", "1"]),
         dead_preferred(
+            "dead-preferred-server-for-40-polls",
+            "a preferred server is dead and stays selected for as long as chronyd does it by itself",
+            "iburst minpoll 0 maxpoll 0 prefer",
+            "iburst minpoll 0 maxpoll 0",
+        )
+        .lasting(130)
+        .at(60.0, Action::Server(0, |server| server.mute = true)),
+        dead_preferred(
             "dead-preferred-server-each-4-s",
             "a preferred server is dead and stays selected, polled every 4 s",
             "iburst minpoll 2 maxpoll 2 prefer",
@@ -266,9 +274,10 @@ fn changes() -> Vec<Scenario> {
         .at(46.0, Action::AddServer(1)),
         scenario(
             "server-offline-and-online",
-            "the selected server is taken offline by chronyc, and back online",
+            "the selected server is taken offline by chronyc, stays selected, and is back online",
             45,
         )
+        .daemon_args(&["--holdover", "8s"])
         .another_server(middling)
         .at(8.0, Action::Chronyc("offline 127.0.0.1"))
         .at(35.0, Action::Chronyc("online 127.0.0.1")),
@@ -322,46 +331,55 @@ fn changes() -> Vec<Scenario> {
     ]
 }
 
-/// A pool whose members are replaced.
+/// A pool whose members are replaced: two are used, which its name stands for at first, and two others are there.
 fn pools() -> Vec<Scenario> {
     let pool = |name, about| {
-        let scenario = Scenario::new(name, about, 35)
+        let member = |server: &mut Manner| server.root_dispersion = 0.003;
+        Scenario::new(name, about, 35)
             .expecting(Expect::Kept)
             .pool("maxsources 2 iburst minpoll 0 maxpoll 0")
-            .listed(Listed::InPool);
-        let member = |server: &mut Manner| server.root_dispersion = 0.003;
-        (0..3).fold(scenario, |scenario, _| {
-            scenario.another_server(member).listed(Listed::InPool)
-        })
+            .server(member)
+            .listed(Listed::InPool)
+            .another_server(member)
+            .listed(Listed::InPool)
+            .another_server(|server| {
+                server.root_dispersion = 0.003;
+                server.lie_ns = 2 * MS;
+            })
+            .listed(Listed::Later)
+            .another_server(|server| {
+                server.root_dispersion = 0.003;
+                server.lie_ns = -2 * MS;
+            })
+            .listed(Listed::Later)
     };
     vec![
         pool(
             "pool-refreshed",
-            "a pool of 2 servers is refreshed, and 2 others of its 4 are used",
+            "a pool is refreshed twice, and 2 others of 4 servers are used, whose time is off as declared",
         )
+        .at(8.0, Action::NamePool(&[0, 1, 2, 3]))
         .at(12.0, Action::Chronyc("refresh"))
         .at(22.0, Action::Chronyc("refresh")),
         pool(
             "pool-renamed",
-            "the pool's name stands for other servers, whose time is off as declared, and it is refreshed",
+            "a pool's name stands for other servers, whose time is off as declared, and it is refreshed",
         )
-        .change_server(2, |server| server.lie_ns = 2 * MS)
-        .change_server(3, |server| server.lie_ns = -2 * MS)
-        .at(5.0, Action::NamePool(&[2, 3]))
-        .at(15.0, Action::Chronyc("refresh")),
+        .at(8.0, Action::NamePool(&[2, 3]))
+        .at(12.0, Action::Chronyc("refresh")),
         pool(
             "pool-servers-die",
-            "all servers of a pool but one die, and chronyd replaces them",
+            "the servers of a pool die, and chronyd replaces them by others",
         )
         .lasting(50)
-        .at(15.0, Action::Server(0, |server| server.mute = true))
-        .at(15.0, Action::Server(1, |server| server.mute = true))
-        .at(15.0, Action::Server(2, |server| server.mute = true)),
+        .at(8.0, Action::NamePool(&[2, 3]))
+        .at(12.0, Action::Server(0, |server| server.mute = true))
+        .at(12.0, Action::Server(1, |server| server.mute = true)),
     ]
 }
 
-/// A selected source that is dead while others answer. chronyd keeps it selected until the others' oldest samples are
-/// younger than its last one: 35 to 40 polls of the others, and 64 with `minsamples 64`.
+/// A selected source that is dead while others answer. chronyd keeps it selected until its last sample is older than all
+/// samples that are kept of the others: `minsamples 64` keeps them for 64 polls.
 fn silences() -> Vec<Scenario> {
     let dies = Action::Server(0, |server| server.mute = true);
     vec![
@@ -374,12 +392,11 @@ fn silences() -> Vec<Scenario> {
         .at(15.0, dies),
         dead_preferred(
             "dead-preferred-server-each-second",
-            "a preferred server is dead and stays selected for some 40 polls of both",
+            "a preferred server is dead and stays selected, both are polled each second",
             "iburst minpoll 0 maxpoll 0 prefer",
-            "iburst minpoll 0 maxpoll 0",
+            "iburst minpoll 0 maxpoll 0 minsamples 64",
         )
-        .lasting(75)
-        .at(15.0, dies),
+        .at(12.0, dies),
         dead_preferred(
             "dead-preferred-server-among-four",
             "a preferred server is dead and stays selected, three others answer",
