@@ -149,13 +149,14 @@ fn beside_servers() -> Vec<Scenario> {
         ),
         beside(
             "preferred-refclock-dies",
-            "a preferred reference clock by SHM falls silent, and servers take over",
+            "a preferred reference clock by SHM falls silent and stays selected, and servers answer",
             Driver::Shm,
             |feed| feed.error_ns = 500_000,
         )
-        .lasting(75)
+        .lasting(60)
+        .daemon_args(&["--holdover", "8s"])
         .expecting(Expect::Kept)
-        .at(20.0, Action::Refclock(0, |feed| feed.mute = true)),
+        .at(15.0, Action::Refclock(0, |feed| feed.mute = true)),
         beside(
             "preferred-refclock-lies-among-5",
             "a preferred reference clock by SOCK is off by 5 ms and declares 1, four servers declare 10, one may lie",

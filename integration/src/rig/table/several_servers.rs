@@ -29,12 +29,12 @@ pub fn slow() -> Vec<Scenario> {
         .polling("iburst minpoll 4 maxpoll 4")
         .daemon_args(&["--falsetickers", "1"]),
         dead_preferred(
-            "dead-preferred-server-for-40-polls",
-            "a preferred server is dead and stays selected for as long as chronyd does it by itself",
+            "dead-preferred-server-until-stale",
+            "a preferred server is dead and stays selected until chronyd finds its samples stale",
             "iburst minpoll 0 maxpoll 0 prefer",
             "iburst minpoll 0 maxpoll 0",
         )
-        .lasting(130)
+        .lasting(180)
         .at(60.0, Action::Server(0, |server| server.mute = true)),
         dead_preferred(
             "dead-preferred-server-each-4-s",
