@@ -1,5 +1,5 @@
-//! The kernel's clock discipline, read and set. The one room of this crate with unsafe code: there is no safe
-//! wrapper of adjtimex(2) that knows `tick`.
+//! The kernel's clock discipline, read and set. Its code is unsafe because there is no safe wrapper of adjtimex(2) that
+//! knows `tick`.
 #![allow(unsafe_code)]
 
 use std::io;

@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::Truth;
 use crate::ntp_packet::{self, Reply};
+use crate::profile::Profile;
 
 /// How the server answers.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,10 @@ pub struct Manner {
     pub jitter_seed: u64,
     /// How far the time that it tells is ahead of true time, ns: a lie, unless the root dispersion covers it.
     pub lie_ns: i64,
+    /// What the lie gains over time.
+    pub lie_profile: Profile,
+    /// What the declared root dispersion gains over time.
+    pub root_dispersion_profile: Profile,
     /// Does not answer at all.
     pub mute: bool,
 }
@@ -53,8 +58,32 @@ impl Default for Manner {
             reply_jitter: Duration::ZERO,
             jitter_seed: 0,
             lie_ns: 0,
+            lie_profile: Profile::default(),
+            root_dispersion_profile: Profile::default(),
             mute: false,
         }
+    }
+}
+
+impl Manner {
+    /// How far the time that it tells is ahead of true time, ns, so many seconds after the beginning.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a test's seconds, in nanoseconds"
+    )]
+    pub fn lie_ns_at(&self, second: f64) -> i64 {
+        self.lie_ns + (self.lie_profile.at(second) * 1e9).round() as i64
+    }
+
+    /// The declared root dispersion in seconds, so many seconds after the beginning.
+    pub fn root_dispersion_at(&self, second: f64) -> f64 {
+        self.root_dispersion + self.root_dispersion_profile.at(second)
+    }
+
+    /// Whether the declared root delay and dispersion cover the lie, so many seconds after the beginning.
+    pub fn is_honest_at(&self, second: f64) -> bool {
+        let declared_s = self.root_delay / 2.0 + self.root_dispersion_at(second);
+        self.lie_ns_at(second).unsigned_abs() as f64 <= declared_s * 1e9
     }
 }
 
@@ -86,7 +115,21 @@ impl NtpServer {
     /// # Panics
     /// If the address is not ours.
     pub fn start_with(truth: &Truth, address: Ipv4Addr, manner: Manner) -> NtpServer {
-        let socket = UdpSocket::bind((IpAddr::V4(address), 0)).expect("bind the server's port");
+        let any_port = SocketAddr::new(IpAddr::V4(address), 0);
+        NtpServer::start_in(truth, any_port, manner, Instant::now())
+    }
+
+    /// The same at this port, any when it is 0; the profiles of the manner count from `began`.
+    ///
+    /// # Panics
+    /// If the address is not ours, or the port is taken.
+    pub fn start_in(
+        truth: &Truth,
+        address: SocketAddr,
+        manner: Manner,
+        began: Instant,
+    ) -> NtpServer {
+        let socket = UdpSocket::bind(address).expect("bind the server's port");
         socket
             .set_read_timeout(Some(Duration::from_millis(50)))
             .expect("set a timeout");
@@ -95,7 +138,7 @@ impl NtpServer {
         let stop = Arc::new(AtomicBool::new(false));
         let thread = {
             let (truth, manner, stop) = (truth.clone(), Arc::clone(&manner), Arc::clone(&stop));
-            thread::spawn(move || serve(&socket, &truth, &manner, &stop))
+            thread::spawn(move || serve(&socket, &truth, &manner, began, &stop))
         };
         NtpServer {
             address,
@@ -128,7 +171,13 @@ impl Drop for NtpServer {
     }
 }
 
-fn serve(socket: &UdpSocket, truth: &Truth, manner: &Mutex<Manner>, stop: &AtomicBool) {
+fn serve(
+    socket: &UdpSocket,
+    truth: &Truth,
+    manner: &Mutex<Manner>,
+    began: Instant,
+    stop: &AtomicBool,
+) {
     let mut packet = [0; 1024];
     let mut count = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -152,6 +201,9 @@ fn serve(socket: &UdpSocket, truth: &Truth, manner: &Mutex<Manner>, stop: &Atomi
             thread::sleep(request_delay);
             truth.now_ns()
         };
+        // One instant for all of it, so that what is declared belongs to what is told.
+        let second = began.elapsed().as_secs_f64();
+        let lie_ns = manner.lie_ns_at(second);
         let reply = ntp_packet::reply(
             request,
             &Reply {
@@ -159,9 +211,9 @@ fn serve(socket: &UdpSocket, truth: &Truth, manner: &Mutex<Manner>, stop: &Atomi
                 stratum: manner.stratum,
                 refid: manner.refid,
                 root_delay: manner.root_delay,
-                root_dispersion: manner.root_dispersion,
-                received_ns: received_ns + manner.lie_ns,
-                transmitted_ns: truth.now_ns() + manner.lie_ns,
+                root_dispersion: manner.root_dispersion_at(second),
+                received_ns: received_ns + lie_ns,
+                transmitted_ns: truth.now_ns() + lie_ns,
             },
         );
         if !reply_delay.is_zero() {
@@ -173,7 +225,7 @@ fn serve(socket: &UdpSocket, truth: &Truth, manner: &Mutex<Manner>, stop: &Atomi
 }
 
 /// The part of `limit` that falls to the packet of this number: evenly spread, and always the same.
-fn jitter(limit: Duration, seed: u64, number: u64) -> Duration {
+pub(crate) fn jitter(limit: Duration, seed: u64, number: u64) -> Duration {
     // The finalizer of splitmix64, whose input counts.
     let mut bits = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -185,6 +237,24 @@ fn jitter(limit: Duration, seed: u64, number: u64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_manner_is_honest_while_what_it_declares_covers_the_lie() {
+        use crate::profile::Ramp;
+        let growing = Manner {
+            root_delay: 0.0,
+            root_dispersion: 0.001,
+            lie_ns: -500_000,
+            lie_profile: Profile::ramp(Ramp::endless(10.0, -100.0)),
+            root_dispersion_profile: Profile::ramp(Ramp::endless(20.0, 100.0)),
+            ..Manner::default()
+        };
+        assert_eq!(growing.lie_ns_at(13.0), -800_000);
+        assert!((growing.root_dispersion_at(30.0) - 0.002).abs() < 1e-12);
+        let honest = |second| growing.is_honest_at(second);
+        assert!(honest(0.0) && honest(14.9));
+        assert!(!honest(15.1) && !honest(30.0));
+    }
 
     #[test]
     fn jitter_is_spread_over_its_limit_and_repeatable() {

@@ -11,14 +11,16 @@ use integration::rig::{Report, Rig, Scenario, report, svg, table};
 const FAULT: u8 = 1;
 const USAGE: u8 = 64;
 const CANNOT_CREATE: u8 = 73;
-const USAGE_TEXT: &str = "usage: truth [--list] [--scenario NAME [--seconds N] [--svg FILE]]";
+const USAGE_TEXT: &str =
+    "usage: truth [--list] [--all] [--scenario NAME [--seconds N] [--svg FILE]]";
 
 /// Scenarios mostly wait.
-const AT_A_TIME: usize = 10;
+const AT_A_TIME: usize = 12;
 
 struct Options {
     daemon: PathBuf,
     list: bool,
+    all: bool,
     scenario: Option<Scenario>,
     svg: Option<PathBuf>,
 }
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     }
     let reports = match &options.scenario {
         Some(scenario) => show(&rig, std::slice::from_ref(scenario)),
+        None if options.all => show(&rig, &[table::slow(), table::all()].concat()),
         None => show(&rig, &table::all()),
     };
     if let (Some(path), Some(report)) = (&options.svg, reports.first())
@@ -59,6 +62,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options {
         daemon: PathBuf::from("target/release/clockbound"),
         list: false,
+        all: false,
         scenario: None,
         svg: None,
     };
@@ -67,6 +71,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
             "--list" => options.list = true,
+            "--all" => options.all = true,
             "--daemon" => options.daemon = value()?.into(),
             "--svg" => options.svg = Some(value()?.into()),
             "--scenario" => {
@@ -92,9 +97,14 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn list() {
-    for scenario in table::all() {
-        let (name, about, seconds) = (scenario.name, scenario.about, scenario.seconds);
-        println!("{name:<33}{seconds:>3} s  {about}");
+    let groups = [("always", table::all()), ("with --all", table::slow())];
+    for (when, scenarios) in groups {
+        let seconds: u64 = scenarios.iter().map(|scenario| scenario.seconds).sum();
+        println!("{} scenarios of {seconds} s, run {when}:", scenarios.len());
+        for scenario in scenarios {
+            let (name, about, seconds) = (scenario.name, scenario.about, scenario.seconds);
+            println!("{name:<41}{seconds:>3} s  {about}");
+        }
     }
 }
 
@@ -120,6 +130,7 @@ fn show(rig: &Rig, scenarios: &[Scenario]) -> Vec<Report> {
     for report in &reports {
         explain(report);
     }
+    println!("\n{}", report::counts(&reports));
     reports
 }
 

@@ -4,8 +4,8 @@
 //!                 script: what goes wrong, and when
 //!                    |          |          |
 //!                    v          v          v
-//!   Truth ---> NtpServer ---> chronyd ---> daemon ---> each layout
-//!     |                                                    |
+//!   Truth ---> NtpServer, ---> chronyd ---> daemon ---> each layout
+//!     |        ReferenceClock                              |
 //!     `-----------------> Checker: is it inside? <---------'
 //!                            |
 //!                          Report ---> table, SVG
@@ -14,9 +14,12 @@
 //! Truth stands on CLOCK_MONOTONIC_RAW, so it stays what it is when CLOCK_REALTIME is set or runs off.
 
 pub mod checker;
+pub mod declared;
+pub mod honesty;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod sources;
 pub mod svg;
 pub mod table;
 

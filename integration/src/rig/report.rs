@@ -29,6 +29,8 @@ pub struct Report {
     pub disturbed: Vec<Duration>,
     /// What was seen of each layout.
     pub seen: Vec<Seen>,
+    /// What chronyd declared about once a second, ns: twice half the root delay and the root dispersion.
+    pub declared_ns: Vec<i64>,
     /// What the daemon said.
     pub daemon_log: Vec<String>,
     /// What chronyd said since it was last started.
@@ -79,6 +81,10 @@ impl Report {
         if trusted != (self.scenario.expect != Expect::Untrusted) {
             faults.push(format!("trusted: {trusted}"));
         }
+        let lapses = lapses(seen);
+        if self.scenario.expect == Expect::Kept && lapses > 0 {
+            faults.push(format!("trust was lost {lapses} times"));
+        }
         if self.times_first(seen).is_some_and(|times| times < 1.0) {
             faults.push(format!("narrower than {}", self.seen[0].layout.name));
         }
@@ -109,6 +115,16 @@ impl Report {
                 let _ = write!(text, "\n  {}: {detail}", seen.layout.name);
             }
             let _ = write!(text, "\n  {}: {}", seen.layout.name, story(seen));
+            if let Some(worst_ns) = worst_miss_ns(seen) {
+                let missed = time_where(&seen.samples, |sample| misses(seen, sample));
+                let _ = write!(
+                    text,
+                    "\n  {}: false by {:.3} ms at most, for {:.1} s",
+                    seen.layout.name,
+                    worst_ns as f64 / 1e6,
+                    missed.as_secs_f64()
+                );
+            }
         }
         for (who, log) in [("daemon", &self.daemon_log), ("chronyd", &self.chronyd_log)] {
             let _ = write!(text, "\n  {who}:");
@@ -135,6 +151,8 @@ impl Report {
         let spent = |status| format!("{:.1}", time_in(seen, status).as_secs_f64());
         let bounds = trusted_sorted(seen, Sample::bound_ns);
         let errors = trusted_sorted(seen, |sample| sample.error_ns().abs());
+        let mut declared = self.declared_ns.clone();
+        declared.sort_unstable();
         let us =
             |ns: Option<&i64>| ns.map_or("-".to_owned(), |&ns| format!("{:.1}", ns as f64 / 1e3));
         let ratio = match (median(&bounds), median(&errors)) {
@@ -156,6 +174,8 @@ impl Report {
             &blindness.map_or("-".to_owned(), |blind| blind.as_millis().to_string()),
             &us(median(&bounds)),
             &us(bounds.last()),
+            &us(median(&bounds).map(|bound| 2 * bound).as_ref()),
+            &us(median(&declared)),
             &self
                 .times_first(seen)
                 .map_or("-".to_owned(), |times| format!("{times:.2}")),
@@ -181,25 +201,34 @@ pub fn show<'a>(reports: impl IntoIterator<Item = &'a Report>) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
+/// How many of these are as expected, in words.
+pub fn counts(reports: &[Report]) -> String {
+    let faulty = reports.iter().filter(|report| !report.faults().is_empty());
+    let not_held = |report: &&Report| report.scenario.not_held.is_some();
+    let (faulty, not_held) = (faulty.count(), reports.iter().filter(not_held).count());
+    let all = reports.len();
+    format!("{all} scenarios, {faulty} with faults, {not_held} of all not held")
+}
+
 /// The heading above [`Report::rows`].
 pub fn heading() -> String {
     let upper = columns([
         "", "", "", "sync", "free", "unkn", "", "trusted", "after", "viola", "blind", "median",
-        "worst", "times", "bound/", "",
+        "worst", "median", "chronyd", "times", "bound/", "",
     ]);
     let lower = columns([
         "scenario", "layout", "samples", "s", "s", "s", "flaps", "after s", "sync s", "tions",
-        "ms", "bound us", "bound us", "native", "error", "",
+        "ms", "bound us", "bound us", "width us", "2D us", "native", "error", "",
     ]);
     format!("{upper}\n{lower}")
 }
 
-fn columns(cells: [&str; 16]) -> String {
-    const WIDTHS: [usize; 16] = [32, 8, 7, 6, 6, 6, 5, 7, 6, 5, 5, 10, 10, 7, 8, 8];
+fn columns(cells: [&str; 18]) -> String {
+    const WIDTHS: [usize; 18] = [40, 8, 7, 6, 6, 6, 5, 7, 6, 5, 5, 10, 10, 10, 10, 7, 8, 8];
     let mut line = String::new();
     for (index, (cell, width)) in cells.into_iter().zip(WIDTHS).enumerate() {
         let _ = match index {
-            0 | 1 | 15 => write!(line, "{cell:<width$} "),
+            0 | 1 | 17 => write!(line, "{cell:<width$} "),
             _ => write!(line, "{cell:>width$} "),
         };
     }
@@ -223,6 +252,23 @@ pub fn flaps(seen: &Seen) -> usize {
         pair[0].status == Status::Synchronized && pair[1].status != Status::Synchronized
     };
     seen.samples.windows(2).filter(left).count()
+}
+
+fn misses(seen: &Seen, sample: &Sample) -> bool {
+    seen.violations.binary_search(&sample.at).is_ok()
+}
+
+/// How far true time was outside of a trusted interval, ns, when it ever was.
+fn worst_miss_ns(seen: &Seen) -> Option<i64> {
+    let missed = seen.samples.iter().filter(|sample| misses(seen, sample));
+    let miss_ns = |sample: &Sample| sample.earliest_ns.max(-sample.latest_ns);
+    missed.map(miss_ns).max()
+}
+
+/// How often the interval ceased to be trusted.
+fn lapses(seen: &Seen) -> usize {
+    let lost = |pair: &&[Sample]| pair[0].is_trusted() && !pair[1].is_trusted();
+    seen.samples.windows(2).filter(lost).count()
 }
 
 /// The part of the time since the layout was first trusted that it was Synchronized.

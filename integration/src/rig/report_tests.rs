@@ -27,6 +27,7 @@ fn report(expect: Expect, seen: Seen) -> Report {
         chronyd_synchronised: Some(Duration::from_millis(600)),
         disturbed: Vec::new(),
         seen: vec![seen],
+        declared_ns: vec![2_500, 2_000, 3_000],
         daemon_log: vec!["a line of the daemon".to_owned()],
         chronyd_log: Vec::new(),
     }
@@ -57,6 +58,10 @@ fn each_expectation_has_its_faults() {
     assert_eq!(faults(Expect::Healthy, &healthy), 0);
     assert_eq!(faults(Expect::Healthy, &flapping), 2);
     assert_eq!(faults(Expect::Trusted, &flapping), 0);
+    let lapsed = [Synchronized, Unknown, Synchronized];
+    assert_eq!(faults(Expect::Trusted, &lapsed), 0);
+    assert_eq!(faults(Expect::Kept, &lapsed), 1);
+    assert_eq!(faults(Expect::Kept, &flapping), 0);
     assert_eq!(faults(Expect::Trusted, &dead), 1);
     assert_eq!(faults(Expect::Untrusted, &dead), 0);
     assert_eq!(faults(Expect::Untrusted, &healthy), 1);
@@ -69,6 +74,9 @@ fn a_violation_is_a_fault_unless_the_scenario_cannot_be_held() {
     let mut report = report(Expect::Trusted, seen);
     assert_eq!(report.faults().len(), 1);
     assert!(report.diagnosis().contains("a line of the daemon"));
+    report.seen[0].samples[1].earliest_ns = 2_000_000;
+    let told = "v1: false by 2.000 ms at most, for 0.0 s";
+    assert!(report.diagnosis().contains(told));
     report.scenario = report.scenario.not_held("for this test");
     assert_eq!(report.faults().len(), 0);
 }
@@ -115,7 +123,7 @@ fn a_row_has_the_columns_of_the_heading() {
         row.split_whitespace().collect::<Vec<_>>(),
         [
             "test", "v1", "3", "1.0", "0.0", "1.0", "0", "0.90", "0.40", "0", "-", "2.0", "2.0",
-            "1.00", "2.0", "ok"
+            "4.0", "2.5", "1.00", "2.0", "ok"
         ]
     );
     assert!(heading().lines().all(|line| line.len() <= row.len()));

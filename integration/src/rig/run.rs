@@ -3,20 +3,23 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::checker::Checker;
+use super::declared::Declared;
+use super::honesty;
 use super::report::Report;
 use super::scenario::{Action, Scenario, instant};
+use super::sources::{self, POOL_PORT, Sources};
 use crate::machine_clock::Undisturbed;
 use crate::namespace::{Private, private};
 use crate::reader::own_client;
 use crate::world::shm_in;
-use crate::{Chronyd, Daemon, Launch, Layout, MachineClock, NtpServer, Sandbox, Truth};
+use crate::{Chronyd, Daemon, Launch, Layout, MachineClock, Sandbox, Truth};
 
 /// How often the script and the neighbours are looked at.
 const TICK: Duration = Duration::from_millis(5);
@@ -41,25 +44,37 @@ impl Rig {
     /// When the scenario sets the clock, and this process may not.
     ///
     /// # Panics
-    /// If a neighbour of the daemon fails, or the daemon ends.
+    /// If a neighbour of the daemon fails, or the daemon ends; or if the scenario has more liars than it says.
     pub fn run(&self, scenario: &Scenario) -> io::Result<Report> {
+        assert!(
+            scenario.not_held.is_some() || honesty::liars(scenario) <= scenario.liars,
+            "{}: sources lie that are to be honest",
+            scenario.name
+        );
         let disturbs = scenario.disturbs_the_clock();
         let clock = disturbs.then(MachineClock::take).transpose()?;
         let _undisturbed = (!disturbs).then(Undisturbed::wait);
-        Ok(match scenario.phc_bound_ns {
-            Some(bound_ns) => private(|host| {
+        let at = |address, port| SocketAddr::new(IpAddr::V4(address), port);
+        let addresses = |port| -> Vec<SocketAddr> {
+            let numbers = 0..scenario.servers.len();
+            numbers
+                .map(|number| at(sources::address(number), port))
+                .collect()
+        };
+        Ok(if let Some(bound_ns) = scenario.phc_bound_ns {
+            private(|host| {
                 let sys = Sandbox::new();
                 make_phc(host, &sys, bound_ns);
-                self.run_with(scenario, clock.as_ref(), &[PHC0])
-            }),
-            None => {
-                let address = |number| Ipv4Addr::new(127, 0, 0, number);
-                let addresses: Vec<Ipv4Addr> = (1..=u8::MAX)
-                    .map(address)
-                    .take(scenario.servers.len())
-                    .collect();
-                self.run_with(scenario, clock.as_ref(), &addresses)
-            }
+                self.run_with(scenario, clock.as_ref(), &[at(PHC0, 0)], None)
+            })
+        } else if scenario.pool.is_some() {
+            private(|host| {
+                let etc = Sandbox::new();
+                let hosts = sources::make_pool(host, &etc, scenario);
+                self.run_with(scenario, clock.as_ref(), &addresses(POOL_PORT), Some(hosts))
+            })
+        } else {
+            self.run_with(scenario, clock.as_ref(), &addresses(0), None)
         })
     }
 
@@ -94,20 +109,21 @@ impl Rig {
         &self,
         scenario: &Scenario,
         clock: Option<&MachineClock>,
-        addresses: &[Ipv4Addr],
+        addresses: &[SocketAddr],
+        hosts: Option<PathBuf>,
     ) -> Report {
         let sandbox = Sandbox::new();
         let truth = Truth::on_raw(scenario.course.clone());
         let began = Instant::now();
-        let servers: Vec<NtpServer> = addresses
-            .iter()
-            .zip(&scenario.servers)
-            .map(|(address, manner)| NtpServer::start_with(&truth, *address, *manner))
-            .collect();
-        let mut chronyd = chronyd(&sandbox, scenario, &servers);
+        let sources = Sources::start(&sandbox, scenario, addresses, hosts, &truth, began);
+        let mut chronyd = chronyd(&sandbox, scenario, &sources);
         chronyd.start();
         let shm = shm_in(&sandbox);
-        let mut launch = Launch::new(&self.daemon, &chronyd.socket(), &shm);
+        let mut launch = Launch::bare(&self.daemon)
+            .args(["--max-drift-rate", scenario.max_drift_ppm])
+            .args(["--chrony-socket", &chronyd.socket().to_string_lossy()])
+            .args(["--shm-path", &shm.to_string_lossy()])
+            .args(scenario.daemon_args.iter().copied());
         if scenario.phc_bound_ns.is_some() {
             launch = launch.args(["-r", "PHC0", "-i", PHC_INTERFACE]);
         }
@@ -115,8 +131,9 @@ impl Rig {
         let daemon = launch.start();
         daemon.wait_until("publishes", || own_client(&shm).is_ok());
         let checker = Checker::start(&shm, &self.layouts, &truth, began);
+        let declared = Declared::start(&chronyd.socket());
         let mut stage = Stage {
-            servers,
+            sources,
             daemon,
             launch,
             chronyd,
@@ -132,6 +149,7 @@ impl Rig {
             scenario: scenario.clone(),
             daemon_started,
             seen,
+            declared_ns: declared.finish(),
             daemon_log: [stage.earlier_log, stage.daemon.log()].concat(),
             chronyd_log: stage.chronyd.log(),
             chronyd_synchronised: stage.chronyd_synchronised,
@@ -144,7 +162,7 @@ impl Rig {
 struct Stage<'a> {
     daemon: Daemon,
     chronyd: Chronyd,
-    servers: Vec<NtpServer>,
+    sources: Sources,
     launch: Launch,
     clock: Option<&'a MachineClock>,
     began: Instant,
@@ -182,7 +200,16 @@ impl Stage<'_> {
         }
         let clock = || self.clock.expect("taken for scenarios that disturb it");
         match action {
-            Action::Server(number, change) => self.servers[*number].set(change),
+            Action::Server(number, change) => self.sources.servers[*number].set(change),
+            Action::Refclock(number, change) => self.sources.refclocks[*number].set(change),
+            Action::AddServer(number) => self.chronyc(&self.sources.add(*number)),
+            Action::DeleteServer(number) => self.chronyc(&self.sources.delete(*number)),
+            Action::ListServers(numbers) => {
+                self.sources.list(numbers);
+                self.chronyc("reload sources");
+            }
+            Action::NamePool(numbers) => self.sources.name_pool(numbers),
+            Action::Chronyc(command) => self.chronyc(command),
             Action::StopChronyd => {
                 self.chronyd.stop();
             }
@@ -203,16 +230,16 @@ impl Stage<'_> {
             Action::RunClockOff(ppb) => clock().run_off(*ppb),
         }
     }
+
+    fn chronyc(&self, command: &str) {
+        sources::chronyc(&self.chronyd.socket(), command);
+    }
 }
 
-fn chronyd(sandbox: &Sandbox, scenario: &Scenario, servers: &[NtpServer]) -> Chronyd {
-    let server = |server: &NtpServer| {
-        let (address, polling) = (server.address(), scenario.polling);
-        format!("server {} port {} {polling}", address.ip(), address.port())
-    };
-    let servers: Vec<String> = servers.iter().map(server).collect();
+fn chronyd(sandbox: &Sandbox, scenario: &Scenario, sources: &Sources) -> Chronyd {
+    let sources = sources.configuration(scenario);
     let mut lines = vec!["port 0"];
-    lines.extend(servers.iter().map(String::as_str));
+    lines.extend(sources.iter().map(String::as_str));
     lines.extend(scenario.chrony_lines);
     Chronyd::new(sandbox, "chrony", &lines)
 }

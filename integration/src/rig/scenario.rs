@@ -5,12 +5,18 @@ use std::time::Duration;
 use crate::Course;
 use crate::chronyd::NEAR;
 use crate::ntp_server::Manner;
+use crate::reference_clock::{Driver, Feed};
+
+/// The oscillator's drift that the daemon allows for, ppm, unless a scenario says otherwise.
+const MAX_DRIFT_PPM: &str = "50";
 
 /// What must come of a scenario, besides that trusted intervals contain true time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// Synchronized all the time once it was, without a flap.
     Healthy,
+    /// Trusted all the time once it was, in holdover at the worst.
+    Kept,
     /// Trusted for some of the time.
     Trusted,
     /// Never trusted.
@@ -22,6 +28,18 @@ pub enum Expect {
 pub enum Action {
     /// The server of this number changes its manner.
     Server(usize, fn(&mut Manner)),
+    /// The reference clock of this number measures differently.
+    Refclock(usize, fn(&mut Feed)),
+    /// chronyd is told by `chronyc add server` to use the server of this number, too.
+    AddServer(usize),
+    /// chronyd is told by `chronyc delete` to forget the server of this number.
+    DeleteServer(usize),
+    /// chronyd's source directory names these servers from now on, and chronyd reads it.
+    ListServers(&'static [usize]),
+    /// The name of the pool stands for these servers from now on; `chronyc refresh` makes chronyd notice.
+    NamePool(&'static [usize]),
+    /// A command of `chronyc`, which has to be successful.
+    Chronyc(&'static str),
     /// chronyd ends as an operator ends it.
     StopChronyd,
     /// chronyd ends as a crash does.
@@ -47,6 +65,43 @@ impl Action {
     }
 }
 
+/// How chronyd comes to know a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// By its configuration.
+    Configured,
+    /// By its source directory.
+    InDirectory,
+    /// By the pool's name.
+    InPool,
+    /// Not at first.
+    Later,
+}
+
+/// A scripted server, and how chronyd uses it.
+#[derive(Clone, Copy, Debug)]
+pub struct Server {
+    /// How it answers at first.
+    pub manner: Manner,
+    /// The options of its line instead of the scenario's.
+    pub options: Option<&'static str>,
+    /// How chronyd comes to know it.
+    pub listed: Listed,
+}
+
+/// A reference clock of chronyd's.
+#[derive(Clone, Copy, Debug)]
+pub struct Refclock {
+    /// How it is connected.
+    pub driver: Driver,
+    /// How it measures at first.
+    pub feed: Feed,
+    /// The declared delay in seconds, half of which covers the clock's error.
+    pub delay: f64,
+    /// The other options of its line.
+    pub options: &'static str,
+}
+
 /// A scripted run.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -62,10 +117,20 @@ pub struct Scenario {
     pub not_held: Option<&'static str>,
     /// Where true time goes.
     pub course: Course,
-    /// How each of the servers answers at first.
-    pub servers: Vec<Manner>,
+    /// The servers. The first is at 127.0.0.1, the second at 127.0.0.2, and so on.
+    pub servers: Vec<Server>,
+    /// How many of the servers and reference clocks tell, at any time, a time that their declarations do not cover.
+    pub liars: usize,
+    /// The reference clocks.
+    pub refclocks: Vec<Refclock>,
     /// Options of chronyd's `server` lines.
     pub polling: &'static str,
+    /// Options of the `pool` line, when there is one.
+    pub pool: Option<&'static str>,
+    /// The daemon's `--max-drift-rate`.
+    pub max_drift_ppm: &'static str,
+    /// Further arguments of the daemon.
+    pub daemon_args: &'static [&'static str],
     /// Further lines of chronyd's configuration.
     pub chrony_lines: &'static [&'static str],
     /// The error bound of the hardware clock that chronyd takes its server for, ns.
@@ -85,7 +150,12 @@ impl Scenario {
             not_held: None,
             course: Course::default(),
             servers: vec![exact()],
+            liars: 0,
+            refclocks: Vec::new(),
             polling: NEAR,
+            pool: None,
+            max_drift_ppm: MAX_DRIFT_PPM,
+            daemon_args: &[],
             chrony_lines: &[],
             phc_bound_ns: None,
             script: Vec::new(),
@@ -120,16 +190,76 @@ impl Scenario {
         Scenario { course, ..self }
     }
 
-    pub(super) fn server(mut self, change: fn(&mut Manner)) -> Scenario {
-        change(&mut self.servers[0]);
+    /// Changes the first server.
+    pub(super) fn server(self, change: fn(&mut Manner)) -> Scenario {
+        self.change_server(0, change)
+    }
+
+    /// Changes the server of this number.
+    pub(super) fn change_server(mut self, number: usize, change: fn(&mut Manner)) -> Scenario {
+        change(&mut self.servers[number].manner);
         self
     }
 
+    /// Adds a server that is exact, but for this change.
     pub(super) fn another_server(mut self, change: fn(&mut Manner)) -> Scenario {
-        let mut manner = exact();
-        change(&mut manner);
-        self.servers.push(manner);
+        let mut server = exact();
+        change(&mut server.manner);
+        self.servers.push(server);
         self
+    }
+
+    /// Gives the line of the server that was added last its own options.
+    pub(super) fn options(mut self, options: &'static str) -> Scenario {
+        self.last_server().options = Some(options);
+        self
+    }
+
+    /// Says how chronyd comes to know the server that was added last.
+    pub(super) fn listed(mut self, listed: Listed) -> Scenario {
+        self.last_server().listed = listed;
+        self
+    }
+
+    fn last_server(&mut self) -> &mut Server {
+        self.servers.last_mut().expect("a scenario has a server")
+    }
+
+    pub(super) fn without_servers(self) -> Scenario {
+        Scenario {
+            servers: Vec::new(),
+            ..self
+        }
+    }
+
+    pub(super) fn liars(self, liars: usize) -> Scenario {
+        Scenario { liars, ..self }
+    }
+
+    pub(super) fn refclock(mut self, refclock: Refclock) -> Scenario {
+        self.refclocks.push(refclock);
+        self
+    }
+
+    pub(super) fn pool(self, options: &'static str) -> Scenario {
+        Scenario {
+            pool: Some(options),
+            ..self
+        }
+    }
+
+    pub(super) fn max_drift_ppm(self, max_drift_ppm: &'static str) -> Scenario {
+        Scenario {
+            max_drift_ppm,
+            ..self
+        }
+    }
+
+    pub(super) fn daemon_args(self, daemon_args: &'static [&'static str]) -> Scenario {
+        Scenario {
+            daemon_args,
+            ..self
+        }
     }
 
     pub(super) fn polling(self, polling: &'static str) -> Scenario {
@@ -157,11 +287,15 @@ impl Scenario {
 }
 
 /// A server without any slack: it tells true time, and declares the smallest distance there is.
-fn exact() -> Manner {
-    Manner {
-        root_delay: 1e-6,
-        root_dispersion: 1e-6,
-        ..Manner::default()
+fn exact() -> Server {
+    Server {
+        manner: Manner {
+            root_delay: 1e-6,
+            root_dispersion: 1e-6,
+            ..Manner::default()
+        },
+        options: None,
+        listed: Listed::Configured,
     }
 }
 

@@ -291,6 +291,7 @@ mod tests {
                 errors: 0,
                 details: Vec::new(),
             }],
+            declared_ns: Vec::new(),
             daemon_log: Vec::new(),
             chronyd_log: Vec::new(),
         }

@@ -6,15 +6,20 @@ use super::scenario::{Action, Expect, Scenario};
 use crate::Course;
 use crate::truth::Jump;
 
+mod changing_servers;
+mod reference_clocks;
+mod several_servers;
+
 const MS: i64 = 1_000_000;
 const PPM: i64 = 1_000;
 
-/// The scenario of this name.
+/// The scenario of this name, from either group.
 pub fn named(name: &str) -> Option<Scenario> {
-    all().into_iter().find(|scenario| scenario.name == name)
+    let mut scenarios = all().into_iter().chain(slow());
+    scenarios.find(|scenario| scenario.name == name)
 }
 
-/// All scenarios; those that disturb the clock of this machine are the last.
+/// The scenarios that are always run; those that disturb the clock of this machine are the last.
 pub fn all() -> Vec<Scenario> {
     [
         clocks(),
@@ -22,7 +27,20 @@ pub fn all() -> Vec<Scenario> {
         servers(),
         chronyds(),
         polling(),
+        changing_servers::all(),
+        several_servers::all(),
+        reference_clocks::all(),
         disturbances(),
+    ]
+    .concat()
+}
+
+/// The second group: relatives of those whose polls are long.
+pub fn slow() -> Vec<Scenario> {
+    [
+        changing_servers::slow(),
+        several_servers::slow(),
+        reference_clocks::slow(),
     ]
     .concat()
 }
@@ -171,9 +189,11 @@ fn servers() -> Vec<Scenario> {
         )
         .expecting(Expect::Untrusted)
         .chrony_lines(&["minsources 2"])
+        .liars(1)
         .another_server(|server| server.lie_ns = 50 * MS),
         Scenario::new("one-of-three", "one of three servers is off by 50 ms", 15)
             .chrony_lines(&["minsources 2"])
+            .liars(1)
             .another_server(|server| server.lie_ns = 50 * MS)
             .another_server(|_| {}),
         Scenario::new(
@@ -305,13 +325,18 @@ fn disturbances() -> Vec<Scenario> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::honesty;
     use super::*;
     use std::collections::BTreeSet;
 
+    fn both() -> Vec<Scenario> {
+        [all(), slow()].concat()
+    }
+
     #[test]
     fn names_are_told_apart_and_found() {
-        let names: BTreeSet<&str> = all().iter().map(|scenario| scenario.name).collect();
-        assert_eq!(names.len(), all().len());
+        let names: BTreeSet<&str> = both().iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), both().len());
         for name in names {
             assert_eq!(named(name).expect("found").name, name);
         }
@@ -320,7 +345,7 @@ mod tests {
 
     #[test]
     fn scripts_are_in_order_and_over_before_the_end() {
-        for scenario in all() {
+        for scenario in both() {
             let times = scenario.script.iter().map(|(second, _)| *second);
             assert!(times.clone().is_sorted(), "{}", scenario.name);
             assert!(times.max_by(f64::total_cmp).unwrap_or(0.0) < scenario.seconds as f64);
@@ -330,5 +355,20 @@ mod tests {
     #[test]
     fn what_disturbs_the_clock_comes_last() {
         assert!(all().iter().is_sorted_by_key(Scenario::disturbs_the_clock));
+        assert!(!slow().iter().any(Scenario::disturbs_the_clock));
+    }
+
+    #[test]
+    fn as_many_sources_lie_as_a_scenario_says_unless_it_is_not_held() {
+        for scenario in both() {
+            if scenario.not_held.is_none() {
+                assert_eq!(
+                    honesty::liars(&scenario),
+                    scenario.liars,
+                    "{}",
+                    scenario.name
+                );
+            }
+        }
     }
 }
