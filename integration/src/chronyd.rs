@@ -204,6 +204,12 @@ impl Chronyd {
             .is_some_and(|tracking| tracking.is_synchronised())
     }
 
+    /// Whether it has selected a source since it was last started: it logs this at once.
+    pub fn has_selected(&self) -> bool {
+        let selected = |line: &String| line.contains("Selected source");
+        self.log().iter().any(selected)
+    }
+
     fn running(&mut self) -> &mut Process {
         self.process.as_mut().expect("chronyd was started")
     }

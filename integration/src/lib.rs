@@ -39,6 +39,7 @@ pub mod survival;
 pub mod truth;
 pub mod usage;
 pub mod wait;
+pub mod width;
 pub mod world;
 
 pub use account::Account;

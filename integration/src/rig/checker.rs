@@ -58,7 +58,8 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn of(layout: &Layout) -> Seen {
+    /// Nothing yet.
+    pub fn of(layout: &Layout) -> Seen {
         Seen {
             layout: *layout,
             samples: Vec::new(),
@@ -66,6 +67,15 @@ impl Seen {
             errors: 0,
             details: Vec::new(),
         }
+    }
+
+    /// Reads the layout once and compares it with true time.
+    pub fn look(&mut self, read: &mut Read, truth: &Truth, began: Instant) {
+        let at = began.elapsed();
+        let before_ns = truth.now_ns();
+        let reading = read();
+        let after_ns = truth.now_ns();
+        self.note(at, before_ns, reading, after_ns);
     }
 
     fn note(
@@ -165,11 +175,7 @@ fn check(
     let mut watched: Vec<(Read, Seen)> = layouts.iter().map(open).collect();
     while !stop.load(Ordering::Relaxed) {
         for (read, seen) in &mut watched {
-            let at = began.elapsed();
-            let before_ns = truth.now_ns();
-            let reading = read();
-            let after_ns = truth.now_ns();
-            seen.note(at, before_ns, reading, after_ns);
+            seen.look(read, truth, began);
         }
         thread::sleep(BETWEEN_LOOKS);
     }

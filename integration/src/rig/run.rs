@@ -176,7 +176,7 @@ impl Stage<'_> {
     fn play(&mut self, scenario: &Scenario) {
         let mut script = scenario.script.iter().peekable();
         while self.began.elapsed() < Duration::from_secs(scenario.seconds) {
-            if self.chronyd_synchronised.is_none() && has_selected(&self.chronyd) {
+            if self.chronyd_synchronised.is_none() && self.chronyd.has_selected() {
                 self.chronyd_synchronised = Some(self.began.elapsed());
             }
             assert!(
@@ -242,12 +242,6 @@ fn chronyd(sandbox: &Sandbox, scenario: &Scenario, sources: &Sources) -> Chronyd
     lines.extend(sources.iter().map(String::as_str));
     lines.extend(scenario.chrony_lines);
     Chronyd::new(sandbox, "chrony", &lines)
-}
-
-/// Whether it has followed a source: it says so the moment it first does.
-fn has_selected(chronyd: &Chronyd) -> bool {
-    let selected = |line: &String| line.contains("Selected source");
-    chronyd.log().iter().any(selected)
 }
 
 fn make_phc(host: &Private, sys: &Sandbox, bound_ns: u32) {

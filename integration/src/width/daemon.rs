@@ -1,0 +1,82 @@
+//! One of the daemons: started in its own namespace, its segments read until the end.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::layout::Read;
+use crate::namespace::private;
+use crate::rig::Seen;
+use crate::{Launch, Layout, Truth, wait};
+
+/// Where each daemon publishes by default, in its own mount namespace.
+pub const RUN_DIR: &str = "/run/clockbound";
+
+const BETWEEN_SAMPLES: Duration = Duration::from_millis(5);
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// A daemon of the comparison.
+#[derive(Clone, Debug)]
+pub struct Contender {
+    /// Its name in the table.
+    pub name: String,
+    /// Its program.
+    pub program: PathBuf,
+    /// Its arguments. chronyd's socket and the segments are at the default paths.
+    pub arguments: Vec<String>,
+    /// The layouts that it publishes.
+    pub layouts: Vec<Layout>,
+}
+
+/// What was seen of a daemon.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It ran until the end.
+    Ran {
+        /// When it was started. Like every instant here: since the comparison began.
+        started: Duration,
+        /// The samples of each layout. A layout that was never published has none.
+        seen: Vec<Seen>,
+    },
+    /// It ended by itself, and logged these lines.
+    Ended(Vec<String>),
+}
+
+impl Contender {
+    /// Runs it with `dir` as its [`RUN_DIR`] until `end` after `began`, and compares each layout with `truth` every 5 ms.
+    ///
+    /// # Panics
+    /// When not root.
+    pub fn run(&self, dir: &Path, truth: &Truth, began: Instant, end: Duration) -> Outcome {
+        private(|host| {
+            host.bind(dir, Path::new(RUN_DIR));
+            self.watch(truth, began, end)
+        })
+    }
+
+    fn watch(&self, truth: &Truth, began: Instant, end: Duration) -> Outcome {
+        let started = began.elapsed();
+        let arguments = self.arguments.iter().map(String::as_str);
+        let mut daemon = Launch::bare(&self.program).args(arguments).start();
+        let mut seen: Vec<Seen> = self.layouts.iter().map(Seen::of).collect();
+        let mut opened: Vec<Option<Read>> = self.layouts.iter().map(|_| None).collect();
+        let v1 = Path::new(RUN_DIR).join("shm");
+        while began.elapsed() < end {
+            if !daemon.is_running() {
+                // The last lines may still be in the pipe.
+                let log = || Some(daemon.log()).filter(|log| !log.is_empty());
+                return Outcome::Ended(wait::within(LAST_LINES, log).unwrap_or_default());
+            }
+            for (read, seen) in opened.iter_mut().zip(&mut seen) {
+                if read.is_none() {
+                    *read = (seen.layout.open)(&v1).ok();
+                }
+                if let Some(read) = read {
+                    seen.look(read, truth, began);
+                }
+            }
+            thread::sleep(BETWEEN_SAMPLES);
+        }
+        Outcome::Ran { started, seen }
+    }
+}

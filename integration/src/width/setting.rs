@@ -1,0 +1,190 @@
+//! One comparison: a server, a chronyd that polls it at one interval, and every daemon.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::daemon::{Contender, Outcome, RUN_DIR};
+use super::row::{Row, heading};
+use crate::chronyd::Tracking;
+use crate::namespace::{Private, private};
+use crate::ntp_server::Manner;
+use crate::{Chronyd, NtpServer, Sandbox, Truth, wait};
+
+const CHRONY_DIR: &str = "/run/chrony";
+const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
+
+/// What is compared, and for how long.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// chronyd polls every 2^poll s.
+    pub poll: i8,
+    /// How long it lasts.
+    pub lasting: Duration,
+    /// Widths are measured from then on.
+    pub from: Duration,
+}
+
+/// What came of a [`Setting`]. Instants are since it began.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// What was compared.
+    pub setting: Setting,
+    /// When chronyd selected its source.
+    pub selected: Option<Duration>,
+    /// Each daemon.
+    pub outcomes: Vec<(Contender, Outcome)>,
+    /// chronyd's 2 x (root delay / 2 + root dispersion) from [`Setting::from`] on, ns.
+    pub chronyd_widths_ns: Vec<i64>,
+}
+
+impl Setting {
+    /// Runs the comparison.
+    ///
+    /// # Panics
+    /// When not root, or when chronyd does not start.
+    pub fn compare(&self, contenders: &[Contender]) -> Comparison {
+        private(|host| self.compare_in(host, contenders))
+    }
+
+    fn compare_in(&self, host: &Private, contenders: &[Contender]) -> Comparison {
+        let sandbox = Sandbox::new();
+        host.loopback(&[]);
+        host.empty_run();
+        for dir in [CHRONY_DIR, RUN_DIR] {
+            fs::create_dir(dir).expect("make a directory below /run");
+        }
+        // chronyd replies to the path that a client gives: it must be the same for both.
+        host.bind(&sandbox.chrony_dir("chrony"), Path::new(CHRONY_DIR));
+        // CLOCK_REALTIME is right, like one that is disciplined: chronyd -x does not correct it, and the published daemons add
+        // chronyd's correction to their bound.
+        let truth = Truth::default();
+        let server = NtpServer::start_with(&truth, [127, 0, 0, 1].into(), near());
+        let began = Instant::now();
+        let mut chronyd = self.chronyd(&server);
+        chronyd.start();
+        let (outcomes, (selected, chronyd_widths_ns)) = thread::scope(|scope| {
+            let run = |(number, contender): (usize, &Contender)| {
+                let dir = sandbox.dir(&format!("daemon-{number}"), 0o755);
+                contender.run(&dir, &truth, began, self.lasting)
+            };
+            let threads: Vec<_> = contenders
+                .iter()
+                .enumerate()
+                .map(|each| scope.spawn(move || run(each)))
+                .collect();
+            let watched = self.watch(&chronyd, began);
+            let join = |thread: thread::ScopedJoinHandle<'_, Outcome>| thread.join().expect("ran");
+            let outcomes: Vec<Outcome> = threads.into_iter().map(join).collect();
+            (outcomes, watched)
+        });
+        Comparison {
+            setting: self.clone(),
+            selected,
+            outcomes: contenders.iter().cloned().zip(outcomes).collect(),
+            chronyd_widths_ns,
+        }
+    }
+
+    /// When chronyd selected its source, and its widths from [`Setting::from`] on, ns; returns at the end.
+    fn watch(&self, chronyd: &Chronyd, began: Instant) -> (Option<Duration>, Vec<i64>) {
+        let selected = wait::within(self.lasting, || {
+            chronyd.has_selected().then(|| began.elapsed())
+        });
+        let mut widths_ns = Vec::new();
+        while began.elapsed() < self.lasting {
+            if began.elapsed() >= self.from {
+                widths_ns.extend(chronyd.tracking().as_ref().map(width_ns));
+            }
+            thread::sleep(BETWEEN_REPORTS);
+        }
+        (selected, widths_ns)
+    }
+
+    fn chronyd(&self, server: &NtpServer) -> Chronyd {
+        let (address, poll) = (server.address(), self.poll);
+        let line = format!(
+            "server {} port {} minpoll {poll} maxpoll {poll} iburst",
+            address.ip(),
+            address.port()
+        );
+        Chronyd::in_dir(
+            PathBuf::from(CHRONY_DIR),
+            &["port 0", "maxclockerror 50", &line],
+        )
+    }
+}
+
+impl Comparison {
+    /// The table, and what went wrong.
+    pub fn report(&self) -> String {
+        let Setting {
+            poll,
+            lasting,
+            from,
+        } = &self.setting;
+        let selected = self.selected.map_or("never".to_owned(), |selected| {
+            format!("after {:.2} s", selected.as_secs_f64())
+        });
+        let mut lines = vec![
+            format!(
+                "poll {} s: {} s, measured from {} s on; chronyd selected its source {selected}",
+                2_f64.powi((*poll).into()),
+                lasting.as_secs(),
+                from.as_secs()
+            ),
+            heading(),
+        ];
+        let rows: Vec<Row> = self.rows().collect();
+        let reference = rows.iter().find(|row| row.name.starts_with("2.0.3 "));
+        let reference = reference.and_then(|row| row.widths);
+        lines.extend(rows.iter().map(|row| row.line(reference)));
+        for (Contender { name, .. }, outcome) in &self.outcomes {
+            match outcome {
+                Outcome::Ended(log) => {
+                    lines.push(format!("{name} is skipped, it ended: {}", log.join(" ")));
+                }
+                Outcome::Ran { seen, .. } => {
+                    for seen in seen {
+                        let detail = |detail| format!("{name} {}: {detail}", seen.layout.name);
+                        lines.extend(seen.details.iter().map(detail));
+                    }
+                }
+            }
+        }
+        lines.join("\n")
+    }
+
+    /// Each layout of each daemon, then chronyd.
+    pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+        let of = |(contender, outcome): &(Contender, Outcome)| {
+            let Outcome::Ran { started, seen } = outcome else {
+                return Vec::new();
+            };
+            let (selected, from) = (self.selected, self.setting.from);
+            let row = |seen| Row::of(&contender.name, seen, *started, selected, from);
+            seen.iter().map(row).collect()
+        };
+        let chronyd = Row::of_chronyd(self.chronyd_widths_ns.clone());
+        self.outcomes.iter().flat_map(of).chain([chronyd])
+    }
+}
+
+/// A good server about 0.35 ms away: a sleep takes some 0.08 ms longer than its duration.
+fn near() -> Manner {
+    Manner {
+        root_delay: 20e-6,
+        root_dispersion: 10e-6,
+        request_delay: Duration::from_micros(250),
+        reply_delay: Duration::from_micros(250),
+        request_jitter: Duration::from_micros(40),
+        reply_jitter: Duration::from_micros(40),
+        ..Manner::default()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "far below 2^63 ns")]
+fn width_ns(tracking: &Tracking) -> i64 {
+    ((tracking.root_delay + 2.0 * tracking.root_dispersion) * 1e9) as i64
+}
