@@ -12,6 +12,7 @@ const TRACKING_REPLY: u16 = 5;
 const SOURCE_REPLY: u16 = 3;
 const NULL_REPLY: u16 = 1;
 const INVALID_STATUS: u16 = 3;
+const NO_SUCH_SOURCE_STATUS: u16 = 4;
 const REQUEST_HEADER: usize = 20;
 const FAMILY_IPV4: u16 = 1;
 
@@ -24,6 +25,8 @@ pub struct Request {
     pub attempt: u16,
     /// Comes back in the reply.
     pub sequence: u32,
+    /// Which source is asked about; 0 for other commands.
+    pub index: u32,
 }
 
 impl Request {
@@ -34,12 +37,21 @@ impl Request {
             command: u16::from_be_bytes([packet[4], packet[5]]),
             attempt: u16::from_be_bytes([packet[6], packet[7]]),
             sequence: u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]]),
+            index: packet
+                .get(REQUEST_HEADER..REQUEST_HEADER + 4)
+                .and_then(|bytes| bytes.try_into().ok())
+                .map_or(0, u32::from_be_bytes),
         })
     }
 
     /// The reply of a chronyd that does not know this command.
     pub fn refuse(&self) -> Vec<u8> {
         self.header(NULL_REPLY, INVALID_STATUS)
+    }
+
+    /// The reply of a chronyd that has no source of this index.
+    pub fn no_such_source(&self) -> Vec<u8> {
+        self.header(NULL_REPLY, NO_SUCH_SOURCE_STATUS)
     }
 
     /// A selected server at 127.0.0.1 that has answered its last eight polls, the last one just now and to the point.

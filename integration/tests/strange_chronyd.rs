@@ -283,7 +283,10 @@ fn the_source_is_asked_about_anew_when_the_clock_was_updated() {
             }
             SOURCE_COMMAND => {
                 updates.source_questions += 1;
-                request.good_source()
+                match request.index {
+                    0 => request.good_source(),
+                    _ => request.no_such_source(),
+                }
             }
             _ => request.refuse(),
         })
