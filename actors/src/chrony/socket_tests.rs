@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::super::QueryErrorKind;
+use super::super::{QueryErrorKind, Status};
 use super::*;
 
 /// Long for what should come, and never waited for in full.
@@ -365,4 +365,109 @@ fn a_query_that_is_dropped_leaves_the_socket_in_working_order() {
         assert_eq!(reply, Reply::NSources(socket.sequence));
     });
     chronyd.join().expect("served");
+}
+
+/// Waits for `count` requests: their numbers, what they ask, and who.
+fn batch_of(socket: &StdDatagram, count: usize) -> (Vec<(u32, Request)>, SocketAddr) {
+    let mut requests = Vec::new();
+    loop {
+        let (sequence, request, client) = receive(socket);
+        requests.push((sequence, request));
+        if requests.len() == count {
+            return (requests, client);
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_sent_before_any_reply_and_its_replies_are_put_in_order() {
+    let dir = Directory::new();
+    let socket = dir.listen();
+    let requests: Vec<_> = (0..7)
+        .map(|index| Request::SourceData { index })
+        .chain([Request::Tracking])
+        .collect();
+    let count = requests.len();
+    let expected = requests.clone();
+    let chronyd = thread::spawn(move || {
+        let (asked, client) = batch_of(&socket, count);
+        let in_order: Vec<_> = asked.iter().map(|(_, request)| *request).collect();
+        assert_eq!(in_order, expected);
+        // The last one first, each twice, and one that is refused.
+        for (at, (sequence, request)) in asked.iter().enumerate().rev() {
+            let reply = match at {
+                3 => Reply::encode_refusal(request.command(), *sequence, Status::NO_SUCH_SOURCE),
+                at => Reply::NSources(at as u32).encode(request.command(), *sequence),
+            };
+            send(&socket, &client, &reply);
+            if at == 5 {
+                send(&socket, &client, &reply);
+            }
+        }
+    });
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        let replies = socket.query_batch(&requests, LONG).await.expect("replies");
+        let expected: Vec<_> = (0..count)
+            .map(|at| match at {
+                3 => Err(ParseError::Status(Status::NO_SUCH_SOURCE)),
+                at => Ok(Reply::NSources(at as u32)),
+            })
+            .collect();
+        assert_eq!(replies, expected);
+    });
+    chronyd.join().expect("served");
+}
+
+#[test]
+fn a_batch_with_a_reply_missing_is_silence_and_the_others_do_not_answer_the_next_one() {
+    let dir = Directory::new();
+    let socket = dir.listen();
+    let requests = [Request::NSources, Request::Tracking];
+    let chronyd = thread::spawn(move || {
+        let ((first, _), (last, _)) = {
+            let (asked, client) = batch_of(&socket, 2);
+            let reply = Reply::NSources(1).encode(asked[0].1.command(), asked[0].0);
+            send(&socket, &client, &reply);
+            (asked[0], asked[1])
+        };
+        let (asked, client) = batch_of(&socket, 2);
+        let fresh = [asked[0].0, asked[1].0];
+        assert!(!fresh.contains(&first) && !fresh.contains(&last));
+        for (sequence, value) in [(first, 2), (last, 3), (fresh[0], 4), (fresh[1], 5)] {
+            for request in requests {
+                let reply = Reply::NSources(value).encode(request.command(), sequence);
+                send(&socket, &client, &reply);
+            }
+        }
+    });
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        let err = socket.query_batch(&requests, SHORT).await;
+        let err = err.expect_err("a reply is missing");
+        assert_eq!(err.kind(), QueryErrorKind::Silent, "{err}");
+        let replies = socket.query_batch(&requests, LONG).await.expect("replies");
+        assert_eq!(replies, [Ok(Reply::NSources(4)), Ok(Reply::NSources(5))]);
+    });
+    chronyd.join().expect("served");
+}
+
+#[test]
+fn a_chronyd_that_was_restarted_between_two_queries_is_asked_at_once() {
+    let dir = Directory::new();
+    let serve = || {
+        dir.serve(1, |socket, client, sequence, request| {
+            let reply = Reply::NSources(sequence).encode(request.command(), sequence);
+            send(socket, client, &reply);
+        })
+    };
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        for _ in 0..3 {
+            let chronyd = serve();
+            let reply = socket.query(&Request::NSources, LONG).await;
+            assert_eq!(reply.expect("an answer"), Reply::NSources(socket.sequence));
+            chronyd.join().expect("served");
+        }
+    });
 }
