@@ -58,7 +58,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn of(layout: &Layout) -> Seen {
+    pub(super) fn of(layout: &Layout) -> Seen {
         Seen {
             layout: *layout,
             samples: Vec::new(),

@@ -2,22 +2,26 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::time::ClockId;
+
+use super::apart;
 use super::checker::Checker;
 use super::report::Report;
 use super::scenario::{Action, Scenario, instant};
-use crate::machine_clock::Undisturbed;
 use crate::namespace::{Private, private};
 use crate::reader::own_client;
+use crate::truth::clock_ns;
+use crate::virtual_clock::Rate;
 use crate::world::shm_in;
-use crate::{Chronyd, Daemon, Launch, Layout, MachineClock, NtpServer, Sandbox, Truth};
+use crate::{Chronyd, Daemon, Launch, Layout, NtpServer, Sandbox, Truth, VirtualClock};
 
+const NS_PER_S: i64 = 1_000_000_000;
 /// How often the script and the neighbours are looked at.
 const TICK: Duration = Duration::from_millis(5);
 // chrony shows an address as the reference id, and these are the bytes of "PHC0".
@@ -32,25 +36,29 @@ pub struct Rig {
     pub daemon: PathBuf,
     /// The layouts that are compared with true time.
     pub layouts: Vec<Layout>,
+    /// The arguments with which the program that this is part of comes to call [`apart::play_if_asked`].
+    pub apart: &'static [&'static str],
 }
 
 impl Rig {
-    /// Runs a scenario; one that disturbs the machine's clock waits until no other runs, and the others wait for it.
-    ///
-    /// # Errors
-    /// When the scenario sets the clock, and this process may not.
+    /// Runs a scenario, in a process of its own when it needs a virtual clock.
     ///
     /// # Panics
     /// If a neighbour of the daemon fails, or the daemon ends.
-    pub fn run(&self, scenario: &Scenario) -> io::Result<Report> {
-        let disturbs = scenario.disturbs_the_clock();
-        let clock = disturbs.then(MachineClock::take).transpose()?;
-        let _undisturbed = (!disturbs).then(Undisturbed::wait);
-        Ok(match scenario.phc_bound_ns {
+    pub fn run(&self, scenario: &Scenario) -> Report {
+        match scenario.needs_virtual_clock() {
+            true => apart::run(self, scenario),
+            false => self.run_here(scenario),
+        }
+    }
+
+    /// Runs a scenario in this process, on the virtual clock that it runs under if it needs one.
+    pub(super) fn run_here(&self, scenario: &Scenario) -> Report {
+        match scenario.phc_bound_ns {
             Some(bound_ns) => private(|host| {
                 let sys = Sandbox::new();
                 make_phc(host, &sys, bound_ns);
-                self.run_with(scenario, clock.as_ref(), &[PHC0])
+                self.run_with(scenario, &[PHC0])
             }),
             None => {
                 let address = |number| Ipv4Addr::new(127, 0, 0, number);
@@ -58,12 +66,12 @@ impl Rig {
                     .map(address)
                     .take(scenario.servers.len())
                     .collect();
-                self.run_with(scenario, clock.as_ref(), &addresses)
+                self.run_with(scenario, &addresses)
             }
-        })
+        }
     }
 
-    /// Runs scenarios that do not disturb the machine's clock, some at a time; the reports are in their order.
+    /// Runs scenarios, some at a time; the reports are in their order.
     ///
     /// # Panics
     /// As [`Rig::run`] does.
@@ -76,7 +84,7 @@ impl Rig {
         let work = || {
             let next = || queue.lock().expect("queue").pop_front();
             while let Some(index) = next() {
-                let report = self.run(&scenarios[index]).expect("needs no rights");
+                let report = self.run(&scenarios[index]);
                 reports.lock().expect("reports").push((index, report));
             }
         };
@@ -90,14 +98,10 @@ impl Rig {
         reports.into_iter().map(|(_, report)| report).collect()
     }
 
-    fn run_with(
-        &self,
-        scenario: &Scenario,
-        clock: Option<&MachineClock>,
-        addresses: &[Ipv4Addr],
-    ) -> Report {
+    fn run_with(&self, scenario: &Scenario, addresses: &[Ipv4Addr]) -> Report {
         let sandbox = Sandbox::new();
-        let truth = Truth::on_raw(scenario.course.clone());
+        let clock = scenario.needs_virtual_clock().then(|| clock_for(scenario));
+        let truth = truth_for(scenario);
         let began = Instant::now();
         let servers: Vec<NtpServer> = addresses
             .iter()
@@ -105,6 +109,9 @@ impl Rig {
             .map(|(address, manner)| NtpServer::start_with(&truth, *address, *manner))
             .collect();
         let mut chronyd = chronyd(&sandbox, scenario, &servers);
+        if let (true, Some(clock)) = (scenario.discipline, &clock) {
+            chronyd = chronyd.disciplining(clock);
+        }
         chronyd.start();
         let shm = shm_in(&sandbox);
         let mut launch = Launch::new(&self.daemon, &chronyd.socket(), &shm);
@@ -117,10 +124,12 @@ impl Rig {
         let checker = Checker::start(&shm, &self.layouts, &truth, began);
         let mut stage = Stage {
             servers,
-            daemon,
+            daemon: Some(daemon),
             launch,
             chronyd,
+            sets: clock.as_ref().map_or(0, VirtualClock::sets),
             clock,
+            rate: scenario.rate,
             began,
             disturbed: Vec::new(),
             chronyd_synchronised: None,
@@ -132,7 +141,7 @@ impl Rig {
             scenario: scenario.clone(),
             daemon_started,
             seen,
-            daemon_log: [stage.earlier_log, stage.daemon.log()].concat(),
+            daemon_log: [stage.earlier_log, log_of(stage.daemon.as_ref())].concat(),
             chronyd_log: stage.chronyd.log(),
             chronyd_synchronised: stage.chronyd_synchronised,
             disturbed: stage.disturbed,
@@ -141,38 +150,63 @@ impl Rig {
 }
 
 /// The neighbours of the daemon and the daemon, in the order of their end.
-struct Stage<'a> {
-    daemon: Daemon,
+struct Stage {
+    /// `None` while it is down.
+    daemon: Option<Daemon>,
     chronyd: Chronyd,
     servers: Vec<NtpServer>,
     launch: Launch,
-    clock: Option<&'a MachineClock>,
+    clock: Option<VirtualClock>,
+    /// How often the clock was set until it was last looked at.
+    sets: i64,
+    /// The clock's rate at the beginning.
+    rate: Rate,
     began: Instant,
     disturbed: Vec<Duration>,
     chronyd_synchronised: Option<Duration>,
     earlier_log: Vec<String>,
 }
 
-impl Stage<'_> {
+impl Stage {
     /// Lets happen what the script says, until the scenario is over.
     fn play(&mut self, scenario: &Scenario) {
         let mut script = scenario.script.iter().peekable();
+        let mut looked = self.began.elapsed();
         while self.began.elapsed() < Duration::from_secs(scenario.seconds) {
             if self.chronyd_synchronised.is_none() && has_selected(&self.chronyd) {
                 self.chronyd_synchronised = Some(self.began.elapsed());
             }
-            assert!(
-                self.daemon.is_running(),
-                "{}: the daemon ended:\n{}",
-                scenario.name,
-                self.daemon.log().join("\n")
-            );
+            if let Some(daemon) = &mut self.daemon {
+                assert!(
+                    daemon.is_running(),
+                    "{}: the daemon ended:\n{}",
+                    scenario.name,
+                    daemon.log().join("\n")
+                );
+            }
             while let Some((_, action)) =
                 script.next_if(|(second, _)| instant(*second) <= self.began.elapsed())
             {
                 self.perform(action);
             }
+            let before = std::mem::replace(&mut looked, self.began.elapsed());
+            self.note_sets(before);
             thread::sleep(TICK);
+        }
+    }
+
+    /// Notes that the clock was set since `before`, by whomever.
+    fn note_sets(&mut self, before: Duration) {
+        let sets = self.clock.as_ref().map_or(0, VirtualClock::sets);
+        if std::mem::replace(&mut self.sets, sets) != sets {
+            self.disturbed.push(before);
+        }
+    }
+
+    fn end_daemon(&mut self, end: impl FnOnce(&mut Daemon)) {
+        if let Some(mut daemon) = self.daemon.take() {
+            end(&mut daemon);
+            self.earlier_log.extend(daemon.log());
         }
     }
 
@@ -180,7 +214,7 @@ impl Stage<'_> {
         if action.disturbs_the_clock() {
             self.disturbed.push(self.began.elapsed());
         }
-        let clock = || self.clock.expect("taken for scenarios that disturb it");
+        let clock = || self.clock.as_ref().expect("a virtual clock");
         match action {
             Action::Server(number, change) => self.servers[*number].set(change),
             Action::StopChronyd => {
@@ -191,18 +225,52 @@ impl Stage<'_> {
             }
             Action::StartChronyd => {
                 self.chronyd.start();
+                // It has begun with a step by nothing, which excuses nobody.
+                self.sets = self.clock.as_ref().map_or(0, VirtualClock::sets);
             }
             Action::FreezeChronyd => self.chronyd.freeze(),
             Action::ThawChronyd => self.chronyd.thaw(),
             Action::RestartDaemon => {
-                self.daemon.kill();
-                self.earlier_log.extend(self.daemon.log());
-                self.daemon = self.launch.start();
+                self.end_daemon(kill);
+                self.daemon = Some(self.launch.start());
             }
             Action::StepClock(by_ns) => clock().step(*by_ns),
-            Action::RunClockOff(ppb) => clock().run_off(*ppb),
+            Action::RunClockOff(ppb) => clock().set_rate(self.rate.faster_by(*ppb)),
+            Action::SetRate(rate) => clock().set_rate(*rate),
+            Action::Makestep => self.chronyd.makestep(),
+            Action::KillDaemon => self.end_daemon(kill),
+            Action::StopDaemon => self.end_daemon(|daemon| {
+                daemon.terminate();
+            }),
+            Action::StartDaemon => self.daemon = Some(self.launch.start()),
         }
     }
+}
+
+fn kill(daemon: &mut Daemon) {
+    daemon.kill();
+}
+
+fn log_of(daemon: Option<&Daemon>) -> Vec<String> {
+    daemon.map_or_else(Vec::new, Daemon::log)
+}
+
+/// The clock that this process runs under, as the scenario begins.
+fn clock_for(scenario: &Scenario) -> VirtualClock {
+    let clock = VirtualClock::of_this_process().expect("a process under a virtual clock");
+    if let Some(s) = scenario.starts_at_s {
+        clock.set(s * NS_PER_S);
+    }
+    clock.set_rate(scenario.rate);
+    clock
+}
+
+fn truth_for(scenario: &Scenario) -> Truth {
+    let day_ns = 86_400 * NS_PER_S;
+    let now_ns = clock_ns(ClockId::CLOCK_REALTIME) + scenario.course.offset_ns;
+    let end_of_day_ns = (now_ns.div_euclid(day_ns) + 1) * day_ns;
+    let leap_ns = scenario.leap_second.then_some(end_of_day_ns);
+    Truth::on_raw_with_leap(scenario.course.clone(), leap_ns)
 }
 
 fn chronyd(sandbox: &Sandbox, scenario: &Scenario, servers: &[NtpServer]) -> Chronyd {
