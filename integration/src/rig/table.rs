@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::scenario::{Action, Expect, Scenario};
 use crate::Course;
 use crate::truth::Jump;
+use crate::virtual_clock::Rate;
 
 const MS: i64 = 1_000_000;
 const PPM: i64 = 1_000;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Scenario> {
         chronyds(),
         polling(),
         disturbances(),
+        disciplined(),
     ]
     .concat()
 }
@@ -213,6 +215,15 @@ fn chronyds() -> Vec<Scenario> {
             .at(12.0, Action::ThawChronyd),
         scenario("daemon-killed", "the daemon is killed and started", 14)
             .at(8.0, Action::RestartDaemon),
+        scenario(
+            "daemon-down",
+            "the daemon is stopped and back 2 s later, then killed and back 1 s later",
+            18,
+        )
+        .at(7.0, Action::StopDaemon)
+        .at(9.0, Action::StartDaemon)
+        .at(12.0, Action::KillDaemon)
+        .at(13.0, Action::StartDaemon),
     ]
 }
 
@@ -300,6 +311,57 @@ fn disturbances() -> Vec<Scenario> {
         )
         .at(10.0, Action::RunClockOff(8_000 * PPM))
         .at(12.0, Action::RunClockOff(0)),
+        scenario(
+            "another-frequency",
+            "somebody else sets the kernel's frequency for good",
+            30,
+        )
+        .at(10.0, Action::SetRate(Rate::of_ppm(-100))),
+    ]
+}
+
+/// chronyd disciplines the clock.
+fn disciplined() -> Vec<Scenario> {
+    let scenario = |name, about, seconds| {
+        Scenario::new(name, about, seconds)
+            .expecting(Expect::Trusted)
+            .disciplined()
+    };
+    vec![
+        scenario(
+            "slewed",
+            "chronyd slews a clock that is 20 ms slow and loses 30 us a second",
+            30,
+        )
+        .course(Course {
+            offset_ns: 20 * MS,
+            drift_ppb: 30 * PPM,
+            ..Course::default()
+        }),
+        scenario(
+            "makestep",
+            "chronyd is told to step a clock that was set by 200 ms",
+            30,
+        )
+        .polling("iburst minpoll 0 maxpoll 0")
+        .at(12.0, Action::StepClock(200 * MS))
+        .at(14.0, Action::Makestep),
+        scenario(
+            "leap-second",
+            "a leap second is inserted into a disciplined clock",
+            40,
+        )
+        .seconds_before_leap(20)
+        .polling("iburst minpoll 0 maxpoll 0")
+        .server(|server| server.leap = 1)
+        .at(21.0, Action::Server(0, |server| server.leap = 0)),
+        Scenario::new(
+            "carries-a-frequency",
+            "the kernel carries 60 ppm when chronyd -x starts",
+            20,
+        )
+        .expecting(Expect::Trusted)
+        .rate(Rate::of_ppm(60)),
     ]
 }
 
@@ -316,6 +378,21 @@ mod tests {
             assert_eq!(named(name).expect("found").name, name);
         }
         assert!(named("none").is_none());
+    }
+
+    #[test]
+    fn what_moves_the_clock_is_played_on_a_virtual_one() {
+        let is_virtual = |name| named(name).expect("found").needs_virtual_clock();
+        for name in [
+            "set-forwards",
+            "runs-off",
+            "slewed",
+            "leap-second",
+            "carries-a-frequency",
+        ] {
+            assert!(is_virtual(name), "{name}");
+        }
+        assert!(!is_virtual("fast"));
     }
 
     #[test]
