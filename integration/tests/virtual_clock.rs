@@ -288,7 +288,10 @@ fn chronyd_slews_the_clock_to_true_time() {
     wait::until(wait::PATIENCE, "the clock comes to true time", || {
         (truth.now_ns() - clock.now_ns()).abs() < MS
     });
-    assert_eq!(clock.sets(), 1, "chronyd begins with a step by 0");
+    assert!(
+        clock.sets() <= 1,
+        "no step but the one by 0 with which chronyd begins"
+    );
     wait::until(wait::PATIENCE, "chronyd has no correction left", || {
         let tracking = chronyd.tracking();
         tracking.is_some_and(|tracking| tracking.correction.abs() < 0.001)
@@ -303,10 +306,11 @@ fn chronyd_steps_the_clock_to_true_time() {
     let sandbox = Sandbox::new();
     let (clock, machine) = (VirtualClock::new(&sandbox), Machine::now());
     let (_server, chronyd, truth) = disciplined(&sandbox, &clock);
-    clock.step(-200 * MS);
+    // Too far to be slewed within seconds.
+    clock.step(-2 * S);
     wait::until(wait::PATIENCE, "chronyd notices", || {
         let correction = chronyd.tracking().expect("answers").correction;
-        correction.abs() > 0.1
+        correction.abs() > 1.0
     });
     let sets = clock.sets();
     chronyd.makestep();
