@@ -1,4 +1,4 @@
-//! A real chronyd of our own, which never touches the clock of this machine.
+//! A real chronyd of our own, which never touches the clock of this machine: it disciplines a virtual clock, or none.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,7 +8,8 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 
 use crate::process::{Exit, Log, Process};
-use crate::{Account, Sandbox, wait};
+use crate::virtual_clock::Environment;
+use crate::{Account, Sandbox, VirtualClock, wait};
 
 /// Options of a `server` line: polled so often that chronyd synchronises within a second.
 pub const NEAR: &str = "iburst minpoll -4 maxpoll -4";
@@ -18,6 +19,7 @@ pub const NEAR: &str = "iburst minpoll -4 maxpoll -4";
 pub struct Chronyd {
     dir: PathBuf,
     process: Option<Process>,
+    disciplined: Option<Environment>,
 }
 
 /// What `chronyc tracking` says, times in seconds.
@@ -96,7 +98,18 @@ impl Chronyd {
             format!("{common}{}\n", lines.join("\n")),
         )
         .expect("write chrony.conf");
-        Chronyd { dir, process: None }
+        Chronyd {
+            dir,
+            process: None,
+            disciplined: None,
+        }
+    }
+
+    /// Disciplines this clock, where chronyd otherwise runs with `-x`.
+    #[must_use]
+    pub fn disciplining(mut self, clock: &VirtualClock) -> Chronyd {
+        self.disciplined = Some(clock.environment().clone());
+        self
     }
 
     /// Prepares a client of one server, polled so often that it synchronises at once.
@@ -128,8 +141,14 @@ impl Chronyd {
         let _ = fs::remove_file(self.dir.join("chronyd.pid"));
         let mut command = Account::chrony().command("chronyd");
         command
-            .args(["-U", "-x", "-d", "-f"])
+            .args(["-U", "-d", "-f"])
             .arg(self.dir.join("chrony.conf"));
+        match &self.disciplined {
+            Some(environment) => environment.show_to(&mut command),
+            None => {
+                command.arg("-x");
+            }
+        }
         let process = self
             .process
             .insert(Process::start("chronyd", command, Log::Kept));
@@ -174,6 +193,21 @@ impl Chronyd {
     /// Ends [`Chronyd::freeze`].
     pub fn thaw(&mut self) {
         self.running().signal(Signal::SIGCONT);
+    }
+
+    /// Lets it step the clock by the whole remaining correction: `chronyc makestep`.
+    ///
+    /// # Panics
+    /// If it refuses.
+    pub fn makestep(&self) {
+        let mut command = Command::new("chronyc");
+        command.arg("-h").arg(self.socket()).arg("makestep");
+        let output = command.output().expect("chronyc is installed");
+        assert!(
+            output.status.success(),
+            "chronyc makestep: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
     }
 
     /// What it has logged since it was last started.

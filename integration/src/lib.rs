@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Everything lives in a [`Sandbox`] and dies with the test. Tests that need the paths of a real host,
-//! or its network addresses, run inside [`namespace::private`].
+//! or its network addresses, run inside [`namespace::private`]. Tests that set CLOCK_REALTIME, or let chronyd discipline it,
+//! do that to a [`VirtualClock`].
 #![deny(unsafe_code)]
 
 pub mod account;
@@ -20,9 +21,7 @@ pub mod daemon;
 pub mod demo_text;
 pub mod fake_chronyd;
 pub mod host_servers;
-pub mod kernel_clock;
 pub mod layout;
-pub mod machine_clock;
 pub mod namespace;
 pub mod ntp_packet;
 pub mod ntp_server;
@@ -38,6 +37,7 @@ pub mod segment;
 pub mod survival;
 pub mod truth;
 pub mod usage;
+pub mod virtual_clock;
 pub mod wait;
 pub mod width;
 pub mod world;
@@ -48,7 +48,6 @@ pub use container::{Container, Root};
 pub use daemon::{Daemon, Launch};
 pub use fake_chronyd::FakeChronyd;
 pub use layout::Layout;
-pub use machine_clock::MachineClock;
 pub use ntp_server::NtpServer;
 pub use publications::Publications;
 pub use reader::{Reader, Reading, Status};
@@ -56,4 +55,5 @@ pub use reference_clock::ReferenceClock;
 pub use sandbox::Sandbox;
 pub use segment::Segment;
 pub use truth::{Course, Truth};
+pub use virtual_clock::VirtualClock;
 pub use world::World;

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
+const NS_PER_S: i64 = 1_000_000_000;
+
 /// Where true time goes from its beginning on, against CLOCK_MONOTONIC_RAW: a pure function of the time elapsed.
 ///
 /// Positive means that the clock of this machine is slow.
@@ -78,6 +80,7 @@ struct OnRaw {
     began_raw_ns: i64,
     began_realtime_ns: i64,
     course: Course,
+    leap_ns: Option<i64>,
 }
 
 impl Truth {
@@ -90,12 +93,19 @@ impl Truth {
 
     /// From now on along this course, whatever becomes of CLOCK_REALTIME.
     pub fn on_raw(course: Course) -> Truth {
+        Truth::on_raw_with_leap(course, None)
+    }
+
+    /// The same, with a leap second inserted at `leap_ns`, the end of a UTC day in ns since 1970: there, true time steps
+    /// back by a second.
+    pub fn on_raw_with_leap(course: Course, leap_ns: Option<i64>) -> Truth {
         Truth {
             offset_ns: Arc::default(),
             raw: Some(Arc::new(OnRaw {
                 began_raw_ns: clock_ns(ClockId::CLOCK_MONOTONIC_RAW),
                 began_realtime_ns: clock_ns(ClockId::CLOCK_REALTIME),
                 course,
+                leap_ns,
             })),
         }
     }
@@ -112,7 +122,9 @@ impl Truth {
             Some(raw) => {
                 let elapsed_ns = clock_ns(ClockId::CLOCK_MONOTONIC_RAW) - raw.began_raw_ns;
                 let elapsed = Duration::from_nanos(elapsed_ns.unsigned_abs());
-                raw.began_realtime_ns + elapsed_ns + raw.course.offset_ns(elapsed)
+                let now_ns = raw.began_realtime_ns + elapsed_ns + raw.course.offset_ns(elapsed);
+                let is_after_leap = raw.leap_ns.is_some_and(|leap_ns| now_ns >= leap_ns);
+                now_ns - if is_after_leap { NS_PER_S } else { 0 }
             }
         };
         untouched_ns + self.offset_ns.load(Ordering::Relaxed)
@@ -161,6 +173,17 @@ mod tests {
         ] {
             let offset_ns = course.offset_ns(S(s));
             assert_eq!(offset_ns, expected_ns, "after {s} s");
+        }
+    }
+
+    #[test]
+    fn a_leap_second_takes_a_second_back() {
+        let course = Course::offset_by_ns;
+        let leap_ns = clock_ns(ClockId::CLOCK_REALTIME) + 1_000 * NS_PER_S;
+        for (offset_ns, from_leap_ns) in [(900 * NS_PER_S, -100), (1_000 * NS_PER_S, -1)] {
+            let truth = Truth::on_raw_with_leap(course(offset_ns), Some(leap_ns));
+            let s = (truth.now_ns() - leap_ns).div_euclid(NS_PER_S);
+            assert!((from_leap_ns..from_leap_ns + 50).contains(&s), "{s}");
         }
     }
 

@@ -8,7 +8,6 @@ mod published;
 
 use std::time::{Duration, Instant};
 
-use integration::machine_clock::Undisturbed;
 use integration::namespace::private;
 use integration::{NtpServer, Publications, Root, Sandbox, Segment, Status, Truth, wait};
 
@@ -23,7 +22,6 @@ const KILLS: usize = 5;
 
 #[test]
 fn at_home_in_systemd() {
-    let _undisturbed = Undisturbed::wait();
     // Outlives the namespaces, and what is mounted in them.
     let sandbox = Sandbox::new();
     private(|host| {

@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use std::{env, fs};
 
 use integration::Layout;
-use integration::rig::{Report, Rig, Scenario, report, svg, table};
+use integration::rig::{Report, Rig, Scenario, apart, report, svg, table};
 
 const FAULT: u8 = 1;
 const USAGE: u8 = 64;
 const CANNOT_CREATE: u8 = 73;
 const USAGE_TEXT: &str =
     "usage: truth [--list] [--all] [--scenario NAME [--seconds N] [--svg FILE]]";
+
+const LAYOUTS: [Layout; 3] = [Layout::NATIVE, Layout::OWN_V1, Layout::OWN_V2];
 
 /// Scenarios mostly wait.
 const AT_A_TIME: usize = 12;
@@ -26,6 +28,9 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    if apart::play_if_asked(&LAYOUTS, table::named) {
+        return ExitCode::SUCCESS;
+    }
     let options = match options(env::args().skip(1)) {
         Ok(options) => options,
         Err(trouble) => {
@@ -35,7 +40,8 @@ fn main() -> ExitCode {
     };
     let rig = Rig {
         daemon: options.daemon,
-        layouts: vec![Layout::NATIVE, Layout::OWN_V1, Layout::OWN_V2],
+        layouts: LAYOUTS.to_vec(),
+        apart: &[],
     };
     if options.list {
         list();
@@ -109,20 +115,7 @@ fn list() {
 }
 
 fn show(rig: &Rig, scenarios: &[Scenario]) -> Vec<Report> {
-    let (alone, together): (Vec<Scenario>, Vec<Scenario>) = scenarios
-        .iter()
-        .cloned()
-        .partition(Scenario::disturbs_the_clock);
-    let mut reports = rig.run_together(&together, AT_A_TIME);
-    for scenario in &alone {
-        match rig.run(scenario) {
-            Ok(report) => reports.push(report),
-            Err(err) => println!(
-                "{} is left out, the clock cannot be set: {err}",
-                scenario.name
-            ),
-        }
-    }
+    let reports = rig.run_together(scenarios, AT_A_TIME);
     println!("{}", report::heading());
     for row in reports.iter().flat_map(Report::rows) {
         println!("{row}");

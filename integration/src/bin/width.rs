@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use integration::Layout;
-use integration::machine_clock::Undisturbed;
 use integration::width::{Comparison, Contender, Outcome, Setting};
 
 const FAULT: u8 = 1;
@@ -44,7 +43,6 @@ fn main() -> ExitCode {
         from: Duration::from_secs(options.from),
     };
     let settings: Vec<Setting> = options.polls.iter().map(setting).collect();
-    let _undisturbed = Undisturbed::wait();
     let comparisons: Vec<Comparison> = thread::scope(|scope| {
         let threads: Vec<_> = settings
             .iter()

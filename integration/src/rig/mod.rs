@@ -11,8 +11,15 @@
 //!                          Report ---> table, SVG
 //! ```
 //!
-//! Truth stands on CLOCK_MONOTONIC_RAW, so it stays what it is when CLOCK_REALTIME is set or runs off.
+//! Truth stands on CLOCK_MONOTONIC_RAW, so it stays what it is when CLOCK_REALTIME is set or runs off. Scenarios in which
+//! that happens, or in which chronyd disciplines it, are played on a [`VirtualClock`](crate::VirtualClock), which servers,
+//! chronyd, daemon and checker share in a process tree of their own; the machine's clock is not affected:
+//!
+//! ```text
+//!   Rig::run ---> the same program under the library: scenario ---> transcript of the Report
+//! ```
 
+pub mod apart;
 pub mod checker;
 pub mod declared;
 pub mod honesty;
@@ -22,6 +29,7 @@ pub mod scenario;
 pub mod sources;
 pub mod svg;
 pub mod table;
+pub mod transcript;
 
 pub use checker::{Sample, Seen};
 pub use report::Report;

@@ -2,25 +2,29 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::time::ClockId;
+
+use super::apart;
 use super::checker::Checker;
 use super::declared::Declared;
 use super::honesty;
 use super::report::Report;
 use super::scenario::{Action, Scenario, instant};
 use super::sources::{self, POOL_PORT, Sources};
-use crate::machine_clock::Undisturbed;
 use crate::namespace::{Private, private};
 use crate::reader::own_client;
+use crate::truth::clock_ns;
+use crate::virtual_clock::Rate;
 use crate::world::shm_in;
-use crate::{Chronyd, Daemon, Launch, Layout, MachineClock, Sandbox, Truth};
+use crate::{Chronyd, Daemon, Launch, Layout, Sandbox, Truth, VirtualClock};
 
+const NS_PER_S: i64 = 1_000_000_000;
 /// How often the script and the neighbours are looked at.
 const TICK: Duration = Duration::from_millis(5);
 // chrony shows an address as the reference id, and these are the bytes of "PHC0".
@@ -35,25 +39,29 @@ pub struct Rig {
     pub daemon: PathBuf,
     /// The layouts that are compared with true time.
     pub layouts: Vec<Layout>,
+    /// The arguments with which the program that this is part of comes to call [`apart::play_if_asked`].
+    pub apart: &'static [&'static str],
 }
 
 impl Rig {
-    /// Runs a scenario; one that disturbs the machine's clock waits until no other runs, and the others wait for it.
-    ///
-    /// # Errors
-    /// When the scenario sets the clock, and this process may not.
+    /// Runs a scenario, in a process of its own when it needs a virtual clock.
     ///
     /// # Panics
     /// If a neighbour of the daemon fails, or the daemon ends; or if the scenario has more liars than it says.
-    pub fn run(&self, scenario: &Scenario) -> io::Result<Report> {
+    pub fn run(&self, scenario: &Scenario) -> Report {
         assert!(
             scenario.not_held.is_some() || honesty::liars(scenario) <= scenario.liars,
             "{}: sources lie that are to be honest",
             scenario.name
         );
-        let disturbs = scenario.disturbs_the_clock();
-        let clock = disturbs.then(MachineClock::take).transpose()?;
-        let _undisturbed = (!disturbs).then(Undisturbed::wait);
+        match scenario.needs_virtual_clock() {
+            true => apart::run(self, scenario),
+            false => self.run_here(scenario),
+        }
+    }
+
+    /// Runs a scenario in this process, on the virtual clock that it runs under if it needs one.
+    pub(super) fn run_here(&self, scenario: &Scenario) -> Report {
         let at = |address, port| SocketAddr::new(IpAddr::V4(address), port);
         let addresses = |port| -> Vec<SocketAddr> {
             let numbers = 0..scenario.servers.len();
@@ -61,24 +69,24 @@ impl Rig {
                 .map(|number| at(sources::address(number), port))
                 .collect()
         };
-        Ok(if let Some(bound_ns) = scenario.phc_bound_ns {
+        if let Some(bound_ns) = scenario.phc_bound_ns {
             private(|host| {
                 let sys = Sandbox::new();
                 make_phc(host, &sys, bound_ns);
-                self.run_with(scenario, clock.as_ref(), &[at(PHC0, 0)], None)
+                self.run_with(scenario, &[at(PHC0, 0)], None)
             })
         } else if scenario.pool.is_some() {
             private(|host| {
                 let etc = Sandbox::new();
                 let hosts = sources::make_pool(host, &etc, scenario);
-                self.run_with(scenario, clock.as_ref(), &addresses(POOL_PORT), Some(hosts))
+                self.run_with(scenario, &addresses(POOL_PORT), Some(hosts))
             })
         } else {
-            self.run_with(scenario, clock.as_ref(), &addresses(0), None)
-        })
+            self.run_with(scenario, &addresses(0), None)
+        }
     }
 
-    /// Runs scenarios that do not disturb the machine's clock, some at a time; the reports are in their order.
+    /// Runs scenarios, some at a time; the reports are in their order.
     ///
     /// # Panics
     /// As [`Rig::run`] does.
@@ -91,7 +99,7 @@ impl Rig {
         let work = || {
             let next = || queue.lock().expect("queue").pop_front();
             while let Some(index) = next() {
-                let report = self.run(&scenarios[index]).expect("needs no rights");
+                let report = self.run(&scenarios[index]);
                 reports.lock().expect("reports").push((index, report));
             }
         };
@@ -108,15 +116,18 @@ impl Rig {
     fn run_with(
         &self,
         scenario: &Scenario,
-        clock: Option<&MachineClock>,
         addresses: &[SocketAddr],
         hosts: Option<PathBuf>,
     ) -> Report {
         let sandbox = Sandbox::new();
-        let truth = Truth::on_raw(scenario.course.clone());
+        let clock = scenario.needs_virtual_clock().then(|| clock_for(scenario));
+        let truth = truth_for(scenario);
         let began = Instant::now();
         let sources = Sources::start(&sandbox, scenario, addresses, hosts, &truth, began);
         let mut chronyd = chronyd(&sandbox, scenario, &sources);
+        if let (true, Some(clock)) = (scenario.discipline, &clock) {
+            chronyd = chronyd.disciplining(clock);
+        }
         chronyd.start();
         let shm = shm_in(&sandbox);
         let mut launch = Launch::bare(&self.daemon)
@@ -134,10 +145,12 @@ impl Rig {
         let declared = Declared::start(&chronyd.socket());
         let mut stage = Stage {
             sources,
-            daemon,
+            daemon: Some(daemon),
             launch,
             chronyd,
+            sets: clock.as_ref().map_or(0, VirtualClock::sets),
             clock,
+            rate: scenario.rate,
             began,
             disturbed: Vec::new(),
             chronyd_synchronised: None,
@@ -150,7 +163,7 @@ impl Rig {
             daemon_started,
             seen,
             declared_ns: declared.finish(),
-            daemon_log: [stage.earlier_log, stage.daemon.log()].concat(),
+            daemon_log: [stage.earlier_log, log_of(stage.daemon.as_ref())].concat(),
             chronyd_log: stage.chronyd.log(),
             chronyd_synchronised: stage.chronyd_synchronised,
             disturbed: stage.disturbed,
@@ -159,38 +172,63 @@ impl Rig {
 }
 
 /// The neighbours of the daemon and the daemon, in the order of their end.
-struct Stage<'a> {
-    daemon: Daemon,
+struct Stage {
+    /// `None` while it is down.
+    daemon: Option<Daemon>,
     chronyd: Chronyd,
     sources: Sources,
     launch: Launch,
-    clock: Option<&'a MachineClock>,
+    clock: Option<VirtualClock>,
+    /// How often the clock was set until it was last looked at.
+    sets: i64,
+    /// The clock's rate at the beginning.
+    rate: Rate,
     began: Instant,
     disturbed: Vec<Duration>,
     chronyd_synchronised: Option<Duration>,
     earlier_log: Vec<String>,
 }
 
-impl Stage<'_> {
+impl Stage {
     /// Lets happen what the script says, until the scenario is over.
     fn play(&mut self, scenario: &Scenario) {
         let mut script = scenario.script.iter().peekable();
+        let mut looked = self.began.elapsed();
         while self.began.elapsed() < Duration::from_secs(scenario.seconds) {
             if self.chronyd_synchronised.is_none() && self.chronyd.has_selected() {
                 self.chronyd_synchronised = Some(self.began.elapsed());
             }
-            assert!(
-                self.daemon.is_running(),
-                "{}: the daemon ended:\n{}",
-                scenario.name,
-                self.daemon.log().join("\n")
-            );
+            if let Some(daemon) = &mut self.daemon {
+                assert!(
+                    daemon.is_running(),
+                    "{}: the daemon ended:\n{}",
+                    scenario.name,
+                    daemon.log().join("\n")
+                );
+            }
             while let Some((_, action)) =
                 script.next_if(|(second, _)| instant(*second) <= self.began.elapsed())
             {
                 self.perform(action);
             }
+            let before = std::mem::replace(&mut looked, self.began.elapsed());
+            self.note_sets(before);
             thread::sleep(TICK);
+        }
+    }
+
+    /// Notes that the clock was set since `before`, by whomever.
+    fn note_sets(&mut self, before: Duration) {
+        let sets = self.clock.as_ref().map_or(0, VirtualClock::sets);
+        if std::mem::replace(&mut self.sets, sets) != sets {
+            self.disturbed.push(before);
+        }
+    }
+
+    fn end_daemon(&mut self, end: impl FnOnce(&mut Daemon)) {
+        if let Some(mut daemon) = self.daemon.take() {
+            end(&mut daemon);
+            self.earlier_log.extend(daemon.log());
         }
     }
 
@@ -198,7 +236,7 @@ impl Stage<'_> {
         if action.disturbs_the_clock() {
             self.disturbed.push(self.began.elapsed());
         }
-        let clock = || self.clock.expect("taken for scenarios that disturb it");
+        let clock = || self.clock.as_ref().expect("a virtual clock");
         match action {
             Action::Server(number, change) => self.sources.servers[*number].set(change),
             Action::Refclock(number, change) => self.sources.refclocks[*number].set(change),
@@ -218,22 +256,56 @@ impl Stage<'_> {
             }
             Action::StartChronyd => {
                 self.chronyd.start();
+                // It has begun with a step by nothing, which excuses nobody.
+                self.sets = self.clock.as_ref().map_or(0, VirtualClock::sets);
             }
             Action::FreezeChronyd => self.chronyd.freeze(),
             Action::ThawChronyd => self.chronyd.thaw(),
             Action::RestartDaemon => {
-                self.daemon.kill();
-                self.earlier_log.extend(self.daemon.log());
-                self.daemon = self.launch.start();
+                self.end_daemon(kill);
+                self.daemon = Some(self.launch.start());
             }
             Action::StepClock(by_ns) => clock().step(*by_ns),
-            Action::RunClockOff(ppb) => clock().run_off(*ppb),
+            Action::RunClockOff(ppb) => clock().set_rate(self.rate.faster_by(*ppb)),
+            Action::SetRate(rate) => clock().set_rate(*rate),
+            Action::Makestep => self.chronyd.makestep(),
+            Action::KillDaemon => self.end_daemon(kill),
+            Action::StopDaemon => self.end_daemon(|daemon| {
+                daemon.terminate();
+            }),
+            Action::StartDaemon => self.daemon = Some(self.launch.start()),
         }
     }
 
     fn chronyc(&self, command: &str) {
         sources::chronyc(&self.chronyd.socket(), command);
     }
+}
+
+fn kill(daemon: &mut Daemon) {
+    daemon.kill();
+}
+
+fn log_of(daemon: Option<&Daemon>) -> Vec<String> {
+    daemon.map_or_else(Vec::new, Daemon::log)
+}
+
+/// The clock that this process runs under, as the scenario begins.
+fn clock_for(scenario: &Scenario) -> VirtualClock {
+    let clock = VirtualClock::of_this_process().expect("a process under a virtual clock");
+    if let Some(s) = scenario.starts_at_s {
+        clock.set(s * NS_PER_S);
+    }
+    clock.set_rate(scenario.rate);
+    clock
+}
+
+fn truth_for(scenario: &Scenario) -> Truth {
+    let day_ns = 86_400 * NS_PER_S;
+    let now_ns = clock_ns(ClockId::CLOCK_REALTIME) + scenario.course.offset_ns;
+    let end_of_day_ns = (now_ns.div_euclid(day_ns) + 1) * day_ns;
+    let leap_ns = scenario.leap_second.then_some(end_of_day_ns);
+    Truth::on_raw_with_leap(scenario.course.clone(), leap_ns)
 }
 
 fn chronyd(sandbox: &Sandbox, scenario: &Scenario, sources: &Sources) -> Chronyd {

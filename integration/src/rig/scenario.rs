@@ -6,9 +6,13 @@ use crate::Course;
 use crate::chronyd::NEAR;
 use crate::ntp_server::Manner;
 use crate::reference_clock::{Driver, Feed};
+use crate::virtual_clock::Rate;
 
 /// The oscillator's drift that the daemon allows for, ppm, unless a scenario says otherwise.
 const MAX_DRIFT_PPM: &str = "50";
+
+/// chronyd believes in leap seconds at the end of June and of December only.
+const END_OF_2026_S: i64 = 1_798_761_600;
 
 /// What must come of a scenario, besides that trusted intervals contain true time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +60,25 @@ pub enum Action {
     StepClock(i64),
     /// The kernel lets CLOCK_REALTIME run faster by so many parts per billion than at the beginning.
     RunClockOff(i64),
+    /// The kernel's discipline of CLOCK_REALTIME is set.
+    SetRate(Rate),
+    /// chronyd is told to step the clock by what remains of its correction.
+    Makestep,
+    /// The daemon is killed.
+    KillDaemon,
+    /// The daemon ends as an operator ends it.
+    StopDaemon,
+    /// The daemon is started again.
+    StartDaemon,
 }
 
 impl Action {
-    /// Whether it moves CLOCK_REALTIME of this machine.
+    /// Whether it moves CLOCK_REALTIME, or changes its rate.
     pub fn disturbs_the_clock(&self) -> bool {
-        matches!(self, Action::StepClock(_) | Action::RunClockOff(_))
+        matches!(
+            self,
+            Action::StepClock(_) | Action::RunClockOff(_) | Action::SetRate(_) | Action::Makestep
+        )
     }
 }
 
@@ -135,6 +152,14 @@ pub struct Scenario {
     pub chrony_lines: &'static [&'static str],
     /// The error bound of the hardware clock that chronyd takes its server for, ns.
     pub phc_bound_ns: Option<u32>,
+    /// Whether chronyd disciplines the clock; otherwise it runs with `-x`.
+    pub discipline: bool,
+    /// The date at the beginning, s since 1970; today's unless set.
+    pub starts_at_s: Option<i64>,
+    /// Whether true time inserts a leap second at the end of the UTC day.
+    pub leap_second: bool,
+    /// The kernel's discipline of CLOCK_REALTIME at the beginning.
+    pub rate: Rate,
     /// What happens, and when: seconds since the beginning, in order.
     pub script: Vec<(f64, Action)>,
 }
@@ -158,15 +183,22 @@ impl Scenario {
             daemon_args: &[],
             chrony_lines: &[],
             phc_bound_ns: None,
+            discipline: false,
+            starts_at_s: None,
+            leap_second: false,
+            rate: Rate::default(),
             script: Vec::new(),
         }
     }
 
-    /// Whether it moves the clock of this machine, and so must be alone on it.
-    pub fn disturbs_the_clock(&self) -> bool {
-        self.script
+    /// Whether it is played on a virtual clock, in a process of its own.
+    pub fn needs_virtual_clock(&self) -> bool {
+        let disturbed = self
+            .script
             .iter()
-            .any(|(_, action)| action.disturbs_the_clock())
+            .any(|(_, action)| action.disturbs_the_clock());
+        let unlike_the_machines = self.starts_at_s.is_some() || self.rate != Rate::default();
+        disturbed || unlike_the_machines || self.discipline || self.leap_second
     }
 
     /// The same scenario, for another time.
@@ -276,6 +308,26 @@ impl Scenario {
     pub(super) fn phc_bound_ns(self, bound_ns: u32) -> Scenario {
         Scenario {
             phc_bound_ns: Some(bound_ns),
+            ..self
+        }
+    }
+
+    pub(super) fn disciplined(self) -> Scenario {
+        Scenario {
+            discipline: true,
+            ..self
+        }
+    }
+
+    pub(super) fn rate(self, rate: Rate) -> Scenario {
+        Scenario { rate, ..self }
+    }
+
+    /// Begins so many seconds before a leap second is inserted at the end of 2026.
+    pub(super) fn seconds_before_leap(self, seconds: i64) -> Scenario {
+        Scenario {
+            starts_at_s: Some(END_OF_2026_S - seconds),
+            leap_second: true,
             ..self
         }
     }

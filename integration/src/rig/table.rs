@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::scenario::{Action, Expect, Scenario};
 use crate::Course;
 use crate::truth::Jump;
+use crate::virtual_clock::Rate;
 
 mod changing_servers;
 mod reference_clocks;
@@ -19,7 +20,7 @@ pub fn named(name: &str) -> Option<Scenario> {
     scenarios.find(|scenario| scenario.name == name)
 }
 
-/// The scenarios that are always run; those that disturb the clock of this machine are the last.
+/// The scenarios that are always run.
 pub fn all() -> Vec<Scenario> {
     [
         clocks(),
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Scenario> {
         several_servers::all(),
         reference_clocks::all(),
         disturbances(),
+        disciplined(),
     ]
     .concat()
 }
@@ -233,6 +235,15 @@ fn chronyds() -> Vec<Scenario> {
             .at(12.0, Action::ThawChronyd),
         scenario("daemon-killed", "the daemon is killed and started", 14)
             .at(8.0, Action::RestartDaemon),
+        scenario(
+            "daemon-down",
+            "the daemon is stopped and back 2 s later, then killed and back 1 s later",
+            18,
+        )
+        .at(7.0, Action::StopDaemon)
+        .at(9.0, Action::StartDaemon)
+        .at(12.0, Action::KillDaemon)
+        .at(13.0, Action::StartDaemon),
     ]
 }
 
@@ -320,6 +331,57 @@ fn disturbances() -> Vec<Scenario> {
         )
         .at(10.0, Action::RunClockOff(8_000 * PPM))
         .at(12.0, Action::RunClockOff(0)),
+        scenario(
+            "another-frequency",
+            "somebody else sets the kernel's frequency for good",
+            30,
+        )
+        .at(10.0, Action::SetRate(Rate::of_ppm(-100))),
+    ]
+}
+
+/// chronyd disciplines the clock.
+fn disciplined() -> Vec<Scenario> {
+    let scenario = |name, about, seconds| {
+        Scenario::new(name, about, seconds)
+            .expecting(Expect::Trusted)
+            .disciplined()
+    };
+    vec![
+        scenario(
+            "slewed",
+            "chronyd slews a clock that is 20 ms slow and loses 30 us a second",
+            30,
+        )
+        .course(Course {
+            offset_ns: 20 * MS,
+            drift_ppb: 30 * PPM,
+            ..Course::default()
+        }),
+        scenario(
+            "makestep",
+            "chronyd is told to step a clock that was set by 200 ms",
+            30,
+        )
+        .polling("iburst minpoll 0 maxpoll 0")
+        .at(12.0, Action::StepClock(200 * MS))
+        .at(14.0, Action::Makestep),
+        scenario(
+            "leap-second",
+            "a leap second is inserted into a disciplined clock",
+            40,
+        )
+        .seconds_before_leap(20)
+        .polling("iburst minpoll 0 maxpoll 0")
+        .server(|server| server.leap = 1)
+        .at(21.0, Action::Server(0, |server| server.leap = 0)),
+        Scenario::new(
+            "carries-a-frequency",
+            "the kernel carries 60 ppm when chronyd -x starts",
+            20,
+        )
+        .expecting(Expect::Trusted)
+        .rate(Rate::of_ppm(60)),
     ]
 }
 
@@ -344,18 +406,27 @@ mod tests {
     }
 
     #[test]
+    fn what_moves_the_clock_is_played_on_a_virtual_one() {
+        let is_virtual = |name| named(name).expect("found").needs_virtual_clock();
+        for name in [
+            "set-forwards",
+            "runs-off",
+            "slewed",
+            "leap-second",
+            "carries-a-frequency",
+        ] {
+            assert!(is_virtual(name), "{name}");
+        }
+        assert!(!is_virtual("fast"));
+    }
+
+    #[test]
     fn scripts_are_in_order_and_over_before_the_end() {
         for scenario in both() {
             let times = scenario.script.iter().map(|(second, _)| *second);
             assert!(times.clone().is_sorted(), "{}", scenario.name);
             assert!(times.max_by(f64::total_cmp).unwrap_or(0.0) < scenario.seconds as f64);
         }
-    }
-
-    #[test]
-    fn what_disturbs_the_clock_comes_last() {
-        assert!(all().iter().is_sorted_by_key(Scenario::disturbs_the_clock));
-        assert!(!slow().iter().any(Scenario::disturbs_the_clock));
     }
 
     #[test]

@@ -1,0 +1,179 @@
+//! A report as text, on its way from one process of the rig to another: a line for each thing, which a word begins.
+//!
+//! The scenario is not in it: it has functions in it, and both processes know it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::checker::{Sample, Seen};
+use super::report::Report;
+use super::scenario::Scenario;
+use crate::{Layout, Status};
+
+const STATUSES: [(Status, &str); 4] = [
+    (Status::Unknown, "U"),
+    (Status::Synchronized, "S"),
+    (Status::FreeRunning, "F"),
+    (Status::Disrupted, "D"),
+];
+
+/// The text of a report. Line breaks inside messages become spaces.
+pub(super) fn write(report: &Report) -> String {
+    let mut text = String::new();
+    line(
+        &mut text,
+        "daemon-started",
+        report.daemon_started.as_nanos(),
+    );
+    if let Some(at) = report.chronyd_synchronised {
+        line(&mut text, "synchronised", at.as_nanos());
+    }
+    for at in &report.disturbed {
+        line(&mut text, "disturbed", at.as_nanos());
+    }
+    for ns in &report.declared_ns {
+        line(&mut text, "declared", ns);
+    }
+    for message in &report.daemon_log {
+        line(&mut text, "daemon", message.replace('\n', " "));
+    }
+    for message in &report.chronyd_log {
+        line(&mut text, "chronyd", message.replace('\n', " "));
+    }
+    for seen in &report.seen {
+        line(&mut text, "layout", seen.layout.name);
+        line(&mut text, "errors", seen.errors);
+        for at in &seen.violations {
+            line(&mut text, "violation", at.as_nanos());
+        }
+        for detail in &seen.details {
+            line(&mut text, "detail", detail.replace('\n', " "));
+        }
+        for sample in &seen.samples {
+            let status = STATUSES.iter().find(|(status, _)| *status == sample.status);
+            let status = status.map_or("U", |(_, word)| word);
+            let (at, earliest_ns) = (sample.at.as_nanos(), sample.earliest_ns);
+            let latest_ns = sample.latest_ns;
+            let _ = writeln!(text, "{status} {at} {earliest_ns} {latest_ns}");
+        }
+    }
+    text + "end \n"
+}
+
+fn line(text: &mut String, word: &str, value: impl std::fmt::Display) {
+    let _ = writeln!(text, "{word} {value}");
+}
+
+/// The report of `scenario` that this is the text of; `None` when it is not complete, or has another layout in it.
+pub(super) fn read(text: &str, scenario: &Scenario, layouts: &[Layout]) -> Option<Report> {
+    let mut report = Report {
+        scenario: scenario.clone(),
+        daemon_started: Duration::ZERO,
+        chronyd_synchronised: None,
+        disturbed: Vec::new(),
+        seen: Vec::new(),
+        declared_ns: Vec::new(),
+        daemon_log: Vec::new(),
+        chronyd_log: Vec::new(),
+    };
+    let mut complete = false;
+    for line in text.lines() {
+        let (word, value) = line.split_once(' ')?;
+        match word {
+            "daemon-started" => report.daemon_started = instant(value)?,
+            "synchronised" => report.chronyd_synchronised = Some(instant(value)?),
+            "disturbed" => report.disturbed.push(instant(value)?),
+            "declared" => report.declared_ns.push(value.parse().ok()?),
+            "daemon" => report.daemon_log.push(value.to_owned()),
+            "chronyd" => report.chronyd_log.push(value.to_owned()),
+            "layout" => {
+                let layout = layouts.iter().find(|layout| layout.name == value)?;
+                report.seen.push(Seen::of(layout));
+            }
+            "errors" => report.seen.last_mut()?.errors = value.parse().ok()?,
+            "violation" => report.seen.last_mut()?.violations.push(instant(value)?),
+            "detail" => report.seen.last_mut()?.details.push(value.to_owned()),
+            "end" => complete = true,
+            _ => report.seen.last_mut()?.samples.push(sample(word, value)?),
+        }
+    }
+    complete.then_some(report)
+}
+
+fn sample(status: &str, value: &str) -> Option<Sample> {
+    let (status, _) = STATUSES.iter().find(|(_, word)| *word == status)?;
+    let mut words = value.split(' ');
+    Some(Sample {
+        at: instant(words.next()?)?,
+        status: *status,
+        earliest_ns: words.next()?.parse().ok()?,
+        latest_ns: words.next()?.parse().ok()?,
+    })
+}
+
+fn instant(ns: &str) -> Option<Duration> {
+    ns.parse().ok().map(Duration::from_nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let sample = |ms, status| Sample {
+            at: Duration::from_millis(ms),
+            status,
+            earliest_ns: -2_000,
+            latest_ns: i64::MAX,
+        };
+        let mut seen = Seen::of(&Layout::OWN_V1);
+        seen.samples = vec![sample(1, Status::Unknown), sample(3, Status::Synchronized)];
+        seen.violations = vec![Duration::from_nanos(7)];
+        seen.details = vec!["torn, and late".to_owned()];
+        seen.errors = 3;
+        Report {
+            scenario: Scenario::new("test", "a test", 1),
+            daemon_started: Duration::from_micros(5),
+            chronyd_synchronised: Some(Duration::from_secs(2)),
+            disturbed: vec![Duration::from_secs(1), Duration::from_secs(4)],
+            seen: vec![seen, Seen::of(&Layout::NATIVE)],
+            declared_ns: vec![2_500, 2_000],
+            daemon_log: vec!["one".to_owned(), String::new()],
+            chronyd_log: vec!["Selected source".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_report_comes_back_as_it_was() {
+        let report = report();
+        let layouts = [Layout::NATIVE, Layout::OWN_V1];
+        let back = read(&write(&report), &report.scenario, &layouts).expect("readable");
+        let without_functions = |report: &Report| {
+            let names: Vec<&str> = report.seen.iter().map(|seen| seen.layout.name).collect();
+            let seen = report.seen.iter();
+            let seen: Vec<String> = seen
+                .map(|s| {
+                    format!(
+                        "{:?} {:?} {:?} {}",
+                        s.samples, s.violations, s.details, s.errors
+                    )
+                })
+                .collect();
+            let times = (report.daemon_started, report.chronyd_synchronised);
+            let logs = format!("{:?} {:?}", report.daemon_log, report.chronyd_log);
+            format!("{names:?} {seen:?} {times:?} {:?} {logs}", report.disturbed)
+        };
+        assert_eq!(without_functions(&back), without_functions(&report));
+    }
+
+    #[test]
+    fn what_is_not_complete_is_no_report() {
+        let report = report();
+        let text = write(&report);
+        let layouts = [Layout::NATIVE, Layout::OWN_V1];
+        let cut = &text[..text.len() - "end \n".len()];
+        assert!(read(cut, &report.scenario, &layouts).is_none());
+        assert!(read(&text, &report.scenario, &layouts[..1]).is_none());
+        assert!(read("", &report.scenario, &layouts).is_none());
+    }
+}
