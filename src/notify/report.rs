@@ -148,7 +148,7 @@ impl fmt::Display for RefId {
 
 #[cfg(test)]
 mod tests {
-    use clockbound_actors::status::{ClockStatus, Reason};
+    use clockbound_actors::estimator::status::{ClockStatus, Reason};
 
     use super::*;
 

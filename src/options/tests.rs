@@ -30,6 +30,8 @@ fn message_of(parsed: Result<Options, Refusal>, words: &[&str]) -> String {
 fn nothing_said_gives_the_defaults_and_owns_up_to_the_drift() {
     let expected = Options {
         max_drift_ppb: 1_000,
+        max_wander_ppb_per_s: None,
+        falsetickers: 0,
         drift_was_defaulted: true,
         json_output: false,
         phc: None,
@@ -72,6 +74,8 @@ fn each_layout_can_be_moved_and_switched_off() {
 fn short_and_long_forms_mean_the_same() {
     let expected = Options {
         max_drift_ppb: 50_000,
+        max_wander_ppb_per_s: None,
+        falsetickers: 0,
         drift_was_defaulted: false,
         json_output: true,
         phc: Some(PhcOptions {
@@ -104,6 +108,16 @@ fn short_and_long_forms_mean_the_same() {
         let words: Vec<&str> = line.split(' ').collect();
         assert_eq!(parse(&words), Ok(expected.clone()), "{line}");
     }
+}
+
+#[test]
+fn premises_about_wander_and_falsetickers_are_off_unless_given() {
+    let options = parse(&["--max-wander", "0.02", "--falsetickers", "2"]).expect("options");
+    assert_eq!(options.max_wander_ppb_per_s, Some(20));
+    assert_eq!(options.falsetickers, 2);
+    assert!(refused(&["--max-wander", "0"]).contains("--max-wander"));
+    assert!(refused(&["--falsetickers", "16"]).contains("--falsetickers"));
+    assert!(refused(&["--falsetickers", "-1"]).contains("-1"));
 }
 
 #[test]
