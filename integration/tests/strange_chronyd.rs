@@ -43,7 +43,7 @@ impl Pair {
 }
 
 #[test]
-fn the_bound_covers_the_report_and_little_more() {
+fn the_bound_covers_the_report_and_little_more_once_rates_are_measured() {
     for correction in [0.005_004, -0.005_004, -0.079_8] {
         let pair = Pair::new(move || Report {
             correction,
@@ -51,13 +51,18 @@ fn the_bound_covers_the_report_and_little_more() {
             root_dispersion: 0.000_3,
             ..Report::healthy()
         });
-        let segment = Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+        Segment::wait_for_status(&pair.shm(), Status::Synchronized);
         let exact_ns = ((correction.abs() + 0.001 + 0.000_3) * 1e9).round() as i64;
-        let excess_ns = segment.bound_ns() - exact_ns;
-        assert!(
-            (0..10_000).contains(&excess_ns),
-            "{correction}: {excess_ns} ns above {exact_ns}"
-        );
+        let excess_ns = || {
+            let excess_ns = Segment::settled(&pair.shm()).bound_ns() - exact_ns;
+            assert!(
+                excess_ns >= 0,
+                "{correction}: {excess_ns} ns above {exact_ns}"
+            );
+            excess_ns
+        };
+        pair.daemon
+            .wait_until("knows the rate", || excess_ns() < 50_000);
     }
 }
 
@@ -200,7 +205,7 @@ fn an_answer_that_comes_too_late_is_not_taken_for_a_later_one() {
     });
     pair.wait_for_polls(2);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
-    let near = || Segment::settled(&pair.shm()).bound_ns() < MS;
+    let near = || Segment::settled(&pair.shm()).bound_ns() < 10 * MS;
     wait::holds(
         Duration::from_secs(2),
         "every answer is the one to the latest question",
