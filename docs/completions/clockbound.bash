@@ -23,7 +23,7 @@ _clockbound() {
 
     case "${cmd}" in
         clockbound)
-            opts="-m -j -r -i -h -V --max-drift-rate --json-output --phc-ref-id --phc-interface --chrony-socket --shm-path --shm0-path --native-path --poll-interval --chrony-grace --holdover --max-bound --allow-local-reference --log-level --help --version"
+            opts="-m -j -r -i -h -V --max-drift-rate --max-wander --falsetickers --json-output --phc-ref-id --phc-interface --chrony-socket --shm-path --shm0-path --native-path --poll-interval --chrony-grace --holdover --max-bound --allow-local-reference --log-level --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -34,6 +34,14 @@ _clockbound() {
                     return 0
                     ;;
                 -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-wander)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --falsetickers)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
