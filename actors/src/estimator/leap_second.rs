@@ -136,6 +136,18 @@ impl LeapSecond {
         }
     }
 
+    /// Since when measurements are in the count that they will stay in, `CLOCK_MONOTONIC_RAW` in ns, while `held` is the held
+    /// interval at `raw_ns`; `None` unless a leap second is near or undecided.
+    #[must_use]
+    pub fn settled_since_ns(&self, held: Interval, raw_ns: i64) -> Option<i64> {
+        let leap = self.announced?;
+        if held.latest_ns < leap.midnight_ns - LEAD_NS {
+            return None;
+        }
+        let settled_for_ns = held.earliest_ns - (leap.midnight_ns + SETTLED_NS);
+        Some(raw_ns.saturating_sub(settled_for_ns))
+    }
+
     /// The leap second is over, one way or the other.
     pub fn clear(&mut self) {
         self.announced = None;

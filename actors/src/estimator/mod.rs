@@ -493,6 +493,7 @@ impl Estimator {
             self.follow_local_clock(tracking, at, findings);
         } else {
             self.announce_leap(tracking, &samples, at);
+            self.forget_the_other_count(at);
             if self.settings.falsetickers == 0 {
                 self.follow_selected(&samples, findings);
                 if poll.complete {
@@ -675,6 +676,16 @@ impl Estimator {
         let now = now.or_else(|| samples.first().map(|sample| sample.point.interval));
         if let Some(now) = now {
             self.leap_second.announce(change, now);
+        }
+    }
+
+    /// Measurements of several sources are compared in one count of seconds only.
+    fn forget_the_other_count(&mut self, at: &Readings) {
+        let held = self.held.at(at.raw_ns);
+        let since_ns =
+            held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
+        if let Some(since_ns) = since_ns {
+            self.sources.forget_before(since_ns);
         }
     }
 
