@@ -20,6 +20,9 @@ const MAX_STEPS: usize = 32;
 /// The kernel changes the rate of the clock by a tenth at most (adjtimex(2), `tick`): what moves faster was set.
 const FASTEST_SLEW: i64 = 10;
 
+/// The kernel's frequency adjustment is 500 ppm at most: a clock that moves less is not set.
+const SLOWEST_SETTING: i64 = 2_000;
+
 /// Less than this is the difference of two readings that were interrupted, ns.
 const READING_NOISE_NS: i64 = 100_000;
 
@@ -122,6 +125,18 @@ impl ClockLog {
             sum.saturating_add(moved_ns.saturating_abs())
         })
     }
+}
+
+/// What a measurement can be wrong by when `CLOCK_REALTIME` was seen to move by `moved_ns` in `elapsed_ns`.
+///
+/// chronyd's own slew is no error, since its correction pays for it, but it can hide a part of what somebody else did. What
+/// moves no faster than the kernel's largest frequency adjustment is nobody's setting.
+#[must_use]
+pub fn disturbance_ns(moved_ns: i64, elapsed_ns: i64) -> i64 {
+    if moved_ns <= elapsed_ns / SLOWEST_SETTING {
+        return moved_ns;
+    }
+    moved_ns.saturating_add(elapsed_ns / FASTEST_SLEW)
 }
 
 fn ahead_ns(at: &Readings) -> i64 {
