@@ -29,6 +29,10 @@ mod rate_band;
 mod remedy;
 mod resume;
 mod sample;
+#[cfg(test)]
+mod simulated_world;
+#[cfg(test)]
+mod simulation;
 mod source_fusion;
 pub mod status;
 
