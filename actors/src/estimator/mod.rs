@@ -1061,6 +1061,7 @@ fn charges(
     let moved_ns = disturbance_ns(moved_ns.max(set_ns), age_ns.saturating_add(exchange_ns));
     Some(Charges {
         age_ns,
+        exchange_ns,
         moved_ns,
         phc_ns: 0,
     })
