@@ -26,6 +26,8 @@ mod held;
 mod history;
 mod leap_second;
 mod rate_band;
+#[cfg(test)]
+mod remedies_tests;
 mod remedy;
 mod resume;
 mod sample;

@@ -328,7 +328,7 @@ impl World {
     }
 
     /// chronyd corrects its idea of frequency and offset, by stepping or slewing; returns when the slew is over.
-    fn correct(&mut self, raw_ns: i64, frequency: f64, doffset_ns: i64, step: bool) -> Option<i64> {
+    pub fn correct(&mut self, raw_ns: i64, frequency: f64, doffset_ns: i64, step: bool) -> Option<i64> {
         let dfreq = (frequency - self.frequency) / (1.0 - self.frequency);
         let corrected_ns = self.corrected.at(raw_ns);
         for server in &mut self.servers {
