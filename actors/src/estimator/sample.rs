@@ -28,9 +28,6 @@ const SECOND_ORDER_PPT: i64 = PPT_PER_PPM;
 /// chronyd corrects no clock by more (`maxfreq` of the kernel's), parts per trillion.
 const GREATEST_FREQUENCY_PPT: i64 = 500 * PPT_PER_PPM;
 
-/// What a source without a measurement has for the age of its last one.
-const NO_SAMPLE: u32 = u32::MAX;
-
 /// What a source is known by. Its index changes when others come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -69,10 +66,11 @@ pub struct Reported {
     pub ref_time_ns: i64,
 }
 
-/// Whether a report has a measurement at all.
+/// Whether a report has a measurement at all. The age does not tell: `u32::MAX` stands for none, but also for a measurement that
+/// is a second ahead of a clock that was set back (a negative age, which chronyd casts).
 #[must_use]
 pub fn has_measurement(data: &SourceData) -> bool {
-    data.since_sample_s != NO_SAMPLE && data.offset_error_s > 0.0
+    data.offset_error_s > 0.0
 }
 
 /// Whether the report has another measurement than the one before.
