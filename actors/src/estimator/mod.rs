@@ -501,7 +501,7 @@ impl Estimator {
             self.announce_leap(tracking, &samples, at);
             self.forget_the_other_count(at);
             if self.settings.falsetickers == 0 {
-                self.follow_selected(&samples, findings);
+                self.follow_selected(&samples, at, findings);
                 if poll.complete {
                     self.cross_check(at, findings);
                 }
@@ -696,7 +696,12 @@ impl Estimator {
     }
 
     /// Trusts the source that chronyd follows; while it is unreachable, what most of the others agree on.
-    fn follow_selected(&mut self, samples: &[Sample], findings: &mut Vec<Finding>) {
+    fn follow_selected(
+        &mut self,
+        samples: &[Sample],
+        at: &Readings,
+        findings: &mut Vec<Finding>,
+    ) {
         let selected = self
             .sources
             .selected()
@@ -707,7 +712,7 @@ impl Estimator {
         };
         if self.followed != Some(selected) {
             self.followed = Some(selected);
-            self.take_over(selected, samples, findings);
+            self.take_over(selected, samples, at, findings);
             return;
         }
         for sample in samples.iter().filter(|sample| sample.key == selected) {
@@ -716,13 +721,24 @@ impl Estimator {
     }
 
     /// A source that becomes the one to follow brings what was measured of it before.
-    fn take_over(&mut self, key: Key, samples: &[Sample], findings: &mut Vec<Finding>) {
+    fn take_over(
+        &mut self,
+        key: Key,
+        samples: &[Sample],
+        at: &Readings,
+        findings: &mut Vec<Finding>,
+    ) {
         let Some(source) = self.sources.get(key) else {
             return;
         };
         let poll_ns = sample::poll_ns(&source.data);
         let points: Vec<Point> = if self.held.point().is_some() {
-            source.own.into_iter().collect()
+            // Nothing is held back to an earlier instant.
+            let now = source.own_at(at.raw_ns, self.held.growth().band());
+            let raw_ns = at.raw_ns;
+            now.map(|interval| Point { raw_ns, interval })
+                .into_iter()
+                .collect()
         } else {
             source.recent.iter().copied().collect()
         };
@@ -1051,6 +1067,9 @@ fn charges(
         return None;
     }
     let begun_ns = since_ns.saturating_sub(exchange_ns);
+    // A clock that was set back meanwhile made the round trip look shorter by as much.
+    let hidden_ns = clock.moved_ns(begun_ns.saturating_sub(LONGEST_EXCHANGE_NS), at);
+    let begun_ns = begun_ns.saturating_sub(hidden_ns.unwrap_or(0).min(LONGEST_EXCHANGE_NS));
     let moved_ns = clock
         .moved_ns(begun_ns, at)
         .or(watched_ns)
