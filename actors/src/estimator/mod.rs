@@ -25,6 +25,8 @@ mod estimate;
 mod held;
 mod history;
 mod leap_second;
+#[cfg(test)]
+mod properties;
 mod rate_band;
 #[cfg(test)]
 mod remedies_tests;

@@ -5,10 +5,10 @@ use super::*;
 use crate::chrony::{Address, SourceMode};
 
 const UTC_NS: i64 = 1_800_000_000 * NS_PER_S;
-const MS: i64 = 1_000_000;
+pub const MS: i64 = 1_000_000;
 const PPM: f64 = 1e-6;
 
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings {
         max_drift_ppb: 50_000,
         max_wander_ppb_per_s: None,
@@ -22,9 +22,9 @@ fn settings() -> Settings {
 }
 
 /// An estimator beside a chronyd with one server 0.2 ms away that declares 1 us.
-struct Bench {
+pub struct Bench {
     world: World,
-    estimator: Estimator,
+    pub estimator: Estimator,
     settings: Settings,
     remedy: Option<Remedy>,
     now_ns: i64,
@@ -33,11 +33,11 @@ struct Bench {
     is_reference_clock: bool,
     tracks_locally: bool,
     /// Whether every trusted interval contained true time.
-    kept: bool,
+    pub kept: bool,
 }
 
 impl Bench {
-    fn new(settings: Settings, remedy: Option<Remedy>) -> Self {
+    pub fn new(settings: Settings, remedy: Option<Remedy>) -> Self {
         let mut server = Server::new(7, 0, true, Rng::new(1, 1));
         server.declared_ns = 1_000;
         let mut world = World::new(0, UTC_NS, false, vec![server], Rng::new(1, 2));
@@ -78,7 +78,7 @@ impl Bench {
         }
     }
 
-    fn readings(&mut self) -> Readings {
+    pub fn readings(&mut self) -> Readings {
         let mut at = self.world.readings(self.now_ns);
         at.realtime_ns = self.world.realtime.at(self.now_ns) + self.gap_ns;
         at.gap_ns = self.gap_ns;
@@ -107,7 +107,7 @@ impl Bench {
     }
 
     /// A measurement each second, looked at 50 ms before and after.
-    fn measure_for(&mut self, seconds: i64, lie_ns: i64) {
+    pub fn measure_for(&mut self, seconds: i64, lie_ns: i64) {
         for n in 0..seconds {
             self.pass(NS_PER_S - 100 * MS);
             self.look();
@@ -129,7 +129,14 @@ impl Bench {
         let state = State::from_bytes(&self.estimator.state(&at).to_bytes()).expect("a state");
         let last = self.published;
         meanwhile(self);
+        self.published = last;
+        self.resume(state);
+    }
+
+    /// The next life begins with this state.
+    pub fn resume(&mut self, state: State) {
         let now = self.readings();
+        let last = self.published;
         let resumed = Resumed {
             status: last.status,
             validated_raw_ns: last.validated_raw_ns,
@@ -137,8 +144,8 @@ impl Bench {
             reference_id: last.reference_id,
             state,
         };
-        let unwatched_ns = now.gained_since(&at).abs();
-        self.estimator = Estimator::new(self.settings, Some(resumed), unwatched_ns, &now);
+        // Whatever the clock was set by, it was set back.
+        self.estimator = Estimator::new(self.settings, Some(resumed), 0, &now);
         self.estimator.without = self.remedy;
     }
 

@@ -144,6 +144,10 @@ impl Server {
         }
     }
 
+    pub fn key(&self) -> Address {
+        address(self.address)
+    }
+
     /// The delays to the server and back.
     pub fn delays_ns(&mut self) -> (i64, i64) {
         let total = self.path_ns as f64 * (1.0 - self.rng.unit().ln() * self.rng.unit());
@@ -489,7 +493,7 @@ impl World {
             mode: SourceMode::Client,
             flags: 0,
             reachability: server.reach,
-            since_sample_s: server.last.map_or(u32::MAX, |last| (second(corrected_ns) - second(last.time_ns)) as u32),
+            since_sample_s: server.last.map_or(u32::MAX, |last| ((corrected_ns - second(last.time_ns) * NS_PER_S) / NS_PER_S) as u32),
             original_offset_s: server.last.map_or(0.0, |last| on_wire(last.original_ns)),
             offset_s: server.last.map_or(0.0, |last| on_wire(last.offset_ns)),
             offset_error_s: server.last.map_or(0.0, |last| on_wire(last.error_ns)),
