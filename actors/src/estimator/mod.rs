@@ -49,7 +49,7 @@ pub use sample::Key;
 use crate::chrony::{ChronyPoll, Leap, SourceData, Tracking};
 use crate::clocks::Readings;
 use crate::time::{Interval, NS_PER_S, PPT_PER_PPB, PPT_PER_PPM, RateBand, scaled_ceil};
-use clock_log::{ClockLog, disturbance_ns};
+use clock_log::ClockLog;
 use contradiction::{Contradiction, Verdict};
 use held::{Held, Observed};
 use history::Point;
@@ -1081,11 +1081,10 @@ fn charges(
                 .saturating_add(unseen.unwatched_ns)
         });
     let set_ns = clock.set_ns(begun_ns.saturating_sub(LONGEST_EXCHANGE_NS));
-    let moved_ns = disturbance_ns(moved_ns.max(set_ns), age_ns.saturating_add(exchange_ns));
     Some(Charges {
         age_ns,
         exchange_ns,
-        moved_ns,
+        moved_ns: moved_ns.max(set_ns),
         phc_ns: 0,
     })
 }
