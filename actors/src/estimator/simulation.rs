@@ -61,8 +61,8 @@ pub struct Report {
     pub measurements: u64,
     pub checks: u64,
     pub looks: u64,
+    /// Share of the time since the first trusted interval.
     pub synchronized: f64,
-    pub trusted: f64,
     pub width_ns: f64,
     pub ideal_ns: f64,
     pub wander_exceeded: u64,
@@ -236,7 +236,6 @@ impl Simulation {
             self.check(&self.published.clone(), before_ns, "before", event)?;
             let elapsed = (at_ns - self.now_ns) as f64;
             if self.synced_ns.is_some() {
-                self.report.trusted += elapsed * f64::from(u8::from(self.published.status.is_trusted()));
                 let synchronized = self.published.status == ClockStatus::Synchronized && at_ns < self.published.void_after_raw_ns;
                 self.report.synchronized += elapsed * f64::from(u8::from(synchronized));
             }
@@ -252,7 +251,6 @@ impl Simulation {
         }
         let since_ns = self.now_ns - self.synced_ns.unwrap_or(self.now_ns);
         self.report.synchronized /= (since_ns as f64).max(1.0);
-        self.report.trusted /= (since_ns as f64).max(1.0);
         self.report.days = (self.now_ns - self.begun_ns) as f64 / 8.64e13;
         Ok(self.report)
     }
@@ -443,7 +441,7 @@ impl Simulation {
         }
         self.synced_ns.get_or_insert(at.raw_ns);
         self.measure_width(&estimate);
-        if self.noise.chance(0.02) {
+        if self.noise.chance(0.02) && !self.breaks_wander {
             let void_ns = estimate.void_after_raw_ns - 1;
             let ns = if self.noise.chance(0.5) { void_ns } else { self.noise.ns(at.raw_ns, void_ns) };
             self.retained.push(Some(estimate));
@@ -452,18 +450,20 @@ impl Simulation {
         Ok(())
     }
 
-    /// The ideal is the error of the last measurement, with the growth by the drift rate alone since then.
+    /// The ideal is the error of the last measurement, with the growth since then by the drift rate and the error of a rate
+    /// between two such measurements.
     fn measure_width(&mut self, estimate: &Estimate) {
         let best = self.world.selected.and_then(|n| self.world.servers[n].last);
         if let Some(last) = best {
             let drift = f64::from(self.settings.max_drift_ppb) * 1e-9;
-            self.report.ideal_ns += last.error_ns as f64 + drift * (estimate.raw_ns - last.raw_ns) as f64;
+            let watched_ns = (estimate.raw_ns - self.begun_ns).min(self.settings.holdover_ns) as f64;
+            let rate = (drift + 2.0 * last.error_ns as f64 / watched_ns).min(500e-6);
+            self.report.ideal_ns += last.error_ns as f64 + rate * (estimate.raw_ns - last.raw_ns) as f64;
             self.report.width_ns += estimate.interval.half_width_ns() as f64;
         }
     }
 
     fn restart_daemon(&mut self, event: Event) -> Result<(), Lost> {
-        let before = self.world.readings(self.now_ns);
         let bytes = self.estimator.state(&self.published_at).to_bytes();
         let published = self.published;
         if self.config.has("sets") && self.noise.chance(0.3) {
@@ -484,7 +484,6 @@ impl Simulation {
             self.world.restart_chronyd(self.now_ns, 0);
         }
         let unwatched_ns = now.gained_since(&self.published_at).abs();
-        let _ = before;
         self.estimator = Estimator::new(self.settings, resumed, unwatched_ns, &now).without_if(self.remedy);
         self.estimator.clocks_read(&now);
         self.publish(&now, event)
@@ -586,4 +585,45 @@ fn true_time_is_always_inside() {
         }
     }
     println!("report: {worlds} worlds, {:.0} days, {} measurements, {} looks, {} checks in {:.1} s", all.days, all.measurements, all.looks, all.checks, begun.elapsed().as_secs_f64());
+}
+
+/// A world without incidents: of each kind of source and oscillator.
+fn healthy(seed: u64, wander: bool) -> Report {
+    let bit = |feature: &str| 1 << FEATURES.iter().position(|name| *name == feature).expect("a feature");
+    let mut features = bit("steers") | bit("wrong-frequency") | bit("reselects");
+    if wander {
+        features |= bit("wander");
+    }
+    let config = Config { seed, features, exchanges: 600 };
+    run(config, None).unwrap_or_else(|_| fail(config))
+}
+
+/// Half of the published width on average, in that of the last measurement with the growth by the drift rate alone.
+const WIDEST: f64 = 4.0;
+
+#[test]
+fn a_healthy_world_is_synchronized_and_no_wider_than_it_has_to_be() {
+    let mut worst = 0.0f64;
+    for seed in 1..=20 {
+        let report = healthy(seed, false);
+        assert!(report.synchronized >= 0.99, "seed {seed}: {report:?}");
+        let ratio = report.width_ns / report.ideal_ns;
+        worst = worst.max(ratio);
+        assert!(ratio <= WIDEST, "seed {seed}: {ratio} {report:?}");
+    }
+    println!("report: at most {worst:.2} times as wide as the last measurement with its growth");
+}
+
+#[test]
+fn an_oscillator_that_wanders_ten_times_as_fast_ends_in_the_fallback() {
+    let mut found = 0;
+    for seed in 1..=20 {
+        let features = 1 << FEATURES.iter().position(|name| *name == "wander").expect("a feature");
+        let config = Config { seed, features, exchanges: 600 };
+        // Once it is found, the intervals are true by the drift rate.
+        let report = Simulation::new(config, None, true, false).run().unwrap_or_else(|lost| panic!("seed {seed}: {}", lost.text));
+        found += u64::from(report.wander_exceeded > 0);
+    }
+    println!("report: found in {found} of 20 worlds");
+    assert!(found >= 5, "{found}");
 }
