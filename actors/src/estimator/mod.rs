@@ -571,6 +571,8 @@ impl Estimator {
         answered: &Readings,
     ) -> Vec<Sample> {
         let band = self.held.growth().band();
+        let held = self.held.at(at.raw_ns);
+        let settled_ns = held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
         let mut samples = Vec::new();
         for data in &poll.sources {
             let phc_ns = self.phc_bound_ns(data, at);
@@ -622,6 +624,12 @@ impl Estimator {
             ) else {
                 continue;
             };
+            // It may be in the count from before a leap second.
+            let begun_ns = answered.raw_ns.saturating_sub(charges.age_ns);
+            let is_unsettled = settled_ns.is_some_and(|settled_ns| begun_ns < settled_ns);
+            if is_unsettled && self.has(Remedy::LeapSettling) {
+                continue;
+            }
             let charges = Charges { phc_ns, ..charges };
             let charges = charges.without(self.without);
             let (interval, budget) = sample::interval(data, &poll.tracking, at, band, charges);
@@ -690,20 +698,14 @@ impl Estimator {
     /// Measurements of several sources are compared in one count of seconds only.
     fn forget_the_other_count(&mut self, at: &Readings) {
         let held = self.held.at(at.raw_ns);
-        let since_ns =
-            held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
+        let since_ns = held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
         if let Some(since_ns) = since_ns {
             self.sources.forget_before(since_ns);
         }
     }
 
     /// Trusts the source that chronyd follows; while it is unreachable, what most of the others agree on.
-    fn follow_selected(
-        &mut self,
-        samples: &[Sample],
-        at: &Readings,
-        findings: &mut Vec<Finding>,
-    ) {
+    fn follow_selected(&mut self, samples: &[Sample], at: &Readings, findings: &mut Vec<Finding>) {
         let selected = self
             .sources
             .selected()
