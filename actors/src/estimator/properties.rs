@@ -14,7 +14,15 @@ const SPAN_NS: i64 = 1_000 * NS_PER_S;
 
 /// A step of the oscillator: seconds, where the rate is in its tube, half the width of a measurement in ns, where truth is in it.
 fn steps() -> impl Strategy<Value = Vec<(i64, f64, i64, f64)>> {
-    proptest::collection::vec((1..200i64, -1.0..1.0f64, 1_000..10_000_000i64, -0.99..0.99f64), 2..200)
+    proptest::collection::vec(
+        (
+            1..200i64,
+            -1.0..1.0f64,
+            1_000..10_000_000i64,
+            -0.99..0.99f64,
+        ),
+        2..200,
+    )
 }
 
 proptest! {
@@ -122,25 +130,68 @@ fn data(mode: SourceMode, since_sample_s: u32, original_offset_s: f64) -> Source
 fn a_measurement_is_as_old_as_the_last_look_unless_its_age_shows_more() {
     let tenth = Some(NS_PER_S / 10);
     for (mode, since_s, looked_ns, now_ns, age_ns) in [
-        (SourceMode::Client, 0, tenth, 10 * NS_PER_S + 500 * MS, 100 * MS),
+        (
+            SourceMode::Client,
+            0,
+            tenth,
+            10 * NS_PER_S + 500 * MS,
+            100 * MS,
+        ),
         // The second has just begun: the measurement may be from the one before.
-        (SourceMode::Client, 1, tenth, 10 * NS_PER_S + 50 * MS, 100 * MS),
-        (SourceMode::Client, 1, tenth, 10 * NS_PER_S + 500 * MS, 2 * NS_PER_S),
+        (
+            SourceMode::Client,
+            1,
+            tenth,
+            10 * NS_PER_S + 50 * MS,
+            100 * MS,
+        ),
+        (
+            SourceMode::Client,
+            1,
+            tenth,
+            10 * NS_PER_S + 500 * MS,
+            2 * NS_PER_S,
+        ),
         (SourceMode::Client, 64, tenth, 10 * NS_PER_S, 65 * NS_PER_S),
-        (SourceMode::Client, 3, Some(4 * NS_PER_S), 10 * NS_PER_S, 4 * NS_PER_S),
+        (
+            SourceMode::Client,
+            3,
+            Some(4 * NS_PER_S),
+            10 * NS_PER_S,
+            4 * NS_PER_S,
+        ),
         (SourceMode::Client, 7, None, 10 * NS_PER_S, 8 * NS_PER_S),
-        (SourceMode::Reference, 0, tenth, 10 * NS_PER_S, 64 * NS_PER_S),
-        (SourceMode::Reference, 99, tenth, 10 * NS_PER_S, 100 * NS_PER_S),
+        (
+            SourceMode::Reference,
+            0,
+            tenth,
+            10 * NS_PER_S,
+            64 * NS_PER_S,
+        ),
+        (
+            SourceMode::Reference,
+            99,
+            tenth,
+            10 * NS_PER_S,
+            100 * NS_PER_S,
+        ),
     ] {
         let data = data(mode, since_s, 0.1);
-        assert_eq!(greatest_age_ns(&data, looked_ns, now_ns), age_ns, "{mode:?} {since_s} {looked_ns:?} {now_ns}");
+        assert_eq!(
+            greatest_age_ns(&data, looked_ns, now_ns),
+            age_ns,
+            "{mode:?} {since_s} {looked_ns:?} {now_ns}"
+        );
     }
 }
 
 #[test]
 fn a_report_is_new_when_its_original_offset_is_or_chronyd_used_it_again() {
     let report = |since_s, offset, error, ref_time_ns| Reported {
-        data: SourceData { offset_error_s: error, ..data(SourceMode::Reference, since_s, offset) },
+        data: SourceData {
+            offset_error_s: error,
+            ..data(SourceMode::Reference, since_s, offset)
+        },
         ref_time_ns,
     };
     let before = report(16, 0.1, 0.001, 5);

@@ -45,8 +45,16 @@ impl Bench {
         let estimator = Estimator::new(settings, None, 0, &at).without(remedy);
         let published = estimator.estimate(&at);
         Self {
-            world, estimator, settings, remedy, now_ns: 0, published,
-            gap_ns: 0, is_reference_clock: false, tracks_locally: false, kept: true,
+            world,
+            estimator,
+            settings,
+            remedy,
+            now_ns: 0,
+            published,
+            gap_ns: 0,
+            is_reference_clock: false,
+            tracks_locally: false,
+            kept: true,
         }
     }
 
@@ -89,7 +97,9 @@ impl Bench {
         let at = self.readings();
         let mut poll = self.world.report(self.now_ns, true);
         if self.is_reference_clock {
-            poll.sources.iter_mut().for_each(|data| data.mode = SourceMode::Reference);
+            poll.sources
+                .iter_mut()
+                .for_each(|data| data.mode = SourceMode::Reference);
         }
         if self.tracks_locally {
             poll.sources.clear();
@@ -278,9 +288,21 @@ fn hazard(remedy: Remedy) -> fn(&mut Bench) {
 }
 
 const ALL: [Remedy; 16] = [
-    Remedy::SampleAge, Remedy::ClockMoved, Remedy::SeenToArrive, Remedy::ReadingGap, Remedy::RootDistance,
-    Remedy::FrequencyTolerance, Remedy::DriftRate, Remedy::BandExpiry, Remedy::Hull, Remedy::SuspendVoid,
-    Remedy::LeapCover, Remedy::LeapVoid, Remedy::LeapSettling, Remedy::NoLocalReference, Remedy::PhcBound,
+    Remedy::SampleAge,
+    Remedy::ClockMoved,
+    Remedy::SeenToArrive,
+    Remedy::ReadingGap,
+    Remedy::RootDistance,
+    Remedy::FrequencyTolerance,
+    Remedy::DriftRate,
+    Remedy::BandExpiry,
+    Remedy::Hull,
+    Remedy::SuspendVoid,
+    Remedy::LeapCover,
+    Remedy::LeapVoid,
+    Remedy::LeapSettling,
+    Remedy::NoLocalReference,
+    Remedy::PhcBound,
     Remedy::NewMeasurement,
 ];
 
@@ -294,9 +316,17 @@ fn keeps_truth(remedy: Remedy, without: Option<Remedy>) -> bool {
 fn every_remedy_keeps_truth_that_is_lost_without_it() {
     let wrong: Vec<String> = ALL
         .into_iter()
-        .map(|remedy| (remedy, keeps_truth(remedy, None), keeps_truth(remedy, Some(remedy))))
+        .map(|remedy| {
+            (
+                remedy,
+                keeps_truth(remedy, None),
+                keeps_truth(remedy, Some(remedy)),
+            )
+        })
         .filter(|(_, with, without)| !with || *without)
-        .map(|(remedy, with, without)| format!("{remedy:?}: kept with it {with}, without it {without}"))
+        .map(|(remedy, with, without)| {
+            format!("{remedy:?}: kept with it {with}, without it {without}")
+        })
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -305,39 +335,108 @@ fn every_remedy_keeps_truth_that_is_lost_without_it() {
 #[test]
 fn no_term_of_a_measurement_can_be_left_out() {
     let clock = Readings {
-        coarse_ns: 0, raw_ns: 0, realtime_ns: UTC_NS, gap_ns: 0, kernel_ppb: None, suspended_ns: 0,
+        coarse_ns: 0,
+        raw_ns: 0,
+        realtime_ns: UTC_NS,
+        gap_ns: 0,
+        kernel_ppb: None,
+        suspended_ns: 0,
     };
-    let mut world = World::new(0, UTC_NS, false, vec![Server::new(7, 0, true, Rng::new(1, 1))], Rng::new(1, 2));
+    let mut world = World::new(
+        0,
+        UTC_NS,
+        false,
+        vec![Server::new(7, 0, true, Rng::new(1, 1))],
+        Rng::new(1, 2),
+    );
     world.selected = Some(0);
     world.begin_exchange(0, 0);
     world.serve(0, 0, false);
     world.end_exchange(0, 0, Some(true));
     let poll = world.report(0, true);
-    let (tracking, data) = (poll.tracking, SourceData { offset_s: 0.0, offset_error_s: 0.0, ..poll.sources[0] });
-    let none = Charges { age_ns: 0, exchange_ns: 0, moved_ns: 0, phc_ns: 0 };
+    let (tracking, data) = (
+        poll.tracking,
+        SourceData {
+            offset_s: 0.0,
+            offset_error_s: 0.0,
+            ..poll.sources[0]
+        },
+    );
+    let none = Charges {
+        age_ns: 0,
+        exchange_ns: 0,
+        moved_ns: 0,
+        phc_ns: 0,
+    };
     let band = RateBand::within(500 * PPT_PER_PPM);
     let term = |name: &str, data: &SourceData, at: &Readings, charges: Charges, off_ns: i64| {
         let (interval, budget) = sample::interval(data, &tracking, at, band, charges);
-        let (_, ns) = budget.terms().into_iter().find(|(term, _)| *term == name).expect("a term");
+        let (_, ns) = budget
+            .terms()
+            .into_iter()
+            .find(|(term, _)| *term == name)
+            .expect("a term");
         for truth_ns in [UTC_NS - off_ns, UTC_NS + off_ns] {
-            assert!(interval.contains(truth_ns), "{name}: {off_ns} not in {budget}");
-            assert!(!interval.widen(-ns).contains(truth_ns), "{name} is not needed: {budget}");
+            assert!(
+                interval.contains(truth_ns),
+                "{name}: {off_ns} not in {budget}"
+            );
+            assert!(
+                !interval.widen(-ns).contains(truth_ns),
+                "{name} is not needed: {budget}"
+            );
         }
         assert_eq!(budget.total_ns(), interval.half_width_ns(), "{budget}");
     };
-    let declared = SourceData { offset_error_s: 0.005, ..data };
+    let declared = SourceData {
+        offset_error_s: 0.005,
+        ..data
+    };
     term("root_distance", &declared, &clock, none, 5 * MS);
-    term("sample_age", &data, &clock, Charges { age_ns: NS_PER_S, ..none }, 500_000);
-    term("clock_moved", &data, &clock, Charges { moved_ns: MS, ..none }, MS);
-    term("clock_reading_gap", &data, &Readings { gap_ns: MS, ..clock }, none, MS);
+    term(
+        "sample_age",
+        &data,
+        &clock,
+        Charges {
+            age_ns: NS_PER_S,
+            ..none
+        },
+        500_000,
+    );
+    term(
+        "clock_moved",
+        &data,
+        &clock,
+        Charges {
+            moved_ns: MS,
+            ..none
+        },
+        MS,
+    );
+    term(
+        "clock_reading_gap",
+        &data,
+        &Readings {
+            gap_ns: MS,
+            ..clock
+        },
+        none,
+        MS,
+    );
     term("phc", &data, &clock, Charges { phc_ns: MS, ..none }, MS);
     // chronyd's encoder cuts the last of 25 bits off.
     let offset = 0.75 + 2f64.powi(-24) * 1.24;
     let sent = simulated_world::quantised(offset);
     let lost_ns = ((offset - sent).abs() * 1e9) as i64;
     assert!(lost_ns > 10, "{lost_ns}");
-    let far = SourceData { offset_s: sent, ..data };
-    let at = Readings { realtime_ns: UTC_NS + (offset * 1e9).round() as i64, ..clock };
+    let far = SourceData {
+        offset_s: sent,
+        ..data
+    };
+    let at = Readings {
+        realtime_ns: UTC_NS + (offset * 1e9).round() as i64,
+        ..clock
+    };
     let (interval, budget) = sample::interval(&far, &tracking, &at, band, none);
     assert!(interval.contains(UTC_NS));
     assert!(!interval.widen(-budget.wire_rounding_ns).contains(UTC_NS));

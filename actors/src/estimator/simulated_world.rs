@@ -188,9 +188,8 @@ impl Server {
     }
 
     fn adjust(&mut self, corrected_ns: i64, dfreq: f64, doffset_ns: i64) {
-        let delta = |time_ns: i64| {
-            ((corrected_ns - time_ns) as f64 * dfreq).round() as i64 - doffset_ns
-        };
+        let delta =
+            |time_ns: i64| ((corrected_ns - time_ns) as f64 * dfreq).round() as i64 - doffset_ns;
         if let Some(last) = &mut self.last {
             let delta_ns = delta(last.time_ns);
             last.time_ns += delta_ns;
@@ -232,7 +231,8 @@ impl Oscillator {
     pub fn turn(&mut self, utc: &mut Line, raw_ns: i64, rng: &mut Rng) -> i64 {
         let longest = (self.span_ns / 30.0).clamp(2e9, 4e12);
         let length = rng.scale(1e9, longest);
-        if rng.chance(0.1) || (self.centre + self.velocity * length).abs() > 499e-6 - self.drift / 2.0
+        if rng.chance(0.1)
+            || (self.centre + self.velocity * length).abs() > 499e-6 - self.drift / 2.0
         {
             self.velocity = -self.centre.signum() * self.velocity.abs();
         }
@@ -308,9 +308,14 @@ impl World {
     }
 
     fn set_rates(&mut self, raw_ns: i64) {
-        let own = if self.steers { self.slew - self.frequency } else { 0.0 };
+        let own = if self.steers {
+            self.slew - self.frequency
+        } else {
+            0.0
+        };
         self.realtime.turn(raw_ns, self.foreign + own, 0.0);
-        self.corrected.turn(raw_ns, self.foreign - self.frequency, 0.0);
+        self.corrected
+            .turn(raw_ns, self.foreign - self.frequency, 0.0);
     }
 
     /// Somebody sets the clock: chronyd's time moves with it.
@@ -319,7 +324,9 @@ impl World {
         self.corrected.value_ns += by_ns;
         if by_ns.abs() > 10 * NS_PER_S {
             // chronyd notices.
-            self.servers.iter_mut().for_each(|server| server.last = None);
+            self.servers
+                .iter_mut()
+                .for_each(|server| server.last = None);
         }
     }
 
@@ -332,7 +339,13 @@ impl World {
     }
 
     /// chronyd corrects its idea of frequency and offset, by stepping or slewing; returns when the slew is over.
-    pub fn correct(&mut self, raw_ns: i64, frequency: f64, doffset_ns: i64, step: bool) -> Option<i64> {
+    pub fn correct(
+        &mut self,
+        raw_ns: i64,
+        frequency: f64,
+        doffset_ns: i64,
+        step: bool,
+    ) -> Option<i64> {
         let dfreq = (frequency - self.frequency) / (1.0 - self.frequency);
         let corrected_ns = self.corrected.at(raw_ns);
         for server in &mut self.servers {
@@ -350,9 +363,14 @@ impl World {
         self.ref_time_ns = corrected_ns;
         let left_ns = self.corrected.at(raw_ns) - self.realtime.at(raw_ns);
         let rate = [0.08, 0.001, 0.000_5][self.rng.below(3)];
-        self.slew = if left_ns == 0 { 0.0 } else { rate * left_ns.signum() as f64 };
+        self.slew = if left_ns == 0 {
+            0.0
+        } else {
+            rate * left_ns.signum() as f64
+        };
         self.set_rates(raw_ns);
-        self.steers.then(|| raw_ns + (left_ns as f64 / self.slew) as i64)
+        self.steers
+            .then(|| raw_ns + (left_ns as f64 / self.slew) as i64)
     }
 
     /// The slew is over, if this is when it is.
@@ -398,12 +416,25 @@ impl World {
     }
 
     /// chronyd selects one, and corrects its clock; returns when the slew is over.
-    pub fn update(&mut self, index: usize, raw_ns: i64, reselects: bool, wrong: bool, eligible: impl Fn(&Server) -> bool) -> Option<i64> {
+    pub fn update(
+        &mut self,
+        index: usize,
+        raw_ns: i64,
+        reselects: bool,
+        wrong: bool,
+        eligible: impl Fn(&Server) -> bool,
+    ) -> Option<i64> {
         let good = |server: &Server| server.listed && server.last.is_some() && server.reach != 0;
-        let gone = self.selected.is_none_or(|selected| !self.servers[selected].listed || self.servers[selected].last.is_none());
-        let dead = self.selected.is_some_and(|selected| self.servers[selected].reach == 0);
+        let gone = self.selected.is_none_or(|selected| {
+            !self.servers[selected].listed || self.servers[selected].last.is_none()
+        });
+        let dead = self
+            .selected
+            .is_some_and(|selected| self.servers[selected].reach == 0);
         if gone || (dead && self.rng.chance(0.3)) || (reselects && self.rng.chance(0.03)) {
-            let all: Vec<usize> = (0..self.servers.len()).filter(|&n| good(&self.servers[n]) && eligible(&self.servers[n])).collect();
+            let all: Vec<usize> = (0..self.servers.len())
+                .filter(|&n| good(&self.servers[n]) && eligible(&self.servers[n]))
+                .collect();
             if !all.is_empty() {
                 self.selected = Some(all[self.rng.below(all.len())]);
             }
@@ -444,7 +475,11 @@ impl World {
     }
 
     pub fn readings(&mut self, raw_ns: i64) -> Readings {
-        let longest = if self.rng.chance(0.02) { 2_000_000 } else { 1_000 };
+        let longest = if self.rng.chance(0.02) {
+            2_000_000
+        } else {
+            1_000
+        };
         let gap_ns = self.rng.ns(0, longest);
         let realtime_ns = self.realtime.at(raw_ns + self.rng.ns(-gap_ns, gap_ns));
         Readings {
@@ -479,7 +514,11 @@ impl World {
             last_update_interval_s: 64.0,
         };
         let second = |ns: i64| ns.div_euclid(NS_PER_S);
-        let sources = self.servers.iter().enumerate().filter(|(_, server)| server.listed);
+        let sources = self
+            .servers
+            .iter()
+            .enumerate()
+            .filter(|(_, server)| server.listed);
         let sources = sources.map(|(n, server)| SourceData {
             address: address(server.address),
             poll: server.poll as i16,
@@ -493,7 +532,9 @@ impl World {
             mode: SourceMode::Client,
             flags: 0,
             reachability: server.reach,
-            since_sample_s: server.last.map_or(u32::MAX, |last| ((corrected_ns - second(last.time_ns) * NS_PER_S) / NS_PER_S) as u32),
+            since_sample_s: server.last.map_or(u32::MAX, |last| {
+                ((corrected_ns - second(last.time_ns) * NS_PER_S) / NS_PER_S) as u32
+            }),
             original_offset_s: server.last.map_or(0.0, |last| on_wire(last.original_ns)),
             offset_s: server.last.map_or(0.0, |last| on_wire(last.offset_ns)),
             offset_error_s: server.last.map_or(0.0, |last| on_wire(last.error_ns)),
