@@ -20,15 +20,21 @@ const MAX_STEPS: usize = 32;
 /// The kernel changes the rate of the clock by a tenth at most (adjtimex(2), `tick`): what moves faster was set.
 const FASTEST_SLEW: i64 = 10;
 
+/// The kernel's frequency adjustment is 500 ppm at most: a clock that moves less is not set.
+const SLOWEST_SETTING: i64 = 2_000;
+
 /// Less than this is the difference of two readings that were interrupted, ns.
 const READING_NOISE_NS: i64 = 100_000;
 
-/// Readings of one stretch of time: by how much `CLOCK_REALTIME` was ahead of `CLOCK_MONOTONIC_RAW`, ns.
+/// Readings of one stretch of time: by how much `CLOCK_REALTIME` was ahead of `CLOCK_MONOTONIC_RAW`, ns. Where it moved faster than
+/// the kernel's frequency adjustment, somebody has set it, and a slew of chronyd's can have hidden a part of that: chronyd's correction
+/// pays for the slew, not for what it hides.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     begins_ns: i64,
     least_ns: i64,
     most_ns: i64,
+    hidden_ns: i64,
 }
 
 /// The log.
@@ -44,6 +50,7 @@ impl ClockLog {
     /// Notes a reading.
     pub fn note(&mut self, at: &Readings) {
         let ahead_ns = ahead_ns(at);
+        let mut hidden_ns = 0;
         if let Some((raw_ns, before_ns)) = self.last.replace((at.raw_ns, ahead_ns)) {
             let moved_ns = ahead_ns.saturating_sub(before_ns);
             let elapsed_ns = at.raw_ns.saturating_sub(raw_ns).max(0);
@@ -53,16 +60,21 @@ impl ClockLog {
                 }
                 self.steps.push_back((at.raw_ns, moved_ns));
             }
+            if moved_ns.saturating_abs() > elapsed_ns / SLOWEST_SETTING + at.gap_ns {
+                hidden_ns = elapsed_ns / FASTEST_SLEW;
+            }
         }
         match self.entries.back_mut() {
             Some(entry) if at.raw_ns.saturating_sub(entry.begins_ns) < ENTRY_NS => {
                 entry.least_ns = entry.least_ns.min(ahead_ns);
                 entry.most_ns = entry.most_ns.max(ahead_ns);
+                entry.hidden_ns = entry.hidden_ns.saturating_add(hidden_ns);
             }
             _ => self.entries.push_back(Entry {
                 begins_ns: at.raw_ns,
                 least_ns: ahead_ns,
                 most_ns: ahead_ns,
+                hidden_ns,
             }),
         }
         if self.entries.len() > MAX_ENTRIES {
@@ -78,6 +90,7 @@ impl ClockLog {
                 begins_ns: a.begins_ns,
                 least_ns: a.least_ns.min(b.least_ns),
                 most_ns: a.most_ns.max(b.most_ns),
+                hidden_ns: a.hidden_ns.saturating_add(b.hidden_ns),
             };
             let (first, rest) = pair.split_first()?;
             Some(rest.iter().fold(*first, join))
@@ -85,7 +98,7 @@ impl ClockLog {
         self.entries = merged.chain(newer).collect();
     }
 
-    /// The most that the clock was away from where it stood `at`, since `since_ns` of `CLOCK_MONOTONIC_RAW`; `None` when the
+    /// The most that the clock can have been set away from where it stood `at`, since `since_ns` of `CLOCK_MONOTONIC_RAW`; `None` when the
     /// log does not reach back so far.
     #[must_use]
     pub fn moved_ns(&self, since_ns: i64, at: &Readings) -> Option<i64> {
@@ -94,11 +107,12 @@ impl ClockLog {
             let least = entry.least_ns.saturating_sub(now_ns).saturating_abs();
             least.max(entry.most_ns.saturating_sub(now_ns).saturating_abs())
         };
-        let mut most_ns = 0;
+        let (mut most_ns, mut hidden_ns) = (0, 0i64);
         for entry in self.entries.iter().rev() {
             most_ns = most_ns.max(away(entry));
+            hidden_ns = hidden_ns.saturating_add(entry.hidden_ns);
             if entry.begins_ns <= since_ns {
-                return Some(most_ns);
+                return Some(hidden_ns.saturating_add(most_ns));
             }
         }
         None
@@ -165,7 +179,8 @@ mod tests {
     #[test]
     fn a_step_counts_from_the_reading_before_it() {
         let (log, now) = log_of(100, |n| if n >= 50 { 200 * MS } else { 0 });
-        for (since, moved) in [(48, 200 * MS), (49, 200 * MS), (50, 0), (99, 0)] {
+        // With what a slew between the readings can hide.
+        for (since, moved) in [(48, 210 * MS), (49, 210 * MS), (50, 10 * MS), (99, 0)] {
             assert_eq!(log.moved_ns(since * S / 10, &now), Some(moved), "{since}");
         }
         assert_eq!(log.set_ns(0), 200 * MS);
@@ -175,7 +190,7 @@ mod tests {
     #[test]
     fn a_step_there_and_back_counts_both_ways() {
         let (log, now) = log_of(100, |n| if n == 50 { -30 * MS } else { 0 });
-        assert_eq!(log.moved_ns(4 * S, &now), Some(30 * MS));
+        assert_eq!(log.moved_ns(4 * S, &now), Some(50 * MS));
         assert_eq!(log.set_ns(4 * S), 60 * MS);
     }
 
@@ -183,7 +198,7 @@ mod tests {
     fn a_slew_is_no_step() {
         let (log, now) = log_of(100, |n| n * 8 * MS);
         assert_eq!(log.set_ns(0), 0);
-        assert_eq!(log.moved_ns(9 * S, &now), Some(80 * MS));
+        assert_eq!(log.moved_ns(9 * S, &now), Some(190 * MS));
     }
 
     #[test]

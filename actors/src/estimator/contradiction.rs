@@ -6,7 +6,7 @@
 //! ```text
 //!   a measurement agrees with     held only      the held interval stands
 //!                                 the other only AGREEMENTS in a row, over two polls of the source: the other one stands
-//!                                 both           both are narrowed
+//!                                 both           both are narrowed; when they overlap then, their hull stands
 //!                                 neither        it is joined to the other one
 //! ```
 //! The very next report never decides against what is held.
@@ -80,6 +80,9 @@ impl Contradiction {
         };
         match (with_held, with_other) {
             (Some(_), None) => Verdict::Held,
+            (Some(held), Some(other)) if held.intersect(other).is_some() => {
+                Verdict::Other(next(held.hull(other), 0).other)
+            }
             (Some(_), Some(other)) => Verdict::Open(with_held, next(other, 0)),
             (None, Some(other)) => {
                 let next = next(other, self.agreements.saturating_add(1));
@@ -165,6 +168,13 @@ mod tests {
         };
         assert_eq!(kept, Interval::new(8, 10).shift(S));
         assert_eq!((next.other, next.agreements), (at(1, 100, 102), 0));
+    }
+
+    #[test]
+    fn intervals_that_no_longer_contradict_each_other_end_it_with_their_hull() {
+        // The third joined the others to one that has the held interval inside.
+        let all = verdicts((100, 110), &[(-20, -10), (3, 20)]);
+        assert_eq!(all[1], Verdict::Other(at(2, 3, 20)));
     }
 
     #[test]

@@ -104,9 +104,11 @@ impl LeapSecond {
     #[must_use]
     pub fn until_midnight_ns(&self, held: Interval) -> Option<i64> {
         let leap = self.announced?;
-        let left_ns = leap.midnight_ns.saturating_sub(held.latest_ns);
+        // A deleted second is skipped before midnight.
+        let skipped_ns = leap.shift_ns().max(0);
+        let left_ns = (leap.midnight_ns - skipped_ns).saturating_sub(held.latest_ns);
         // The clock itself may be slow; an oscillator that is off by a thousandth is not within any tolerance.
-        (left_ns >= LEAD_NS).then_some(left_ns - left_ns / 1_000)
+        (left_ns >= LEAD_NS - skipped_ns).then_some(left_ns - left_ns / 1_000)
     }
 
     /// What to do with the measurement `new`, while `held` is the held interval at the same instant.
@@ -132,6 +134,18 @@ impl LeapSecond {
             // The announced count, when it agrees with neither.
             (_, false) => Use::AfterMoving(leap.shift_ns()),
         }
+    }
+
+    /// Since when measurements are in the count that they will stay in, `CLOCK_MONOTONIC_RAW` in ns, while `held` is the held
+    /// interval at `raw_ns`; `None` unless a leap second is near or undecided.
+    #[must_use]
+    pub fn settled_since_ns(&self, held: Interval, raw_ns: i64) -> Option<i64> {
+        let leap = self.announced?;
+        if held.latest_ns < leap.midnight_ns - LEAD_NS {
+            return None;
+        }
+        let settled_for_ns = held.earliest_ns - (leap.midnight_ns + SETTLED_NS);
+        Some(raw_ns.saturating_sub(settled_for_ns))
     }
 
     /// The leap second is over, one way or the other.
@@ -190,6 +204,8 @@ mod tests {
         let left = leap.until_midnight_ns(before(1_000)).expect("ahead");
         assert!((998 * NS_PER_S..1_000 * NS_PER_S).contains(&left), "{left}");
         assert_eq!(leap.until_midnight_ns(before(2)), None);
+        let left = announced(Change::Delete).until_midnight_ns(before(4));
+        assert!(left.is_some_and(|left| left < 3 * NS_PER_S), "{left:?}");
         assert_eq!(LeapSecond::default().until_midnight_ns(before(1_000)), None);
     }
 

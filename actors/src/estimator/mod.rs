@@ -25,10 +25,18 @@ mod estimate;
 mod held;
 mod history;
 mod leap_second;
+#[cfg(test)]
+mod properties;
 mod rate_band;
+#[cfg(test)]
+mod remedies_tests;
 mod remedy;
 mod resume;
 mod sample;
+#[cfg(test)]
+mod simulated_world;
+#[cfg(test)]
+mod simulation;
 mod source_fusion;
 pub mod status;
 
@@ -496,8 +504,9 @@ impl Estimator {
             self.follow_local_clock(tracking, at, findings);
         } else {
             self.announce_leap(tracking, &samples, at);
+            self.forget_the_other_count(at);
             if self.settings.falsetickers == 0 {
-                self.follow_selected(&samples, findings);
+                self.follow_selected(&samples, at, findings);
                 if poll.complete {
                     self.cross_check(at, findings);
                 }
@@ -566,6 +575,8 @@ impl Estimator {
         answered: &Readings,
     ) -> Vec<Sample> {
         let band = self.held.growth().band();
+        let held = self.held.at(at.raw_ns);
+        let settled_ns = held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
         let mut samples = Vec::new();
         for data in &poll.sources {
             let phc_ns = self.phc_bound_ns(data, at);
@@ -617,6 +628,12 @@ impl Estimator {
             ) else {
                 continue;
             };
+            // It may be in the count from before a leap second.
+            let begun_ns = answered.raw_ns.saturating_sub(charges.age_ns);
+            let is_unsettled = settled_ns.is_some_and(|settled_ns| begun_ns < settled_ns);
+            if is_unsettled && self.has(Remedy::LeapSettling) {
+                continue;
+            }
             let charges = Charges { phc_ns, ..charges };
             let charges = charges.without(self.without);
             let (interval, budget) = sample::interval(data, &poll.tracking, at, band, charges);
@@ -682,8 +699,17 @@ impl Estimator {
         }
     }
 
+    /// Measurements of several sources are compared in one count of seconds only.
+    fn forget_the_other_count(&mut self, at: &Readings) {
+        let held = self.held.at(at.raw_ns);
+        let since_ns = held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
+        if let Some(since_ns) = since_ns {
+            self.sources.forget_before(since_ns);
+        }
+    }
+
     /// Trusts the source that chronyd follows; while it is unreachable, what most of the others agree on.
-    fn follow_selected(&mut self, samples: &[Sample], findings: &mut Vec<Finding>) {
+    fn follow_selected(&mut self, samples: &[Sample], at: &Readings, findings: &mut Vec<Finding>) {
         let selected = self
             .sources
             .selected()
@@ -694,7 +720,7 @@ impl Estimator {
         };
         if self.followed != Some(selected) {
             self.followed = Some(selected);
-            self.take_over(selected, samples, findings);
+            self.take_over(selected, samples, at, findings);
             return;
         }
         for sample in samples.iter().filter(|sample| sample.key == selected) {
@@ -703,13 +729,24 @@ impl Estimator {
     }
 
     /// A source that becomes the one to follow brings what was measured of it before.
-    fn take_over(&mut self, key: Key, samples: &[Sample], findings: &mut Vec<Finding>) {
+    fn take_over(
+        &mut self,
+        key: Key,
+        samples: &[Sample],
+        at: &Readings,
+        findings: &mut Vec<Finding>,
+    ) {
         let Some(source) = self.sources.get(key) else {
             return;
         };
         let poll_ns = sample::poll_ns(&source.data);
         let points: Vec<Point> = if self.held.point().is_some() {
-            source.own.into_iter().collect()
+            // Nothing is held back to an earlier instant.
+            let now = source.own_at(at.raw_ns, self.held.growth().band());
+            let raw_ns = at.raw_ns;
+            now.map(|interval| Point { raw_ns, interval })
+                .into_iter()
+                .collect()
         } else {
             source.recent.iter().copied().collect()
         };
@@ -1039,6 +1076,9 @@ fn charges(
         return None;
     }
     let begun_ns = since_ns.saturating_sub(exchange_ns);
+    // A clock that was set back meanwhile made the round trip look shorter by as much.
+    let hidden_ns = clock.moved_ns(begun_ns.saturating_sub(LONGEST_EXCHANGE_NS), at);
+    let begun_ns = begun_ns.saturating_sub(hidden_ns.unwrap_or(0).min(LONGEST_EXCHANGE_NS));
     let moved_ns = clock
         .moved_ns(begun_ns, at)
         .or(watched_ns)
@@ -1050,6 +1090,7 @@ fn charges(
     let set_ns = clock.set_ns(begun_ns.saturating_sub(LONGEST_EXCHANGE_NS));
     Some(Charges {
         age_ns,
+        exchange_ns,
         moved_ns: moved_ns.max(set_ns),
         phc_ns: 0,
     })

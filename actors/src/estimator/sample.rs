@@ -6,6 +6,7 @@
 //!
 //! ```text
 //!   R + c - m  -+  (e + a x (how far UTC's rate can be from the one that chronyd carries the measurement on with)
+//!                     + the round trip x (how far UTC's rate can have been from the one that it was measured with)
 //!                     + what R was moved within the age + the gap between the readings of two clocks + float rounding)
 //! ```
 //! chronyd moves m when it slews or steps the clock, so R + c - m stays what it was. Signs were checked against chronyd 4.3
@@ -26,8 +27,8 @@ const WIRE_FLOAT_ERROR: f64 = 1.0 / (1 << 22) as f64;
 /// Rates are added here that multiply in truth: both are below 1000 ppm, so that the product is below 1 ppm.
 const SECOND_ORDER_PPT: i64 = PPT_PER_PPM;
 
-/// What a source without a measurement has for the age of its last one.
-const NO_SAMPLE: u32 = u32::MAX;
+/// chronyd corrects no clock by more (`maxfreq` of the kernel's), parts per trillion.
+const GREATEST_FREQUENCY_PPT: i64 = 500 * PPT_PER_PPM;
 
 /// What a source is known by. Its index changes when others come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,10 +83,11 @@ pub struct Reported {
     pub ref_time_ns: i64,
 }
 
-/// Whether a report has a measurement at all.
+/// Whether a report has a measurement at all. The age does not tell: `u32::MAX` stands for none, but also for a measurement that
+/// is a second ahead of a clock that was set back (a negative age, which chronyd casts).
 #[must_use]
 pub fn has_measurement(data: &SourceData) -> bool {
-    data.since_sample_s != NO_SAMPLE && data.offset_error_s > 0.0
+    data.offset_error_s > 0.0
 }
 
 /// Whether the report has another measurement than the one before.
@@ -143,6 +145,8 @@ pub fn poll_ns(data: &SourceData) -> i64 {
 pub struct Charges {
     /// Its greatest age, ns.
     pub age_ns: i64,
+    /// How long the exchange with the server can have taken, ns.
+    pub exchange_ns: i64,
     /// What `CLOCK_REALTIME` can have been moved by within the age, ns.
     pub moved_ns: i64,
     /// The error bound of the PTP hardware clock, if it is one, ns.
@@ -154,7 +158,11 @@ impl Charges {
     #[must_use]
     pub fn without(self, remedy: Option<Remedy>) -> Self {
         match remedy {
-            Some(Remedy::SampleAge) => Self { age_ns: 0, ..self },
+            Some(Remedy::SampleAge) => Self {
+                age_ns: 0,
+                exchange_ns: 0,
+                ..self
+            },
             Some(Remedy::ClockMoved) => Self {
                 moved_ns: 0,
                 ..self
@@ -183,12 +191,18 @@ pub fn interval(
     let off_ppt = band
         .farthest_from(carried_ppt)
         .saturating_add(SECOND_ORDER_PPT);
+    // The round trip was measured with a frequency that chronyd may have changed since.
+    let exchange_ppt = band
+        .farthest_from(0)
+        .saturating_add(GREATEST_FREQUENCY_PPT)
+        .saturating_add(SECOND_ORDER_PPT);
     let budget = ErrorBudget {
         root_distance_ns: ceil_ns(data.offset_error_s),
         wire_rounding_ns: rounding_ns(correction_s)
             .saturating_add(rounding_ns(offset_s))
             .saturating_add(rounding_ns(data.offset_error_s)),
-        sample_age_ns: scaled_ceil(charges.age_ns, off_ppt),
+        sample_age_ns: scaled_ceil(charges.age_ns, off_ppt)
+            .saturating_add(scaled_ceil(charges.exchange_ns, exchange_ppt)),
         clock_moved_ns: charges.moved_ns,
         clock_reading_gap_ns: at.gap_ns,
         phc_ns: charges.phc_ns,

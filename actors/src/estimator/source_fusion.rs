@@ -170,6 +170,12 @@ impl Sources {
         self.all.iter_mut().for_each(Source::forget);
     }
 
+    /// Forgets what was measured before `raw_ns`.
+    pub fn forget_before(&mut self, raw_ns: i64) {
+        let is_old = |source: &&mut Source| source.own.is_some_and(|own| own.raw_ns < raw_ns);
+        self.all.iter_mut().filter(is_old).for_each(Source::forget);
+    }
+
     /// The own intervals at `raw_ns` of the sources that `counts`.
     pub fn intervals(
         &self,

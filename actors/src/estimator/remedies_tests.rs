@@ -1,0 +1,443 @@
+//! Each remedy is taken away in a world of the hazard that it answers: truth is kept with it, and lost without it.
+
+use super::simulated_world::{Rng, Server, World};
+use super::*;
+use crate::chrony::{Address, SourceMode};
+
+const UTC_NS: i64 = 1_800_000_000 * NS_PER_S;
+pub const MS: i64 = 1_000_000;
+const PPM: f64 = 1e-6;
+
+pub fn settings() -> Settings {
+    Settings {
+        max_drift_ppb: 50_000,
+        max_wander_ppb_per_s: None,
+        falsetickers: 0,
+        phc_reference_id: None,
+        grace_ns: 100 * NS_PER_S,
+        holdover_ns: 1_000 * NS_PER_S,
+        max_bound_ns: None,
+        allow_local_reference: false,
+    }
+}
+
+/// An estimator beside a chronyd with one server 0.2 ms away that declares 1 us.
+pub struct Bench {
+    world: World,
+    pub estimator: Estimator,
+    settings: Settings,
+    remedy: Option<Remedy>,
+    now_ns: i64,
+    published: Estimate,
+    gap_ns: i64,
+    is_reference_clock: bool,
+    tracks_locally: bool,
+    /// Whether every trusted interval contained true time.
+    pub kept: bool,
+}
+
+impl Bench {
+    pub fn new(settings: Settings, remedy: Option<Remedy>) -> Self {
+        let mut server = Server::new(7, 0, true, Rng::new(1, 1));
+        server.declared_ns = 1_000;
+        let mut world = World::new(0, UTC_NS, false, vec![server], Rng::new(1, 2));
+        let at = world.readings(0);
+        let estimator = Estimator::new(settings, None, 0, &at).without(remedy);
+        let published = estimator.estimate(&at);
+        Self {
+            world,
+            estimator,
+            settings,
+            remedy,
+            now_ns: 0,
+            published,
+            gap_ns: 0,
+            is_reference_clock: false,
+            tracks_locally: false,
+            kept: true,
+        }
+    }
+
+    fn rate(&mut self, rate: f64) {
+        self.world.utc.turn(self.now_ns, rate, 0.0);
+    }
+
+    /// A measurement, 0.2 ms there and back; it is wrong by `lie_ns`.
+    fn measure(&mut self, lie_ns: i64) {
+        self.world.begin_exchange(0, self.now_ns);
+        self.pass(100_000);
+        self.world.servers[0].lie_ns = lie_ns;
+        self.world.serve(0, self.now_ns, false);
+        self.pass(100_000);
+        self.world.end_exchange(0, self.now_ns, Some(true));
+        self.world.selected = Some(0);
+    }
+
+    /// Time goes by, with what was published last.
+    fn pass(&mut self, ns: i64) {
+        self.check(self.now_ns + ns - 1);
+        self.now_ns += ns;
+    }
+
+    fn check(&mut self, raw_ns: i64) {
+        let estimate = &self.published;
+        if estimate.status.is_trusted() && raw_ns < estimate.void_after_raw_ns {
+            self.kept &= estimate.at(raw_ns).contains(self.world.utc.at(raw_ns));
+        }
+    }
+
+    pub fn readings(&mut self) -> Readings {
+        let mut at = self.world.readings(self.now_ns);
+        at.realtime_ns = self.world.realtime.at(self.now_ns) + self.gap_ns;
+        at.gap_ns = self.gap_ns;
+        at
+    }
+
+    fn look(&mut self) {
+        let at = self.readings();
+        let mut poll = self.world.report(self.now_ns, true);
+        if self.is_reference_clock {
+            poll.sources
+                .iter_mut()
+                .for_each(|data| data.mode = SourceMode::Reference);
+        }
+        if self.tracks_locally {
+            poll.sources.clear();
+            poll.tracking.ref_id = LOCAL_REFERENCE_ID;
+            poll.tracking.leap = Leap::Normal;
+            poll.tracking.address = Address::Unspecified;
+        }
+        self.estimator.polled(Ok(&poll), &at, &at);
+        self.publish(&at);
+    }
+
+    fn publish(&mut self, at: &Readings) {
+        self.published = self.estimator.estimate(at);
+        self.check(self.now_ns);
+    }
+
+    /// A measurement each second, looked at 50 ms before and after.
+    pub fn measure_for(&mut self, seconds: i64, lie_ns: i64) {
+        for n in 0..seconds {
+            self.pass(NS_PER_S - 100 * MS);
+            self.look();
+            self.pass(50 * MS);
+            // No two measurements are alike.
+            self.measure(lie_ns + n % 10 * 100);
+            self.pass(50 * MS);
+            self.look();
+        }
+    }
+
+    fn set(&mut self, by_ns: i64) {
+        self.world.set(by_ns);
+    }
+
+    /// The daemon ends; the next life begins `after_ns` later, when this has happened.
+    fn restart(&mut self, meanwhile: impl FnOnce(&mut Self)) {
+        let at = self.readings();
+        let state = State::from_bytes(&self.estimator.state(&at).to_bytes()).expect("a state");
+        let last = self.published;
+        meanwhile(self);
+        self.published = last;
+        self.resume(state);
+    }
+
+    /// The next life begins with this state.
+    pub fn resume(&mut self, state: State) {
+        let now = self.readings();
+        let last = self.published;
+        let resumed = Resumed {
+            status: last.status,
+            validated_raw_ns: last.validated_raw_ns,
+            leap: last.leap,
+            reference_id: last.reference_id,
+            state,
+        };
+        // Whatever the clock was set by, it was set back.
+        self.estimator = Estimator::new(self.settings, Some(resumed), 0, &now);
+        self.estimator.without = self.remedy;
+    }
+
+    /// UTC has so many ns left until midnight, and a second is inserted then.
+    fn announce_insertion(&mut self, left_ns: i64) {
+        let day_ns = 86_400 * NS_PER_S;
+        let by_ns = day_ns - UTC_NS % day_ns - left_ns;
+        self.world.utc.value_ns += by_ns;
+        self.set(by_ns);
+        self.world.leap = Leap::InsertSecond;
+    }
+}
+
+/// The hazard that a remedy answers.
+fn hazard(remedy: Remedy) -> fn(&mut Bench) {
+    match remedy {
+        Remedy::SampleAge => |bench| {
+            // chronyd's frequency is wrong, and the first look is late.
+            bench.rate(400.0 * PPM);
+            bench.world.correct(0, 400.0 * PPM, 0, false);
+            bench.measure(0);
+            bench.pass(4 * NS_PER_S);
+            bench.look();
+        },
+        Remedy::ClockMoved => |bench| {
+            bench.look();
+            bench.measure(0);
+            bench.set(100 * MS);
+            bench.look();
+        },
+        Remedy::SeenToArrive => |bench| {
+            bench.measure_for(10, 0);
+            bench.restart(|bench| {
+                bench.pass(NS_PER_S);
+                bench.set(450_000);
+                bench.measure(0);
+                bench.set(-450_000);
+                bench.pass(NS_PER_S);
+            });
+            bench.look();
+        },
+        Remedy::ReadingGap => |bench| {
+            bench.measure(0);
+            bench.gap_ns = 5 * MS;
+            bench.look();
+        },
+        Remedy::RootDistance => |bench| {
+            bench.world.servers[0].declared_ns = 5 * MS;
+            bench.measure(5 * MS);
+            bench.look();
+        },
+        Remedy::FrequencyTolerance => |bench| {
+            bench.rate(400.0 * PPM);
+            bench.measure(0);
+            bench.look();
+            bench.pass(500 * NS_PER_S);
+        },
+        Remedy::DriftRate => |bench| {
+            bench.measure_for(100, 0);
+            bench.rate(45.0 * PPM);
+            bench.pass(500 * NS_PER_S);
+        },
+        Remedy::BandExpiry => |bench| {
+            // The rate moves by three drift rates in three spans, in which measurements are poor.
+            bench.measure_for(100, 0);
+            bench.world.servers[0].declared_ns = 300 * MS;
+            for n in 1..=30 {
+                bench.rate(f64::from(n) * 5.0 * PPM);
+                bench.pass(90 * NS_PER_S);
+                bench.look();
+                bench.measure_for(10, 0);
+            }
+            bench.pass(900 * NS_PER_S);
+        },
+        Remedy::Hull => |bench| {
+            bench.measure_for(10, 0);
+            bench.measure_for(1, 100 * MS);
+        },
+        Remedy::SuspendVoid => |bench| {
+            bench.measure_for(10, 0);
+            bench.published.status = ClockStatus::Unknown;
+            bench.world.suspend(100 * NS_PER_S, 0);
+            bench.look();
+        },
+        Remedy::LeapCover => |bench| {
+            bench.announce_insertion(20 * NS_PER_S);
+            bench.measure_for(16, 0);
+            bench.pass(3 * NS_PER_S);
+            bench.look();
+            bench.pass(2 * NS_PER_S);
+            bench.world.utc.value_ns -= NS_PER_S;
+            bench.look();
+        },
+        Remedy::LeapVoid => |bench| {
+            bench.announce_insertion(20 * NS_PER_S);
+            bench.measure_for(10, 0);
+            bench.pass(11 * NS_PER_S);
+            bench.world.utc.value_ns -= NS_PER_S;
+            bench.pass(NS_PER_S);
+        },
+        Remedy::LeapSettling => |bench| {
+            // The server is two seconds early, and nothing is held.
+            bench.announce_insertion(2 * NS_PER_S);
+            bench.measure(-NS_PER_S);
+            bench.look();
+        },
+        Remedy::NoLocalReference => |bench| {
+            bench.tracks_locally = true;
+            bench.set(3 * NS_PER_S);
+            bench.look();
+        },
+        Remedy::PhcBound => |bench| {
+            bench.settings.phc_reference_id = Some(7);
+            bench.estimator.settings.phc_reference_id = Some(7);
+            bench.is_reference_clock = true;
+            bench.estimator.phc_read(10 * MS, 0);
+            bench.measure(10 * MS);
+            bench.look();
+        },
+        Remedy::NewMeasurement => |bench| {
+            bench.rate(400.0 * PPM);
+            bench.world.correct(0, 400.0 * PPM, 0, false);
+            bench.measure(0);
+            for _ in 0..50 {
+                bench.look();
+                bench.pass(100 * MS);
+            }
+        },
+    }
+}
+
+const ALL: [Remedy; 16] = [
+    Remedy::SampleAge,
+    Remedy::ClockMoved,
+    Remedy::SeenToArrive,
+    Remedy::ReadingGap,
+    Remedy::RootDistance,
+    Remedy::FrequencyTolerance,
+    Remedy::DriftRate,
+    Remedy::BandExpiry,
+    Remedy::Hull,
+    Remedy::SuspendVoid,
+    Remedy::LeapCover,
+    Remedy::LeapVoid,
+    Remedy::LeapSettling,
+    Remedy::NoLocalReference,
+    Remedy::PhcBound,
+    Remedy::NewMeasurement,
+];
+
+fn keeps_truth(remedy: Remedy, without: Option<Remedy>) -> bool {
+    let mut bench = Bench::new(settings(), without);
+    hazard(remedy)(&mut bench);
+    bench.kept
+}
+
+#[test]
+fn every_remedy_keeps_truth_that_is_lost_without_it() {
+    let wrong: Vec<String> = ALL
+        .into_iter()
+        .map(|remedy| {
+            (
+                remedy,
+                keeps_truth(remedy, None),
+                keeps_truth(remedy, Some(remedy)),
+            )
+        })
+        .filter(|(_, with, without)| !with || *without)
+        .map(|(remedy, with, without)| {
+            format!("{remedy:?}: kept with it {with}, without it {without}")
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A measurement that is wrong by all that one term pays for.
+#[test]
+fn no_term_of_a_measurement_can_be_left_out() {
+    let clock = Readings {
+        coarse_ns: 0,
+        raw_ns: 0,
+        realtime_ns: UTC_NS,
+        gap_ns: 0,
+        kernel_ppb: None,
+        suspended_ns: 0,
+    };
+    let mut world = World::new(
+        0,
+        UTC_NS,
+        false,
+        vec![Server::new(7, 0, true, Rng::new(1, 1))],
+        Rng::new(1, 2),
+    );
+    world.selected = Some(0);
+    world.begin_exchange(0, 0);
+    world.serve(0, 0, false);
+    world.end_exchange(0, 0, Some(true));
+    let poll = world.report(0, true);
+    let (tracking, data) = (
+        poll.tracking,
+        SourceData {
+            offset_s: 0.0,
+            offset_error_s: 0.0,
+            ..poll.sources[0]
+        },
+    );
+    let none = Charges {
+        age_ns: 0,
+        exchange_ns: 0,
+        moved_ns: 0,
+        phc_ns: 0,
+    };
+    let band = RateBand::within(500 * PPT_PER_PPM);
+    let term = |name: &str, data: &SourceData, at: &Readings, charges: Charges, off_ns: i64| {
+        let (interval, budget) = sample::interval(data, &tracking, at, band, charges);
+        let (_, ns) = budget
+            .terms()
+            .into_iter()
+            .find(|(term, _)| *term == name)
+            .expect("a term");
+        for truth_ns in [UTC_NS - off_ns, UTC_NS + off_ns] {
+            assert!(
+                interval.contains(truth_ns),
+                "{name}: {off_ns} not in {budget}"
+            );
+            assert!(
+                !interval.widen(-ns).contains(truth_ns),
+                "{name} is not needed: {budget}"
+            );
+        }
+        assert_eq!(budget.total_ns(), interval.half_width_ns(), "{budget}");
+    };
+    let declared = SourceData {
+        offset_error_s: 0.005,
+        ..data
+    };
+    term("root_distance", &declared, &clock, none, 5 * MS);
+    term(
+        "sample_age",
+        &data,
+        &clock,
+        Charges {
+            age_ns: NS_PER_S,
+            ..none
+        },
+        500_000,
+    );
+    term(
+        "clock_moved",
+        &data,
+        &clock,
+        Charges {
+            moved_ns: MS,
+            ..none
+        },
+        MS,
+    );
+    term(
+        "clock_reading_gap",
+        &data,
+        &Readings {
+            gap_ns: MS,
+            ..clock
+        },
+        none,
+        MS,
+    );
+    term("phc", &data, &clock, Charges { phc_ns: MS, ..none }, MS);
+    // chronyd's encoder cuts the last of 25 bits off.
+    let offset = 0.75 + 2f64.powi(-24) * 1.24;
+    let sent = simulated_world::quantised(offset);
+    let lost_ns = ((offset - sent).abs() * 1e9) as i64;
+    assert!(lost_ns > 10, "{lost_ns}");
+    let far = SourceData {
+        offset_s: sent,
+        ..data
+    };
+    let at = Readings {
+        realtime_ns: UTC_NS + (offset * 1e9).round() as i64,
+        ..clock
+    };
+    let (interval, budget) = sample::interval(&far, &tracking, &at, band, none);
+    assert!(interval.contains(UTC_NS));
+    assert!(!interval.widen(-budget.wire_rounding_ns).contains(UTC_NS));
+}
