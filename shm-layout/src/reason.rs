@@ -12,8 +12,7 @@ pub enum Reason {
     NeverSynchronized = 1,
     /// An earlier life of the daemon had published this.
     Resumed = 2,
-    /// The kernel's frequency is not the one that chronyd's reports imply: `CLOCK_REALTIME` is being
-    /// slewed, or is not followed by chronyd.
+    /// `CLOCK_REALTIME` is being slewed, or chronyd does not discipline it. Written by daemons before 0.2 only.
     SlewInFlight = 3,
     /// chronyd does not answer.
     ChronySilent = 4,
@@ -25,7 +24,7 @@ pub enum Reason {
     SourceUnreachable = 7,
     /// chronyd follows its own clock, or claims an impossible zero distance: no reference at all.
     LocalReference = 8,
-    /// The clock was set, or the machine suspended, and chronyd has not measured since.
+    /// The machine was suspended, and chronyd has not measured since. Daemons before 0.2 wrote it after the clock was set, too.
     ClockStepped = 9,
     /// The PTP hardware clock's error bound is missing, unreadable or makes no sense.
     PhcUnreadable = 10,

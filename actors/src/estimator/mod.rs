@@ -880,7 +880,12 @@ impl Estimator {
             .filter(|own| own.intersect(published).is_none())
             .count();
         let raw_ns = at.raw_ns;
-        let dissent = (disjoint * 2 > own.len()).then(|| majority(&own)).flatten();
+        let dissent = if disjoint * 2 > own.len() {
+            // Without a majority any of them may be right.
+            majority(&own).or_else(|| own.iter().copied().reduce(Interval::hull))
+        } else {
+            None
+        };
         if dissent.is_some() && self.dissent.is_none() {
             findings.push(Finding::SourcesDisagree {
                 disjoint,
