@@ -16,6 +16,9 @@ const HEALTHY_SHARE: f64 = 0.99;
 /// does not notice is wrong until chronyd polls next, several seconds later.
 const NOTICE: Duration = Duration::from_secs(1);
 
+/// In the first minute after chronyd's start few measurements prove little about the rate, and intervals are wider.
+const FIRST_MINUTE: Duration = Duration::from_secs(60);
+
 /// What came of a scenario. All times are since it began.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -151,6 +154,8 @@ impl Report {
         let spent = |status| format!("{:.1}", time_in(seen, status).as_secs_f64());
         let bounds = trusted_sorted(seen, Sample::bound_ns);
         let errors = trusted_sorted(seen, |sample| sample.error_ns().abs());
+        let settled = |sample: &&Sample| sample.is_trusted() && sample.at >= FIRST_MINUTE;
+        let later = sorted(seen.samples.iter().filter(settled), Sample::bound_ns);
         let mut declared = self.declared_ns.clone();
         declared.sort_unstable();
         let us =
@@ -174,7 +179,7 @@ impl Report {
             &blindness.map_or("-".to_owned(), |blind| blind.as_millis().to_string()),
             &us(median(&bounds)),
             &us(bounds.last()),
-            &us(median(&bounds).map(|bound| 2 * bound).as_ref()),
+            &us(median(&later)),
             &us(median(&declared)),
             &self
                 .times_first(seen)
@@ -214,11 +219,11 @@ pub fn counts(reports: &[Report]) -> String {
 pub fn heading() -> String {
     let upper = columns([
         "", "", "", "sync", "free", "unkn", "", "trusted", "after", "viola", "blind", "median",
-        "worst", "median", "chronyd", "times", "bound/", "",
+        "worst", "after", "chronyd", "times", "bound/", "",
     ]);
     let lower = columns([
         "scenario", "layout", "samples", "s", "s", "s", "flaps", "after s", "sync s", "tions",
-        "ms", "bound us", "bound us", "width us", "2D us", "native", "error", "",
+        "ms", "bound us", "bound us", "60 s", "2D us", "native", "error", "",
     ]);
     format!("{upper}\n{lower}")
 }
@@ -287,8 +292,17 @@ fn time_where(samples: &[Sample], cond: impl Fn(&Sample) -> bool) -> Duration {
 }
 
 fn trusted_sorted(seen: &Seen, value: impl Fn(&Sample) -> i64) -> Vec<i64> {
-    let trusted = seen.samples.iter().filter(|sample| sample.is_trusted());
-    let mut values: Vec<i64> = trusted.map(value).collect();
+    sorted(
+        seen.samples.iter().filter(|sample| sample.is_trusted()),
+        value,
+    )
+}
+
+fn sorted<'a>(
+    samples: impl Iterator<Item = &'a Sample>,
+    value: impl Fn(&Sample) -> i64,
+) -> Vec<i64> {
+    let mut values: Vec<i64> = samples.map(value).collect();
     values.sort_unstable();
     values
 }
