@@ -546,7 +546,9 @@ impl Simulation {
                 "    sampled {} band {band:?} true {rate:.0}",
                 sampled.unwrap_or_default()
             );
-            self.log.as_mut().expect("traced").push_back(text);
+            self.log
+                .iter_mut()
+                .for_each(|log| log.push_back(text.clone()));
         }
         self.publish(&answered, event)
     }
@@ -695,11 +697,11 @@ impl Simulation {
             return Ok(());
         }
         if self.breaks_wander
-            && !self
+            && self
                 .estimator
                 .wander
                 .as_ref()
-                .is_some_and(|wander| wander.void_until_ns > raw_ns)
+                .is_none_or(|wander| wander.void_until_ns <= raw_ns)
         {
             return Ok(());
         }
