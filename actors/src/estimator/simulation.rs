@@ -599,7 +599,9 @@ impl Simulation {
             .filter(|(reference_ns, _)| *reference_ns == self.now_ns)
             .map(|(_, band)| band);
         for band in [Some(drift), wander].into_iter().flatten() {
-            if rate_ppt < band.slowest_ppt - 1 || rate_ppt > band.fastest_ppt + 1 {
+            if rate_ppt < band.slowest_ppt.saturating_sub(1)
+                || rate_ppt > band.fastest_ppt.saturating_add(1)
+            {
                 let log = self.log.clone().unwrap_or_default();
                 let text = format!(
                     "{rate_ppt} is not in {band:?} at {event:?} of raw {}",
