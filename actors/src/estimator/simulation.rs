@@ -546,7 +546,9 @@ impl Simulation {
                 "    sampled {} band {band:?} true {rate:.0}",
                 sampled.unwrap_or_default()
             );
-            self.log.as_mut().expect("traced").push_back(text);
+            self.log
+                .iter_mut()
+                .for_each(|log| log.push_back(text.clone()));
         }
         self.publish(&answered, event)
     }
@@ -597,7 +599,9 @@ impl Simulation {
             .filter(|(reference_ns, _)| *reference_ns == self.now_ns)
             .map(|(_, band)| band);
         for band in [Some(drift), wander].into_iter().flatten() {
-            if rate_ppt < band.slowest_ppt - 1 || rate_ppt > band.fastest_ppt + 1 {
+            if rate_ppt < band.slowest_ppt.saturating_sub(1)
+                || rate_ppt > band.fastest_ppt.saturating_add(1)
+            {
                 let log = self.log.clone().unwrap_or_default();
                 let text = format!(
                     "{rate_ppt} is not in {band:?} at {event:?} of raw {}",
@@ -695,11 +699,11 @@ impl Simulation {
             return Ok(());
         }
         if self.breaks_wander
-            && !self
+            && self
                 .estimator
                 .wander
                 .as_ref()
-                .is_some_and(|wander| wander.void_until_ns > raw_ns)
+                .is_none_or(|wander| wander.void_until_ns <= raw_ns)
         {
             return Ok(());
         }
