@@ -1,0 +1,46 @@
+//! Whatever the resume area of a segment has in it, the next life of the estimator starts and publishes an interval.
+#![no_main]
+
+use clockbound_actors::chrony::Leap;
+use clockbound_actors::clocks::Readings;
+use clockbound_actors::estimator::status::ClockStatus;
+use clockbound_actors::estimator::{Estimator, Resumed, Settings, State};
+use libfuzzer_sys::fuzz_target;
+
+const S: i64 = 1_000_000_000;
+
+fuzz_target!(|data: &[u8]| {
+    let Some(state) = State::from_bytes(data) else {
+        return;
+    };
+    assert_eq!(State::from_bytes(&state.to_bytes()).as_ref(), Some(&state));
+    let now = Readings {
+        coarse_ns: 1_000 * S,
+        raw_ns: 1_000 * S,
+        realtime_ns: 1_800_000_000 * S,
+        gap_ns: 30,
+        kernel_ppb: Some(0),
+        suspended_ns: 0,
+    };
+    let settings = Settings {
+        max_drift_ppb: 50_000,
+        max_wander_ppb_per_s: Some(20),
+        falsetickers: 0,
+        phc_reference_id: None,
+        grace_ns: 2 * S,
+        holdover_ns: 1_000 * S,
+        max_bound_ns: None,
+        allow_local_reference: false,
+    };
+    let resumed = Resumed {
+        status: ClockStatus::Synchronized,
+        validated_raw_ns: now.raw_ns,
+        leap: Leap::Normal,
+        reference_id: 0,
+        state,
+    };
+    let estimate = Estimator::new(settings, Some(resumed), 0, &now).estimate(&now);
+    assert!(estimate.interval.earliest_ns <= estimate.interval.latest_ns);
+    let later = estimate.at(now.raw_ns + 10 * S);
+    assert!(later.earliest_ns <= later.latest_ns);
+});
