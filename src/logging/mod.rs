@@ -4,9 +4,31 @@
 //!  actors --Logger--> level --Queue, bounded--> worker --Format--> one write an event --> stderr, or journald
 //!                              \__ full: counted, reported by the worker when it catches up
 //! ```
-//! Nobody who logs ever waits for whoever reads the log. A message is constant and in lower case;
-//! what varies is a value, under one of these keys:
-//! `actor err status reason bound_ns source from to`, and of this room `count location thread`.
+//! A thread that logs never waits for the reader of the log. A message is constant and in lower
+//! case. What varies is a value under a key:
+//!
+//! | keys | event |
+//! |---|---|
+//! | `actor err source advice` | several |
+//! | `unsaid_changes` | changes of which at most five a minute are logged |
+//! | `from to reason bound_ns budget` | the clock status changed |
+//! | `held_earliest_ns held_latest_ns` | a measurement contradicts the held interval |
+//! | `reported_earliest_ns reported_latest_ns alarms` | likewise |
+//! | `held_interval_stands` | a contradiction ended |
+//! | `disjoint reachable` | sources disagree |
+//! | `max_drift_ppb` | the start; measured rates contradict `--max-drift-rate` |
+//! | `happened` | a leap second is over |
+//! | `suspended` | the clock was set |
+//! | `path` | a deleted segment file was created again |
+//! | `version segments` | the start |
+//! | `signal` | the end |
+//! | `pause_ms` | an actor is restarted |
+//! | `status reason as_of_ns earliest_ns latest_ns` | an estimate was published, at level debug |
+//! | `budget slowest_ppt fastest_ppt` | likewise |
+//! | `location thread` | a thread panicked; logged by this module |
+//! | `count` | events were dropped; logged by this module |
+//!
+//! JSON adds `ts`, `level` and `msg`. In the journal each key is a field; see clockbound(8).
 
 mod events;
 mod journal;
