@@ -19,7 +19,7 @@ use super::scenario::{Action, Scenario, instant};
 use super::sources::{self, POOL_PORT, Sources};
 use crate::namespace::{Private, private};
 use crate::reader::own_client;
-use crate::truth::clock_ns;
+use crate::truth::{LeapSecond, clock_ns};
 use crate::virtual_clock::Rate;
 use crate::world::shm_in;
 use crate::{Chronyd, Daemon, Launch, Layout, Sandbox, Truth, VirtualClock};
@@ -328,9 +328,11 @@ fn clock_for(scenario: &Scenario) -> VirtualClock {
 fn truth_for(scenario: &Scenario) -> Truth {
     let day_ns = 86_400 * NS_PER_S;
     let now_ns = clock_ns(ClockId::CLOCK_REALTIME) + scenario.course.offset_ns;
-    let end_of_day_ns = (now_ns.div_euclid(day_ns) + 1) * day_ns;
-    let leap_ns = scenario.leap_second.then_some(end_of_day_ns);
-    Truth::on_raw_with_leap(scenario.course.clone(), leap_ns)
+    let midnight_ns = (now_ns.div_euclid(day_ns) + 1) * day_ns;
+    let leap_second = scenario
+        .leap_second
+        .map(|kind| LeapSecond { kind, midnight_ns });
+    Truth::on_raw_with_leap(scenario.course.clone(), leap_second)
 }
 
 fn chronyd(sandbox: &Sandbox, scenario: &Scenario, sources: &Sources) -> Chronyd {
