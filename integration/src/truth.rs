@@ -80,7 +80,36 @@ struct OnRaw {
     began_raw_ns: i64,
     began_realtime_ns: i64,
     course: Course,
-    leap_ns: Option<i64>,
+    leap_second: Option<LeapSecond>,
+}
+
+/// A leap second of true time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeapSecond {
+    /// What happens.
+    pub kind: LeapKind,
+    /// The end of the UTC day at which it happens, ns since 1970.
+    pub midnight_ns: i64,
+}
+
+/// What a leap second does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeapKind {
+    /// The day's last second is counted twice.
+    Inserted,
+    /// The day's last second is skipped.
+    Deleted,
+}
+
+impl LeapSecond {
+    /// UTC at the instant that is `unleaped_ns` in the count from before.
+    fn applied_to(&self, unleaped_ns: i64) -> i64 {
+        let (begins_ns, step_ns) = match self.kind {
+            LeapKind::Inserted => (self.midnight_ns, -NS_PER_S),
+            LeapKind::Deleted => (self.midnight_ns - NS_PER_S, NS_PER_S),
+        };
+        unleaped_ns + if unleaped_ns >= begins_ns { step_ns } else { 0 }
+    }
 }
 
 impl Truth {
@@ -96,16 +125,15 @@ impl Truth {
         Truth::on_raw_with_leap(course, None)
     }
 
-    /// The same, with a leap second inserted at `leap_ns`, the end of a UTC day in ns since 1970: there, true time steps
-    /// back by a second.
-    pub fn on_raw_with_leap(course: Course, leap_ns: Option<i64>) -> Truth {
+    /// The same, with a leap second.
+    pub fn on_raw_with_leap(course: Course, leap_second: Option<LeapSecond>) -> Truth {
         Truth {
             offset_ns: Arc::default(),
             raw: Some(Arc::new(OnRaw {
                 began_raw_ns: clock_ns(ClockId::CLOCK_MONOTONIC_RAW),
                 began_realtime_ns: clock_ns(ClockId::CLOCK_REALTIME),
                 course,
-                leap_ns,
+                leap_second,
             })),
         }
     }
@@ -123,8 +151,8 @@ impl Truth {
                 let elapsed_ns = clock_ns(ClockId::CLOCK_MONOTONIC_RAW) - raw.began_raw_ns;
                 let elapsed = Duration::from_nanos(elapsed_ns.unsigned_abs());
                 let now_ns = raw.began_realtime_ns + elapsed_ns + raw.course.offset_ns(elapsed);
-                let is_after_leap = raw.leap_ns.is_some_and(|leap_ns| now_ns >= leap_ns);
-                now_ns - if is_after_leap { NS_PER_S } else { 0 }
+                raw.leap_second
+                    .map_or(now_ns, |leap| leap.applied_to(now_ns))
             }
         };
         untouched_ns + self.offset_ns.load(Ordering::Relaxed)
@@ -177,13 +205,30 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_second_takes_a_second_back() {
-        let course = Course::offset_by_ns;
-        let leap_ns = clock_ns(ClockId::CLOCK_REALTIME) + 1_000 * NS_PER_S;
-        for (offset_ns, from_leap_ns) in [(900 * NS_PER_S, -100), (1_000 * NS_PER_S, -1)] {
-            let truth = Truth::on_raw_with_leap(course(offset_ns), Some(leap_ns));
-            let s = (truth.now_ns() - leap_ns).div_euclid(NS_PER_S);
-            assert!((from_leap_ns..from_leap_ns + 50).contains(&s), "{s}");
+    fn a_leap_second_repeats_a_second_or_skips_one() {
+        let midnight_ns = 1_000 * NS_PER_S;
+        for (kind, unleaped_ms, ms) in [
+            (LeapKind::Inserted, 999_999, 999_999),
+            (LeapKind::Inserted, 1_000_000, 999_000),
+            (LeapKind::Inserted, 1_001_500, 1_000_500),
+            (LeapKind::Deleted, 998_999, 998_999),
+            (LeapKind::Deleted, 999_000, 1_000_000),
+        ] {
+            let leap = LeapSecond { kind, midnight_ns };
+            let utc_ns = leap.applied_to(unleaped_ms * 1_000_000);
+            assert_eq!(utc_ns, ms * 1_000_000, "{kind:?} at {unleaped_ms} ms");
+        }
+    }
+
+    #[test]
+    fn truth_has_its_leap_second() {
+        let midnight_ns = clock_ns(ClockId::CLOCK_REALTIME) + 1_000 * NS_PER_S;
+        let kind = LeapKind::Inserted;
+        for (offset_s, from_midnight_s) in [(900, -100), (1_000, -1)] {
+            let course = Course::offset_by_ns(offset_s * NS_PER_S);
+            let truth = Truth::on_raw_with_leap(course, Some(LeapSecond { kind, midnight_ns }));
+            let s = (truth.now_ns() - midnight_ns).div_euclid(NS_PER_S);
+            assert!((from_midnight_s..from_midnight_s + 50).contains(&s), "{s}");
         }
     }
 

@@ -47,6 +47,11 @@ impl Rate {
         }
     }
 
+    /// What it is more than the hardware's, ppm, rounded towards 0.
+    pub fn ppm(self) -> i64 {
+        (self.tick - Rate::default().tick) * 100 + self.freq / 65_536
+    }
+
     /// This rate and `ppb` more, to the nearest 100 ppm: what a tick can do.
     #[must_use]
     pub fn faster_by(self, ppb: i64) -> Rate {
@@ -198,6 +203,7 @@ mod tests {
     fn a_tick_is_a_hundred_parts_per_million() {
         let rate = Rate::of_ppm(1).faster_by(8_000_000);
         assert_eq!((rate.tick, rate.freq), (10_080, 65_536));
+        assert_eq!(rate.ppm(), 8_001);
         assert_eq!(rate.faster_by(-8_000_000), Rate::of_ppm(1));
     }
 }

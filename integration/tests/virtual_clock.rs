@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use integration::ntp_server::Manner;
 use integration::process::{Log, Process};
-use integration::truth::clock_ns;
+use integration::truth::{LeapKind, LeapSecond, clock_ns};
 use integration::virtual_clock::Rate;
 use integration::{Account, Chronyd, Course, NtpServer, Sandbox, Truth, VirtualClock, wait};
 use nix::errno::Errno;
@@ -328,7 +328,11 @@ fn chronyd_inserts_a_leap_second() {
     let began_ns = MIDNIGHT - 15 * S;
     let offset_ns = began_ns - clock_ns(ClockId::CLOCK_REALTIME);
     clock.set(began_ns);
-    let truth = Truth::on_raw_with_leap(Course::offset_by_ns(offset_ns), Some(MIDNIGHT));
+    let leap_second = LeapSecond {
+        kind: LeapKind::Inserted,
+        midnight_ns: MIDNIGHT,
+    };
+    let truth = Truth::on_raw_with_leap(Course::offset_by_ns(offset_ns), Some(leap_second));
     let manner = Manner {
         leap: 1,
         ..Manner::default()

@@ -16,7 +16,7 @@ use std::fmt::{self, Write as _};
 
 use super::error_budget::ErrorBudget;
 use super::remedy::Remedy;
-use crate::chrony::{Address, SourceData, SourceMode, Tracking};
+use crate::chrony::{Address, SourceData, SourceMode, SourceState, Tracking};
 use crate::clocks::Readings;
 use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, scaled_ceil};
 
@@ -94,16 +94,20 @@ pub fn has_measurement(data: &SourceData) -> bool {
 ///
 /// The reachability register proves nothing here: it also changes when a poll fails, and when chronyd rejects the answer. A
 /// reference clock may measure the same offset twice, to the last bit; then chronyd's update of the clock from it
-/// shows the new one, unless the clock was set, which moves ages.
+/// shows the new one, unless the clock was set, which moves ages. chronyd moves the time of its last update a little
+/// whenever it changes the clock's rate, too; the whole reported age of a reference clock's measurement is charged, so that an
+/// old one does no harm. A server's is charged less, and two of its measurements do not have the same offset.
 #[must_use]
 pub fn is_new(before: &Reported, now: &Reported, clock_was_set: bool) -> bool {
     let (old, new) = (&before.data, &now.data);
     if !has_measurement(new) {
         return false;
     }
-    let is_selected = |data: &SourceData| data.state == crate::chrony::SourceState::Selected;
-    let repeated = is_selected(old)
-        && is_selected(new)
+    let may_repeat = |data: &SourceData| {
+        data.mode == SourceMode::Reference && data.state == SourceState::Selected
+    };
+    let repeated = may_repeat(old)
+        && may_repeat(new)
         && before.ref_time_ns != now.ref_time_ns
         && new.since_sample_s <= old.since_sample_s
         && !clock_was_set;
@@ -244,4 +248,53 @@ fn nearest_ns(seconds: f64) -> i64 {
 /// What a value from the wire can be off by, ns.
 fn rounding_ns(seconds: f64) -> i64 {
     ceil_ns(seconds.abs() * WIRE_FLOAT_ERROR).saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    const MS: i64 = 1_000_000;
+
+    /// The report of a source that chronyd follows, whose last measurement was 10 us and is this old, with the time of chronyd's
+    /// last update.
+    fn report(mode: SourceMode, since_sample_s: u32, ref_time_ns: i64) -> Reported {
+        Reported {
+            data: SourceData {
+                address: Address::V4(Ipv4Addr::LOCALHOST),
+                poll: 0,
+                stratum: 1,
+                state: SourceState::Selected,
+                mode,
+                flags: 0,
+                reachability: 0o377,
+                since_sample_s,
+                original_offset_s: 1e-5,
+                offset_s: 1e-5,
+                offset_error_s: 1e-4,
+            },
+            ref_time_ns,
+        }
+    }
+
+    #[test]
+    fn only_a_reference_clock_measures_the_same_offset_twice() {
+        // A slew that ends moves the time of chronyd's last update by a little.
+        for mode in [SourceMode::Client, SourceMode::Peer, SourceMode::Reference] {
+            let (before, now) = (report(mode, 8, 0), report(mode, 8, 3));
+            let repeats = mode == SourceMode::Reference;
+            assert_eq!(is_new(&before, &now, false), repeats, "{mode:?}");
+            assert!(!is_new(&before, &now, true), "{mode:?}");
+            assert!(!is_new(&before, &report(mode, 8, 0), false), "{mode:?}");
+            assert!(!is_new(&before, &report(mode, 9, 3), false), "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_no_new_measurement_of_a_reference_clock_is_charged_its_whole_age() {
+        let old = report(SourceMode::Reference, 8, 3);
+        let age_ns = greatest_age_ns(&old.data, Some(100 * MS), 0);
+        assert_eq!(age_ns, 9 * NS_PER_S);
+    }
 }

@@ -11,6 +11,10 @@ use crate::Status;
 /// The part of the time that a healthy clock is Synchronized, once it was.
 const HEALTHY_SHARE: f64 = 0.99;
 
+/// How long a layout that is centred on CLOCK_REALTIME may be wrong after a slew of that clock has begun: until the round in
+/// which the daemon sees it, with room for machines that are busy.
+const ROUND: Duration = Duration::from_millis(250);
+
 /// How long a layout that is centred on CLOCK_REALTIME may be wrong after that clock was moved: the daemon can
 /// correct it as soon as it has run, but not before. Generous, for machines that are busy; a daemon that
 /// does not notice is wrong until chronyd polls next, several seconds later.
@@ -30,6 +34,8 @@ pub struct Report {
     pub chronyd_synchronised: Option<Duration>,
     /// When CLOCK_REALTIME was moved.
     pub disturbed: Vec<Duration>,
+    /// When its rate was changed by much.
+    pub slewed: Vec<Duration>,
     /// What was seen of each layout.
     pub seen: Vec<Seen>,
     /// What chronyd declared about once a second, ns: twice half the root delay and the root dispersion.
@@ -54,9 +60,16 @@ impl Report {
     }
 
     fn blind_for(&self, seen: &Seen, at: Duration) -> Option<Duration> {
-        let since = |moved: &Duration| at.checked_sub(*moved);
-        let moved = self.disturbed.iter().filter_map(since).min();
-        moved.filter(|&since| seen.layout.on_realtime && since < NOTICE)
+        let within = |moves: &[Duration], limit: Duration| {
+            let since = |moved: &Duration| at.checked_sub(*moved);
+            moves
+                .iter()
+                .filter_map(since)
+                .filter(|&since| since < limit)
+                .min()
+        };
+        let blind = within(&self.disturbed, NOTICE).or_else(|| within(&self.slewed, ROUND));
+        blind.filter(|_| seen.layout.on_realtime)
     }
 
     /// What is not as the scenario expects, in words.

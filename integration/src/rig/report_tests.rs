@@ -26,6 +26,7 @@ fn report(expect: Expect, seen: Seen) -> Report {
         daemon_started: Duration::from_millis(100),
         chronyd_synchronised: Some(Duration::from_millis(600)),
         disturbed: Vec::new(),
+        slewed: Vec::new(),
         seen: vec![seen],
         declared_ns: vec![2_500, 2_000, 3_000],
         daemon_log: vec!["a line of the daemon".to_owned()],
@@ -110,6 +111,17 @@ fn a_layout_on_the_clock_that_was_moved_has_a_moment_to_notice() {
     );
     report.seen[0].layout.on_realtime = false;
     assert_eq!(violations(&report), 2);
+}
+
+#[test]
+fn a_layout_on_the_clock_that_is_slewed_has_a_round_to_notice() {
+    let mut seen = seen(&[Synchronized, Synchronized]);
+    seen.violations = vec![Duration::from_millis(4_103), Duration::from_millis(4_503)];
+    let mut report = report(Expect::Trusted, seen);
+    report.slewed = vec![Duration::from_secs(4)];
+    assert_eq!(report.violations(&report.seen[0]), 1);
+    report.seen[0].layout.on_realtime = false;
+    assert_eq!(report.violations(&report.seen[0]), 2);
 }
 
 #[test]

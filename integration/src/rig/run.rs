@@ -19,7 +19,7 @@ use super::scenario::{Action, Scenario, instant};
 use super::sources::{self, POOL_PORT, Sources};
 use crate::namespace::{Private, private};
 use crate::reader::own_client;
-use crate::truth::clock_ns;
+use crate::truth::{LeapSecond, clock_ns};
 use crate::virtual_clock::Rate;
 use crate::world::shm_in;
 use crate::{Chronyd, Daemon, Launch, Layout, Sandbox, Truth, VirtualClock};
@@ -27,6 +27,8 @@ use crate::{Chronyd, Daemon, Launch, Layout, Sandbox, Truth, VirtualClock};
 const NS_PER_S: i64 = 1_000_000_000;
 /// How often the script and the neighbours are looked at.
 const TICK: Duration = Duration::from_millis(5);
+/// A change of the clock's rate by this is a slew, and no correction of its frequency.
+const SLEW_PPM: i64 = 1_000;
 // chrony shows an address as the reference id, and these are the bytes of "PHC0".
 const PHC0: Ipv4Addr = Ipv4Addr::new(80, 72, 67, 48);
 const PHC_INTERFACE: &str = "eth0";
@@ -153,6 +155,9 @@ impl Rig {
             rate: scenario.rate,
             began,
             disturbed: Vec::new(),
+            slewed: Vec::new(),
+            ran_ppm: scenario.rate.ppm(),
+            moved_unseen: false,
             chronyd_synchronised: None,
             earlier_log: Vec::new(),
         };
@@ -167,6 +172,7 @@ impl Rig {
             chronyd_log: stage.chronyd.log(),
             chronyd_synchronised: stage.chronyd_synchronised,
             disturbed: stage.disturbed,
+            slewed: stage.slewed,
         }
     }
 }
@@ -185,6 +191,11 @@ struct Stage {
     rate: Rate,
     began: Instant,
     disturbed: Vec<Duration>,
+    slewed: Vec<Duration>,
+    /// How fast the clock ran when it was last looked at, ppm more than the hardware.
+    ran_ppm: i64,
+    /// The clock was moved while no daemon ran that could have noticed.
+    moved_unseen: bool,
     chronyd_synchronised: Option<Duration>,
     earlier_log: Vec<String>,
 }
@@ -213,15 +224,28 @@ impl Stage {
             }
             let before = std::mem::replace(&mut looked, self.began.elapsed());
             self.note_sets(before);
+            self.note_slews(before);
             thread::sleep(TICK);
         }
     }
 
-    /// Notes that the clock was set since `before`, by whomever.
+    /// Notes that the clock was set since `before`, by whomever. A daemon that was down then begins to notice when it is
+    /// started.
     fn note_sets(&mut self, before: Duration) {
         let sets = self.clock.as_ref().map_or(0, VirtualClock::sets);
-        if std::mem::replace(&mut self.sets, sets) != sets {
+        let was_set = std::mem::replace(&mut self.sets, sets) != sets;
+        if was_set || self.moved_unseen {
             self.disturbed.push(before);
+        }
+        self.moved_unseen = self.daemon.is_none() && (self.moved_unseen || was_set);
+    }
+
+    /// Notes that somebody began or ended to slew the clock since `before`.
+    fn note_slews(&mut self, before: Duration) {
+        let ppm = self.clock.as_ref().map_or(0, |clock| clock.rate().ppm());
+        let changed_ppm = ppm - std::mem::replace(&mut self.ran_ppm, ppm);
+        if changed_ppm.abs() >= SLEW_PPM {
+            self.slewed.push(before);
         }
     }
 
@@ -235,6 +259,7 @@ impl Stage {
     fn perform(&mut self, action: &Action) {
         if action.disturbs_the_clock() {
             self.disturbed.push(self.began.elapsed());
+            self.moved_unseen |= self.daemon.is_none();
         }
         let clock = || self.clock.as_ref().expect("a virtual clock");
         match action {
@@ -303,9 +328,11 @@ fn clock_for(scenario: &Scenario) -> VirtualClock {
 fn truth_for(scenario: &Scenario) -> Truth {
     let day_ns = 86_400 * NS_PER_S;
     let now_ns = clock_ns(ClockId::CLOCK_REALTIME) + scenario.course.offset_ns;
-    let end_of_day_ns = (now_ns.div_euclid(day_ns) + 1) * day_ns;
-    let leap_ns = scenario.leap_second.then_some(end_of_day_ns);
-    Truth::on_raw_with_leap(scenario.course.clone(), leap_ns)
+    let midnight_ns = (now_ns.div_euclid(day_ns) + 1) * day_ns;
+    let leap_second = scenario
+        .leap_second
+        .map(|kind| LeapSecond { kind, midnight_ns });
+    Truth::on_raw_with_leap(scenario.course.clone(), leap_second)
 }
 
 fn chronyd(sandbox: &Sandbox, scenario: &Scenario, sources: &Sources) -> Chronyd {

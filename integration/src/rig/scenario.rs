@@ -6,6 +6,7 @@ use crate::Course;
 use crate::chronyd::NEAR;
 use crate::ntp_server::Manner;
 use crate::reference_clock::{Driver, Feed};
+use crate::truth::LeapKind;
 use crate::virtual_clock::Rate;
 
 /// The oscillator's drift that the daemon allows for, ppm, unless a scenario says otherwise.
@@ -156,8 +157,8 @@ pub struct Scenario {
     pub discipline: bool,
     /// The date at the beginning, s since 1970; today's unless set.
     pub starts_at_s: Option<i64>,
-    /// Whether true time inserts a leap second at the end of the UTC day.
-    pub leap_second: bool,
+    /// The leap second of true time at the end of the UTC day.
+    pub leap_second: Option<LeapKind>,
     /// The kernel's discipline of CLOCK_REALTIME at the beginning.
     pub rate: Rate,
     /// What happens, and when: seconds since the beginning, in order.
@@ -185,7 +186,7 @@ impl Scenario {
             phc_bound_ns: None,
             discipline: false,
             starts_at_s: None,
-            leap_second: false,
+            leap_second: None,
             rate: Rate::default(),
             script: Vec::new(),
         }
@@ -198,7 +199,7 @@ impl Scenario {
             .iter()
             .any(|(_, action)| action.disturbs_the_clock());
         let unlike_the_machines = self.starts_at_s.is_some() || self.rate != Rate::default();
-        disturbed || unlike_the_machines || self.discipline || self.leap_second
+        disturbed || unlike_the_machines || self.discipline || self.leap_second.is_some()
     }
 
     /// The same scenario, for another time.
@@ -323,17 +324,25 @@ impl Scenario {
         Scenario { rate, ..self }
     }
 
-    /// Begins so many seconds before a leap second is inserted at the end of 2026.
-    pub(super) fn seconds_before_leap(self, seconds: i64) -> Scenario {
+    /// Begins so many seconds before the end of 2026, when chronyd believes in leap seconds.
+    pub(super) fn seconds_before_midnight(self, seconds: i64) -> Scenario {
         Scenario {
             starts_at_s: Some(END_OF_2026_S - seconds),
-            leap_second: true,
+            ..self
+        }
+    }
+
+    /// True time has a leap second at the end of the first day.
+    pub(super) fn leap_second(self, kind: LeapKind) -> Scenario {
+        Scenario {
+            leap_second: Some(kind),
             ..self
         }
     }
 
     pub(super) fn at(mut self, second: f64, action: Action) -> Scenario {
-        self.script.push((second, action));
+        let earlier = self.script.partition_point(|&(other, _)| other <= second);
+        self.script.insert(earlier, (second, action));
         self
     }
 }

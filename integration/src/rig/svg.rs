@@ -284,6 +284,7 @@ mod tests {
             daemon_started: Duration::ZERO,
             chronyd_synchronised: None,
             disturbed: Vec::new(),
+            slewed: Vec::new(),
             seen: vec![Seen {
                 layout: Layout::OWN_V1,
                 samples,

@@ -5,10 +5,12 @@ use std::time::Duration;
 use super::scenario::{Action, Expect, Scenario};
 use crate::Course;
 use crate::truth::Jump;
-use crate::virtual_clock::Rate;
 
 mod changing_servers;
+mod disciplined;
+mod leap_seconds;
 mod reference_clocks;
+mod set_clock;
 mod several_servers;
 
 const MS: i64 = 1_000_000;
@@ -31,8 +33,9 @@ pub fn all() -> Vec<Scenario> {
         changing_servers::all(),
         several_servers::all(),
         reference_clocks::all(),
-        disturbances(),
-        disciplined(),
+        set_clock::all(),
+        disciplined::all(),
+        leap_seconds::all(),
     ]
     .concat()
 }
@@ -43,6 +46,7 @@ pub fn slow() -> Vec<Scenario> {
         changing_servers::slow(),
         several_servers::slow(),
         reference_clocks::slow(),
+        set_clock::slow(),
     ]
     .concat()
 }
@@ -292,97 +296,17 @@ fn polling() -> Vec<Scenario> {
     ]
 }
 
-fn disturbances() -> Vec<Scenario> {
-    let scenario = |name, about, seconds| {
-        Scenario::new(name, about, seconds)
-            .expecting(Expect::Trusted)
-            .polling("iburst minpoll 2 maxpoll 2")
-    };
-    vec![
-        scenario(
-            "set-forwards",
-            "CLOCK_REALTIME is set forwards by 200 ms, and back",
-            32,
-        )
-        .at(10.0, Action::StepClock(200 * MS))
-        .at(21.0, Action::StepClock(-200 * MS)),
-        scenario(
-            "set-backwards",
-            "CLOCK_REALTIME is set backwards by 200 ms, and back",
-            32,
-        )
-        .at(10.0, Action::StepClock(-200 * MS))
-        .at(21.0, Action::StepClock(200 * MS)),
-        // A chronyd that starts begins by putting the kernel's frequency right.
-        scenario(
-            "slew-left-on",
-            "chronyd is killed in a slew, and back 3 s later",
-            24,
-        )
-        .course(Course::offset_by_ns(10 * MS))
-        .at(10.0, Action::RunClockOff(8_000 * PPM))
-        .at(10.0, Action::KillChronyd)
-        .at(13.0, Action::RunClockOff(0))
-        .at(13.0, Action::StartChronyd),
-        scenario(
-            "runs-off",
-            "somebody else lets the clock run off for 2 s",
-            30,
-        )
-        .at(10.0, Action::RunClockOff(8_000 * PPM))
-        .at(12.0, Action::RunClockOff(0)),
-        scenario(
-            "another-frequency",
-            "somebody else sets the kernel's frequency for good",
-            30,
-        )
-        .at(10.0, Action::SetRate(Rate::of_ppm(-100))),
-    ]
-}
-
-/// chronyd disciplines the clock.
-fn disciplined() -> Vec<Scenario> {
-    let scenario = |name, about, seconds| {
-        Scenario::new(name, about, seconds)
-            .expecting(Expect::Trusted)
-            .disciplined()
-    };
-    vec![
-        scenario(
-            "slewed",
-            "chronyd slews a clock that is 20 ms slow and loses 30 us a second",
-            30,
-        )
-        .course(Course {
-            offset_ns: 20 * MS,
-            drift_ppb: 30 * PPM,
-            ..Course::default()
-        }),
-        scenario(
-            "makestep",
-            "chronyd is told to step a clock that was set by 200 ms",
-            30,
-        )
-        .polling("iburst minpoll 0 maxpoll 0")
-        .at(12.0, Action::StepClock(200 * MS))
-        .at(14.0, Action::Makestep),
-        scenario(
-            "leap-second",
-            "a leap second is inserted into a disciplined clock",
-            40,
-        )
-        .seconds_before_leap(20)
-        .polling("iburst minpoll 0 maxpoll 0")
-        .server(|server| server.leap = 1)
-        .at(21.0, Action::Server(0, |server| server.leap = 0)),
-        Scenario::new(
-            "carries-a-frequency",
-            "the kernel carries 60 ppm when chronyd -x starts",
-            20,
-        )
-        .expecting(Expect::Trusted)
-        .rate(Rate::of_ppm(60)),
-    ]
+/// Polls of this many seconds after an initial burst.
+fn polled_each(poll_s: u64) -> &'static str {
+    match poll_s {
+        1 => "iburst minpoll 0 maxpoll 0",
+        2 => "iburst minpoll 1 maxpoll 1",
+        4 => "iburst minpoll 2 maxpoll 2",
+        8 => "iburst minpoll 3 maxpoll 3",
+        16 => "iburst minpoll 4 maxpoll 4",
+        64 => "iburst minpoll 6 maxpoll 6",
+        _ => unreachable!("no scenario polls each {poll_s} s"),
+    }
 }
 
 #[cfg(test)]

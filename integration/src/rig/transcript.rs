@@ -31,6 +31,9 @@ pub(super) fn write(report: &Report) -> String {
     for at in &report.disturbed {
         line(&mut text, "disturbed", at.as_nanos());
     }
+    for at in &report.slewed {
+        line(&mut text, "slewed", at.as_nanos());
+    }
     for ns in &report.declared_ns {
         line(&mut text, "declared", ns);
     }
@@ -71,6 +74,7 @@ pub(super) fn read(text: &str, scenario: &Scenario, layouts: &[Layout]) -> Optio
         daemon_started: Duration::ZERO,
         chronyd_synchronised: None,
         disturbed: Vec::new(),
+        slewed: Vec::new(),
         seen: Vec::new(),
         declared_ns: Vec::new(),
         daemon_log: Vec::new(),
@@ -83,6 +87,7 @@ pub(super) fn read(text: &str, scenario: &Scenario, layouts: &[Layout]) -> Optio
             "daemon-started" => report.daemon_started = instant(value)?,
             "synchronised" => report.chronyd_synchronised = Some(instant(value)?),
             "disturbed" => report.disturbed.push(instant(value)?),
+            "slewed" => report.slewed.push(instant(value)?),
             "declared" => report.declared_ns.push(value.parse().ok()?),
             "daemon" => report.daemon_log.push(value.to_owned()),
             "chronyd" => report.chronyd_log.push(value.to_owned()),
@@ -136,6 +141,7 @@ mod tests {
             daemon_started: Duration::from_micros(5),
             chronyd_synchronised: Some(Duration::from_secs(2)),
             disturbed: vec![Duration::from_secs(1), Duration::from_secs(4)],
+            slewed: vec![Duration::from_secs(2)],
             seen: vec![seen, Seen::of(&Layout::NATIVE)],
             declared_ns: vec![2_500, 2_000],
             daemon_log: vec!["one".to_owned(), String::new()],
@@ -161,7 +167,10 @@ mod tests {
                 .collect();
             let times = (report.daemon_started, report.chronyd_synchronised);
             let logs = format!("{:?} {:?}", report.daemon_log, report.chronyd_log);
-            format!("{names:?} {seen:?} {times:?} {:?} {logs}", report.disturbed)
+            format!(
+                "{names:?} {seen:?} {times:?} {:?} {:?} {logs}",
+                report.disturbed, report.slewed
+            )
         };
         assert_eq!(without_functions(&back), without_functions(&report));
     }

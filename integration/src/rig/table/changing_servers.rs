@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::scenario::{Action, Expect, Scenario};
-use super::MS;
+use super::{MS, polled_each};
 use crate::Course;
 use crate::ntp_server::Manner;
 use crate::profile::{Profile, Ramp};
@@ -355,19 +355,6 @@ fn succeeded(name: &'static str, about: &'static str, seconds: u64, poll_s: u64)
             server.root_dispersion = 0.025_5;
             server.lie_profile = Profile::swing(0.0, 0.025, 60.0);
         })
-}
-
-/// Polls of this many seconds after an initial burst.
-fn polled_each(poll_s: u64) -> &'static str {
-    match poll_s {
-        1 => "iburst minpoll 0 maxpoll 0",
-        2 => "iburst minpoll 1 maxpoll 1",
-        4 => "iburst minpoll 2 maxpoll 2",
-        8 => "iburst minpoll 3 maxpoll 3",
-        16 => "iburst minpoll 4 maxpoll 4",
-        64 => "iburst minpoll 6 maxpoll 6",
-        _ => unreachable!("no scenario polls each {poll_s} s"),
-    }
 }
 
 fn large(server: &mut Manner, ramp: Ramp) {
