@@ -43,7 +43,7 @@ class Reason(StrEnum):
     LOCAL_REFERENCE = "local_reference"
     """chronyd follows its own clock: no reference at all."""
     CLOCK_STEPPED = "clock_stepped"
-    """The clock was set, or the machine suspended, and chronyd has not measured since."""
+    """The machine was suspended, and chronyd has not measured since."""
     PHC_UNREADABLE = "phc_unreadable"
     """The PTP hardware clock's error bound is missing, unreadable or makes no sense."""
     HOLDOVER_EXPIRED = "holdover_expired"
