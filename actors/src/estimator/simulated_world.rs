@@ -548,6 +548,7 @@ impl World {
             tracking,
             sources,
             complete: all,
+            refused: false,
         }
     }
 }
