@@ -960,7 +960,7 @@ impl Estimator {
             i64::MAX
         };
         match self.held.observe(point, span_ns) {
-            Observed::Agrees => self.observe_wander(point.raw_ns, span_ns, findings),
+            Observed::Agrees => self.observe_wander(point.raw_ns, findings),
             Observed::Disjoint(held) => {
                 findings.push(Finding::Contradiction {
                     held,
@@ -1003,14 +1003,20 @@ impl Estimator {
         }
     }
 
-    fn observe_wander(&mut self, raw_ns: i64, span_ns: i64, findings: &mut Vec<Finding>) {
+    fn observe_wander(&mut self, raw_ns: i64, findings: &mut Vec<Finding>) {
         let (Some(wander), Some(point)) = (&mut self.wander, self.held.point()) else {
             return;
         };
         if raw_ns < wander.void_until_ns {
             return;
         }
-        if wander.held.observe(point, span_ns) != Observed::Agrees {
+        // This premise is about all of time: a pair proves something however long ago it was measured, and a breach
+        // that is slow beside the errors of measurements is seen in long ones only.
+        let agrees = wander.held.observe(point, i64::MAX) == Observed::Agrees;
+        // Both premises are about the rate of now: it is in what either of them proves.
+        let rates = wander.held.growth().published(raw_ns, 0);
+        let may_be = rates.intersect(self.held.growth().band()).is_some();
+        if !agrees || !may_be {
             findings.push(Finding::WanderExceeded);
             let until_ns = raw_ns.saturating_add(self.settings.holdover_ns);
             self.void_wander(until_ns);
