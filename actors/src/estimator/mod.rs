@@ -34,8 +34,6 @@ mod remedy;
 mod resume;
 mod sample;
 #[cfg(test)]
-mod simulated_world;
-#[cfg(test)]
 mod simulation;
 mod source_fusion;
 pub mod status;
