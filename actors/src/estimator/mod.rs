@@ -36,6 +36,8 @@ mod sample;
 #[cfg(test)]
 mod simulation;
 mod source_fusion;
+#[cfg(test)]
+mod state_tests;
 pub mod status;
 
 pub use error_budget::ErrorBudget;
@@ -693,7 +695,9 @@ impl Estimator {
         let now = self.held.at(at.raw_ns);
         let now = now.or_else(|| samples.first().map(|sample| sample.point.interval));
         if let Some(now) = now {
+            let before = self.leap_second.announced();
             self.leap_second.announce(change, now);
+            self.changed |= self.leap_second.announced() != before;
         }
     }
 
@@ -811,7 +815,7 @@ impl Estimator {
         match covered_by(&own, own.len() - falsetickers) {
             Some(interval) => {
                 let raw_ns = at.raw_ns;
-                self.dissent = None;
+                self.dissents(None);
                 self.observe(
                     Sample {
                         point: Point { raw_ns, interval },
@@ -824,7 +828,7 @@ impl Estimator {
                 let all = own.iter().copied().reduce(Interval::hull);
                 let raw_ns = at.raw_ns;
                 let begins = self.dissent.is_none();
-                self.dissent = all.map(|interval| Point { raw_ns, interval });
+                self.dissents(all.map(|interval| Point { raw_ns, interval }));
                 if begins {
                     findings.push(Finding::SourcesDisagree {
                         disjoint: own.len(),
@@ -870,7 +874,7 @@ impl Estimator {
                 None => held,
             });
         let Some(published) = published.filter(|_| self.leap_second.announced().is_none()) else {
-            self.dissent = None;
+            self.dissents(None);
             return;
         };
         let disjoint = own
@@ -890,7 +894,13 @@ impl Estimator {
                 reachable: own.len(),
             });
         }
-        self.dissent = dissent.map(|interval| Point { raw_ns, interval });
+        self.dissents(dissent.map(|interval| Point { raw_ns, interval }));
+    }
+
+    /// What most sources agree on contradicts what is held, or no longer does.
+    fn dissents(&mut self, dissent: Option<Point>) {
+        self.changed |= self.dissent != dissent;
+        self.dissent = dissent;
     }
 
     /// Whether chronyd follows a source that answers, and what is needed for its bound is there.
