@@ -34,10 +34,10 @@ mod remedy;
 mod resume;
 mod sample;
 #[cfg(test)]
-mod simulated_world;
-#[cfg(test)]
 mod simulation;
 mod source_fusion;
+#[cfg(test)]
+mod state_tests;
 pub mod status;
 
 pub use error_budget::ErrorBudget;
@@ -695,7 +695,9 @@ impl Estimator {
         let now = self.held.at(at.raw_ns);
         let now = now.or_else(|| samples.first().map(|sample| sample.point.interval));
         if let Some(now) = now {
+            let before = self.leap_second.announced();
             self.leap_second.announce(change, now);
+            self.changed |= self.leap_second.announced() != before;
         }
     }
 
@@ -813,7 +815,7 @@ impl Estimator {
         match covered_by(&own, own.len() - falsetickers) {
             Some(interval) => {
                 let raw_ns = at.raw_ns;
-                self.dissent = None;
+                self.dissents(None);
                 self.observe(
                     Sample {
                         point: Point { raw_ns, interval },
@@ -826,7 +828,7 @@ impl Estimator {
                 let all = own.iter().copied().reduce(Interval::hull);
                 let raw_ns = at.raw_ns;
                 let begins = self.dissent.is_none();
-                self.dissent = all.map(|interval| Point { raw_ns, interval });
+                self.dissents(all.map(|interval| Point { raw_ns, interval }));
                 if begins {
                     findings.push(Finding::SourcesDisagree {
                         disjoint: own.len(),
@@ -872,7 +874,7 @@ impl Estimator {
                 None => held,
             });
         let Some(published) = published.filter(|_| self.leap_second.announced().is_none()) else {
-            self.dissent = None;
+            self.dissents(None);
             return;
         };
         let disjoint = own
@@ -892,7 +894,13 @@ impl Estimator {
                 reachable: own.len(),
             });
         }
-        self.dissent = dissent.map(|interval| Point { raw_ns, interval });
+        self.dissents(dissent.map(|interval| Point { raw_ns, interval }));
+    }
+
+    /// What most sources agree on contradicts what is held, or no longer does.
+    fn dissents(&mut self, dissent: Option<Point>) {
+        self.changed |= self.dissent != dissent;
+        self.dissent = dissent;
     }
 
     /// Whether chronyd follows a source that answers, and what is needed for its bound is there.
@@ -960,7 +968,7 @@ impl Estimator {
             i64::MAX
         };
         match self.held.observe(point, span_ns) {
-            Observed::Agrees => self.observe_wander(point.raw_ns, span_ns, findings),
+            Observed::Agrees => self.observe_wander(point.raw_ns, findings),
             Observed::Disjoint(held) => {
                 findings.push(Finding::Contradiction {
                     held,
@@ -1003,14 +1011,20 @@ impl Estimator {
         }
     }
 
-    fn observe_wander(&mut self, raw_ns: i64, span_ns: i64, findings: &mut Vec<Finding>) {
+    fn observe_wander(&mut self, raw_ns: i64, findings: &mut Vec<Finding>) {
         let (Some(wander), Some(point)) = (&mut self.wander, self.held.point()) else {
             return;
         };
         if raw_ns < wander.void_until_ns {
             return;
         }
-        if wander.held.observe(point, span_ns) != Observed::Agrees {
+        // This premise is about all of time: a pair proves something however long ago it was measured, and a breach
+        // that is slow beside the errors of measurements is seen in long ones only.
+        let agrees = wander.held.observe(point, i64::MAX) == Observed::Agrees;
+        // Both premises are about the rate of now: it is in what either of them proves.
+        let rates = wander.held.growth().published(raw_ns, 0);
+        let may_be = rates.intersect(self.held.growth().band()).is_some();
+        if !agrees || !may_be {
             findings.push(Finding::WanderExceeded);
             let until_ns = raw_ns.saturating_add(self.settings.holdover_ns);
             self.void_wander(until_ns);

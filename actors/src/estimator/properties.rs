@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::history::Point;
 use super::rate_band::{DriftBand, Growth};
-use super::remedies_tests::{Bench, MS, settings};
 use super::sample::{greatest_age_ns, is_new};
-use super::simulated_world::Line;
+use super::simulation::bench::{Bench, MS, PPM, settings};
+use super::simulation::line::Line;
 use super::*;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState};
 
@@ -74,6 +74,36 @@ proptest! {
         bench.measure_for(after, 0);
         prop_assert!(bench.kept);
         prop_assert!(bench.estimator.contradiction.is_none());
+    }
+
+    #[test]
+    fn so_many_sources_as_may_lie_can_say_what_they_like_at_any_time(
+        liars in 1..4usize, first in any::<prop::sample::Index>(),
+        steps in proptest::collection::vec(
+            (any::<prop::sample::Index>(), prop_oneof![-2_000 * MS..2_000 * MS, -MS..MS], 1..3_000i64, -20.0..20.0f64), 20..120),
+    ) {
+        let number = 2 * liars + 1;
+        let mut bench = Bench::new(Settings { falsetickers: liars, ..settings() }, None).with_servers(number as u32);
+        bench.look();
+        // Any of them may be the one that chronyd selects, which is the first.
+        let first = first.index(number);
+        for n in 0..number {
+            bench.measure_server(n, 0);
+        }
+        bench.world.selected = Some(0);
+        bench.look();
+        prop_assert_eq!(bench.published.status, ClockStatus::Synchronized);
+        for (index, lie_ns, ms, ppm) in steps {
+            let n = index.index(number);
+            let lies = (n + number - first) % number < liars;
+            bench.rate(ppm * PPM);
+            bench.pass(ms * MS);
+            bench.look();
+            bench.measure_server(n, if lies { lie_ns } else { 0 });
+            bench.pass(50 * MS);
+            bench.look();
+        }
+        prop_assert!(bench.kept);
     }
 
     #[test]

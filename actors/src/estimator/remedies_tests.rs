@@ -1,173 +1,11 @@
 //! Each remedy is taken away in a world of the hazard that it answers: truth is kept with it, and lost without it.
 
-use super::simulated_world::{Rng, Server, World};
+use super::simulation::bench::{Bench, MS, PPM, UTC_NS, settings};
+use super::simulation::random::Rng;
+use super::simulation::server::Server;
+use super::simulation::wire::quantised;
+use super::simulation::world::World;
 use super::*;
-use crate::chrony::{Address, SourceMode};
-
-const UTC_NS: i64 = 1_800_000_000 * NS_PER_S;
-pub const MS: i64 = 1_000_000;
-const PPM: f64 = 1e-6;
-
-pub fn settings() -> Settings {
-    Settings {
-        max_drift_ppb: 50_000,
-        max_wander_ppb_per_s: None,
-        falsetickers: 0,
-        phc_reference_id: None,
-        grace_ns: 100 * NS_PER_S,
-        holdover_ns: 1_000 * NS_PER_S,
-        max_bound_ns: None,
-        allow_local_reference: false,
-    }
-}
-
-/// An estimator beside a chronyd with one server 0.2 ms away that declares 1 us.
-pub struct Bench {
-    world: World,
-    pub estimator: Estimator,
-    settings: Settings,
-    remedy: Option<Remedy>,
-    now_ns: i64,
-    published: Estimate,
-    gap_ns: i64,
-    is_reference_clock: bool,
-    tracks_locally: bool,
-    /// Whether every trusted interval contained true time.
-    pub kept: bool,
-}
-
-impl Bench {
-    pub fn new(settings: Settings, remedy: Option<Remedy>) -> Self {
-        let mut server = Server::new(7, 0, true, Rng::new(1, 1));
-        server.declared_ns = 1_000;
-        let mut world = World::new(0, UTC_NS, false, vec![server], Rng::new(1, 2));
-        let at = world.readings(0);
-        let estimator = Estimator::new(settings, None, 0, &at).without(remedy);
-        let published = estimator.estimate(&at);
-        Self {
-            world,
-            estimator,
-            settings,
-            remedy,
-            now_ns: 0,
-            published,
-            gap_ns: 0,
-            is_reference_clock: false,
-            tracks_locally: false,
-            kept: true,
-        }
-    }
-
-    fn rate(&mut self, rate: f64) {
-        self.world.utc.turn(self.now_ns, rate, 0.0);
-    }
-
-    /// A measurement, 0.2 ms there and back; it is wrong by `lie_ns`.
-    fn measure(&mut self, lie_ns: i64) {
-        self.world.begin_exchange(0, self.now_ns);
-        self.pass(100_000);
-        self.world.servers[0].lie_ns = lie_ns;
-        self.world.serve(0, self.now_ns, false);
-        self.pass(100_000);
-        self.world.end_exchange(0, self.now_ns, Some(true));
-        self.world.selected = Some(0);
-    }
-
-    /// Time goes by, with what was published last.
-    fn pass(&mut self, ns: i64) {
-        self.check(self.now_ns + ns - 1);
-        self.now_ns += ns;
-    }
-
-    fn check(&mut self, raw_ns: i64) {
-        let estimate = &self.published;
-        if estimate.status.is_trusted() && raw_ns < estimate.void_after_raw_ns {
-            self.kept &= estimate.at(raw_ns).contains(self.world.utc.at(raw_ns));
-        }
-    }
-
-    pub fn readings(&mut self) -> Readings {
-        let mut at = self.world.readings(self.now_ns);
-        at.realtime_ns = self.world.realtime.at(self.now_ns) + self.gap_ns;
-        at.gap_ns = self.gap_ns;
-        at
-    }
-
-    fn look(&mut self) {
-        let at = self.readings();
-        let mut poll = self.world.report(self.now_ns, true);
-        if self.is_reference_clock {
-            poll.sources
-                .iter_mut()
-                .for_each(|data| data.mode = SourceMode::Reference);
-        }
-        if self.tracks_locally {
-            poll.sources.clear();
-            poll.tracking.ref_id = LOCAL_REFERENCE_ID;
-            poll.tracking.leap = Leap::Normal;
-            poll.tracking.address = Address::Unspecified;
-        }
-        self.estimator.polled(Ok(&poll), &at, &at);
-        self.publish(&at);
-    }
-
-    fn publish(&mut self, at: &Readings) {
-        self.published = self.estimator.estimate(at);
-        self.check(self.now_ns);
-    }
-
-    /// A measurement each second, looked at 50 ms before and after.
-    pub fn measure_for(&mut self, seconds: i64, lie_ns: i64) {
-        for n in 0..seconds {
-            self.pass(NS_PER_S - 100 * MS);
-            self.look();
-            self.pass(50 * MS);
-            // No two measurements are alike.
-            self.measure(lie_ns + n % 10 * 100);
-            self.pass(50 * MS);
-            self.look();
-        }
-    }
-
-    fn set(&mut self, by_ns: i64) {
-        self.world.set(by_ns);
-    }
-
-    /// The daemon ends; the next life begins `after_ns` later, when this has happened.
-    fn restart(&mut self, meanwhile: impl FnOnce(&mut Self)) {
-        let at = self.readings();
-        let state = State::from_bytes(&self.estimator.state(&at).to_bytes()).expect("a state");
-        let last = self.published;
-        meanwhile(self);
-        self.published = last;
-        self.resume(state);
-    }
-
-    /// The next life begins with this state.
-    pub fn resume(&mut self, state: State) {
-        let now = self.readings();
-        let last = self.published;
-        let resumed = Resumed {
-            status: last.status,
-            validated_raw_ns: last.validated_raw_ns,
-            leap: last.leap,
-            reference_id: last.reference_id,
-            state,
-        };
-        // Whatever the clock was set by, it was set back.
-        self.estimator = Estimator::new(self.settings, Some(resumed), 0, &now);
-        self.estimator.without = self.remedy;
-    }
-
-    /// UTC has so many ns left until midnight, and a second is inserted then.
-    fn announce_insertion(&mut self, left_ns: i64) {
-        let day_ns = 86_400 * NS_PER_S;
-        let by_ns = day_ns - UTC_NS % day_ns - left_ns;
-        self.world.utc.value_ns += by_ns;
-        self.set(by_ns);
-        self.world.leap = Leap::InsertSecond;
-    }
-}
 
 /// The hazard that a remedy answers.
 fn hazard(remedy: Remedy) -> fn(&mut Bench) {
@@ -426,7 +264,7 @@ fn no_term_of_a_measurement_can_be_left_out() {
     term("phc", &data, &clock, Charges { phc_ns: MS, ..none }, MS);
     // chronyd's encoder cuts the last of 25 bits off.
     let offset = 0.75 + 2f64.powi(-24) * 1.24;
-    let sent = simulated_world::quantised(offset);
+    let sent = quantised(offset);
     let lost_ns = ((offset - sent).abs() * 1e9) as i64;
     assert!(lost_ns > 10, "{lost_ns}");
     let far = SourceData {

@@ -1,0 +1,172 @@
+//! What must be so at every event.
+
+use std::collections::VecDeque;
+
+use super::breach::Breach;
+use super::configuration::BEGIN_NS;
+use super::event_loop::{Event, Simulation};
+use crate::estimator::*;
+
+/// What a run has seen.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub days: f64,
+    pub measurements: u64,
+    pub checks: u64,
+    pub looks: u64,
+    /// Share of the time since the first trusted interval.
+    pub synchronized: f64,
+    pub width_ns: f64,
+    pub ideal_ns: f64,
+    pub breach: Breach,
+}
+
+/// True time outside of what was published.
+#[derive(Clone, Debug)]
+pub struct Lost {
+    pub text: String,
+    pub log: VecDeque<String>,
+}
+
+impl Simulation {
+    fn lost(&self, text: String) -> Lost {
+        let log = self.log.clone().unwrap_or_default();
+        Lost { text, log }
+    }
+
+    /// While the premises hold, whatever is alarmed about is a mistake of the estimator.
+    pub fn check_finding(&mut self, finding: Finding) -> Result<(), Lost> {
+        if let Some(log) = &mut self.log {
+            log.push_back(format!("    {finding:?}"));
+        }
+        match (finding, &mut self.breach) {
+            (Finding::WanderExceeded, Some(breach)) => breach.alarmed(),
+            (Finding::LeapSecondDecided { .. }, _) => {}
+            _ => {
+                let text = format!("{finding:?} at raw {}\n{:?}", self.now_ns, self.settings);
+                return Err(self.lost(text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an oscillator that keeps to the wander premise explains what was measured.
+    pub fn check_explained(&mut self) {
+        let Some(wander) = &self.estimator.wander else {
+            return;
+        };
+        let point = self.estimator.held.point();
+        let new = point
+            .filter(|point| point.raw_ns == self.now_ns && point.raw_ns >= wander.void_until_ns);
+        if let (Some(breach), Some(point)) = (&mut self.breach, new) {
+            let ppb = self.settings.max_wander_ppb_per_s.unwrap_or(0);
+            breach.measured(point, f64::from(ppb) * 1e-18);
+        }
+    }
+
+    /// What the estimator makes of honest sources contains true time, whether it is used or not.
+    pub fn check_sources(&mut self, event: Event) -> Result<(), Lost> {
+        for server in self
+            .world
+            .servers
+            .iter()
+            .filter(|server| server.is_honest && !self.config.has("leap"))
+        {
+            let key = Key {
+                address: server.key(),
+                is_reference_clock: false,
+            };
+            let own = self
+                .estimator
+                .sources
+                .get(key)
+                .and_then(|source| source.own);
+            let outside = own.filter(|own| {
+                own.raw_ns == self.now_ns && !own.interval.contains(self.world.utc.at(own.raw_ns))
+            });
+            if let Some(own) = outside {
+                let off = own.interval.shift(-self.world.utc.at(own.raw_ns));
+                return Err(self.lost(format!("{key:?} is not true at {event:?}: {off:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The true rate is within the proved ones.
+    pub fn check_rates(&mut self, event: Event) -> Result<(), Lost> {
+        let rate_ppt = (self.world.utc.rate_at(self.now_ns) * 1e12).round() as i64;
+        let drift = self.estimator.held.growth().band();
+        let wander = self
+            .estimator
+            .wander
+            .as_ref()
+            .filter(|_| self.breach.is_none());
+        let wander = wander.and_then(|wander| wander.held.growth().limits());
+        let wander = wander
+            .filter(|(reference_ns, _)| *reference_ns == self.now_ns)
+            .map(|(_, band)| band);
+        for band in [Some(drift), wander].into_iter().flatten() {
+            if rate_ppt < band.slowest_ppt.saturating_sub(1)
+                || rate_ppt > band.fastest_ppt.saturating_add(1)
+            {
+                let text = format!(
+                    "{rate_ppt} is not in {band:?} at {event:?} of raw {}",
+                    self.now_ns
+                );
+                return Err(self.lost(text));
+            }
+        }
+        Ok(())
+    }
+
+    /// The ideal is the error of the last measurement, with the growth since then by the drift rate and the error of a rate
+    /// between two such measurements.
+    pub fn measure_width(&mut self, estimate: &Estimate) {
+        let best = self.world.selected.and_then(|n| self.world.servers[n].last);
+        if let Some(last) = best {
+            let drift = f64::from(self.settings.max_drift_ppb) * 1e-9;
+            let watched_ns = (estimate.raw_ns - BEGIN_NS).min(self.settings.holdover_ns) as f64;
+            let rate = (drift + 2.0 * last.error_ns as f64 / watched_ns).min(500e-6);
+            self.report.ideal_ns +=
+                last.error_ns as f64 + rate * (estimate.raw_ns - last.raw_ns) as f64;
+            self.report.width_ns += estimate.interval.half_width_ns() as f64;
+        }
+    }
+
+    /// True time is in the interval; while a broken wander premise is relied on, in the one by the drift rate alone.
+    pub fn check(
+        &mut self,
+        estimate: &Estimate,
+        raw_ns: i64,
+        what: &str,
+        event: Event,
+    ) -> Result<(), Lost> {
+        if !estimate.status.is_trusted() || raw_ns >= estimate.void_after_raw_ns {
+            return Ok(());
+        }
+        self.report.checks += 1;
+        let (truth_ns, interval) = (self.world.utc.at(raw_ns), estimate.at(raw_ns));
+        if interval.contains(truth_ns) {
+            return Ok(());
+        }
+        let relied_on = self
+            .estimator
+            .wander
+            .as_ref()
+            .is_some_and(|wander| wander.void_until_ns <= raw_ns);
+        let held = self.estimator.held.at(raw_ns);
+        let is_held = held.is_some_and(|held| held.contains(truth_ns));
+        if let Some(breach) = self.breach.as_mut().filter(|_| relied_on && is_held) {
+            breach.lost(raw_ns);
+            return Ok(());
+        }
+        let off_ns = (interval.earliest_ns - truth_ns).max(truth_ns - interval.latest_ns);
+        let text = format!(
+            "true time is {off_ns} ns outside at raw {raw_ns} ({what} {event:?}), published {} ns ago: {estimate:?}\n{:?}\n{:?}",
+            raw_ns - estimate.raw_ns,
+            self.settings,
+            self.oscillator
+        );
+        Err(self.lost(text))
+    }
+}

@@ -1,0 +1,115 @@
+//! The daemon: it looks at chronyd, publishes, and is restarted.
+
+use super::checks::Lost;
+use super::event_loop::{Event, Simulation};
+use crate::clocks::Readings;
+use crate::estimator::*;
+
+impl Simulation {
+    /// Asks chronyd, and publishes what comes of it.
+    pub fn look(&mut self, event: Event) -> Result<(), Lost> {
+        let next_ns = self.next_ns().unwrap_or(i64::MAX);
+        let latency_ns = self.noise.ns(50_000, 400_000).min(next_ns - self.now_ns);
+        let at = self.world.readings(self.now_ns);
+        let answer_ns = self.now_ns + latency_ns / 2;
+        let all = !(self.config.has("partial") && self.noise.chance(0.5));
+        let report = self.world.report(answer_ns, all);
+        let answered = self.world.readings(self.now_ns + latency_ns);
+        let outcome = if self.now_ns < self.world.down_until_ns {
+            Err(PollFailure::Silent)
+        } else {
+            Ok(&report)
+        };
+        let findings = self.estimator.polled(outcome, &at, &answered);
+        self.report.looks += 1;
+        self.check_sources(event)?;
+        self.check_rates(event)?;
+        for finding in findings {
+            self.check_finding(finding)?;
+        }
+        self.check_explained();
+        self.trace_look();
+        self.publish(&answered, event)
+    }
+
+    fn trace_look(&mut self) {
+        if self.log.is_some() {
+            let sampled = self.estimator.sampled.map(|(point, budget)| {
+                format!(
+                    "{:?} {budget}",
+                    point.interval.shift(-self.world.utc.at(point.raw_ns))
+                )
+            });
+            let band = self.estimator.held.growth().band();
+            let rate = self.world.utc.rate_at(self.now_ns) * 1e12;
+            let text = format!(
+                "    sampled {} band {band:?} true {rate:.0}",
+                sampled.unwrap_or_default()
+            );
+            self.log
+                .iter_mut()
+                .for_each(|log| log.push_back(text.clone()));
+        }
+    }
+
+    /// Publishes, and checks that at once.
+    pub fn publish(&mut self, at: &Readings, event: Event) -> Result<(), Lost> {
+        self.published = self.estimator.estimate(at);
+        self.published_at = *at;
+        let estimate = self.published;
+        assert_eq!(
+            estimate.budget.total_ns(),
+            if estimate.status.is_trusted() {
+                estimate.interval.half_width_ns()
+            } else {
+                0
+            }
+        );
+        self.check(&estimate, at.raw_ns, "at once", event)?;
+        if !estimate.status.is_trusted() {
+            return Ok(());
+        }
+        self.synced_ns.get_or_insert(at.raw_ns);
+        self.measure_width(&estimate);
+        if self.noise.chance(0.02) && self.breach.is_none() {
+            let void_ns = estimate.void_after_raw_ns - 1;
+            let ns = if self.noise.chance(0.5) {
+                void_ns
+            } else {
+                self.noise.ns(at.raw_ns, void_ns)
+            };
+            self.retained.push(Some(estimate));
+            self.after(ns - self.now_ns, Event::Retained(self.retained.len() - 1));
+        }
+        Ok(())
+    }
+
+    /// The daemon ends, and the next life begins with what it left.
+    pub fn restart_daemon(&mut self, event: Event) -> Result<(), Lost> {
+        let bytes = self.estimator.state(&self.published_at).to_bytes();
+        let published = self.published;
+        if self.config.has("sets") && self.noise.chance(0.3) {
+            let by_ns = self.noise.sign() * self.noise.scale(1e3, 2e10);
+            self.world.set(by_ns as i64);
+        }
+        let now = self.world.readings(self.now_ns);
+        let state = State::from_bytes(&bytes).filter(|state| state.is_of(now.suspended_ns));
+        let resumed = state
+            .filter(|_| published.status.is_trusted())
+            .map(|state| Resumed {
+                status: published.status,
+                validated_raw_ns: published.validated_raw_ns,
+                leap: published.leap,
+                reference_id: published.reference_id,
+                state,
+            });
+        if resumed.is_none() {
+            // What a cold start believes of samples from before it is no matter of the premises.
+            self.world.restart_chronyd(self.now_ns, 0);
+        }
+        let unwatched_ns = now.gained_since(&self.published_at).abs();
+        self.estimator = Estimator::new(self.settings, resumed, unwatched_ns, &now);
+        self.estimator.clocks_read(&now);
+        self.publish(&now, event)
+    }
+}

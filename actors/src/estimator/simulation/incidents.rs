@@ -1,0 +1,170 @@
+//! What each event does.
+
+use super::checks::Lost;
+use super::event_loop::{Event, Simulation};
+use crate::chrony::Leap;
+use crate::time::NS_PER_S;
+
+impl Simulation {
+    pub fn happen(&mut self, event: Event) -> Result<(), Lost> {
+        let now_ns = self.now_ns;
+        match event {
+            Event::Oscillate => {
+                let length_ns = self
+                    .oscillator
+                    .turn(&mut self.world.utc, now_ns, &mut self.noise);
+                self.after(length_ns, Event::Oscillate);
+            }
+            Event::Begin(n) => self.world.begin_exchange(n, now_ns),
+            Event::Serve(n) => {
+                let lies = self.config.has("lies");
+                self.world.serve(n, now_ns, lies);
+            }
+            Event::End(n) => self.end_exchange(n),
+            Event::Look => self.look(event)?,
+            Event::KeepAlive => {
+                self.look(event)?;
+                let ns = (self.settings.holdover_ns / 3).min(self.settings.grace_ns * 4 / 5);
+                self.after(ns, Event::KeepAlive);
+            }
+            Event::SlewEnds => self.world.end_slew(now_ns),
+            Event::Set(by_ns) => {
+                self.world.set(by_ns);
+                self.after(500_000, Event::Noticed);
+            }
+            Event::Noticed => {
+                let at = self.world.readings(now_ns);
+                self.estimator.clocks_read(&at);
+                self.publish(&at, event)?;
+            }
+            Event::Disturb => {
+                let rate = self.noise.sign() * self.noise.scale(1e-8, 0.09);
+                let rate = if self.noise.chance(0.5) { 0.0 } else { rate };
+                self.world.steer(now_ns, rate);
+                self.seldom(event);
+            }
+            Event::RestartDaemon => {
+                self.restart_daemon(event)?;
+                self.seldom(event);
+            }
+            Event::RestartChronyd => {
+                let down_ns = self.noise.ns(1_000_000, 5 * NS_PER_S);
+                self.world.restart_chronyd(now_ns, down_ns);
+                self.seldom(event);
+            }
+            Event::Suspend => self.suspend(event)?,
+            Event::ComesOrGoes => self.come_or_go(event),
+            Event::LeapSecond => self.leap(event),
+            Event::Retained(index) => {
+                if let Some(estimate) = self.retained[index].take() {
+                    self.check(&estimate, now_ns, "retained", event)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The machine sleeps, though not over a leap second.
+    fn suspend(&mut self, event: Event) -> Result<(), Lost> {
+        let now_ns = self.now_ns;
+        let for_ns = self.noise.scale(1e7, 1e13) as i64;
+        if (0..=for_ns + 10 * NS_PER_S).contains(&(self.leaps_at_ns - self.world.utc.at(now_ns))) {
+            return Ok(());
+        }
+        let error_ns = (self.noise.sign() * self.noise.scale(1.0, 1e9)) as i64;
+        self.world.suspend(for_ns, error_ns);
+        self.retained
+            .iter_mut()
+            .for_each(|retained| *retained = None);
+        let at = self.world.readings(now_ns);
+        self.estimator.clocks_read(&at);
+        self.publish(&at, event)?;
+        self.after(0, Event::LeapSecond);
+        self.seldom(event);
+        Ok(())
+    }
+
+    /// A source is added or removed.
+    fn come_or_go(&mut self, event: Event) {
+        let n = self.noise.below(self.world.servers.len());
+        let server = &mut self.world.servers[n];
+        server.listed = !server.listed;
+        server.last = None;
+        if self.noise.chance(0.3) {
+            server.address += 0x100;
+        }
+        self.seldom(event);
+    }
+
+    /// The leap second is here, or not yet; it may not come, and the kernel may not know of it.
+    fn leap(&mut self, event: Event) {
+        let left_ns = self.leaps_at_ns - self.world.utc.at(self.now_ns);
+        if self.leaps_at_ns == 0 {
+            return;
+        }
+        if left_ns > 0 {
+            self.after(left_ns - left_ns / 1_000, event);
+            return;
+        }
+        let by_ns = if self.world.leap == Leap::InsertSecond {
+            -NS_PER_S
+        } else {
+            NS_PER_S
+        };
+        if self.noise.chance(0.8) {
+            self.world.utc.value_ns += by_ns;
+        }
+        if self.noise.chance(0.7) {
+            self.world.set(by_ns);
+        }
+        self.world.leap = Leap::Normal;
+        self.leaps_at_ns = 0;
+    }
+
+    /// An exchange with a server is over; chronyd may correct its clock.
+    fn end_exchange(&mut self, n: usize) {
+        let now_ns = self.now_ns;
+        let leap_is_close = {
+            let midnight_ns = 86_400 * NS_PER_S;
+            let utc_ns = self.world.utc.at(now_ns);
+            self.config.has("leap")
+                && (utc_ns + midnight_ns / 2)
+                    .rem_euclid(midnight_ns)
+                    .abs_diff(midnight_ns / 2)
+                    < 5_000_000_000
+        };
+        let fails = self.config.has("failed-polls");
+        let taken = match () {
+            () if leap_is_close
+                || now_ns < self.world.down_until_ns
+                || !self.world.servers[n].listed =>
+            {
+                None
+            }
+            () if fails && self.noise.chance(0.1) => self.noise.chance(0.5).then_some(false),
+            () => Some(true),
+        };
+        self.world.end_exchange(n, now_ns, taken);
+        if taken == Some(true) {
+            self.report.measurements += 1;
+            let (reselects, wrong) = (
+                self.config.has("reselects"),
+                self.config.has("wrong-frequency"),
+            );
+            let any = self.settings.falsetickers > 0;
+            let before_ns = self.world.realtime.at(now_ns);
+            let ends = self.world.update(n, now_ns, reselects, wrong, |server| {
+                any || server.is_honest
+            });
+            if let Some(ends_ns) = ends {
+                self.after(ends_ns - now_ns, Event::SlewEnds);
+            }
+            if self.world.realtime.at(now_ns) != before_ns {
+                // chronyd has stepped the clock.
+                self.after(500_000, Event::Noticed);
+            }
+        }
+        self.exchanges += 1;
+        self.schedule_exchange(n);
+    }
+}

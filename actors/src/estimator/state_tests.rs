@@ -1,0 +1,44 @@
+//! When the state for the next life is to be kept anew.
+
+use super::simulation::bench::{Bench, settings};
+use super::*;
+
+fn changed(bench: &mut Bench) -> Option<State> {
+    let at = bench.readings();
+    bench.estimator.changed_state(&at)
+}
+
+#[test]
+fn a_leap_second_that_is_announced_or_recalled_changes_the_state() {
+    let mut bench = Bench::new(settings(), None);
+    bench.measure_for(5, 0);
+    let before = changed(&mut bench).expect("measurements");
+    assert_eq!(changed(&mut bench), None);
+    for leap in [Leap::InsertSecond, Leap::Normal] {
+        bench.world.leap = leap;
+        bench.look();
+        let after = changed(&mut bench).unwrap_or_else(|| panic!("{leap:?}"));
+        let announced =
+            State::from_bytes(&after.to_bytes()) != State::from_bytes(&before.to_bytes());
+        assert_eq!(announced, leap == Leap::InsertSecond);
+        bench.look();
+        assert_eq!(changed(&mut bench), None, "{leap:?}");
+    }
+}
+
+#[test]
+fn sources_that_begin_or_cease_to_disagree_change_the_state() {
+    let mut bench = Bench::new(settings(), None).with_servers(4);
+    bench.measure_for(5, 0);
+    assert!(changed(&mut bench).is_some());
+    for lie_ns in [NS_PER_S, 0] {
+        for n in 1..4 {
+            bench.measure_server(n, lie_ns);
+        }
+        bench.look();
+        assert!(changed(&mut bench).is_some(), "{lie_ns}");
+        assert_eq!(bench.estimator.dissent.is_some(), lie_ns != 0);
+    }
+    bench.look();
+    assert_eq!(changed(&mut bench), None);
+}
