@@ -1,15 +1,16 @@
 //! ChronyPoller: asks chronyd what it knows, round after round.
 //!
-//! The socket is non-blocking and the wait is asynchronous: a chronyd that hangs costs this actor
-//! its round and nobody else anything.
+//! A chronyd that hangs blocks the thread for a millisecond, and after that this actor alone.
 
+use std::convert::Infallible;
 use std::io;
 use std::mem::Discriminant;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, warn};
+use tokio::time::sleep;
 
 use crate::change_gate::ChangeGate;
 use crate::chrony::{
@@ -34,6 +35,7 @@ const WALK_INTERVAL_NS: i64 = NS_PER_S;
 const TIMER_RETRY: Duration = Duration::from_secs(1);
 
 /// What ChronyPoller is rebuilt from at the beginning of every life.
+#[derive(Clone)]
 pub struct Parts {
     /// chronyd's command socket.
     pub socket_path: PathBuf,
@@ -50,17 +52,28 @@ pub struct Parts {
 /// The actor that polls chronyd.
 pub struct ChronyPoller {
     parts: Parts,
-    /// Away while a round is under way, and missing when it could not be bound.
-    socket: Option<ChronySocket>,
-    walk: SourceWalk,
-    trouble: ChangeGate<Option<QueryErrorKind>>,
-    source_trouble: ChangeGate<Option<Discriminant<SourceTrouble>>>,
 }
 
 impl ChronyPoller {
     /// A poller that has not asked yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+}
+
+/// What one life of the actor keeps from poll to poll.
+struct Polling {
+    parts: Parts,
+    /// Missing when it could not be bound. Dropping it removes its file; the next poll binds a new one.
+    socket: Option<ChronySocket>,
+    walk: SourceWalk,
+    trouble: ChangeGate<Option<QueryErrorKind>>,
+    source_trouble: ChangeGate<Option<Discriminant<SourceTrouble>>>,
+}
+
+impl Polling {
+    fn new(parts: Parts) -> Self {
         Self {
             parts,
             socket: None,
@@ -70,50 +83,59 @@ impl ChronyPoller {
         }
     }
 
-    /// Waits for the tick, asks, and begins again.
-    fn poll(&mut self, mut ticker: Ticker, ctx: &mut Context<Self>) {
-        let faults = self.parts.faults.clone();
-        let path = self.parts.socket_path.clone();
-        let socket = self.socket.take();
-        let fresh = SourceWalk::new(WALK_INTERVAL_NS);
-        let walk = std::mem::replace(&mut self.walk, fresh);
-        let round = async move {
-            ticker.tick().await?;
-            faults.reach(ActorName::ChronyPoller, Point::Handler);
-            Ok((Round::run(socket, &path, walk).await, ticker))
-        };
-        ctx.spawn(
-            round
-                .into_actor(self)
-                .map(|round: io::Result<_>, act, ctx| match round {
-                    Ok((round, ticker)) => {
-                        act.report(round);
-                        act.poll(ticker, ctx);
-                    }
-                    Err(err) => act.begin_again(&err, ctx),
-                }),
-        );
-    }
-
-    /// Without a timer there is no tick to wait for; the descriptors may have run out for a moment.
-    fn begin_again(&mut self, err: &io::Error, ctx: &mut Context<Self>) {
-        error!(self.parts.log, "no timer for polling, trying again"; "err" => %err);
-        ctx.run_later(TIMER_RETRY, |act, ctx| act.begin(ctx));
-    }
-
-    fn begin(&mut self, ctx: &mut Context<Self>) {
-        match Ticker::every(self.parts.poll_interval) {
-            Ok(ticker) => self.poll(ticker, ctx),
-            Err(err) => self.begin_again(&err, ctx),
+    /// Polls as long as the actor lives.
+    async fn run(mut self) {
+        loop {
+            let Err(err) = self.poll_at_ticks().await;
+            // Without a timer there is no tick to wait for; the descriptors may have run out for a moment.
+            error!(self.parts.log, "no timer for polling, trying again"; "err" => %err);
+            sleep(TIMER_RETRY).await;
         }
     }
 
-    fn report(&mut self, round: Round) {
-        self.socket = round.socket;
-        self.walk = round.walk;
-        self.say(round.outcome.as_ref().err());
+    async fn poll_at_ticks(&mut self) -> io::Result<Infallible> {
+        let mut ticker = Ticker::every(self.parts.poll_interval)?;
+        loop {
+            ticker.tick().await?;
+            let faults = &self.parts.faults;
+            faults.reach(ActorName::ChronyPoller, Point::Handler);
+            // Read before the first request: a late reply then only makes the interval wider.
+            let mut at = Readings::of_clocks();
+            let outcome = self.poll(&mut at).await;
+            let answered = Readings::now();
+            self.report(at, answered, outcome);
+        }
+    }
+
+    /// Polls once. `at` is when the first request of the accepted batch is sent, at the earliest.
+    async fn poll(&mut self, at: &mut Readings) -> Result<ChronyPoll, QueryError> {
+        let socket = match &mut self.socket {
+            Some(socket) => socket,
+            None => self
+                .socket
+                .insert(ChronySocket::bind(&self.parts.socket_path)?),
+        };
+        self.walk.begin(at.raw_ns);
+        loop {
+            let requests = self.walk.requests();
+            let replies = socket.query_batch(requests, QUERY_TIMEOUT).await?;
+            match self.walk.digest(replies) {
+                Progress::More => {}
+                Progress::Anew => *at = Readings::of_clocks(),
+                Progress::Done(outcome) => return outcome,
+            }
+        }
+    }
+
+    fn report(
+        &mut self,
+        at: Readings,
+        answered: Readings,
+        outcome: Result<ChronyPoll, QueryError>,
+    ) {
+        self.say(outcome.as_ref().err());
         self.say_source_trouble();
-        let outcome = round.outcome.map_err(|err| match err.kind() {
+        let outcome = outcome.map_err(|err| match err.kind() {
             QueryErrorKind::Protocol => PollFailure::Refused,
             QueryErrorKind::NotPermitted => PollFailure::NotPermitted,
             QueryErrorKind::Absent
@@ -122,8 +144,8 @@ impl ChronyPoller {
             | QueryErrorKind::Io => PollFailure::Silent,
         });
         let polled = ChronyPolled {
-            at: round.at,
-            answered: round.answered,
+            at,
+            answered,
             outcome,
         };
         if self.parts.clock_state.try_send(polled).is_err() {
@@ -162,53 +184,6 @@ impl ChronyPoller {
     }
 }
 
-/// What became of one round.
-struct Round {
-    socket: Option<ChronySocket>,
-    walk: SourceWalk,
-    at: Readings,
-    answered: Readings,
-    outcome: Result<ChronyPoll, QueryError>,
-}
-
-impl Round {
-    async fn run(socket: Option<ChronySocket>, path: &Path, mut walk: SourceWalk) -> Self {
-        // Read before the first request: a late reply then only makes the interval wider.
-        let mut at = Readings::now();
-        let mut socket = match socket.map_or_else(|| ChronySocket::bind(path), Ok) {
-            Ok(socket) => socket,
-            Err(err) => {
-                return Self {
-                    socket: None,
-                    walk,
-                    at,
-                    answered: at,
-                    outcome: Err(err),
-                };
-            }
-        };
-        walk.begin(at.raw_ns);
-        let outcome = loop {
-            let replies = match socket.query_batch(walk.requests(), QUERY_TIMEOUT).await {
-                Ok(replies) => replies,
-                Err(err) => break Err(err),
-            };
-            match walk.digest(replies) {
-                Progress::More => {}
-                Progress::Anew => at = Readings::now(),
-                Progress::Done(outcome) => break outcome,
-            }
-        };
-        Self {
-            socket: Some(socket),
-            walk,
-            at,
-            answered: Readings::now(),
-            outcome,
-        }
-    }
-}
-
 impl Actor for ChronyPoller {
     type Context = Context<Self>;
 
@@ -216,14 +191,8 @@ impl Actor for ChronyPoller {
         self.parts
             .faults
             .reach(ActorName::ChronyPoller, Point::Started);
-        self.begin(ctx);
+        ctx.spawn(Polling::new(self.parts.clone()).run().into_actor(self));
     }
 }
 
-impl Supervised for ChronyPoller {
-    fn restarting(&mut self, _ctx: &mut Self::Context) {
-        // Dropping it removes its file; the next poll binds a new one.
-        self.socket = None;
-        self.walk = SourceWalk::new(WALK_INTERVAL_NS);
-    }
-}
+impl Supervised for ChronyPoller {}

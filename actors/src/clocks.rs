@@ -16,7 +16,7 @@ pub struct Readings {
     pub realtime_ns: i64,
     /// How far from `raw_ns` the reading of `realtime_ns` may have been, ns.
     pub gap_ns: i64,
-    /// The kernel's frequency adjustment of `CLOCK_REALTIME`, parts per billion; `None` when it cannot be read.
+    /// The kernel's frequency adjustment of `CLOCK_REALTIME`, parts per billion; `None` when it was not or cannot be read.
     pub kernel_ppb: Option<i64>,
     /// How long the machine has been suspended since it was booted, ns; the clocks above other than
     /// `CLOCK_REALTIME` stood still then.
@@ -30,6 +30,14 @@ impl Readings {
     /// Reads them all.
     #[must_use]
     pub fn now() -> Self {
+        let mut now = Self::of_clocks();
+        now.kernel_ppb = kernel_clock::frequency_ppb().ok();
+        now
+    }
+
+    /// Reads all but `kernel_ppb`, for instants at which nothing is published: this takes no system call.
+    #[must_use]
+    pub fn of_clocks() -> Self {
         let coarse_ns = read_ns(ClockId::CLOCK_MONOTONIC_COARSE);
         let (raw_ns, realtime_ns, gap_ns) = (0..ATTEMPTS)
             .map(|_| {
@@ -41,13 +49,12 @@ impl Readings {
             })
             .min_by_key(|&(_, _, gap_ns)| gap_ns)
             .unwrap_or_default();
-        let kernel_ppb = kernel_clock::frequency_ppb().ok();
         Self {
             coarse_ns,
             raw_ns,
             realtime_ns,
             gap_ns,
-            kernel_ppb,
+            kernel_ppb: None,
             suspended_ns: suspended_ns(),
         }
     }

@@ -158,7 +158,7 @@ pub fn run(
 /// The actix system, on a thread of its own.
 struct Runtime {
     system: System,
-    /// For actors that never block.
+    /// For actors that block for a millisecond or two at most.
     shared: ArbiterHandle,
     /// For what may block in the kernel; made only when needed.
     may_block: Option<ArbiterHandle>,

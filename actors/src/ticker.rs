@@ -45,6 +45,8 @@ impl Ticker {
             let mut ready = self.0.readable().await?;
             // How many ticks it were does not matter, only that there was one.
             if let Ok(ticks) = ready.try_io(|timer| timer.get_ref().read(&mut [0; 8])) {
+                // The next tick makes it readable again: it need not be read in vain first.
+                ready.clear_ready();
                 return ticks.map(drop);
             }
         }

@@ -117,7 +117,7 @@ impl Reply {
 }
 
 fn header(command: u16, code: u16, status: Status, sequence: u32) -> Writer {
-    let header = Writer::default().u8(VERSION).u8(PACKET_TYPE).u16(0);
+    let header = Writer::new().u8(VERSION).u8(PACKET_TYPE).u16(0);
     let header = header
         .u16(command)
         .u16(code)

@@ -80,7 +80,7 @@ impl Request {
     /// The packet that asks this under the number `sequence`.
     #[must_use]
     pub fn encode(&self, sequence: u32) -> Vec<u8> {
-        let header = Writer::default()
+        let header = Writer::new()
             .u8(VERSION)
             .u8(PACKET_TYPE)
             .u16(0)

@@ -8,17 +8,17 @@
 use std::fs::{self, Metadata};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, lchown};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::AT_FDCWD;
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use nix::unistd::{Gid, Group, Uid, User};
-use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, timeout};
 
 use super::error::{ParseError, QueryError};
@@ -28,6 +28,11 @@ use crate::readable::readable;
 
 /// No reply is longer.
 const MAX_REPLY_BYTES: usize = 1024;
+
+/// How long the thread is blocked for replies before the runtime waits for them. chronyd replies within a tenth of this,
+/// and a wake-up through the runtime costs more than one of a blocked thread.
+const PROMPT_REPLY_MS: u8 = 1;
+const PROMPT_REPLY: Duration = Duration::from_millis(PROMPT_REPLY_MS as u64);
 
 /// Between two attempts to send while chronyd's queue is full.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(50);
@@ -67,7 +72,7 @@ impl ChronySocket {
         })
     }
 
-    /// Asks chronyd, and waits for the answer for at most `patience`. Never blocks the thread.
+    /// Asks chronyd, and waits for the answer for at most `patience`. Blocks the thread for a millisecond or two at most.
     ///
     /// Replies to earlier questions are read and ignored. Safe to drop at any point: a reply that then
     /// comes late is ignored like any other.
@@ -87,7 +92,8 @@ impl ChronySocket {
     }
 
     /// Sends all `requests`, then waits for all replies for at most `patience`: the replies are in the order of the
-    /// requests. chronyd handles requests in the order in which they were sent. Never blocks the thread.
+    /// requests. chronyd handles requests in the order in which they were sent. Blocks the thread for a millisecond or two
+    /// at most.
     ///
     /// Replies to earlier requests are read and ignored. Safe to drop at any point: a reply that then
     /// comes late is ignored like any other. The kernel queues about ten datagrams; with more requests than
@@ -147,13 +153,11 @@ impl ChronySocket {
                 }
             }
         }
-        let mut buffer = [0; MAX_REPLY_BYTES];
-        while !batch.is_answered() {
-            let received = self.bound.receive(&mut buffer).await;
-            let length = received.map_err(QueryError::Io)?;
-            batch.take(buffer.get(..length).unwrap_or_default());
+        self.bound.receive_promptly(batch).map_err(QueryError::Io)?;
+        if batch.is_answered() {
+            return Ok(());
         }
-        Ok(())
+        self.bound.receive(batch).await.map_err(QueryError::Io)
     }
 }
 
@@ -222,7 +226,7 @@ impl<'a> Batch<'a> {
 /// A bound socket and its file.
 #[derive(Debug)]
 struct Bound {
-    socket: AsyncFd<UnixDatagram>,
+    socket: UnixDatagram,
     path: PathBuf,
     inode: u64,
 }
@@ -241,7 +245,7 @@ impl Bound {
         let socket = bind_private(&path)?;
         let opened = admit_owner(directory, &path).and_then(|()| {
             Ok(Self {
-                socket: readable(socket)?,
+                socket,
                 inode: fs::symlink_metadata(&path)?.ino(),
                 path: path.clone(),
             })
@@ -254,28 +258,53 @@ impl Bound {
     /// Connects to the socket that is at `chronyd` now: the kernel then looks its path up once, and not for every
     /// datagram.
     fn connect(&self, chronyd: &Path) -> io::Result<()> {
-        self.socket.get_ref().connect(chronyd)
+        self.socket.connect(chronyd)
     }
 
     /// Sends at once or not at all. Waiting until the socket is writable would be spinning: the kernel says
     /// so again right after it refused to send to a full queue.
     fn send(&self, packet: &[u8]) -> io::Result<()> {
-        self.socket.get_ref().send(packet).map(drop)
+        self.socket.send(packet).map(drop)
     }
 
-    async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let mut ready = self.socket.readable().await?;
-            if let Ok(received) = ready.try_io(|socket| socket.get_ref().recv(buffer)) {
-                return received;
+    /// Receives replies, and blocks the thread for them: for [`PROMPT_REPLY_MS`] without any, for twice that at most.
+    fn receive_promptly(&self, batch: &mut Batch<'_>) -> io::Result<()> {
+        let begun = Instant::now();
+        let mut buffer = [0; MAX_REPLY_BYTES];
+        while !batch.is_answered() && begun.elapsed() < PROMPT_REPLY {
+            let mut readable = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut readable, PROMPT_REPLY_MS) != Ok(1) {
+                break;
+            }
+            for _ in 0..batch.missing {
+                match self.socket.recv(&mut buffer) {
+                    Ok(length) => batch.take(buffer.get(..length).unwrap_or_default()),
+                    Err(err) if err.kind() == ErrorKind::WouldBlock => break,
+                    Err(err) => return Err(err),
+                }
             }
         }
+        Ok(())
+    }
+
+    /// Receives all replies, and never blocks the thread. The runtime knows of the socket only meanwhile: it is not
+    /// woken for replies that come promptly.
+    async fn receive(&self, batch: &mut Batch<'_>) -> io::Result<()> {
+        let socket = readable(self.socket.as_fd())?;
+        let mut buffer = [0; MAX_REPLY_BYTES];
+        while !batch.is_answered() {
+            let mut ready = socket.readable().await?;
+            if let Ok(received) = ready.try_io(|_| self.socket.recv(&mut buffer)) {
+                batch.take(buffer.get(..received?).unwrap_or_default());
+            }
+        }
+        Ok(())
     }
 
     /// Reads what is there, and ignores it.
     fn drain(&self) {
         let mut buffer = [0; MAX_REPLY_BYTES];
-        while self.socket.get_ref().recv(&mut buffer).is_ok() {}
+        while self.socket.recv(&mut buffer).is_ok() {}
     }
 
     fn is_there(&self) -> bool {

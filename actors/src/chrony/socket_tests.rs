@@ -233,6 +233,29 @@ fn a_full_queue_is_silence_and_blocks_nothing() {
     chronyd.join().expect("served");
 }
 
+#[test]
+fn the_thread_runs_other_tasks_while_a_reply_is_late() {
+    let dir = Directory::new();
+    let (answer_now, wait) = std::sync::mpsc::channel();
+    let chronyd = dir.serve(1, move |socket, client, sequence, request| {
+        wait.recv().expect("told to answer");
+        send(
+            socket,
+            client,
+            &Reply::NSources(7).encode(request.command(), sequence),
+        );
+    });
+    block_on(async {
+        let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        // The runtime has one thread: without it this task would not begin.
+        let other = tokio::spawn(async move { answer_now.send(()) });
+        let reply = socket.query(&Request::NSources, LONG).await;
+        assert_eq!(reply.expect("an answer"), Reply::NSources(7));
+        other.await.expect("ran").expect("sent");
+    });
+    chronyd.join().expect("served");
+}
+
 fn thread_cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
         .expect("a clock")

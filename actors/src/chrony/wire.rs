@@ -29,6 +29,9 @@ impl Address {
     }
 }
 
+/// No packet that is written here is longer.
+const MAX_PACKET_BYTES: usize = 128;
+
 /// The bits of a float's coefficient, sign included; the seven above them are its exponent.
 const COEFFICIENT_BITS: i32 = 25;
 const COEFFICIENT_MIN: f64 = -((1 << (COEFFICIENT_BITS - 1)) as f64);
@@ -95,7 +98,7 @@ impl<'a> Reader<'a> {
         let exponent = word >> COEFFICIENT_BITS;
         // Shifted up and down again to extend the sign.
         let coefficient = (word << (32 - COEFFICIENT_BITS)) >> (32 - COEFFICIENT_BITS);
-        Ok(f64::from(coefficient) * 2f64.powi(exponent - COEFFICIENT_BITS))
+        Ok(f64::from(coefficient) * power_of_two(exponent - COEFFICIENT_BITS))
     }
 
     /// A time in ns since 1970.
@@ -135,11 +138,20 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// 2^`exponent`, which is from -1022 to 1023, without the rounding and the loop of `powi`.
+fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(((exponent + 1023) as u64) << 52)
+}
+
 /// Writes a packet.
-#[derive(Default)]
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
+    /// An empty packet, with room for the longest one.
+    pub(super) fn new() -> Self {
+        Self(Vec::with_capacity(MAX_PACKET_BYTES))
+    }
+
     pub(super) fn u8(mut self, value: u8) -> Self {
         self.0.push(value);
         self
@@ -233,7 +245,7 @@ mod tests {
     }
 
     fn encode(value: f64) -> u32 {
-        let bytes = Writer::default().float(value).finish(0);
+        let bytes = Writer::new().float(value).finish(0);
         u32::from_be_bytes(bytes.try_into().expect("four bytes"))
     }
 
