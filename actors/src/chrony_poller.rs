@@ -143,9 +143,11 @@ impl Polling {
             | QueryErrorKind::Silent
             | QueryErrorKind::Io => PollFailure::Silent,
         });
+        let socket = self.socket.as_mut();
         let polled = ChronyPolled {
             at,
             answered,
+            restarted: socket.is_some_and(ChronySocket::take_restarted),
             outcome,
         };
         if self.parts.clock_state.try_send(polled).is_err() {

@@ -183,6 +183,8 @@ pub struct ChronyPolled {
     pub at: Readings,
     /// The clocks, read after its last reply had arrived.
     pub answered: Readings,
+    /// chronyd was restarted since the poll before.
+    pub restarted: bool,
     /// What chronyd reported, or why nothing is known.
     pub outcome: Result<ChronyPoll, PollFailure>,
 }
@@ -197,8 +199,12 @@ impl Handler<ChronyPolled> for ClockState {
         let ChronyPolled {
             at,
             answered,
+            restarted,
             outcome,
         } = polled;
+        if restarted {
+            self.estimator.chronyd_restarted();
+        }
         let outcome = outcome.as_ref().map_err(|&failure| failure);
         for finding in self.estimator.polled(outcome, &at, &answered) {
             self.report(finding);

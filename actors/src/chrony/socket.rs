@@ -51,6 +51,10 @@ pub struct ChronySocket {
     sequence: u32,
     /// When the socket's file was last there, if no query has failed since.
     in_order: Option<Instant>,
+    /// Which file chronyd's socket was when it was last connected to.
+    chronyd_inode: Option<u64>,
+    /// chronyd is another process than before.
+    restarted: bool,
 }
 
 impl ChronySocket {
@@ -69,7 +73,23 @@ impl ChronySocket {
             // Replies to an earlier process of this id must not look like ours.
             sequence: random(),
             in_order: None,
+            chronyd_inode: None,
+            restarted: false,
         })
+    }
+
+    /// Whether chronyd was restarted since this was last asked.
+    pub fn take_restarted(&mut self) -> bool {
+        std::mem::take(&mut self.restarted)
+    }
+
+    /// Connects to whatever socket chronyd has now.
+    fn connect(&mut self) -> Result<(), QueryError> {
+        let explained = |err| explain(err, &self.chronyd, &self.chronyd);
+        let inode = fs::metadata(&self.chronyd).map_err(explained)?.ino();
+        let before = self.chronyd_inode.replace(inode);
+        self.restarted |= before.is_some_and(|before| before != inode);
+        self.bound.connect(&self.chronyd).map_err(explained)
     }
 
     /// Asks chronyd, and waits for the answer for at most `patience`. Blocks the thread for a millisecond or two at most.
@@ -136,9 +156,8 @@ impl ChronySocket {
         } else if !drained {
             self.bound.drain();
         }
-        let explained = |err| explain(err, &self.chronyd, &self.chronyd);
         if checked.is_none() {
-            self.bound.connect(&self.chronyd).map_err(explained)?;
+            self.connect()?;
         }
         while let Some(packet) = batch.next_packet() {
             while let Err(err) = self.bound.send(&packet) {
@@ -147,9 +166,10 @@ impl ChronySocket {
                     ErrorKind::WouldBlock => sleep(FULL_QUEUE_PAUSE).await,
                     // chronyd was restarted, and is another socket under the same name.
                     ErrorKind::ConnectionRefused | ErrorKind::NotConnected => {
-                        self.bound.connect(&self.chronyd).map_err(explained)?;
+                        self.restarted = true;
+                        self.connect()?;
                     }
-                    _ => return Err(explained(err)),
+                    _ => return Err(explain(err, &self.chronyd, &self.chronyd)),
                 }
             }
         }

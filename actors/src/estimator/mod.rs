@@ -18,10 +18,13 @@
 //! chronyd's own line through its measurements, and its frequency, are statistics about what the servers said. No
 //! interval is made from them.
 
+mod arrival;
 mod clock_log;
 mod contradiction;
 pub mod error_budget;
 mod estimate;
+mod finding;
+mod following;
 mod held;
 mod history;
 mod leap_second;
@@ -42,11 +45,12 @@ pub mod status;
 
 pub use error_budget::ErrorBudget;
 pub use estimate::{Estimate, NO_CLAIM_NS};
+pub use finding::Finding;
 pub use remedy::Remedy;
 pub use resume::{Resumed, State};
 pub use sample::Key;
 
-use crate::chrony::{ChronyPoll, Leap, SourceData, Tracking};
+use crate::chrony::{ChronyPoll, Leap, Tracking};
 use crate::clocks::Readings;
 use crate::time::{Interval, NS_PER_S, PPT_PER_PPB, PPT_PER_PPM, RateBand, scaled_ceil};
 use clock_log::ClockLog;
@@ -55,8 +59,7 @@ use held::{Held, Observed};
 use history::Point;
 use leap_second::{Change, LeapSecond, Use};
 use rate_band::{DriftBand, Growth, WanderBand};
-use sample::{Charges, Look, Reported};
-use source_fusion::{Source, Sources, covered_by, majority};
+use source_fusion::Sources;
 use status::{ClockStatus, Event, Reason, next};
 
 /// The reference id of chronyd's local mode, 127.127.1.1.
@@ -108,43 +111,6 @@ pub enum PollFailure {
     Refused,
     /// This user may not query chronyd.
     NotPermitted,
-}
-
-/// What is worth telling the operator.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Finding {
-    /// A measurement is disjoint with what is held, so that a premise is broken.
-    Contradiction {
-        /// The held interval.
-        held: Interval,
-        /// Where the measurement puts true time at the same instant.
-        measured: Interval,
-        /// The source.
-        source: Key,
-    },
-    /// A contradiction is over.
-    ContradictionEnded {
-        /// The held interval stands; otherwise what contradicted it.
-        held_stands: bool,
-    },
-    /// The measured rates contradict `--max-drift-rate`, or a source lies.
-    DriftExceeded,
-    /// The measurements contradict `--max-wander`, which is not relied on for a holdover.
-    WanderExceeded,
-    /// More than half of the reachable sources are disjoint with what is published, or more sources disagree than may lie.
-    SourcesDisagree {
-        /// How many are disjoint.
-        disjoint: usize,
-        /// Of so many.
-        reachable: usize,
-    },
-    /// A reference clock's error is not declared in chronyd's configuration.
-    UndeclaredReferenceClock,
-    /// A measurement has shown whether an announced leap second happened.
-    LeapSecondDecided {
-        /// Whether it did.
-        happened: bool,
-    },
 }
 
 /// The PHC's error bound, as last read.
@@ -312,11 +278,18 @@ impl Estimator {
             let suspended_ns = at.suspended_ns.saturating_sub(before.suspended_ns);
             if suspended_ns > SUSPEND_NOISE_NS && self.has(Remedy::SuspendVoid) {
                 self.void(Reason::ClockStepped);
-                self.sources.distrust();
+                self.sources.forget();
+                self.sources.forget_looks();
                 self.suspended = true;
             }
         }
         self.clock.note(at);
+    }
+
+    /// chronyd was restarted. It can have loaded measurements from files, of a clock whose correction it no longer knows: they
+    /// were not seen to arrive.
+    pub fn chronyd_restarted(&mut self) {
+        self.sources.forget_looks();
     }
 
     /// A poll of chronyd began `at`, and its last answer was here at `answered`.
@@ -330,9 +303,13 @@ impl Estimator {
         self.clocks_read(at);
         self.clocks_read(answered);
         match outcome {
-            Err(PollFailure::Silent) => self.trouble = Reason::ChronySilent,
-            Err(PollFailure::Refused | PollFailure::NotPermitted) => {
-                self.trouble = Reason::ReportRefused;
+            Err(failure) => {
+                self.trouble = match failure {
+                    PollFailure::Silent => Reason::ChronySilent,
+                    PollFailure::Refused | PollFailure::NotPermitted => Reason::ReportRefused,
+                };
+                // It may be another chronyd that answers next.
+                self.chronyd_restarted();
             }
             Ok(poll) => self.reported(poll, at, answered, &mut findings),
         }
@@ -567,125 +544,6 @@ impl Estimator {
             .max(self.poll_ns.saturating_mul(POLLS_PER_SPAN))
     }
 
-    /// The measurements of this report that are new.
-    fn new_samples(
-        &mut self,
-        poll: &ChronyPoll,
-        at: &Readings,
-        answered: &Readings,
-    ) -> Vec<Sample> {
-        let band = self.held.growth().band();
-        let held = self.held.at(at.raw_ns);
-        let settled_ns = held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
-        let mut samples = Vec::new();
-        for data in &poll.sources {
-            let phc_ns = self.phc_bound_ns(data, at);
-            let settings = Unseen {
-                allowed: self.held.point().is_none() && !self.suspended
-                    || !self.has(Remedy::SeenToArrive),
-                unwatched_ns: self.unwatched_ns,
-            };
-            let reported = Reported {
-                data: *data,
-                ref_time_ns: poll.tracking.ref_time_ns,
-            };
-            let new_always = !self.has(Remedy::NewMeasurement);
-            let Some(source) = self.sources.reported(data) else {
-                continue;
-            };
-            source.data = *data;
-            let look = source.look;
-            let is_new = match look {
-                None => sample::has_measurement(data),
-                Some(Look { report: None, .. }) => sample::has_measurement(data),
-                Some(Look {
-                    raw_ns,
-                    report: Some(before),
-                }) => {
-                    let was_set = self.clock.set_ns(raw_ns) > 0;
-                    new_always || sample::is_new(&before, &reported, was_set)
-                }
-            };
-            let Some(phc_ns) = phc_ns else {
-                // A missing update: looked at again when the PHC's error bound is known.
-                continue;
-            };
-            source.look = Some(Look {
-                raw_ns: at.raw_ns,
-                report: Some(reported),
-            });
-            if !is_new {
-                continue;
-            }
-            let Some(charges) = charges(
-                data,
-                look,
-                &poll.tracking,
-                &self.clock,
-                settings,
-                at,
-                answered,
-            ) else {
-                continue;
-            };
-            // It may be in the count from before a leap second.
-            let begun_ns = answered.raw_ns.saturating_sub(charges.age_ns);
-            let is_unsettled = settled_ns.is_some_and(|settled_ns| begun_ns < settled_ns);
-            if is_unsettled && self.has(Remedy::LeapSettling) {
-                continue;
-            }
-            let charges = Charges { phc_ns, ..charges };
-            let charges = charges.without(self.without);
-            let (interval, budget) = sample::interval(data, &poll.tracking, at, band, charges);
-            let (interval, budget) = self.without_terms(interval, budget);
-            let point = Point {
-                raw_ns: at.raw_ns,
-                interval,
-            };
-            if let Some(source) = self.sources.reported(data) {
-                source.measured(point, band);
-                samples.push(Sample {
-                    key: source.key,
-                    point,
-                    budget,
-                    poll_ns: sample::poll_ns(data),
-                });
-            }
-        }
-        if poll.complete {
-            self.sources.complete(&poll.sources, at.raw_ns);
-        }
-        samples
-    }
-
-    /// The same, for tests that take a term away.
-    fn without_terms(
-        &self,
-        interval: Interval,
-        mut budget: ErrorBudget,
-    ) -> (Interval, ErrorBudget) {
-        let term = match self.without {
-            Some(Remedy::RootDistance) => &mut budget.root_distance_ns,
-            Some(Remedy::ReadingGap) => &mut budget.clock_reading_gap_ns,
-            _ => return (interval, budget),
-        };
-        let by_ns = std::mem::take(term);
-        (interval.widen(-by_ns), budget)
-    }
-
-    /// The PHC's error bound if this source is the PHC, 0 for any other; `None` when it is not known or too old.
-    fn phc_bound_ns(&self, data: &SourceData, at: &Readings) -> Option<i64> {
-        if self.settings.phc_reference_id != data.address.as_reference_id() {
-            return Some(0);
-        }
-        if self.settings.phc_reference_id.is_none() || !self.has(Remedy::PhcBound) {
-            return Some(0);
-        }
-        let phc = self.phc?;
-        let is_fresh = at.raw_ns.saturating_sub(phc.raw_ns) <= self.settings.grace_ns;
-        is_fresh.then_some(phc.bound_ns.max(0))
-    }
-
     fn announce_leap(&mut self, tracking: &Tracking, samples: &[Sample], at: &Readings) {
         let change = match tracking.leap {
             Leap::InsertSecond => Some(Change::Insert),
@@ -707,242 +565,6 @@ impl Estimator {
         let since_ns = held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
         if let Some(since_ns) = since_ns {
             self.sources.forget_before(since_ns);
-        }
-    }
-
-    /// Trusts the source that chronyd follows; while it is unreachable, what most of the others agree on.
-    fn follow_selected(&mut self, samples: &[Sample], at: &Readings, findings: &mut Vec<Finding>) {
-        let selected = self
-            .sources
-            .selected()
-            .filter(|source| source.is_reachable());
-        let Some(selected) = selected.map(|source| source.key) else {
-            self.follow_others(samples, findings);
-            return;
-        };
-        if self.followed != Some(selected) {
-            self.followed = Some(selected);
-            self.take_over(selected, samples, at, findings);
-            return;
-        }
-        for sample in samples.iter().filter(|sample| sample.key == selected) {
-            self.observe(*sample, findings);
-        }
-    }
-
-    /// A source that becomes the one to follow brings what was measured of it before.
-    fn take_over(
-        &mut self,
-        key: Key,
-        samples: &[Sample],
-        at: &Readings,
-        findings: &mut Vec<Finding>,
-    ) {
-        let Some(source) = self.sources.get(key) else {
-            return;
-        };
-        let poll_ns = sample::poll_ns(&source.data);
-        let points: Vec<Point> = if self.held.point().is_some() {
-            // Nothing is held back to an earlier instant.
-            let now = source.own_at(at.raw_ns, self.held.growth().band());
-            let raw_ns = at.raw_ns;
-            now.map(|interval| Point { raw_ns, interval })
-                .into_iter()
-                .collect()
-        } else {
-            source.recent.iter().copied().collect()
-        };
-        for point in points {
-            let known = samples
-                .iter()
-                .find(|sample| sample.key == key && sample.point.raw_ns == point.raw_ns);
-            let budget = known.map_or_else(
-                || ErrorBudget {
-                    root_distance_ns: point.interval.half_width_ns(),
-                    ..ErrorBudget::default()
-                },
-                |sample| sample.budget,
-            );
-            let sample = Sample {
-                key,
-                point,
-                budget,
-                poll_ns,
-            };
-            self.observe(sample, findings);
-        }
-    }
-
-    /// No source is followed, or one that does not answer: what most of those agree on that chronyd takes for good.
-    fn follow_others(&mut self, samples: &[Sample], findings: &mut Vec<Finding>) {
-        for sample in samples {
-            let is_selectable = self
-                .sources
-                .get(sample.key)
-                .is_some_and(Source::is_selectable);
-            if !is_selectable {
-                continue;
-            }
-            let band = self.held.growth().band();
-            let raw_ns = sample.point.raw_ns;
-            let own = self.sources.intervals(raw_ns, band, Source::is_selectable);
-            if let Some(interval) = majority(&own) {
-                let point = Point { raw_ns, interval };
-                self.observe(Sample { point, ..*sample }, findings);
-            }
-        }
-    }
-
-    /// Trusts what all sources but `--falsetickers` agree on.
-    fn follow_all_but_falsetickers(
-        &mut self,
-        samples: &[Sample],
-        at: &Readings,
-        findings: &mut Vec<Finding>,
-    ) {
-        let falsetickers = self.settings.falsetickers;
-        let Some(sample) = samples
-            .iter()
-            .find(|sample| self.sources.get(sample.key).is_some_and(Source::votes))
-        else {
-            return;
-        };
-        let band = self.held.growth().band();
-        let own = self.sources.intervals(at.raw_ns, band, Source::votes);
-        if own.len() <= 2 * falsetickers {
-            return;
-        }
-        match covered_by(&own, own.len() - falsetickers) {
-            Some(interval) => {
-                let raw_ns = at.raw_ns;
-                self.dissents(None);
-                self.observe(
-                    Sample {
-                        point: Point { raw_ns, interval },
-                        ..*sample
-                    },
-                    findings,
-                );
-            }
-            None => {
-                let all = own.iter().copied().reduce(Interval::hull);
-                let raw_ns = at.raw_ns;
-                let begins = self.dissent.is_none();
-                self.dissents(all.map(|interval| Point { raw_ns, interval }));
-                if begins {
-                    findings.push(Finding::SourcesDisagree {
-                        disjoint: own.len(),
-                        reachable: own.len(),
-                    });
-                }
-            }
-        }
-    }
-
-    /// chronyd's local mode, which the operator trusts: there is no source to be measured.
-    fn follow_local_clock(
-        &mut self,
-        tracking: &Tracking,
-        at: &Readings,
-        findings: &mut Vec<Finding>,
-    ) {
-        let moved_ns = self.clock.moved_ns(at.raw_ns, at).unwrap_or(0);
-        let (interval, budget) = sample::interval_of_tracking(tracking, at, moved_ns);
-        let key = Key {
-            address: tracking.address,
-            is_reference_clock: true,
-        };
-        let raw_ns = at.raw_ns;
-        let sample = Sample {
-            key,
-            point: Point { raw_ns, interval },
-            budget,
-            poll_ns: NS_PER_S,
-        };
-        self.observe(sample, findings);
-    }
-
-    /// Compares what is published with each reachable source.
-    fn cross_check(&mut self, at: &Readings, findings: &mut Vec<Finding>) {
-        let band = self.held.growth().band();
-        let own = self.sources.intervals(at.raw_ns, band, Source::votes);
-        let published = self
-            .held
-            .at(at.raw_ns)
-            .map(|held| match &self.contradiction {
-                Some(contradiction) => held.hull(contradiction.other_at(at.raw_ns, self.tolerance)),
-                None => held,
-            });
-        let Some(published) = published.filter(|_| self.leap_second.announced().is_none()) else {
-            self.dissents(None);
-            return;
-        };
-        let disjoint = own
-            .iter()
-            .filter(|own| own.intersect(published).is_none())
-            .count();
-        let raw_ns = at.raw_ns;
-        let dissent = if disjoint * 2 > own.len() {
-            // Without a majority any of them may be right.
-            majority(&own).or_else(|| own.iter().copied().reduce(Interval::hull))
-        } else {
-            None
-        };
-        if dissent.is_some() && self.dissent.is_none() {
-            findings.push(Finding::SourcesDisagree {
-                disjoint,
-                reachable: own.len(),
-            });
-        }
-        self.dissents(dissent.map(|interval| Point { raw_ns, interval }));
-    }
-
-    /// What most sources agree on contradicts what is held, or no longer does.
-    fn dissents(&mut self, dissent: Option<Point>) {
-        self.changed |= self.dissent != dissent;
-        self.dissent = dissent;
-    }
-
-    /// Whether chronyd follows a source that answers, and what is needed for its bound is there.
-    fn validate(&self, at: &Readings) -> Result<(), Reason> {
-        let votes = self.sources.iter().filter(|source| source.votes()).count();
-        if self.settings.falsetickers > 0 {
-            let enough = votes > 2 * self.settings.falsetickers;
-            return if enough {
-                Ok(())
-            } else {
-                Err(Reason::TooFewSources)
-            };
-        }
-        let selected = self.sources.selected();
-        if let Some(selected) = selected.filter(|source| source.is_reachable()) {
-            let known = self.phc_bound_ns(&selected.data, at).is_some();
-            return if known {
-                Ok(())
-            } else {
-                Err(Reason::PhcUnreadable)
-            };
-        }
-        let others = self.sources.iter().any(Source::is_selectable);
-        if others {
-            Ok(())
-        } else {
-            Err(Reason::SourceUnreachable)
-        }
-    }
-
-    fn warn_of_undeclared_reference_clock(
-        &mut self,
-        tracking: &Tracking,
-        findings: &mut Vec<Finding>,
-    ) {
-        let undeclared = self.sources.selected().is_some_and(|source| {
-            source.key.is_reference_clock
-                && tracking.root_delay_s <= UNDECLARED_DELAY_S
-                && source.key.address.as_reference_id() != self.settings.phc_reference_id
-        });
-        if undeclared && !std::mem::replace(&mut self.undeclared_told, true) {
-            findings.push(Finding::UndeclaredReferenceClock);
         }
     }
 
@@ -1062,57 +684,6 @@ impl Estimator {
             }
         }
     }
-}
-
-/// What holds for a measurement that was there before the first look.
-#[derive(Clone, Copy, Debug)]
-struct Unseen {
-    /// It may be used.
-    allowed: bool,
-    /// What the clock moved before the log of its readings begins, ns.
-    unwatched_ns: i64,
-}
-
-/// What is charged to a new measurement; `None` when it must not be used: it was made before anybody watched.
-fn charges(
-    data: &SourceData,
-    look: Option<Look>,
-    tracking: &Tracking,
-    clock: &ClockLog,
-    unseen: Unseen,
-    at: &Readings,
-    answered: &Readings,
-) -> Option<Charges> {
-    let looked_ns = look.map(|look| answered.raw_ns.saturating_sub(look.raw_ns));
-    let corrected_ns = answered
-        .realtime_ns
-        .saturating_add((tracking.current_correction_s * 1e9) as i64);
-    let age_ns = sample::greatest_age_ns(data, looked_ns, corrected_ns);
-    let exchange_ns = (data.offset_error_s * 2e9) as i64;
-    let since_ns = answered.raw_ns.saturating_sub(age_ns);
-    let watched_ns = clock.moved_ns(since_ns, at);
-    if !unseen.allowed && (look.is_none() || watched_ns.is_none()) {
-        return None;
-    }
-    let begun_ns = since_ns.saturating_sub(exchange_ns);
-    // A clock that was set back meanwhile made the round trip look shorter by as much.
-    let hidden_ns = clock.moved_ns(begun_ns.saturating_sub(LONGEST_EXCHANGE_NS), at);
-    let begun_ns = begun_ns.saturating_sub(hidden_ns.unwrap_or(0).min(LONGEST_EXCHANGE_NS));
-    let moved_ns = clock
-        .moved_ns(begun_ns, at)
-        .or(watched_ns)
-        .unwrap_or_else(|| {
-            clock
-                .moved_at_all_ns(at)
-                .saturating_add(unseen.unwatched_ns)
-        });
-    let set_ns = clock.set_ns(begun_ns.saturating_sub(LONGEST_EXCHANGE_NS));
-    Some(Charges {
-        age_ns,
-        exchange_ns,
-        moved_ns: moved_ns.max(set_ns),
-        phc_ns: 0,
-    })
 }
 
 fn drift_ppt(settings: &Settings) -> i64 {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::history::Point;
 use super::rate_band::{DriftBand, Growth};
-use super::sample::{greatest_age_ns, is_new};
+use super::sample::{Reported, greatest_age_ns, is_new};
 use super::simulation::bench::{Bench, MS, PPM, settings};
 use super::simulation::line::Line;
 use super::*;

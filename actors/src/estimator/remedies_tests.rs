@@ -1,11 +1,13 @@
 //! Each remedy is taken away in a world of the hazard that it answers: truth is kept with it, and lost without it.
 
+use super::sample::Charges;
 use super::simulation::bench::{Bench, MS, PPM, UTC_NS, settings};
 use super::simulation::random::Rng;
 use super::simulation::server::Server;
 use super::simulation::wire::quantised;
 use super::simulation::world::World;
 use super::*;
+use crate::chrony::SourceData;
 
 /// The hazard that a remedy answers.
 fn hazard(remedy: Remedy) -> fn(&mut Bench) {

@@ -156,11 +156,10 @@ impl Sources {
         self.complete_ns = Some(raw_ns);
     }
 
-    /// Forgets every measurement, and which came before: the machine was suspended.
-    pub fn distrust(&mut self) {
+    /// Forgets which measurements came before: those that the next report has were not seen to arrive.
+    pub fn forget_looks(&mut self) {
         for source in &mut self.all {
             source.look = None;
-            source.forget();
         }
         self.complete_ns = None;
     }

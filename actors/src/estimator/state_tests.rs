@@ -1,6 +1,6 @@
 //! When the state for the next life is to be kept anew.
 
-use super::simulation::bench::{Bench, settings};
+use super::simulation::bench::{Bench, MS, settings};
 use super::*;
 
 fn changed(bench: &mut Bench) -> Option<State> {
@@ -41,4 +41,23 @@ fn sources_that_begin_or_cease_to_disagree_change_the_state() {
     }
     bench.look();
     assert_eq!(changed(&mut bench), None);
+}
+
+/// A chronyd that loads its measurements from files knows nothing of the correction that it had still to make.
+#[test]
+fn what_a_restarted_chronyd_has_from_before_is_not_used() {
+    for (restarted, reason) in [(true, Reason::Tracking), (false, Reason::Contradiction)] {
+        let mut bench = Bench::new(settings(), None);
+        bench.measure_for(10, 0);
+        bench.measure(100 * MS);
+        if restarted {
+            bench.estimator.chronyd_restarted();
+        }
+        bench.look();
+        assert_eq!(bench.published.reason, reason);
+        // What it measures itself is used again.
+        bench.measure_for(10, 0);
+        assert_eq!(bench.published.reason, Reason::Tracking);
+        assert!(bench.kept);
+    }
 }

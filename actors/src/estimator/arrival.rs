@@ -1,0 +1,182 @@
+//! Which measurements of a report are new, and what is charged to them.
+
+use super::clock_log::ClockLog;
+use super::history::Point;
+use super::remedy::Remedy;
+use super::sample::{self, Charges, Look, Reported};
+use super::{ErrorBudget, Estimator, LONGEST_EXCHANGE_NS, Sample};
+use crate::chrony::{ChronyPoll, SourceData, Tracking};
+use crate::clocks::Readings;
+use crate::time::Interval;
+
+impl Estimator {
+    /// The measurements of this report that are new.
+    pub(super) fn new_samples(
+        &mut self,
+        poll: &ChronyPoll,
+        at: &Readings,
+        answered: &Readings,
+    ) -> Vec<Sample> {
+        let band = self.held.growth().band();
+        let held = self.held.at(at.raw_ns);
+        let settled_ns = held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
+        let mut samples = Vec::new();
+        for data in &poll.sources {
+            let phc_ns = self.phc_bound_ns(data, at);
+            let settings = Unseen {
+                allowed: self.held.point().is_none() && !self.suspended
+                    || !self.has(Remedy::SeenToArrive),
+                unwatched_ns: self.unwatched_ns,
+            };
+            let reported = Reported {
+                data: *data,
+                ref_time_ns: poll.tracking.ref_time_ns,
+            };
+            let new_always = !self.has(Remedy::NewMeasurement);
+            let Some(source) = self.sources.reported(data) else {
+                continue;
+            };
+            source.data = *data;
+            let look = source.look;
+            let is_new = match look {
+                None => sample::has_measurement(data),
+                Some(Look { report: None, .. }) => sample::has_measurement(data),
+                Some(Look {
+                    raw_ns,
+                    report: Some(before),
+                }) => {
+                    let was_set = self.clock.set_ns(raw_ns) > 0;
+                    new_always || sample::is_new(&before, &reported, was_set)
+                }
+            };
+            let Some(phc_ns) = phc_ns else {
+                // A missing update: looked at again when the PHC's error bound is known.
+                continue;
+            };
+            source.look = Some(Look {
+                raw_ns: at.raw_ns,
+                report: Some(reported),
+            });
+            if !is_new {
+                continue;
+            }
+            let Some(charges) = charges(
+                data,
+                look,
+                &poll.tracking,
+                &self.clock,
+                settings,
+                at,
+                answered,
+            ) else {
+                continue;
+            };
+            // It may be in the count from before a leap second.
+            let begun_ns = answered.raw_ns.saturating_sub(charges.age_ns);
+            let is_unsettled = settled_ns.is_some_and(|settled_ns| begun_ns < settled_ns);
+            if is_unsettled && self.has(Remedy::LeapSettling) {
+                continue;
+            }
+            let charges = Charges { phc_ns, ..charges };
+            let charges = charges.without(self.without);
+            let (interval, budget) = sample::interval(data, &poll.tracking, at, band, charges);
+            let (interval, budget) = self.without_terms(interval, budget);
+            let point = Point {
+                raw_ns: at.raw_ns,
+                interval,
+            };
+            if let Some(source) = self.sources.reported(data) {
+                source.measured(point, band);
+                samples.push(Sample {
+                    key: source.key,
+                    point,
+                    budget,
+                    poll_ns: sample::poll_ns(data),
+                });
+            }
+        }
+        if poll.complete {
+            self.sources.complete(&poll.sources, at.raw_ns);
+        }
+        samples
+    }
+
+    /// The same, for tests that take a term away.
+    pub(super) fn without_terms(
+        &self,
+        interval: Interval,
+        mut budget: ErrorBudget,
+    ) -> (Interval, ErrorBudget) {
+        let term = match self.without {
+            Some(Remedy::RootDistance) => &mut budget.root_distance_ns,
+            Some(Remedy::ReadingGap) => &mut budget.clock_reading_gap_ns,
+            _ => return (interval, budget),
+        };
+        let by_ns = std::mem::take(term);
+        (interval.widen(-by_ns), budget)
+    }
+
+    /// The PHC's error bound if this source is the PHC, 0 for any other; `None` when it is not known or too old.
+    pub(super) fn phc_bound_ns(&self, data: &SourceData, at: &Readings) -> Option<i64> {
+        if self.settings.phc_reference_id != data.address.as_reference_id() {
+            return Some(0);
+        }
+        if self.settings.phc_reference_id.is_none() || !self.has(Remedy::PhcBound) {
+            return Some(0);
+        }
+        let phc = self.phc?;
+        let is_fresh = at.raw_ns.saturating_sub(phc.raw_ns) <= self.settings.grace_ns;
+        is_fresh.then_some(phc.bound_ns.max(0))
+    }
+}
+
+/// What holds for a measurement that was there before the first look.
+#[derive(Clone, Copy, Debug)]
+struct Unseen {
+    /// It may be used.
+    allowed: bool,
+    /// What the clock moved before the log of its readings begins, ns.
+    unwatched_ns: i64,
+}
+
+/// What is charged to a new measurement; `None` when it must not be used: it was made before anybody watched.
+fn charges(
+    data: &SourceData,
+    look: Option<Look>,
+    tracking: &Tracking,
+    clock: &ClockLog,
+    unseen: Unseen,
+    at: &Readings,
+    answered: &Readings,
+) -> Option<Charges> {
+    let looked_ns = look.map(|look| answered.raw_ns.saturating_sub(look.raw_ns));
+    let corrected_ns = answered
+        .realtime_ns
+        .saturating_add((tracking.current_correction_s * 1e9) as i64);
+    let age_ns = sample::greatest_age_ns(data, looked_ns, corrected_ns);
+    let exchange_ns = (data.offset_error_s * 2e9) as i64;
+    let since_ns = answered.raw_ns.saturating_sub(age_ns);
+    let watched_ns = clock.moved_ns(since_ns, at);
+    if !unseen.allowed && (look.is_none() || watched_ns.is_none()) {
+        return None;
+    }
+    let begun_ns = since_ns.saturating_sub(exchange_ns);
+    // A clock that was set back meanwhile made the round trip look shorter by as much.
+    let hidden_ns = clock.moved_ns(begun_ns.saturating_sub(LONGEST_EXCHANGE_NS), at);
+    let begun_ns = begun_ns.saturating_sub(hidden_ns.unwrap_or(0).min(LONGEST_EXCHANGE_NS));
+    let moved_ns = clock
+        .moved_ns(begun_ns, at)
+        .or(watched_ns)
+        .unwrap_or_else(|| {
+            clock
+                .moved_at_all_ns(at)
+                .saturating_add(unseen.unwatched_ns)
+        });
+    let set_ns = clock.set_ns(begun_ns.saturating_sub(LONGEST_EXCHANGE_NS));
+    Some(Charges {
+        age_ns,
+        exchange_ns,
+        moved_ns: moved_ns.max(set_ns),
+        phc_ns: 0,
+    })
+}

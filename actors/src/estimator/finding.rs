@@ -1,0 +1,41 @@
+//! What the estimator finds that an operator has to know.
+
+use super::sample::Key;
+use crate::time::Interval;
+
+/// What is worth telling the operator.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Finding {
+    /// A measurement is disjoint with what is held, so that a premise is broken.
+    Contradiction {
+        /// The held interval.
+        held: Interval,
+        /// Where the measurement puts true time at the same instant.
+        measured: Interval,
+        /// The source.
+        source: Key,
+    },
+    /// A contradiction is over.
+    ContradictionEnded {
+        /// The held interval stands; otherwise what contradicted it.
+        held_stands: bool,
+    },
+    /// The measured rates contradict `--max-drift-rate`, or a source lies.
+    DriftExceeded,
+    /// The measurements contradict `--max-wander`, which is not relied on for a holdover.
+    WanderExceeded,
+    /// More than half of the reachable sources are disjoint with what is published, or more sources disagree than may lie.
+    SourcesDisagree {
+        /// How many are disjoint.
+        disjoint: usize,
+        /// Of so many.
+        reachable: usize,
+    },
+    /// A reference clock's error is not declared in chronyd's configuration.
+    UndeclaredReferenceClock,
+    /// A measurement has shown whether an announced leap second happened.
+    LeapSecondDecided {
+        /// Whether it did.
+        happened: bool,
+    },
+}

@@ -1,0 +1,255 @@
+//! Whose measurements are used: the selected source's, those of others while it is unreachable, or what all but
+//! `--falsetickers` agree on; and whether that is enough.
+
+use super::error_budget::ErrorBudget;
+use super::history::Point;
+use super::sample::{self, Key};
+use super::source_fusion::{Source, covered_by, majority};
+use super::status::Reason;
+use super::{Estimator, Finding, Sample, UNDECLARED_DELAY_S};
+use crate::chrony::Tracking;
+use crate::clocks::Readings;
+use crate::time::{Interval, NS_PER_S};
+
+impl Estimator {
+    /// Trusts the source that chronyd follows; while it is unreachable, what most of the others agree on.
+    pub(super) fn follow_selected(
+        &mut self,
+        samples: &[Sample],
+        at: &Readings,
+        findings: &mut Vec<Finding>,
+    ) {
+        let selected = self
+            .sources
+            .selected()
+            .filter(|source| source.is_reachable());
+        let Some(selected) = selected.map(|source| source.key) else {
+            self.follow_others(samples, findings);
+            return;
+        };
+        if self.followed != Some(selected) {
+            self.followed = Some(selected);
+            self.take_over(selected, samples, at, findings);
+            return;
+        }
+        for sample in samples.iter().filter(|sample| sample.key == selected) {
+            self.observe(*sample, findings);
+        }
+    }
+
+    /// A source that becomes the one to follow brings what was measured of it before.
+    pub(super) fn take_over(
+        &mut self,
+        key: Key,
+        samples: &[Sample],
+        at: &Readings,
+        findings: &mut Vec<Finding>,
+    ) {
+        let Some(source) = self.sources.get(key) else {
+            return;
+        };
+        let poll_ns = sample::poll_ns(&source.data);
+        let points: Vec<Point> = if self.held.point().is_some() {
+            // Nothing is held back to an earlier instant.
+            let now = source.own_at(at.raw_ns, self.held.growth().band());
+            let raw_ns = at.raw_ns;
+            now.map(|interval| Point { raw_ns, interval })
+                .into_iter()
+                .collect()
+        } else {
+            source.recent.iter().copied().collect()
+        };
+        for point in points {
+            let known = samples
+                .iter()
+                .find(|sample| sample.key == key && sample.point.raw_ns == point.raw_ns);
+            let budget = known.map_or_else(
+                || ErrorBudget {
+                    root_distance_ns: point.interval.half_width_ns(),
+                    ..ErrorBudget::default()
+                },
+                |sample| sample.budget,
+            );
+            let sample = Sample {
+                key,
+                point,
+                budget,
+                poll_ns,
+            };
+            self.observe(sample, findings);
+        }
+    }
+
+    /// No source is followed, or one that does not answer: what most of those agree on that chronyd takes for good.
+    pub(super) fn follow_others(&mut self, samples: &[Sample], findings: &mut Vec<Finding>) {
+        for sample in samples {
+            let is_selectable = self
+                .sources
+                .get(sample.key)
+                .is_some_and(Source::is_selectable);
+            if !is_selectable {
+                continue;
+            }
+            let band = self.held.growth().band();
+            let raw_ns = sample.point.raw_ns;
+            let own = self.sources.intervals(raw_ns, band, Source::is_selectable);
+            if let Some(interval) = majority(&own) {
+                let point = Point { raw_ns, interval };
+                self.observe(Sample { point, ..*sample }, findings);
+            }
+        }
+    }
+
+    /// Trusts what all sources but `--falsetickers` agree on.
+    pub(super) fn follow_all_but_falsetickers(
+        &mut self,
+        samples: &[Sample],
+        at: &Readings,
+        findings: &mut Vec<Finding>,
+    ) {
+        let falsetickers = self.settings.falsetickers;
+        let Some(sample) = samples
+            .iter()
+            .find(|sample| self.sources.get(sample.key).is_some_and(Source::votes))
+        else {
+            return;
+        };
+        let band = self.held.growth().band();
+        let own = self.sources.intervals(at.raw_ns, band, Source::votes);
+        if own.len() <= 2 * falsetickers {
+            return;
+        }
+        match covered_by(&own, own.len() - falsetickers) {
+            Some(interval) => {
+                let raw_ns = at.raw_ns;
+                self.dissents(None);
+                self.observe(
+                    Sample {
+                        point: Point { raw_ns, interval },
+                        ..*sample
+                    },
+                    findings,
+                );
+            }
+            None => {
+                let all = own.iter().copied().reduce(Interval::hull);
+                let raw_ns = at.raw_ns;
+                let begins = self.dissent.is_none();
+                self.dissents(all.map(|interval| Point { raw_ns, interval }));
+                if begins {
+                    findings.push(Finding::SourcesDisagree {
+                        disjoint: own.len(),
+                        reachable: own.len(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// chronyd's local mode, which the operator trusts: there is no source to be measured.
+    pub(super) fn follow_local_clock(
+        &mut self,
+        tracking: &Tracking,
+        at: &Readings,
+        findings: &mut Vec<Finding>,
+    ) {
+        let moved_ns = self.clock.moved_ns(at.raw_ns, at).unwrap_or(0);
+        let (interval, budget) = sample::interval_of_tracking(tracking, at, moved_ns);
+        let key = Key {
+            address: tracking.address,
+            is_reference_clock: true,
+        };
+        let raw_ns = at.raw_ns;
+        let sample = Sample {
+            key,
+            point: Point { raw_ns, interval },
+            budget,
+            poll_ns: NS_PER_S,
+        };
+        self.observe(sample, findings);
+    }
+
+    /// Compares what is published with each reachable source.
+    pub(super) fn cross_check(&mut self, at: &Readings, findings: &mut Vec<Finding>) {
+        let band = self.held.growth().band();
+        let own = self.sources.intervals(at.raw_ns, band, Source::votes);
+        let published = self
+            .held
+            .at(at.raw_ns)
+            .map(|held| match &self.contradiction {
+                Some(contradiction) => held.hull(contradiction.other_at(at.raw_ns, self.tolerance)),
+                None => held,
+            });
+        let Some(published) = published.filter(|_| self.leap_second.announced().is_none()) else {
+            self.dissents(None);
+            return;
+        };
+        let disjoint = own
+            .iter()
+            .filter(|own| own.intersect(published).is_none())
+            .count();
+        let raw_ns = at.raw_ns;
+        let dissent = if disjoint * 2 > own.len() {
+            // Without a majority any of them may be right.
+            majority(&own).or_else(|| own.iter().copied().reduce(Interval::hull))
+        } else {
+            None
+        };
+        if dissent.is_some() && self.dissent.is_none() {
+            findings.push(Finding::SourcesDisagree {
+                disjoint,
+                reachable: own.len(),
+            });
+        }
+        self.dissents(dissent.map(|interval| Point { raw_ns, interval }));
+    }
+
+    /// What most sources agree on contradicts what is held, or no longer does.
+    pub(super) fn dissents(&mut self, dissent: Option<Point>) {
+        self.changed |= self.dissent != dissent;
+        self.dissent = dissent;
+    }
+
+    /// Whether chronyd follows a source that answers, and what is needed for its bound is there.
+    pub(super) fn validate(&self, at: &Readings) -> Result<(), Reason> {
+        let votes = self.sources.iter().filter(|source| source.votes()).count();
+        if self.settings.falsetickers > 0 {
+            let enough = votes > 2 * self.settings.falsetickers;
+            return if enough {
+                Ok(())
+            } else {
+                Err(Reason::TooFewSources)
+            };
+        }
+        let selected = self.sources.selected();
+        if let Some(selected) = selected.filter(|source| source.is_reachable()) {
+            let known = self.phc_bound_ns(&selected.data, at).is_some();
+            return if known {
+                Ok(())
+            } else {
+                Err(Reason::PhcUnreadable)
+            };
+        }
+        let others = self.sources.iter().any(Source::is_selectable);
+        if others {
+            Ok(())
+        } else {
+            Err(Reason::SourceUnreachable)
+        }
+    }
+
+    pub(super) fn warn_of_undeclared_reference_clock(
+        &mut self,
+        tracking: &Tracking,
+        findings: &mut Vec<Finding>,
+    ) {
+        let undeclared = self.sources.selected().is_some_and(|source| {
+            source.key.is_reference_clock
+                && tracking.root_delay_s <= UNDECLARED_DELAY_S
+                && source.key.address.as_reference_id() != self.settings.phc_reference_id
+        });
+        if undeclared && !std::mem::replace(&mut self.undeclared_told, true) {
+            findings.push(Finding::UndeclaredReferenceClock);
+        }
+    }
+}
