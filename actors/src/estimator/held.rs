@@ -94,7 +94,7 @@ impl<G: Growth> Held<G> {
             return Observed::RateImpossible;
         }
         self.point = Some(newest);
-        self.history.add(newest, span_ns);
+        self.history.add(newest, span_ns, G::POINTS);
         Observed::Agrees
     }
 
@@ -112,7 +112,7 @@ impl<G: Growth> Held<G> {
     pub fn begin(&mut self, point: Point) {
         self.clear();
         self.point = Some(point);
-        self.history.add(point, i64::MAX);
+        self.history.add(point, i64::MAX, G::POINTS);
     }
 
     /// Forgets everything.

@@ -10,7 +10,7 @@
 
 use crate::time::{Interval, RateBand, mean_rate};
 
-/// As many points are kept.
+/// As many points are kept for the next life.
 pub const MAX_POINTS: usize = 32;
 
 /// Points closer than this prove nothing that matters, ns.
@@ -70,11 +70,11 @@ impl History {
         })
     }
 
-    /// Adds the newest point and drops those that are older than `span_ns`.
-    pub fn add(&mut self, point: Point, span_ns: i64) {
+    /// Adds the newest point and drops those that are older than `span_ns`; no more than `most` are kept.
+    pub fn add(&mut self, point: Point, span_ns: i64, most: usize) {
         let oldest_ns = point.raw_ns.saturating_sub(span_ns);
         self.points.retain(|kept| kept.raw_ns >= oldest_ns);
-        if self.points.len() >= MAX_POINTS {
+        if self.points.len() >= most {
             self.drop_the_closest(point.raw_ns);
         }
         self.points.push(point);
@@ -122,7 +122,7 @@ mod tests {
     fn ages_stay_spread_from_the_newest_to_the_span() {
         let mut history = History::default();
         for n in 0..20_000 {
-            history.add(point(n * S, 1_000), 1_000 * S);
+            history.add(point(n * S, 1_000), 1_000 * S, MAX_POINTS);
         }
         let ages: Vec<i64> = history
             .points()
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn points_that_are_too_close_prove_nothing() {
         let mut history = History::default();
-        history.add(point(0, 1_000), S);
+        history.add(point(0, 1_000), S, MAX_POINTS);
         assert_eq!(history.mean_rates(point(S / 20, 1_000)).count(), 0);
         assert_eq!(history.mean_rates(point(S / 2, 1_000)).count(), 1);
     }
@@ -163,7 +163,7 @@ mod tests {
                 for (_, mean) in history.mean_rates(newest) {
                     prop_assert!((mean.slowest_ppt..=mean.fastest_ppt).contains(&(ppb * 1_000)), "{:?}", mean);
                 }
-                history.add(newest, 10_000 * S);
+                history.add(newest, 10_000 * S, MAX_POINTS);
                 prop_assert!(history.points().len() <= MAX_POINTS);
             }
         }

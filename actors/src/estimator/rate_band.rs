@@ -10,11 +10,14 @@
 //!
 //! In both, |y| stays within the frequency tolerance of any oscillator (RFC 5905, `MAXFREQ`).
 
-use super::history::Point;
+use super::history::{MAX_POINTS, Point};
 use crate::time::{Interval, NS_PER_S, RateBand, scaled_ceil};
 
 /// A premise about the oscillator, and what measurements have proved under it.
 pub trait Growth {
+    /// How many points of history are kept for it.
+    const POINTS: usize;
+
     /// Takes into account that the mean rate between the instants `older_ns` and `newer_ns` was in `mean`.
     fn learn(&mut self, older_ns: i64, newer_ns: i64, mean: RateBand);
 
@@ -106,6 +109,8 @@ impl DriftBand {
 }
 
 impl Growth for DriftBand {
+    const POINTS: usize = MAX_POINTS;
+
     fn learn(&mut self, older_ns: i64, _newer_ns: i64, mean: RateBand) {
         let proved = mean.widen(self.drift_ppt);
         let within = |epoch: &&mut Epoch| {
@@ -226,6 +231,10 @@ impl WanderBand {
 }
 
 impl Growth for WanderBand {
+    /// A breach of this premise is seen between the narrowest measurements. With 32 points they are thinned out too early:
+    /// in simulated worlds it was found up to 66 measurements later than it could have been, with 128 points up to 2.
+    const POINTS: usize = 4 * MAX_POINTS;
+
     fn learn(&mut self, older_ns: i64, newer_ns: i64, mean: RateBand) {
         let middle_ns = older_ns.midpoint(newer_ns);
         let now_ns = newer_ns;

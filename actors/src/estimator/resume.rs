@@ -289,7 +289,7 @@ impl Estimator {
             let mut growth = held.growth().clone();
             growth.resume(limits);
             let mut history = History::default();
-            history.add(point, i64::MAX);
+            history.add(point, i64::MAX, MAX_POINTS);
             *held = Held::resumed(growth, point, history);
         }
         self.leap_second = LeapSecond::resumed(state.leap_second);
