@@ -287,7 +287,7 @@ struct Arguments {
 
     /// How fast the oscillator's rate can change, in parts per million a second: narrower intervals at long polling
     /// intervals. 0.02 is cautious in a machine room. Not for virtual machines that can be moved to another host: a change
-    /// of rate in one step breaks the premise
+    /// of rate in one step breaks the premise, and a breach smaller than the errors of the measurements raises no alarm
     #[arg(long, value_name = "PPM_PER_S", value_parser = drift_ppb, allow_hyphen_values = true)]
     max_wander: Option<u32>,
 

@@ -3,7 +3,7 @@
 //! The bytes are 64-bit words in native order, for a file that does not outlive the boot:
 //!
 //! ```text
-//!   FORMAT  suspended_ns  drift_ppt  wander_ppt_per_s
+//!   FORMAT  suspended_ns  drift_ppt  wander_ppt_per_s  wander_void_until_ns
 //!   held: raw_ns earliest_ns latest_ns
 //!   leap second: change (0 none, 1 insert, 2 delete) midnight_ns
 //!   wander: (0 nothing, 1 held, 2 held and limits) raw_ns earliest_ns latest_ns reference_ns slowest_ppt fastest_ppt
@@ -45,6 +45,8 @@ pub struct State {
     /// The premises under which the rates were proved: `--max-drift-rate` and `--max-wander`.
     drift_ppt: i64,
     wander_ppt_per_s: i64,
+    /// The wander premise is not relied on before, `CLOCK_MONOTONIC_RAW` in ns.
+    wander_void_until_ns: i64,
     held: Option<Point>,
     leap_second: Option<Announced>,
     wander: Option<(Point, Option<(i64, RateBand)>)>,
@@ -93,6 +95,7 @@ impl State {
             self.suspended_ns,
             self.drift_ppt,
             self.wander_ppt_per_s,
+            self.wander_void_until_ns,
         ];
         words.extend(point_words(held));
         words.extend(match self.leap_second {
@@ -143,6 +146,7 @@ impl State {
         }
         let suspended_ns = words.next()?;
         let (drift_ppt, wander_ppt_per_s) = (words.next()?, words.next()?);
+        let wander_void_until_ns = words.next()?;
         let held = words.point()?;
         let leap_second = match (words.next()?, words.next()?) {
             (0, _) => None,
@@ -183,6 +187,7 @@ impl State {
             suspended_ns,
             drift_ppt,
             wander_ppt_per_s,
+            wander_void_until_ns,
             held: Some(held),
             leap_second,
             wander,
@@ -241,12 +246,15 @@ impl Estimator {
     pub fn state(&self, now: &Readings) -> State {
         let suspended_ns = now.suspended_ns;
         let leap_second = self.leap_second.announced();
+        let void_until_ns = |wander: &Wander| wander.void_until_ns.max(0);
+        let wander_void_until_ns = self.wander.as_ref().map_or(0, void_until_ns);
         if self.contradiction.is_some() || self.dissent.is_some() {
             let Some((interval, ..)) = self.in_one_count(now.raw_ns, 0) else {
                 return State::default();
             };
             return State {
                 leap_second,
+                wander_void_until_ns,
                 ..State::of_interval(now.raw_ns, interval, None, suspended_ns)
             };
         }
@@ -258,6 +266,7 @@ impl Estimator {
             suspended_ns,
             drift_ppt: drift_ppt(&self.settings),
             wander_ppt_per_s: wander_ppt_per_s(&self.settings),
+            wander_void_until_ns,
             held: self.held.point(),
             leap_second,
             wander,
@@ -283,6 +292,9 @@ impl Estimator {
             .max(0);
         growth.resume(&state.epochs, more_ppt);
         self.held = Held::resumed(growth, held, History::from_points(state.points));
+        if let Some(wander) = &mut self.wander {
+            wander.void_until_ns = state.wander_void_until_ns;
+        }
         let as_steady = wander_ppt_per_s(&self.settings) <= state.wander_ppt_per_s;
         let left = state.wander.filter(|_| as_steady);
         if let (Some(Wander { held, .. }), Some((point, limits))) = (&mut self.wander, left) {
