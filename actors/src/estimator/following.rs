@@ -206,7 +206,7 @@ impl Estimator {
 
     /// What most sources agree on contradicts what is held, or no longer does.
     pub(super) fn dissents(&mut self, dissent: Option<Point>) {
-        self.changed |= self.dissent != dissent;
+        self.changed_much |= self.dissent != dissent;
         self.dissent = dissent;
     }
 

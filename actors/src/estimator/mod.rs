@@ -182,6 +182,10 @@ pub struct Estimator {
     undeclared_told: bool,
     /// The state has changed since it was last asked for.
     changed: bool,
+    /// It has changed by more than a measurement that agrees.
+    changed_much: bool,
+    /// When it was last asked for, `CLOCK_MONOTONIC_RAW` in ns.
+    kept_raw_ns: i64,
     /// Taken away by tests.
     without: Option<Remedy>,
 }
@@ -230,6 +234,8 @@ impl Estimator {
             suspended: false,
             undeclared_told: false,
             changed: false,
+            changed_much: false,
+            kept_raw_ns: i64::MIN,
             without: None,
         };
         if let Some(resumed) = resumed {
@@ -532,7 +538,7 @@ impl Estimator {
         self.dissent = None;
         self.sampled = None;
         self.followed = None;
-        self.changed = true;
+        self.changed_much = true;
         self.sources.forget();
         self.advance(Event::Void, reason);
     }
@@ -555,7 +561,7 @@ impl Estimator {
         if let Some(now) = now {
             let before = self.leap_second.announced();
             self.leap_second.announce(change, now);
-            self.changed |= self.leap_second.announced() != before;
+            self.changed_much |= self.leap_second.announced() != before;
         }
     }
 
@@ -579,6 +585,7 @@ impl Estimator {
         self.sampled = Some((point, sample.budget));
         if let (Some(contradiction), Some(held)) = (self.contradiction, self.held.at(point.raw_ns))
         {
+            self.changed_much = true;
             let two_polls_ns = sample.poll_ns.saturating_mul(2);
             let verdict = contradiction.weigh(held, point, self.tolerance, two_polls_ns);
             self.decide(verdict, point, findings);
@@ -592,6 +599,7 @@ impl Estimator {
         match self.held.observe(point, span_ns) {
             Observed::Agrees => self.observe_wander(point.raw_ns, findings),
             Observed::Disjoint(held) => {
+                self.changed_much = true;
                 findings.push(Finding::Contradiction {
                     held,
                     measured: point.interval,
@@ -605,6 +613,7 @@ impl Estimator {
                 }
             }
             Observed::RateImpossible => {
+                self.changed_much = true;
                 findings.push(Finding::DriftExceeded);
                 self.void_wander(i64::MIN);
             }
@@ -669,6 +678,7 @@ impl Estimator {
             Use::AsItIs => true,
             Use::Not => !self.has(Remedy::LeapSettling),
             Use::AfterMoving(by_ns) => {
+                self.changed_much = true;
                 self.leap_second.clear();
                 self.held.shift(by_ns);
                 if let Some(wander) = &mut self.wander {

@@ -18,7 +18,10 @@ use super::status::{ClockStatus, Reason};
 use super::{Estimator, Held, Wander, drift_ppt, wander_ppt_per_s};
 use crate::chrony::Leap;
 use crate::clocks::Readings;
-use crate::time::{Interval, RateBand};
+use crate::time::{Interval, NS_PER_S, RateBand};
+
+/// The time between two states that differ by measurements that agree with what is held, ns.
+const KEEP_INTERVAL_NS: i64 = NS_PER_S;
 
 /// The first word: what the others mean.
 const FORMAT: i64 = 0x6362_0001;
@@ -236,9 +239,17 @@ impl<I: Iterator<Item = i64>> Words<I> {
 }
 
 impl Estimator {
-    /// What is known, for the next life, if that has changed since it was last asked for.
+    /// What is known, for the next life, if that has changed since it was last asked for. Measurements that agree with what is
+    /// held change it once a second at most: what was kept before them is no less true.
     pub fn changed_state(&mut self, now: &Readings) -> Option<State> {
-        std::mem::take(&mut self.changed).then(|| self.state(now))
+        let since_ns = now.raw_ns.saturating_sub(self.kept_raw_ns);
+        let is_due = self.changed_much || self.changed && since_ns >= KEEP_INTERVAL_NS;
+        if !is_due {
+            return None;
+        }
+        (self.changed, self.changed_much) = (false, false);
+        self.kept_raw_ns = now.raw_ns;
+        Some(self.state(now))
     }
 
     /// What is known, for the next life. While measurements contradict each other, their hull without any rates.

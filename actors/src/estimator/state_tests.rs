@@ -9,6 +9,18 @@ fn changed(bench: &mut Bench) -> Option<State> {
 }
 
 #[test]
+fn measurements_that_agree_change_the_state_once_a_second_at_most() {
+    let mut bench = Bench::new(settings(), None);
+    let kept = (0..50).filter(|n| {
+        bench.measure(n * 10);
+        bench.look();
+        bench.pass(NS_PER_S / 10);
+        changed(&mut bench).is_some()
+    });
+    assert_eq!(kept.count(), 5);
+}
+
+#[test]
 fn a_leap_second_that_is_announced_or_recalled_changes_the_state() {
     let mut bench = Bench::new(settings(), None);
     bench.measure_for(5, 0);
