@@ -26,7 +26,7 @@ const MAX_SOURCES: u32 = 1_024;
 const MAX_RETRIES: u32 = 2;
 
 /// After so many rounds without an update of the clock, none is expected in the next one.
-const QUIET_ROUNDS: u32 = 10;
+const QUIET_ROUNDS: u32 = 2;
 
 /// What one poll of chronyd gave.
 #[derive(Clone, Debug, PartialEq)]
