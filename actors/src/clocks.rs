@@ -26,6 +26,12 @@ pub struct Readings {
 /// Attempts at a tight pair; an interrupt seldom comes twice.
 const ATTEMPTS: usize = 3;
 
+/// Attempts at close readings of the clocks that tell a suspend, which is what voids everything.
+const SUSPEND_ATTEMPTS: usize = 32;
+
+/// Readings this close are close enough to tell a suspend, ns.
+const CLOSE_NS: i64 = 100_000;
+
 impl Readings {
     /// Reads them all.
     #[must_use]
@@ -58,15 +64,6 @@ impl Readings {
             suspended_ns: suspended_ns(),
         }
     }
-
-    /// What `CLOCK_REALTIME` gained on `CLOCK_MONOTONIC_RAW` since `before`, ns.
-    #[must_use]
-    pub fn gained_since(&self, before: &Self) -> i64 {
-        let elapsed_ns = self.raw_ns.saturating_sub(before.raw_ns);
-        self.realtime_ns
-            .saturating_sub(before.realtime_ns)
-            .saturating_sub(elapsed_ns)
-    }
 }
 
 /// `CLOCK_MONOTONIC_RAW` in ns.
@@ -76,13 +73,57 @@ pub fn monotonic_raw_ns() -> i64 {
 }
 
 /// How long the machine has been suspended since it was booted, ns.
+///
+/// A process that does not run between the readings of two clocks would see a suspend of as long: they are read again until
+/// they are close together.
 #[must_use]
 pub fn suspended_ns() -> i64 {
-    read_ns(ClockId::CLOCK_BOOTTIME) - read_ns(ClockId::CLOCK_MONOTONIC)
+    let (mut closest_ns, mut suspended_ns) = (i64::MAX, 0);
+    for _ in 0..SUSPEND_ATTEMPTS {
+        let before = read_ns(ClockId::CLOCK_MONOTONIC);
+        let boottime = read_ns(ClockId::CLOCK_BOOTTIME);
+        let after = read_ns(ClockId::CLOCK_MONOTONIC);
+        if after - before < closest_ns {
+            closest_ns = after - before;
+            suspended_ns = boottime - before.midpoint(after);
+        }
+        if closest_ns <= CLOSE_NS {
+            break;
+        }
+    }
+    suspended_ns
 }
 
 fn read_ns(clock: ClockId) -> i64 {
     // Fails only for a clock that the kernel does not have; these are in every Linux since 2.6.39.
     // Zero is before every instant, so nothing that relies on it can look fresh.
     clock_gettime(clock).map_or(0, |time| time.tv_sec() * NS_PER_S + time.tv_nsec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interrupted_readings_are_no_suspend() {
+        // Threads that want the processor interrupt the readings.
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                });
+            }
+            let readings: Vec<i64> = (0..200_000).map(|_| suspended_ns()).collect();
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            let (least, most) = (readings.iter().min(), readings.iter().max());
+            let apart_ns = most.zip(least).map(|(most, least)| most - least);
+            assert!(
+                apart_ns.is_some_and(|apart_ns| apart_ns < 500_000),
+                "{apart_ns:?}"
+            );
+        });
+    }
 }

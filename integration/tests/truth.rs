@@ -9,7 +9,7 @@ mod published;
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 
 /// Scenarios mostly wait.
-const AT_A_TIME: usize = 24;
+const AT_A_TIME: usize = 20;
 
 #[test]
 fn trusted_intervals_contain_true_time_in_every_scenario() {

@@ -17,7 +17,7 @@ const USAGE_TEXT: &str =
 const LAYOUTS: [Layout; 3] = [Layout::NATIVE, Layout::OWN_V1, Layout::OWN_V2];
 
 /// Scenarios mostly wait.
-const AT_A_TIME: usize = 24;
+const AT_A_TIME: usize = 20;
 
 struct Options {
     daemon: PathBuf,

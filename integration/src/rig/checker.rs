@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::layout::{Layout, Read};
 use crate::{Reading, Status, Truth, wait};
 
-const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 const KEPT_DETAILS: usize = 8;
 
 /// An interval, as it lay around true time.

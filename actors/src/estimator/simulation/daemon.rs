@@ -107,7 +107,8 @@ impl Simulation {
             // What a cold start believes of samples from before it is no matter of the premises.
             self.world.restart_chronyd(self.now_ns, 0);
         }
-        let unwatched_ns = now.gained_since(&self.published_at).abs();
+        let ahead_ns = |at: &Readings| at.realtime_ns - at.raw_ns;
+        let unwatched_ns = (ahead_ns(&now) - ahead_ns(&self.published_at)).abs();
         self.estimator = Estimator::new(self.settings, resumed, unwatched_ns, &now);
         self.estimator.clocks_read(&now);
         self.publish(&now, event)
