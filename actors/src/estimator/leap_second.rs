@@ -80,7 +80,7 @@ impl LeapSecond {
                 });
             }
             (Some(Announced { midnight_ns, .. }), None)
-                if now.latest_ns < midnight_ns - LEAD_NS =>
+                if now.latest_ns < midnight_ns.saturating_sub(LEAD_NS) =>
             {
                 self.announced = None;
             }
@@ -92,7 +92,7 @@ impl LeapSecond {
     #[must_use]
     pub fn covered(&self, held: Interval) -> Interval {
         match self.announced {
-            Some(leap) if held.latest_ns >= leap.midnight_ns - LEAD_NS => {
+            Some(leap) if held.latest_ns >= leap.midnight_ns.saturating_sub(LEAD_NS) => {
                 held.hull(held.shift(leap.shift_ns()))
             }
             _ => held,
@@ -106,7 +106,10 @@ impl LeapSecond {
         let leap = self.announced?;
         // A deleted second is skipped before midnight.
         let skipped_ns = leap.shift_ns().max(0);
-        let left_ns = (leap.midnight_ns - skipped_ns).saturating_sub(held.latest_ns);
+        let left_ns = leap
+            .midnight_ns
+            .saturating_sub(skipped_ns)
+            .saturating_sub(held.latest_ns);
         // The clock itself may be slow; an oscillator that is off by a thousandth is not within any tolerance.
         (left_ns >= LEAD_NS - skipped_ns).then_some(left_ns - left_ns / 1_000)
     }
@@ -118,10 +121,10 @@ impl LeapSecond {
             return Use::AsItIs;
         };
         let known = held.unwrap_or(new);
-        if known.latest_ns < leap.midnight_ns - LEAD_NS {
+        if known.latest_ns < leap.midnight_ns.saturating_sub(LEAD_NS) {
             return Use::AsItIs;
         }
-        if known.earliest_ns <= leap.midnight_ns + SETTLED_NS {
+        if known.earliest_ns <= leap.midnight_ns.saturating_add(SETTLED_NS) {
             return Use::Not;
         }
         let Some(held) = held else {
@@ -141,10 +144,11 @@ impl LeapSecond {
     #[must_use]
     pub fn settled_since_ns(&self, held: Interval, raw_ns: i64) -> Option<i64> {
         let leap = self.announced?;
-        if held.latest_ns < leap.midnight_ns - LEAD_NS {
+        if held.latest_ns < leap.midnight_ns.saturating_sub(LEAD_NS) {
             return None;
         }
-        let settled_for_ns = held.earliest_ns - (leap.midnight_ns + SETTLED_NS);
+        let settled_ns = leap.midnight_ns.saturating_add(SETTLED_NS);
+        let settled_for_ns = held.earliest_ns.saturating_sub(settled_ns);
         Some(raw_ns.saturating_sub(settled_for_ns))
     }
 

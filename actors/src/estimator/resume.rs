@@ -23,6 +23,9 @@ use crate::time::{Interval, NS_PER_S, RateBand};
 /// The time between two states that differ by measurements that agree with what is held, ns.
 const KEEP_INTERVAL_NS: i64 = NS_PER_S;
 
+/// Instants beyond it, in 1823 and 2116, are refused: differences of two others stay within 64 bits.
+const FARTHEST: u64 = 1 << 62;
+
 /// The first word: what the others mean.
 const FORMAT: i64 = 0x6362_0001;
 
@@ -220,7 +223,7 @@ struct Words<I>(I);
 
 impl<I: Iterator<Item = i64>> Words<I> {
     fn next(&mut self) -> Option<i64> {
-        self.0.next()
+        self.0.next().filter(|word| word.unsigned_abs() < FARTHEST)
     }
 
     fn point(&mut self) -> Option<Point> {

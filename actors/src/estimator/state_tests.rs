@@ -73,3 +73,19 @@ fn what_a_restarted_chronyd_has_from_before_is_not_used() {
         assert!(bench.kept);
     }
 }
+
+/// Found by the fuzz target: a leap second at the beginning of time overflowed.
+#[test]
+fn instants_that_no_clock_shows_are_no_state() {
+    let mut bench = Bench::new(settings(), None);
+    bench.measure_for(5, 0);
+    let bytes = changed(&mut bench).expect("measurements").to_bytes();
+    assert!(State::from_bytes(&bytes).is_some());
+    for word in 1..bytes.len() / 8 {
+        for absurd in [i64::MIN, i64::MAX, 1 << 62] {
+            let mut bytes = bytes.clone();
+            bytes[word * 8..][..8].copy_from_slice(&absurd.to_ne_bytes());
+            assert_eq!(State::from_bytes(&bytes), None, "{absurd} in word {word}");
+        }
+    }
+}
