@@ -39,8 +39,7 @@ impl Estimator {
             source.data = *data;
             let look = source.look;
             let is_new = match look {
-                None => sample::has_measurement(data),
-                Some(Look { report: None, .. }) => sample::has_measurement(data),
+                None | Some(Look { report: None, .. }) => sample::has_measurement(data),
                 Some(Look {
                     raw_ns,
                     report: Some(before),

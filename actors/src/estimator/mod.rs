@@ -284,7 +284,6 @@ impl Estimator {
             let suspended_ns = at.suspended_ns.saturating_sub(before.suspended_ns);
             if suspended_ns > SUSPEND_NOISE_NS && self.has(Remedy::SuspendVoid) {
                 self.void(Reason::ClockStepped);
-                self.sources.forget();
                 self.sources.forget_looks();
                 self.suspended = true;
             }
