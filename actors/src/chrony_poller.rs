@@ -1,11 +1,20 @@
 //! ChronyPoller: asks chronyd what it knows, round after round.
 //!
+//! ```text
+//!   tick: read the replies that the last tick left queued, report them;
+//!         read the clocks, send the requests of the next round, and
+//!           a measurement is due: wait for the replies, report them
+//!           otherwise:            leave the replies to the next tick
+//! ```
+//! A wake-up costs more than all that is done in it, and most rounds report nothing new: their replies need no wake-up of
+//! their own.
+//!
 //! A chronyd that hangs blocks the thread for a millisecond, and after that this actor alone.
 
 use std::convert::Infallible;
 use std::io;
 use std::mem::Discriminant;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -14,7 +23,8 @@ use tokio::time::sleep;
 
 use crate::change_gate::ChangeGate;
 use crate::chrony::{
-    ChronyPoll, ChronySocket, Progress, QueryError, QueryErrorKind, SourceTrouble, SourceWalk,
+    Batch, ChronyPoll, ChronySocket, Progress, QueryError, QueryErrorKind, SourceTrouble,
+    SourceWalk,
 };
 use crate::clock_state::{ChronyPolled, ClockState};
 use crate::clocks::Readings;
@@ -30,6 +40,9 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often all sources are asked about, ns. A source that is not selected tells of a measurement so much later.
 const WALK_INTERVAL_NS: i64 = NS_PER_S;
+
+/// Replies are left to the next tick only if that comes within this time.
+const LONGEST_QUEUEING: Duration = Duration::from_millis(250);
 
 /// How long to wait before asking again for a timer that was not to be had.
 const TIMER_RETRY: Duration = Duration::from_secs(1);
@@ -68,6 +81,8 @@ struct Polling {
     /// Missing when it could not be bound. Dropping it removes its file; the next poll binds a new one.
     socket: Option<ChronySocket>,
     walk: SourceWalk,
+    /// The batch whose replies are left to the next tick, and the clocks before it was sent.
+    queued: Option<(Readings, Batch)>,
     trouble: ChangeGate<Option<QueryErrorKind>>,
     source_trouble: ChangeGate<Option<Discriminant<SourceTrouble>>>,
 }
@@ -78,6 +93,7 @@ impl Polling {
             parts,
             socket: None,
             walk: SourceWalk::new(WALK_INTERVAL_NS),
+            queued: None,
             trouble: ChangeGate::new(None),
             source_trouble: ChangeGate::new(None),
         }
@@ -99,40 +115,61 @@ impl Polling {
             ticker.tick().await?;
             let faults = &self.parts.faults;
             faults.reach(ActorName::ChronyPoller, Point::Handler);
-            // Read before the first request: a late reply then only makes the interval wider.
-            let mut at = Readings::of_clocks();
-            let outcome = self.poll(&mut at).await;
-            let answered = Readings::now();
-            self.report(at, answered, outcome);
+            if let Some((at, batch)) = self.queued.take() {
+                self.finish(at, batch).await;
+            }
+            self.begin().await;
         }
     }
 
-    /// Polls once. `at` is when the first request of the accepted batch is sent, at the earliest.
-    async fn poll(&mut self, at: &mut Readings) -> Result<ChronyPoll, QueryError> {
-        let socket = match &mut self.socket {
-            Some(socket) => socket,
-            None => self
-                .socket
-                .insert(ChronySocket::bind(&self.parts.socket_path)?),
-        };
+    /// Begins a round, and ends it at once if a measurement is due.
+    async fn begin(&mut self) {
+        // Read before the first request: a late reply then only makes the interval wider.
+        let at = Readings::of_clocks();
         self.walk.begin(at.raw_ns);
+        match self.submit().await {
+            Err(err) => self.report(at, Err(err)),
+            Ok(batch) if self.may_queue(at.raw_ns) => self.queued = Some((at, batch)),
+            Ok(batch) => self.finish(at, batch).await,
+        }
+    }
+
+    fn may_queue(&self, now_ns: i64) -> bool {
+        self.parts.poll_interval <= LONGEST_QUEUEING && !self.walk.measurement_due(now_ns)
+    }
+
+    /// Ends the round that began with this batch. `at` is before it was sent.
+    async fn finish(&mut self, mut at: Readings, batch: Batch) {
+        let outcome = self.poll(&mut at, batch).await;
+        self.report(at, outcome);
+    }
+
+    /// Completes the batch and those that must follow it. `at` is when the first request of the accepted attempt was sent,
+    /// at the earliest.
+    async fn poll(
+        &mut self,
+        at: &mut Readings,
+        mut batch: Batch,
+    ) -> Result<ChronyPoll, QueryError> {
         loop {
-            let requests = self.walk.requests();
-            let replies = socket.query_batch(requests, QUERY_TIMEOUT).await?;
+            let socket = bound(&mut self.socket, &self.parts.socket_path)?;
+            let replies = socket.complete(batch, QUERY_TIMEOUT).await?;
             match self.walk.digest(replies) {
                 Progress::More => {}
                 Progress::Anew => *at = Readings::of_clocks(),
                 Progress::Done(outcome) => return outcome,
             }
+            batch = self.submit().await?;
         }
     }
 
-    fn report(
-        &mut self,
-        at: Readings,
-        answered: Readings,
-        outcome: Result<ChronyPoll, QueryError>,
-    ) {
+    async fn submit(&mut self) -> Result<Batch, QueryError> {
+        let socket = bound(&mut self.socket, &self.parts.socket_path)?;
+        socket.submit(self.walk.requests(), QUERY_TIMEOUT).await
+    }
+
+    fn report(&mut self, at: Readings, outcome: Result<ChronyPoll, QueryError>) {
+        let answered = Readings::now();
         self.say(outcome.as_ref().err());
         self.say_source_trouble();
         let outcome = outcome.map_err(|err| match err.kind() {
@@ -183,6 +220,17 @@ impl Polling {
             }
             None => info!(log, "all sources can be used"; "unsaid_changes" => unsaid),
         }
+    }
+}
+
+/// The socket, bound if it was not.
+fn bound<'a>(
+    socket: &'a mut Option<ChronySocket>,
+    path: &Path,
+) -> Result<&'a mut ChronySocket, QueryError> {
+    match socket {
+        Some(socket) => Ok(socket),
+        None => Ok(socket.insert(ChronySocket::bind(path)?)),
     }
 }
 

@@ -27,7 +27,7 @@ pub use poll::{ChronyPoll, MAX_BATCH, Progress, SourceTrouble, SourceWalk};
 pub use reply::{REPLY_HEADER_BYTES, Reply};
 pub use report::{Activity, Leap, SelectData, SourceData, SourceMode, SourceState, Tracking};
 pub use request::{Burst, REQUEST_HEADER_BYTES, Request};
-pub use socket::ChronySocket;
+pub use socket::{Batch, ChronySocket};
 pub use wire::Address;
 
 /// The protocol's version, which chronyd has spoken since 1.29.1.

@@ -15,6 +15,7 @@ use super::reply::Reply;
 use super::report::{SourceData, SourceState, Tracking};
 use super::request::Request;
 use super::wire::Address;
+use crate::time::NS_PER_S;
 
 /// The most requests in one batch. The kernel queues `net.unix.max_dgram_qlen` datagrams on a socket, 10 by default.
 pub const MAX_BATCH: usize = 8;
@@ -27,6 +28,12 @@ const MAX_RETRIES: u32 = 2;
 
 /// After so many rounds without an update of the clock, none is expected in the next one.
 const QUIET_ROUNDS: u32 = 2;
+
+/// A measurement is expected this much before the polling interval has passed, ns.
+const EARLY_NS: i64 = 125_000_000;
+
+/// chronyd randomises polling intervals by 2 percent (ntp_core.c).
+const EARLY_SHARE: i64 = 32;
 
 /// What one poll of chronyd gave.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,6 +98,8 @@ pub struct SourceWalk {
     count: Option<u32>,
     /// Where the selected source was, and what was known of it.
     selected: Option<(u32, SourceData)>,
+    /// The last measurement of the selected source and the round that first reported it, ns.
+    newest: Option<(SourceData, i64)>,
     /// When all sources were asked last, `CLOCK_MONOTONIC_RAW` in ns.
     walked_ns: Option<i64>,
     trouble: Option<SourceTrouble>,
@@ -155,6 +164,7 @@ impl SourceWalk {
             quiet_rounds: 0,
             count: None,
             selected: None,
+            newest: None,
             walked_ns: None,
             trouble: None,
             round: Round::new(0, Extent::All),
@@ -166,6 +176,20 @@ impl SourceWalk {
     #[must_use]
     pub fn trouble(&self) -> Option<&SourceTrouble> {
         self.trouble.as_ref()
+    }
+
+    /// Whether the round that began at `now_ns` of `CLOCK_MONOTONIC_RAW` may report a new measurement of the selected
+    /// source: about one polling interval after the last one, and always while none is known.
+    #[must_use]
+    pub fn measurement_due(&self, now_ns: i64) -> bool {
+        let Some((source, seen_ns)) = &self.newest else {
+            return true;
+        };
+        let interval_ns = poll_interval_ns(source);
+        let early_ns = EARLY_NS + interval_ns / EARLY_SHARE;
+        let elapsed_ns = now_ns.saturating_sub(*seen_ns);
+        elapsed_ns >= (interval_ns - early_ns).max(EARLY_NS)
+            && elapsed_ns <= interval_ns.saturating_mul(2)
     }
 
     /// Begins a round at `now_ns` of `CLOCK_MONOTONIC_RAW`. One that was not brought to its end is forgotten.
@@ -293,6 +317,10 @@ impl SourceWalk {
     }
 
     fn done(&mut self, tracking: Tracking, sources: Vec<SourceData>, complete: bool) -> Progress {
+        self.newest = self.selected.map(|(_, source)| match self.newest {
+            Some((before, seen_ns)) if is_same_sample(&before, &source) => (source, seen_ns),
+            _ => (source, self.round.begun_ns),
+        });
         self.quiet_rounds = match self.round.updated {
             true => 0,
             false => self.quiet_rounds.saturating_add(1),
@@ -370,6 +398,12 @@ fn is_same_clock(a: &Tracking, b: &Tracking) -> bool {
 
 fn is_same_source(a: &SourceData, b: &SourceData) -> bool {
     (a.address, a.mode) == (b.address, b.mode)
+}
+
+/// The polling interval of a source, ns.
+fn poll_interval_ns(source: &SourceData) -> i64 {
+    let interval_s = 2f64.powi(i32::from(source.poll));
+    (interval_s * NS_PER_S as f64) as i64
 }
 
 /// Whether nothing shows that the source was measured between two reports.

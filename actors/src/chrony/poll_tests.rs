@@ -438,3 +438,36 @@ fn a_round_that_was_given_up_leaves_nothing_behind() {
     assert_eq!(poll.sources, chronyd.sources);
     assert!(poll.complete);
 }
+
+#[test]
+fn a_measurement_is_due_when_its_polling_interval_has_nearly_passed() {
+    const MS: i64 = 1_000_000;
+    for (poll, elapsed_ms, due) in [
+        (-4, 100, false),
+        (-4, 200, false),
+        (0, 100, false),
+        (0, 843, false),
+        (0, 844, true),
+        (0, 2_000, true),
+        (0, 2_001, false),
+        (6, 61_874, false),
+        (6, 61_875, true),
+        (6, 128_001, false),
+        (i16::MAX, i64::MAX / MS, true),
+    ] {
+        let mut walk = SourceWalk::new(i64::MAX);
+        assert!(walk.measurement_due(0), "none is known");
+        let mut chronyd = Chronyd::new(1);
+        chronyd.sources[0].poll = poll;
+        chronyd.round(&mut walk, 0);
+        assert_eq!(
+            walk.measurement_due(elapsed_ms * MS),
+            due,
+            "poll {poll}, {elapsed_ms} ms"
+        );
+        // The round that reports the next one begins the interval anew.
+        chronyd.update();
+        chronyd.round(&mut walk, 500 * MS);
+        assert!(!walk.measurement_due(600 * MS));
+    }
+}

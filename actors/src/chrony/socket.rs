@@ -49,8 +49,8 @@ pub struct ChronySocket {
     chronyd: PathBuf,
     bound: Bound,
     sequence: u32,
-    /// When the socket's file was last there, if no query has failed since.
-    in_order: Option<Instant>,
+    /// When the socket's file was last found, if all replies since then were read.
+    checked: Option<Instant>,
     /// Which file chronyd's socket was when it was last connected to.
     chronyd_inode: Option<u64>,
     /// chronyd is another process than before.
@@ -72,7 +72,7 @@ impl ChronySocket {
             bound: Bound::beside(chronyd)?,
             // Replies to an earlier process of this id must not look like ours.
             sequence: random(),
-            in_order: None,
+            checked: None,
             chronyd_inode: None,
             restarted: false,
         })
@@ -111,13 +111,8 @@ impl ChronySocket {
         Ok(reply?)
     }
 
-    /// Sends all `requests`, then waits for all replies for at most `patience`: the replies are in the order of the
-    /// requests. chronyd handles requests in the order in which they were sent. Blocks the thread for a millisecond or two
-    /// at most.
-    ///
-    /// Replies to earlier requests are read and ignored. Safe to drop at any point: a reply that then
-    /// comes late is ignored like any other. The kernel queues about ten datagrams; with more requests than
-    /// [`MAX_BATCH`](super::MAX_BATCH) replies may be lost.
+    /// Sends all `requests`, then waits for all replies for at most `patience`, as [`submit`](Self::submit) and
+    /// [`complete`](Self::complete) do.
     ///
     /// # Errors
     /// [`QueryError`] when not every request was sent and answered; the next query may work all the same.
@@ -126,37 +121,75 @@ impl ChronySocket {
         requests: &[Request],
         patience: Duration,
     ) -> Result<Vec<Result<Reply, ParseError>>, QueryError> {
-        // Replies that come after a failure, or when this is dropped, are still to be read.
-        let in_order = self.in_order.take();
-        let checked = in_order.filter(|checked| checked.elapsed() < FILE_CHECK_INTERVAL);
+        let batch = self.submit(requests, patience).await?;
+        self.complete(batch, patience).await
+    }
+
+    /// Sends all `requests` within `patience`. chronyd handles requests in the order in which they were sent, and the kernel
+    /// queues the replies until [`complete`](Self::complete) reads them.
+    ///
+    /// Replies to earlier requests are read and ignored. Safe to drop at any point: a reply that then
+    /// comes late is ignored like any other. The kernel queues about ten datagrams; with more requests than
+    /// [`MAX_BATCH`](super::MAX_BATCH) replies may be lost.
+    ///
+    /// # Errors
+    /// [`QueryError`] when not every request was sent; the next batch may work all the same.
+    pub async fn submit(
+        &mut self,
+        requests: &[Request],
+        patience: Duration,
+    ) -> Result<Batch, QueryError> {
+        // Replies that come after a failure, or when the batch is dropped, are still to be read.
+        let drained = self.checked.take();
+        let checked = drained.filter(|checked| checked.elapsed() < FILE_CHECK_INTERVAL);
         let mut batch = Batch::new(requests, self.sequence);
         self.sequence = batch.last_sequence();
-        match timeout(
-            patience,
-            self.exchange(&mut batch, checked, in_order.is_some()),
-        )
-        .await
-        {
+        let sent = self.send(&mut batch, checked.is_some(), drained.is_some());
+        match timeout(patience, sent).await {
             Ok(result) => result?,
             Err(_) => return Err(QueryError::Silent(patience)),
         }
-        self.in_order = checked.or_else(|| Some(Instant::now()));
+        batch.checked = checked.or_else(|| Some(Instant::now()));
+        Ok(batch)
+    }
+
+    /// Receives the replies to a batch, in the order of its requests. Waits for those that have not come for at most
+    /// `patience`, and blocks the thread for a millisecond or two at most.
+    ///
+    /// # Errors
+    /// [`QueryError`] when not every request was answered; the next batch may work all the same.
+    pub async fn complete(
+        &mut self,
+        mut batch: Batch,
+        patience: Duration,
+    ) -> Result<Vec<Result<Reply, ParseError>>, QueryError> {
+        self.bound
+            .receive_promptly(&mut batch)
+            .map_err(QueryError::Io)?;
+        if !batch.is_answered() {
+            match timeout(patience, self.bound.receive(&mut batch)).await {
+                Ok(result) => result.map_err(QueryError::Io)?,
+                Err(_) => return Err(QueryError::Silent(patience)),
+            }
+        }
+        self.checked = batch.checked;
         Ok(batch.into_replies())
     }
 
-    async fn exchange(
+    /// Sends the batch. `checked`: our socket's file was found lately. `drained`: no reply to an earlier batch is queued.
+    async fn send(
         &mut self,
-        batch: &mut Batch<'_>,
-        checked: Option<Instant>,
+        batch: &mut Batch,
+        checked: bool,
         drained: bool,
     ) -> Result<(), QueryError> {
-        if checked.is_none() && !self.bound.is_there() {
+        if !checked && !self.bound.is_there() {
             // chronyd's directory was made anew, and a reply could not find us.
             self.bound = Bound::beside(&self.chronyd)?;
         } else if !drained {
             self.bound.drain();
         }
-        if checked.is_none() {
+        if !checked {
             self.connect()?;
         }
         while let Some(packet) = batch.next_packet() {
@@ -173,34 +206,33 @@ impl ChronySocket {
                 }
             }
         }
-        self.bound.receive_promptly(batch).map_err(QueryError::Io)?;
-        if batch.is_answered() {
-            return Ok(());
-        }
-        self.bound.receive(batch).await.map_err(QueryError::Io)
+        Ok(())
     }
 }
 
-/// Requests and the replies that have come.
+/// Requests that were sent and the replies that have come.
 #[derive(Debug)]
-struct Batch<'a> {
-    requests: &'a [Request],
+pub struct Batch {
+    requests: Vec<Request>,
     replies: Vec<Option<Result<Reply, ParseError>>>,
     /// The number of the first request.
     first: u32,
     sent: usize,
     missing: usize,
+    /// When the socket's file was last found.
+    checked: Option<Instant>,
 }
 
-impl<'a> Batch<'a> {
+impl Batch {
     /// The first request's number follows `sequence`.
-    fn new(requests: &'a [Request], sequence: u32) -> Self {
+    fn new(requests: &[Request], sequence: u32) -> Self {
         Self {
-            requests,
+            requests: requests.to_vec(),
             replies: vec![None; requests.len()],
             first: sequence.wrapping_add(1),
             sent: 0,
             missing: requests.len(),
+            checked: None,
         }
     }
 
@@ -288,20 +320,28 @@ impl Bound {
     }
 
     /// Receives replies, and blocks the thread for them: for [`PROMPT_REPLY_MS`] without any, for twice that at most.
-    fn receive_promptly(&self, batch: &mut Batch<'_>) -> io::Result<()> {
+    fn receive_promptly(&self, batch: &mut Batch) -> io::Result<()> {
         let begun = Instant::now();
-        let mut buffer = [0; MAX_REPLY_BYTES];
-        while !batch.is_answered() && begun.elapsed() < PROMPT_REPLY {
+        loop {
+            self.receive_queued(batch)?;
+            if batch.is_answered() || begun.elapsed() >= PROMPT_REPLY {
+                return Ok(());
+            }
             let mut readable = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
             if poll(&mut readable, PROMPT_REPLY_MS) != Ok(1) {
-                break;
+                return Ok(());
             }
-            for _ in 0..batch.missing {
-                match self.socket.recv(&mut buffer) {
-                    Ok(length) => batch.take(buffer.get(..length).unwrap_or_default()),
-                    Err(err) if err.kind() == ErrorKind::WouldBlock => break,
-                    Err(err) => return Err(err),
-                }
+        }
+    }
+
+    /// Receives the replies that the kernel has queued, without waiting.
+    fn receive_queued(&self, batch: &mut Batch) -> io::Result<()> {
+        let mut buffer = [0; MAX_REPLY_BYTES];
+        while !batch.is_answered() {
+            match self.socket.recv(&mut buffer) {
+                Ok(length) => batch.take(buffer.get(..length).unwrap_or_default()),
+                Err(err) if err.kind() == ErrorKind::WouldBlock => break,
+                Err(err) => return Err(err),
             }
         }
         Ok(())
@@ -309,7 +349,7 @@ impl Bound {
 
     /// Receives all replies, and never blocks the thread. The runtime knows of the socket only meanwhile: it is not
     /// woken for replies that come promptly.
-    async fn receive(&self, batch: &mut Batch<'_>) -> io::Result<()> {
+    async fn receive(&self, batch: &mut Batch) -> io::Result<()> {
         let socket = readable(self.socket.as_fd())?;
         let mut buffer = [0; MAX_REPLY_BYTES];
         while !batch.is_answered() {

@@ -279,10 +279,14 @@ impl Estimator {
     }
 
     /// The clocks were read: after `CLOCK_REALTIME` was set, or the machine suspended, at the latest.
+    ///
+    /// Readings that are older than the last ones are ignored: a later message can overtake a report.
     pub fn clocks_read(&mut self, at: &Readings) {
+        if self.last.is_some_and(|last| at.raw_ns < last.raw_ns) {
+            return;
+        }
         if let Some(before) = self.last.replace(*at) {
-            let suspended_ns = at.suspended_ns.saturating_sub(before.suspended_ns);
-            if suspended_ns > SUSPEND_NOISE_NS && self.has(Remedy::SuspendVoid) {
+            if was_suspended(&before, at) && self.has(Remedy::SuspendVoid) {
                 self.void(Reason::ClockStepped);
                 self.sources.forget_looks();
                 self.suspended = true;
@@ -307,7 +311,10 @@ impl Estimator {
         let mut findings = Vec::new();
         self.clocks_read(at);
         self.clocks_read(answered);
+        // A report from before a suspend is of another time: not even a baseline for what is new.
+        let is_outdated = was_suspended(at, answered) && self.has(Remedy::SuspendVoid);
         match outcome {
+            Ok(_) if is_outdated => {}
             Err(failure) => {
                 self.trouble = match failure {
                     PollFailure::Silent => Reason::ChronySilent,
@@ -693,6 +700,11 @@ impl Estimator {
             }
         }
     }
+}
+
+/// Whether the machine was suspended between two readings of the clocks.
+fn was_suspended(before: &Readings, after: &Readings) -> bool {
+    after.suspended_ns.saturating_sub(before.suspended_ns) > SUSPEND_NOISE_NS
 }
 
 fn drift_ppt(settings: &Settings) -> i64 {

@@ -89,3 +89,39 @@ fn instants_that_no_clock_shows_are_no_state() {
         }
     }
 }
+
+/// A report that was requested before a suspend and read after it tells nothing of what was measured before the suspend.
+#[test]
+fn a_measurement_from_before_a_suspend_is_not_used_after_it() {
+    let mut bench = Bench::new(settings(), None);
+    bench.measure_for(10, 0);
+    let (at, report) = (bench.readings(), bench.world.report(bench.now_ns, true));
+    bench.pass(50 * MS);
+    bench.measure(0);
+    bench.published.status = ClockStatus::Unknown;
+    bench.world.suspend(100 * NS_PER_S, 30 * MS);
+    let answered = bench.readings();
+    bench.estimator.polled(Ok(&report), &at, &answered);
+    bench.publish(&answered);
+    bench.look();
+    assert_eq!(bench.published.status, ClockStatus::Unknown);
+    bench.measure_for(10, 0);
+    assert_eq!(bench.published.reason, Reason::Tracking);
+    assert!(bench.kept);
+}
+
+/// A reading that a later message overtook is no step of the clock.
+#[test]
+fn readings_that_come_out_of_order_are_ignored() {
+    let mut bench = Bench::new(settings(), None);
+    bench.measure_for(10, 0);
+    let early = bench.readings();
+    bench.pass(50 * MS);
+    bench.set(-200 * MS);
+    let late = bench.readings();
+    bench.estimator.clocks_read(&late);
+    let moved_ns = bench.estimator.clock.set_ns(0);
+    bench.estimator.clocks_read(&early);
+    assert_eq!(bench.estimator.clock.set_ns(0), moved_ns);
+    assert_eq!(bench.estimator.last, Some(late));
+}

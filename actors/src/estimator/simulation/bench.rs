@@ -31,7 +31,7 @@ pub struct Bench {
     pub estimator: Estimator,
     pub settings: Settings,
     remedy: Option<Remedy>,
-    now_ns: i64,
+    pub now_ns: i64,
     pub published: Estimate,
     pub gap_ns: i64,
     pub is_reference_clock: bool,

@@ -8,7 +8,7 @@ use crate::estimator::Settings;
 use crate::time::NS_PER_S;
 
 /// What can happen in a world.
-pub const FEATURES: [&str; 17] = [
+pub const FEATURES: [&str; 18] = [
     "sets",
     "steers",
     "foreign-rate",
@@ -26,6 +26,7 @@ pub const FEATURES: [&str; 17] = [
     "wander",
     "sub-second",
     "partial",
+    "queued-replies",
 ];
 
 /// A world: everything else is drawn from it.

@@ -2,25 +2,52 @@
 
 use super::checks::Lost;
 use super::event_loop::{Event, Simulation};
+use crate::chrony::ChronyPoll;
 use crate::clocks::Readings;
 use crate::estimator::*;
+use crate::time::NS_PER_S;
 
 impl Simulation {
-    /// Asks chronyd, and publishes what comes of it.
+    /// Queries chronyd. The replies are read at once or, where replies may be queued, up to a poll interval later.
     pub fn look(&mut self, event: Event) -> Result<(), Lost> {
+        self.read_replies(event)?;
+        let at = self.world.readings(self.now_ns);
         let next_ns = self.next_ns().unwrap_or(i64::MAX);
         let latency_ns = self.noise.ns(50_000, 400_000).min(next_ns - self.now_ns);
-        let at = self.world.readings(self.now_ns);
-        let answer_ns = self.now_ns + latency_ns / 2;
         let all = !(self.config.has("partial") && self.noise.chance(0.5));
-        let report = self.world.report(answer_ns, all);
-        let answered = self.world.readings(self.now_ns + latency_ns);
+        let report = self.world.report(self.now_ns + latency_ns / 2, all);
         let outcome = if self.now_ns < self.world.down_until_ns {
             Err(PollFailure::Silent)
         } else {
-            Ok(&report)
+            Ok(report)
         };
-        let findings = self.estimator.polled(outcome, &at, &answered);
+        if self.config.has("queued-replies") && self.noise.chance(0.7) {
+            self.queued = Some((at, outcome));
+            self.after(NS_PER_S / 10, Event::Replies);
+            return Ok(());
+        }
+        let answered = self.world.readings(self.now_ns + latency_ns);
+        self.digest(&at, &answered, outcome, event)
+    }
+
+    /// Reads the replies that are queued, if there are any.
+    pub fn read_replies(&mut self, event: Event) -> Result<(), Lost> {
+        let Some((at, outcome)) = self.queued.take() else {
+            return Ok(());
+        };
+        let answered = self.world.readings(self.now_ns);
+        self.digest(&at, &answered, outcome, event)
+    }
+
+    fn digest(
+        &mut self,
+        at: &Readings,
+        answered: &Readings,
+        outcome: Result<ChronyPoll, PollFailure>,
+        event: Event,
+    ) -> Result<(), Lost> {
+        let outcome = outcome.as_ref().map_err(|&failure| failure);
+        let findings = self.estimator.polled(outcome, at, answered);
         self.report.looks += 1;
         self.check_sources(event)?;
         self.check_rates(event)?;
@@ -29,7 +56,7 @@ impl Simulation {
         }
         self.check_explained();
         self.trace_look();
-        self.publish(&answered, event)
+        self.publish(answered, event)
     }
 
     fn trace_look(&mut self) {
@@ -86,6 +113,7 @@ impl Simulation {
 
     /// The daemon ends, and the next life begins with what it left.
     pub fn restart_daemon(&mut self, event: Event) -> Result<(), Lost> {
+        self.queued = None;
         let bytes = self.estimator.state(&self.published_at).to_bytes();
         let published = self.published;
         if self.config.has("sets") && self.noise.chance(0.3) {

@@ -9,7 +9,7 @@ use super::configuration::{BEGIN_NS, BEGIN_UTC_NS, Configuration, Drawn, WanderR
 use super::oscillator::Oscillator;
 use super::random::Rng;
 use super::world::World;
-use crate::chrony::Leap;
+use crate::chrony::{ChronyPoll, Leap};
 use crate::clocks::Readings;
 use crate::estimator::*;
 use crate::time::NS_PER_S;
@@ -22,6 +22,7 @@ pub enum Event {
     Serve(usize),
     End(usize),
     Look,
+    Replies,
     KeepAlive,
     SlewEnds,
     Set(i64),
@@ -47,6 +48,8 @@ pub struct Simulation {
     pub published_at: Readings,
     /// Published before, and checked once more later.
     pub retained: Vec<Option<Estimate>>,
+    /// What chronyd replied, and the clocks before it was asked, when the replies were not read yet.
+    pub queued: Option<(Readings, Result<ChronyPoll, PollFailure>)>,
     queue: BinaryHeap<Reverse<(i64, u64, Event)>>,
     sequence: u64,
     pub now_ns: i64,
@@ -85,6 +88,7 @@ impl Simulation {
             published,
             published_at,
             retained: Vec::new(),
+            queued: None,
             queue: BinaryHeap::new(),
             sequence: 0,
             now_ns: BEGIN_NS,

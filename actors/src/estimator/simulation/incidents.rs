@@ -22,6 +22,7 @@ impl Simulation {
             }
             Event::End(n) => self.end_exchange(n),
             Event::Look => self.look(event)?,
+            Event::Replies => self.read_replies(event)?,
             Event::KeepAlive => {
                 self.look(event)?;
                 let ns = (self.settings.holdover_ns / 3).min(self.settings.grace_ns * 4 / 5);
