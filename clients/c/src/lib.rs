@@ -24,9 +24,9 @@ use errors::{fill, invalid, of, remember};
 #[doc(hidden)]
 pub fn now_given(
     path: &Path,
-    surroundings: &clockbound_client::given::Surroundings,
+    surroundings: &clockbound_client::conformance::Environment,
 ) -> Result<clockbound_now_result, c_int> {
-    clockbound_client::given::interval(path, surroundings)
+    clockbound_client::conformance::interval_in(path, surroundings)
         .map(|interval| clockbound_now_result::from(&interval))
         .map_err(|err| of(&err).kind)
 }

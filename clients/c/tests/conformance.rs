@@ -10,7 +10,7 @@ use clockbound::now_given;
 fn every_golden_segment_is_told_as_it_must_be() {
     for case in cases::all() {
         let (name, expect) = (case.name, case.expect);
-        match now_given(&case.path, &case.surroundings) {
+        match now_given(&case.path, &case.environment) {
             Ok(said) => {
                 let ns = |time: libc::timespec| time.tv_sec * 1_000_000_000 + time.tv_nsec;
                 assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clockbound_client::given::{Surroundings, interval};
+use clockbound_client::conformance::{Environment, interval_in};
 use pyo3::prelude::*;
 
 use crate::client::answer;
@@ -22,12 +22,12 @@ pub(crate) fn interval_given(
     boot_id: [u8; 16],
     namespace_offset_ns: i64,
 ) -> PyResult<Interval> {
-    let surroundings = Surroundings {
+    let surroundings = Environment {
         realtime_ns,
         monotonic_coarse_ns,
         monotonic_raw_ns,
         boot_id,
         namespace_offset_ns,
     };
-    answer(py, interval(&path, &surroundings))
+    answer(py, interval_in(&path, &surroundings))
 }
