@@ -329,8 +329,8 @@ fn native_accepted() -> Vec<Golden> {
             "synchronized",
             "tracking",
         ),
-        // The clocks of the segment are 5 s ahead of the initial namespace, those of the client 2
-        // s.
+        // The clocks of the segment are 5 s ahead of the initial namespace, those of the client
+        // are 2 s ahead.
         golden(
             "native-time-namespace",
             native().i64(32, 5 * S),
