@@ -5,11 +5,11 @@ import "math/bits"
 const (
 	maxNs = 1<<63 - 1
 	minNs = -1 << 63
-	// A record may seem so far ahead of the clock without being from the future, ns.
-	blurNs = 1_000
+	// The time by which a record can be ahead of the clock without an error, ns.
+	causalityToleranceNs = 1_000
 )
 
-// add saturates.
+// add returns a + b, saturated at the limits of 64 bits.
 func add(a, b int64) int64 {
 	sum := a + b
 	if (sum > a) == (b > 0) {
@@ -21,7 +21,7 @@ func add(a, b int64) int64 {
 	return minNs
 }
 
-// sub saturates.
+// sub returns a - b, saturated at the limits of 64 bits.
 func sub(a, b int64) int64 {
 	difference := a - b
 	if (difference < a) == (b > 0) {
@@ -33,6 +33,7 @@ func sub(a, b int64) int64 {
 	return maxNs
 }
 
+// magnitude returns the absolute value.
 func magnitude(a int64) uint64 {
 	if a < 0 {
 		return -uint64(a)
@@ -40,7 +41,8 @@ func magnitude(a int64) uint64 {
 	return uint64(a)
 }
 
-// scaled is ns times factor units of 2^-32, rounded down. The factor has 33 bits with its sign.
+// scaled returns ns times factor times 2^-32, rounded down. The factor has at most 33 bits with its
+// sign.
 func scaled(ns, factor int64) int64 {
 	high, low := bits.Mul64(magnitude(ns), magnitude(factor))
 	whole := int64(high<<32 | low>>32)
@@ -53,7 +55,8 @@ func scaled(ns, factor int64) int64 {
 	return -whole
 }
 
-// growth is that in elapsedNs, not negative, at ppb parts per billion, below 10^9; rounded up.
+// growth returns the growth in elapsedNs at a rate of ppb, ns, rounded up. elapsedNs is not
+// negative, and ppb is less than 10^9.
 func growth(elapsedNs int64, ppb uint32) int64 {
 	high, low := bits.Mul64(uint64(elapsedNs), uint64(ppb))
 	low, carry := bits.Add64(low, 999_999_999, 0)

@@ -12,23 +12,25 @@ import (
 
 const (
 	halfNs   = 200_000
-	patience = 20 * time.Second
+	deadline = 20 * time.Second
 )
 
-// segmentBytes is a native segment that a daemon would write now which knows the time to within half ns.
+// segmentBytes returns a native segment with a clock error bound of half ns at the present.
 func segmentBytes(t testing.TB, status Status, half int64) []byte {
-	around, err := own()
+	env, err := ownEnvironment()
 	if err != nil {
 		t.Fatal(err)
 	}
 	raw, _ := clockNs(clockMonotonicRaw)
 	now, _ := clockNs(clockRealtime)
 	bytes := make([]byte, 136)
-	put := func(offset int, number int64) { binary.LittleEndian.PutUint64(bytes[offset:], uint64(number)) }
+	put := func(offset int, number int64) {
+		binary.LittleEndian.PutUint64(bytes[offset:], uint64(number))
+	}
 	copy(bytes, nativeMagic)
 	put(8, 136|1<<32)
-	copy(bytes[16:], around.bootID[:])
-	put(32, around.namespaceOffsetNs)
+	copy(bytes[16:], env.bootID[:])
+	put(32, env.namespaceOffsetNs)
 	put(64, 2)
 	put(72, raw)
 	put(80, now-half)
@@ -40,7 +42,7 @@ func segmentBytes(t testing.TB, status Status, half int64) []byte {
 	return bytes
 }
 
-// publish replaces the file, as a daemon does that finds one that it cannot use.
+// publish replaces the file at path, as a daemon does with a file that it cannot use.
 func publish(t testing.TB, path string, bytes []byte) {
 	if err := os.WriteFile(path+".new", bytes, 0o644); err != nil {
 		t.Fatal(err)
@@ -50,6 +52,7 @@ func publish(t testing.TB, path string, bytes []byte) {
 	}
 }
 
+// directory returns a new directory with a native segment.
 func directory(t testing.TB, status Status) string {
 	directory := t.TempDir()
 	publish(t, filepath.Join(directory, "native"), segmentBytes(t, status, halfNs))
@@ -72,7 +75,7 @@ func now(t testing.TB, client *Client) Interval {
 	return interval
 }
 
-func TestTheIntervalContainsTheTime(t *testing.T) {
+func TestIntervalContainsTheTime(t *testing.T) {
 	client := open(t, directory(t, Synchronized))
 	before := time.Now()
 	interval := now(t, client)
@@ -85,7 +88,7 @@ func TestTheIntervalContainsTheTime(t *testing.T) {
 	}
 }
 
-func TestWithoutADaemonTheErrorSaysSo(t *testing.T) {
+func TestOpenWithoutASegmentReturnsNotExist(t *testing.T) {
 	if _, err := Open(filepath.Join(t.TempDir(), "native")); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
@@ -94,7 +97,7 @@ func TestWithoutADaemonTheErrorSaysSo(t *testing.T) {
 	}
 }
 
-func TestAProgramMayStartBeforeTheDaemon(t *testing.T) {
+func TestOpenWhenReadyWaitsForATrustedInterval(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "later")
 	go func() {
 		time.Sleep(50 * time.Millisecond)
@@ -103,7 +106,7 @@ func TestAProgramMayStartBeforeTheDaemon(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		publish(t, filepath.Join(path, "native"), segmentBytes(t, Synchronized, halfNs))
 	}()
-	client, err := OpenWhenReady(path, patience, 0)
+	client, err := OpenWhenReady(path, deadline, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +115,7 @@ func TestAProgramMayStartBeforeTheDaemon(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotReadySaysWhy(t *testing.T) {
+func TestErrNotReadyWrapsTheCause(t *testing.T) {
 	for _, c := range []struct {
 		status   Status
 		maxBound time.Duration
@@ -129,7 +132,7 @@ func TestWhatIsNotReadySaysWhy(t *testing.T) {
 	}
 }
 
-func TestAReplacedFileIsFollowed(t *testing.T) {
+func TestClientFollowsAReplacedFile(t *testing.T) {
 	path := directory(t, Synchronized)
 	client := open(t, path)
 	if interval := now(t, client); interval.Status != Synchronized {
@@ -137,25 +140,25 @@ func TestAReplacedFileIsFollowed(t *testing.T) {
 	}
 	publish(t, filepath.Join(path, "native"), segmentBytes(t, FreeRunning, halfNs))
 	for begun := time.Now(); now(t, client).Status != FreeRunning; time.Sleep(time.Millisecond) {
-		if time.Since(begun) > patience {
-			t.Fatal("the new file is not read")
+		if time.Since(begun) > deadline {
+			t.Fatal("timed out: the client reads the new file")
 		}
 	}
 }
 
-func TestADirectoryThatIsDeletedKeepsWhatIsKnown(t *testing.T) {
+func TestClientKeepsTheLastRecordOfADeletedDirectory(t *testing.T) {
 	path := directory(t, Synchronized)
 	client := open(t, path)
 	if err := os.RemoveAll(path); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * lookAgeNs)
+	time.Sleep(2 * pathCheckAgeNs)
 	if interval := now(t, client); interval.Status != Synchronized {
 		t.Error(interval)
 	}
 }
 
-func TestOneClientServesAllGoroutines(t *testing.T) {
+func TestGoroutinesShareOneClient(t *testing.T) {
 	path := directory(t, Synchronized)
 	client := open(t, path)
 	var all sync.WaitGroup
@@ -166,7 +169,9 @@ func TestOneClientServesAllGoroutines(t *testing.T) {
 			for n := 0; n < 2_000; n++ {
 				before := time.Now()
 				interval, err := client.Now()
-				if err != nil || interval.Latest().Before(before) || interval.Earliest().After(time.Now()) {
+				after := time.Now()
+				if err != nil || interval.Latest().Before(before) ||
+					interval.Earliest().After(after) {
 					t.Error(interval, err)
 					return
 				}
@@ -180,7 +185,7 @@ func TestOneClientServesAllGoroutines(t *testing.T) {
 	all.Wait()
 }
 
-func TestCommitWaitReturnsWhenTheTimeHasPassed(t *testing.T) {
+func TestCommitWaitReturnsAfterTheTimeHasPassed(t *testing.T) {
 	client := open(t, directory(t, Synchronized))
 	target := now(t, client).LatestNs + 5_000_000
 	interval, err := client.CommitWaitNs(target)
@@ -193,7 +198,7 @@ func TestCommitWaitReturnsWhenTheTimeHasPassed(t *testing.T) {
 	}
 }
 
-func TestACallIsTimed(t *testing.T) {
+func TestTimingReadsTheIntervalBeforeAndAfterTheCall(t *testing.T) {
 	client := open(t, directory(t, Synchronized))
 	timed, err := client.Timing(func() { time.Sleep(2 * time.Millisecond) })
 	if err != nil || !timed.Began.Less(timed.Ended) || timed.Ended.Less(timed.Began) {
@@ -201,7 +206,7 @@ func TestACallIsTimed(t *testing.T) {
 	}
 }
 
-func TestThePastIsKnownForAsLongAsTheRecordLasts(t *testing.T) {
+func TestIntervalAtCoversTheValidityOfTheRecord(t *testing.T) {
 	client := open(t, directory(t, Synchronized))
 	raw, _ := clockNs(clockMonotonicRaw)
 	interval, err := client.IntervalAt(raw - nsPerS)
@@ -213,7 +218,7 @@ func TestThePastIsKnownForAsLongAsTheRecordLasts(t *testing.T) {
 	}
 }
 
-func TestTimesAreComparedWithTheWholeInterval(t *testing.T) {
+func TestIsAfterAndIsBeforeAreFalseUnlessCertain(t *testing.T) {
 	trusted := Interval{EarliestNs: 100, LatestNs: 200, Status: FreeRunning}
 	for _, c := range []struct {
 		ns            int64
@@ -236,7 +241,7 @@ func TestTimesAreComparedWithTheWholeInterval(t *testing.T) {
 	}
 }
 
-func TestSumsEndWhere64BitsEnd(t *testing.T) {
+func TestAddAndSubSaturate(t *testing.T) {
 	for _, c := range []struct{ a, b, sum, difference int64 }{
 		{1, 2, 3, -1},
 		{-1, -2, -3, 1},
@@ -253,7 +258,7 @@ func TestSumsEndWhere64BitsEnd(t *testing.T) {
 	}
 }
 
-func FuzzNoBytesAreTrustedThatMakeNoSense(f *testing.F) {
+func FuzzNoSegmentInvertsTheInterval(f *testing.F) {
 	f.Add(segmentBytes(f, Synchronized, halfNs))
 	f.Add([]byte("\x4e\x5a\x4d\x41\x00\x02\x42\x43\x48\x00\x00\x00\x01\x00\x02\x00"))
 	f.Fuzz(func(t *testing.T, bytes []byte) {

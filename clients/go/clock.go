@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// clock is a number of clock_gettime(2).
+// clock is a clock id of clock_gettime(2).
 type clock uintptr
 
 const (
@@ -15,12 +15,14 @@ const (
 	clockMonotonicCoarse clock = 6
 )
 
-// clockNs asks the kernel: Go reads no other clocks than its own two without a system call.
+// clockNs reads a clock by a system call, ns. The runtime of Go reads only two clocks without one,
+// CLOCK_REALTIME and CLOCK_MONOTONIC.
 func clockNs(id clock) (int64, error) {
 	var time syscall.Timespec
-	_, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, uintptr(id), uintptr(unsafe.Pointer(&time)), 0)
+	_, _, errno := syscall.RawSyscall(
+		syscall.SYS_CLOCK_GETTIME, uintptr(id), uintptr(unsafe.Pointer(&time)), 0)
 	if errno != 0 {
-		return 0, fmt.Errorf("clock %d cannot be read: %w", id, errno)
+		return 0, fmt.Errorf("failed to read clock %d: %w", id, errno)
 	}
 	return time.Nano(), nil
 }

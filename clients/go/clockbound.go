@@ -1,7 +1,8 @@
-// Package clockbound reads the interval that contains true time from clockbound's shared memory.
+// Package clockbound reads an interval that contains true time from clockbound's shared memory.
 //
-// One Client is enough for all goroutines of a process. It goes on working while the daemon is down, restarted or
-// killed: the interval then grows, and its status says so. Use an interval only while its status is trusted.
+// One Client is enough for all goroutines of a process. It works while the daemon is stopped,
+// restarted or killed: the interval grows meanwhile, and its status changes to FreeRunning and then
+// to Unknown. Use an interval only while its status is trusted (Status.IsTrusted).
 package clockbound
 
 import (
@@ -11,32 +12,35 @@ import (
 	"time"
 )
 
-// DefaultDirectory is where the daemon publishes, unless told otherwise.
+// DefaultDirectory is the directory in which the daemon publishes by default.
 const DefaultDirectory = "/var/run/clockbound"
 
 const (
-	// A record this old is no reason for worry, but for a look whether there is another file by now, ns.
-	lookAgeNs = 50_000_000
-	// The time from one look to the next, ns.
-	lookIntervalNs = 50_000_000
-	// How often a program that waits for the daemon tries.
-	tryInterval = 5 * time.Millisecond
-	// A sleep may last this much longer than was asked for; the rest is spent spinning.
+	// The age of a record from which the path is checked for another file, ns. It is not an error.
+	pathCheckAgeNs = 50_000_000
+	// The minimum time between two checks of the path, ns.
+	pathCheckIntervalNs = 50_000_000
+	// The time between two attempts while a program waits for the daemon.
+	retryInterval = 5 * time.Millisecond
+	// The time by which a sleep can overrun. CommitWait yields in a loop for this long instead.
 	sleepSlack = 200 * time.Microsecond
 )
 
-// Client is a handle on the daemon's segment, for the life of the process. It is safe for concurrent use.
+// Client is a handle to the daemon's segment. It is safe for concurrent use, and cannot be closed.
 type Client struct {
 	path    string
 	segment atomic.Pointer[segment]
-	// When the path was looked at last, on the clock of the layout that was read, ns.
-	lookedNs atomic.Int64
+	// The instant of the last check of the path, on the clock of the layout that was read, ns.
+	pathCheckedNs atomic.Int64
 }
 
-// Open opens what the daemon publishes at path: a segment of any layout, or a directory, in which the first of
-// native, shm0 (v2) and shm (v1) that is there is taken.
+// Open opens the segment at path. If path is a directory, Open opens the first that exists of
+// native, shm0 (v2) and shm (v1) in it; otherwise Open opens a segment of any layout.
+//
+// The error wraps that of the system call (os.ErrNotExist if no segment exists), ErrNotInitialized,
+// ErrMalformed or ErrVersion.
 func Open(path string) (*Client, error) {
-	s, err := openBest(path)
+	s, err := openPreferred(path)
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +49,10 @@ func Open(path string) (*Client, error) {
 	return c, nil
 }
 
-// OpenWhenReady waits until the daemon publishes at path, as for Open, an interval that can be relied on, with a bound of
-// at most maxBound (0: any). After timeout the error is ErrNotReady, and wraps what was in the way last.
+// OpenWhenReady waits until the daemon publishes a trusted interval with a clock error bound of at
+// most maxBound (0: any), and opens the segment. The path is as for Open.
+//
+// The error after timeout is ErrNotReady, and wraps the error of the last attempt.
 func OpenWhenReady(path string, timeout, maxBound time.Duration) (*Client, error) {
 	var (
 		c     *Client
@@ -58,7 +64,7 @@ func OpenWhenReady(path string, timeout, maxBound time.Duration) (*Client, error
 			c, err = Open(path)
 		}
 		if err == nil {
-			if err = c.isReady(maxBound); err == nil {
+			if err = c.checkReady(maxBound); err == nil {
 				return c, nil
 			}
 		}
@@ -66,55 +72,59 @@ func OpenWhenReady(path string, timeout, maxBound time.Duration) (*Client, error
 		if left <= 0 {
 			return nil, wrapped{kind: ErrNotReady, cause: err}
 		}
-		if left > tryInterval {
-			left = tryInterval
+		if left > retryInterval {
+			left = retryInterval
 		}
 		time.Sleep(left)
 	}
 }
 
-func (c *Client) isReady(maxBound time.Duration) error {
+func (c *Client) checkReady(maxBound time.Duration) error {
 	now, err := c.Now()
 	if err != nil {
 		return err
 	}
 	if maxBound > 0 && now.Status.IsTrusted() && now.Bound() > maxBound {
-		return fmt.Errorf("%w: %v, not %v", ErrTooWide, now.Bound(), maxBound)
+		return fmt.Errorf("%w: %v > %v", ErrTooWide, now.Bound(), maxBound)
 	}
-	return isTrusted(now)
+	return checkTrusted(now)
 }
 
-func isTrusted(interval Interval) error {
+func checkTrusted(interval Interval) error {
 	if interval.Status.IsTrusted() {
 		return nil
 	}
 	return fmt.Errorf("%w: %v, %v", ErrUntrusted, interval.Status, interval.Reason)
 }
 
-// Now is the interval that contains true time now, if its status is trusted. It takes no lock and allocates nothing
-// while the daemon has not written since the last call.
+// Now returns the interval at the present. It contains true time while its status is trusted. Now
+// takes no lock, and allocates only in the first call after the daemon has written.
+//
+// The error is ErrNotInitialized or ErrMalformed if the content of the segment is invalid,
+// ErrCausality if the record is ahead of the monotonic clock, or that of clock_gettime.
 func (c *Client) Now() (Interval, error) {
 	now, err := c.segment.Load().now()
-	if err == nil && (now.ageNs < lookAgeNs || !c.isTimeToLook(now.atNs)) {
+	if err == nil && (now.ageNs < pathCheckAgeNs || !c.isPathCheckDue(now.atNs)) {
 		return now.interval, nil
 	}
-	return c.look(now, err)
+	return c.nowWithPathCheck(now, err)
 }
 
-// isTimeToLook tells whether the path was not looked at lately.
-func (c *Client) isTimeToLook(nowNs int64) bool {
-	since := nowNs - c.lookedNs.Load()
-	return since >= lookIntervalNs || since <= -lookIntervalNs
+// isPathCheckDue returns whether the last check of the path is at least pathCheckIntervalNs ago.
+func (c *Client) isPathCheckDue(nowNs int64) bool {
+	since := nowNs - c.pathCheckedNs.Load()
+	return since >= pathCheckIntervalNs || since <= -pathCheckIntervalNs
 }
 
-// look gives what another file at the path says, if there is one by now; otherwise what is known. One goroutine looks
-// in each interval.
-func (c *Client) look(now reading, err error) (Interval, error) {
+// nowWithPathCheck returns the interval of another file at the path if there is one, otherwise the
+// interval and the error in its arguments. One goroutine checks the path in each
+// pathCheckIntervalNs.
+func (c *Client) nowWithPathCheck(now reading, err error) (Interval, error) {
 	if err != nil {
 		now.atNs, _ = clockNs(clockMonotonicCoarse)
 	}
-	looked := c.lookedNs.Load()
-	if c.isTimeToLook(now.atNs) && c.lookedNs.CompareAndSwap(looked, now.atNs) {
+	checked := c.pathCheckedNs.Load()
+	if c.isPathCheckDue(now.atNs) && c.pathCheckedNs.CompareAndSwap(checked, now.atNs) {
 		if other := openOther(c.path, c.segment.Load().file); other != nil {
 			c.segment.Store(other)
 			now, err = other.now()
@@ -123,25 +133,31 @@ func (c *Client) look(now reading, err error) (Interval, error) {
 	return now.interval, err
 }
 
-// IntervalAt is the interval that contained true time when CLOCK_MONOTONIC_RAW showed monotonicRawNs in this process,
-// for an instant that is not too long ago. Only the native layout knows (ErrNotNative, ErrTooLongAgo).
+// IntervalAt returns the interval at the instant at which CLOCK_MONOTONIC_RAW in this process reads
+// monotonicRawNs. The instant can be in the past or in the future.
+//
+// The error is ErrNotNative if the segment is not of the native layout, ErrTooLongAgo if the
+// instant is further before the record than the record is valid after it, or one of a read as for
+// Now.
 func (c *Client) IntervalAt(monotonicRawNs int64) (Interval, error) {
 	return c.segment.Load().intervalAt(monotonicRawNs)
 }
 
-// CommitWait returns when t has certainly passed, with the interval that shows it: it sleeps, and spins for the last
-// moments. A timestamp that is exposed after this is in the past for everybody. It fails with ErrUntrusted as soon as
-// nothing is claimed.
+// CommitWait waits until t has certainly passed, and returns the interval that proves it. It
+// sleeps, and yields in a loop for the last 200 us. A timestamp that is exposed after the wait is
+// in the past on every host.
+//
+// The error is ErrUntrusted as soon as the status is not trusted, or that of Now.
 func (c *Client) CommitWait(t time.Time) (Interval, error) {
 	return c.CommitWaitNs(t.UnixNano())
 }
 
-// CommitWaitNs is CommitWait for a time in nanoseconds of UTC since 1970.
+// CommitWaitNs is like CommitWait, for a time in ns of UTC since 1970.
 func (c *Client) CommitWaitNs(tNs int64) (Interval, error) {
 	for {
 		now, err := c.Now()
 		if err == nil {
-			err = isTrusted(now)
+			err = checkTrusted(now)
 		}
 		if err != nil || now.IsAfterNs(tNs) {
 			return now, err
@@ -154,12 +170,13 @@ func (c *Client) CommitWaitNs(tNs int64) (Interval, error) {
 	}
 }
 
-// Timed is the time before and after a call.
+// Timed contains the intervals read before and after a call.
 type Timed struct {
 	Began, Ended Interval
 }
 
-// Timing calls f, and tells the time just before and just after. f is called whatever is wrong with the time.
+// Timing calls f, and reads the interval immediately before and immediately after it. It calls f
+// also if a read fails, and returns the first error.
 func (c *Client) Timing(f func()) (Timed, error) {
 	began, before := c.Now()
 	f()

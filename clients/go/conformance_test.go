@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// golden is a case of clients/conformance.
+// golden is a case of clients/conformance/cases.json.
 type golden struct {
 	Name         string
 	Segment      string
@@ -19,10 +19,10 @@ type golden struct {
 		BootID            string `json:"boot_id"`
 		NamespaceOffsetNs int64  `json:"namespace_offset_ns"`
 	}
-	Expect said
+	Expect result
 }
 
-type said struct {
+type result struct {
 	EarliestNs int64 `json:"earliest_ns"`
 	LatestNs   int64 `json:"latest_ns"`
 	Status     string
@@ -30,7 +30,7 @@ type said struct {
 	Error      string
 }
 
-func TestEveryGoldenSegmentIsReadAsItMustBe(t *testing.T) {
+func TestEveryGoldenSegmentReadsAsExpected(t *testing.T) {
 	directory := filepath.Join("..", "conformance")
 	text, err := os.ReadFile(filepath.Join(directory, "cases.json"))
 	if err != nil {
@@ -52,8 +52,8 @@ func TestEveryGoldenSegmentIsReadAsItMustBe(t *testing.T) {
 	}
 }
 
-func (c *golden) read(path string) said {
-	s, err := openSegment(path, surroundings{
+func (c *golden) read(path string) result {
+	s, err := openSegment(path, environment{
 		bootID:            parseBootID(c.Surroundings.BootID),
 		namespaceOffsetNs: c.Surroundings.NamespaceOffsetNs,
 		clockNs: func(id clock) (int64, error) {
@@ -69,9 +69,9 @@ func (c *golden) read(path string) said {
 		now, err = s.now()
 	}
 	if err != nil {
-		return said{Error: kind(err)}
+		return result{Error: errorKind(err)}
 	}
-	return said{
+	return result{
 		EarliestNs: now.interval.EarliestNs,
 		LatestNs:   now.interval.LatestNs,
 		Status:     now.interval.Status.String(),
@@ -79,7 +79,7 @@ func (c *golden) read(path string) said {
 	}
 }
 
-func kind(err error) string {
+func errorKind(err error) string {
 	for kind, name := range map[error]string{
 		ErrNotInitialized: "not_initialized",
 		ErrMalformed:      "malformed",

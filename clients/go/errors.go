@@ -2,31 +2,33 @@ package clockbound
 
 import "errors"
 
-// What can go wrong, and what to do about it. Errors wrap one of these, or what the system said: use errors.Is.
+// Errors wrap one of these, or the error of a system call. Use errors.Is.
 var (
-	// ErrNotInitialized: nothing was written yet, a write was cut short, or the segment is of an earlier boot.
-	// Is the daemon running? Try again later.
-	ErrNotInitialized = errors.New("the segment was not written yet; is clockbound running?")
-	// ErrMalformed: this is no segment, or holds nonsense. Check the path.
-	ErrMalformed = errors.New("this is no segment of clockbound, or holds nonsense")
-	// ErrVersion: the segment is of a layout to come. Update this library.
-	ErrVersion = errors.New("the segment is of a layout to come")
-	// ErrCausality: the record is from the future of this process's clocks: another boot, or time namespace.
-	ErrCausality = errors.New("the record is from the future: another boot, or time namespace")
-	// ErrNotReady: no interval that can be relied on, or none that is narrow enough, came in time. It wraps what was
-	// in the way last.
-	ErrNotReady = errors.New("no interval that can be relied on came in time")
-	// ErrUntrusted: the clock status is not one to rely on. The daemon's log has more.
-	ErrUntrusted = errors.New("the clock status is not one to rely on")
-	// ErrTooWide: the bound is wider than was asked for.
-	ErrTooWide = errors.New("the bound is too wide")
-	// ErrNotNative: only the native layout knows the time at other instants than now.
+	// ErrNotInitialized: the segment is not initialized, its first write is incomplete, or it is
+	// from an earlier boot. Try again later.
+	ErrNotInitialized = errors.New("the segment is not initialized; is clockbound running?")
+	// ErrMalformed: the file is not a segment, or its content is invalid. Check the path.
+	ErrMalformed = errors.New("the file is not a segment of clockbound, or is invalid")
+	// ErrVersion: the layout version of the segment is not supported. Update this library.
+	ErrVersion = errors.New("the layout version of the segment is not supported")
+	// ErrCausality: the record is ahead of the monotonic clock of this process. It is from another
+	// boot or another time namespace.
+	ErrCausality = errors.New(
+		"the record is ahead of the monotonic clock: it is from another boot or time namespace")
+	// ErrNotReady: no trusted interval, or none that is narrow enough, was published before the
+	// timeout. It wraps the error of the last attempt.
+	ErrNotReady = errors.New("no trusted interval within the timeout")
+	// ErrUntrusted: the clock status is not trusted. The daemon's log contains the cause.
+	ErrUntrusted = errors.New("the clock status is not trusted")
+	// ErrTooWide: the clock error bound exceeds the requested maximum.
+	ErrTooWide = errors.New("the clock error bound exceeds the maximum")
+	// ErrNotNative: only the native layout has intervals at other instants than the present.
 	ErrNotNative = errors.New("the segment is not of the native layout")
 	// ErrTooLongAgo: the instant is too far before the record.
-	ErrTooLongAgo = errors.New("the instant is too long ago")
+	ErrTooLongAgo = errors.New("the instant is too long before the record")
 )
 
-// wrapped is an error of a kind, with its cause.
+// wrapped is an error kind with its cause.
 type wrapped struct {
 	kind  error
 	cause error

@@ -9,40 +9,44 @@ import (
 	"strings"
 )
 
-// surroundings are what a process sees of where it runs.
-type surroundings struct {
-	// bootID is all zeros when it is not known.
+// environment is the boot, the time namespace and the clocks of a process.
+type environment struct {
+	// bootID is all zeros if it is unknown.
 	bootID [16]byte
-	// namespaceOffsetNs is how far the monotonic clocks are ahead of those of the initial time namespace.
+	// namespaceOffsetNs is the offset of the monotonic clocks from those of the initial time
+	// namespace.
 	namespaceOffsetNs int64
-	clockNs           func(clock) (int64, error)
+	// clockNs reads a clock, ns.
+	clockNs func(clock) (int64, error)
 }
 
-// own are this process's.
-func own() (surroundings, error) {
-	s := surroundings{clockNs: clockNs}
+// ownEnvironment returns the environment of this process.
+func ownEnvironment() (environment, error) {
+	e := environment{clockNs: clockNs}
 	if text, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
-		s.bootID = parseBootID(string(text))
+		e.bootID = parseBootID(string(text))
 	}
 	text, err := os.ReadFile("/proc/self/timens_offsets")
 	switch {
 	case err == nil:
-		s.namespaceOffsetNs, err = parseOffsets(string(text))
+		e.namespaceOffsetNs, err = parseOffsets(string(text))
 	case errors.Is(err, os.ErrNotExist) && exists("/proc/self"):
-		// A kernel without time namespaces (before 5.6).
+		// A kernel before 5.6 has no time namespaces.
 		err = nil
 	}
 	if err != nil {
-		return s, fmt.Errorf("the time namespace cannot be told; mount /proc: %w", err)
+		return e, fmt.Errorf("failed to read the time namespace: %w; mount /proc", err)
 	}
-	return s, nil
+	return e, nil
 }
 
+// exists returns whether a file exists.
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
 
+// parseBootID returns zeros for an invalid text.
 func parseBootID(text string) (id [16]byte) {
 	digits, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(text), "-", ""))
 	if err == nil && len(digits) == len(id) {
@@ -51,7 +55,8 @@ func parseBootID(text string) (id [16]byte) {
 	return id
 }
 
-// parseOffsets reads the line of CLOCK_MONOTONIC, whose offset its raw and coarse relatives have, too.
+// parseOffsets returns the offset of CLOCK_MONOTONIC, which applies to CLOCK_MONOTONIC_RAW and
+// CLOCK_MONOTONIC_COARSE as well.
 func parseOffsets(text string) (int64, error) {
 	for _, line := range strings.Split(text, "\n") {
 		fields := strings.Fields(line)

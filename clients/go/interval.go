@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// Interval is where true time lies, while its status is trusted.
+// Interval contains true time while its status is trusted.
 type Interval struct {
-	// EarliestNs is the earliest that true time can be, in nanoseconds of UTC since 1970.
+	// EarliestNs is the earliest possible true time, ns of UTC since 1970.
 	EarliestNs int64
-	// LatestNs is the latest, likewise.
+	// LatestNs is the latest possible true time, ns of UTC since 1970.
 	LatestNs int64
-	// Status says whether the interval may be relied on.
+	// Status is the clock status. The interval contains true time only while it is trusted.
 	Status Status
-	// Reason says why the status is so; Untold from a layout that does not say.
+	// Reason is the reason of the status: Untold from v1 and v2, which have no field for it.
 	Reason Reason
 }
 
-// Earliest is EarliestNs as a time.
+// Earliest returns EarliestNs as a time.
 func (i Interval) Earliest() time.Time { return time.Unix(0, i.EarliestNs) }
 
-// Latest is LatestNs as a time.
+// Latest returns LatestNs as a time.
 func (i Interval) Latest() time.Time { return time.Unix(0, i.LatestNs) }
 
-// BoundNs is half the width in nanoseconds, rounded up: how wrong the midpoint can be.
+// BoundNs returns the clock error bound of the midpoint: half the width, ns, rounded up.
 func (i Interval) BoundNs() int64 {
-	// The width of an interval does not overflow 64 bits without a sign.
+	// The width fits in 64 bits without a sign.
 	width := uint64(i.LatestNs) - uint64(i.EarliestNs)
 	half := width/2 + width%2
 	if half > maxNs {
@@ -34,36 +34,40 @@ func (i Interval) BoundNs() int64 {
 	return int64(half)
 }
 
-// Bound is BoundNs as a duration.
+// Bound returns BoundNs as a duration.
 func (i Interval) Bound() time.Duration { return time.Duration(i.BoundNs()) }
 
-// MidpointNs is the middle, in nanoseconds of UTC since 1970.
+// MidpointNs returns the middle of the interval, ns of UTC since 1970.
 func (i Interval) MidpointNs() int64 {
 	return i.EarliestNs + int64((uint64(i.LatestNs)-uint64(i.EarliestNs))/2)
 }
 
-// Midpoint is MidpointNs as a time.
+// Midpoint returns MidpointNs as a time.
 func (i Interval) Midpoint() time.Time { return time.Unix(0, i.MidpointNs()) }
 
-// IsAfterNs tells whether tNs has certainly passed. Never, while the status is not trusted.
+// IsAfterNs returns whether tNs has certainly passed, ns of UTC since 1970. It returns false while
+// the status is not trusted.
 func (i Interval) IsAfterNs(tNs int64) bool { return i.Status.IsTrusted() && tNs < i.EarliestNs }
 
-// IsBeforeNs tells whether tNs has certainly not come yet. Never, while the status is not trusted.
+// IsBeforeNs returns whether tNs is certainly in the future, ns of UTC since 1970. It returns false
+// while the status is not trusted.
 func (i Interval) IsBeforeNs(tNs int64) bool { return i.Status.IsTrusted() && i.LatestNs < tNs }
 
-// IsAfter tells whether t has certainly passed: TrueTime's after. Never, while the status is not trusted.
+// IsAfter returns whether t has certainly passed (after of TrueTime). It returns false while the
+// status is not trusted.
 func (i Interval) IsAfter(t time.Time) bool { return i.IsAfterNs(t.UnixNano()) }
 
-// IsBefore tells whether t has certainly not come yet: TrueTime's before. Never, while the status is not trusted.
+// IsBefore returns whether t is certainly in the future (before of TrueTime). It returns false
+// while the status is not trusted.
 func (i Interval) IsBefore(t time.Time) bool { return i.IsBeforeNs(t.UnixNano()) }
 
-// Less tells whether this interval had ended before the other one began, and both are trusted. Intervals that
-// overlap have no order: whether what happened in one came first, nobody can tell.
+// Less returns whether the interval ends before the other begins and both are trusted. Intervals
+// that overlap are not ordered, because the order of events in them cannot be determined.
 func (i Interval) Less(other Interval) bool {
 	return i.Status.IsTrusted() && other.Status.IsTrusted() && i.LatestNs < other.EarliestNs
 }
 
-// String is for people.
+// String returns the interval, the status and the reason as text.
 func (i Interval) String() string {
 	return fmt.Sprintf("%d .. %d (%v, %v)", i.EarliestNs, i.LatestNs, i.Status, i.Reason)
 }

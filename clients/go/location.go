@@ -6,10 +6,11 @@ import (
 	"path/filepath"
 )
 
-// The files in the daemon's directory, the best first.
+// The file names in the daemon's directory, in order of preference.
 var fileNames = [...]string{"native", "shm0", "shm"}
 
-// candidates are the files to try for a path. What it is, is looked at each time: a directory may be mounted later.
+// candidates returns the files to try for a path, in order of preference. Each call checks whether
+// the path is a directory, because a directory can be mounted after the program started.
 func candidates(path string) []string {
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		return []string{path}
@@ -21,16 +22,16 @@ func candidates(path string) []string {
 	return paths
 }
 
-// openBest opens the best segment there is at a path.
-func openBest(path string) (*segment, error) {
-	around, err := own()
+// openPreferred opens the first segment that exists at a path, in order of preference.
+func openPreferred(path string) (*segment, error) {
+	env, err := ownEnvironment()
 	if err != nil {
 		return nil, err
 	}
 	for _, candidate := range candidates(path) {
 		var s *segment
-		s, err = openSegment(candidate, around)
-		// One that is not there, or of a version to come, leaves the others.
+		s, err = openSegment(candidate, env)
+		// After a missing file or an unsupported version, the next layout is tried.
 		if err == nil || !(errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrVersion)) {
 			return s, err
 		}
@@ -38,9 +39,10 @@ func openBest(path string) (*segment, error) {
 	return nil, err
 }
 
-// openOther opens the best segment at a path, if that is another file than the one that is known.
+// openOther opens the first segment that exists at a path, in order of preference. It returns nil
+// if that is the file in its arguments, or if none can be opened.
 func openOther(path string, file fileID) *segment {
-	around, err := own()
+	env, err := ownEnvironment()
 	if err != nil {
 		return nil
 	}
@@ -52,7 +54,7 @@ func openOther(path string, file fileID) *segment {
 		if fileIDOf(info) == file {
 			return nil
 		}
-		if s, err := openSegment(candidate, around); err == nil {
+		if s, err := openSegment(candidate, env); err == nil {
 			return s
 		}
 	}

@@ -7,23 +7,24 @@ import (
 
 const (
 	nsPerS = 1_000_000_000
-	// The widest bound that the layouts allow, ns.
+	// The largest bound that v1 and v2 allow, ns.
 	noClaimBoundNs = 1_000_000_000_000_000_000
-	// A v1 or v2 record that is synchronized and older than this reads as free running, ns.
-	graceNs = 5 * nsPerS
-	// Instants of native records are nearer than this, ns.
-	farthestNs = 1 << 62
+	// The age from which a synchronized v1 or v2 record reads as free running, ns.
+	freeRunningAgeNs = 5 * nsPerS
+	// The limit of the absolute value of an instant in a native record, ns.
+	maxInstantNs = 1 << 62
 )
 
-// record is what a segment says, checked; it never changes.
+// record is the validated content of a segment. It is immutable.
 type record interface {
-	// at is the interval at an instant of the layout's monotonic clock, when CLOCK_REALTIME shows realtimeNs.
+	// at returns the interval at the instant at which the monotonic clock of the layout reads
+	// monotonicNs and CLOCK_REALTIME reads realtimeNs.
 	at(monotonicNs, realtimeNs int64) Interval
-	// asOf is when the record was true.
+	// asOf returns the instant at which the record holds, on the monotonic clock of the layout, ns.
 	asOf() int64
 }
 
-// nativeRecord: see docs/native-layout.md.
+// nativeRecord is described in docs/native-layout.md.
 type nativeRecord struct {
 	asOfNs, earliestNs, latestNs    int64
 	rate                            int32
@@ -41,7 +42,7 @@ func (r *nativeRecord) at(rawNs, _ int64) Interval {
 	if distance < 0 {
 		distance = sub(0, distance)
 	}
-	// Both scalings are rounded down.
+	// The products are rounded down, so 1 ns is added to the growth and to the latest end.
 	grown := add(scaled(distance, int64(r.growth)), 1)
 	shift := add(elapsed, scaled(elapsed, int64(r.rate)))
 	status, reason := r.status, r.reason
@@ -59,13 +60,13 @@ func (r *nativeRecord) at(rawNs, _ int64) Interval {
 	}
 }
 
-// boundRecord is that of v1 and v2, which are centred on CLOCK_REALTIME.
+// boundRecord is a record of v1 or v2, whose interval is centred on CLOCK_REALTIME.
 type boundRecord struct {
 	asOfNs, voidAfterNs, boundNs int64
 	maxDriftPpb                  uint32
 	status                       Status
-	// Whether there was a disruption only the virtual machine's device knows, which is not read.
-	disruptionsElsewhere bool
+	// Set if only the VMClock device reports whether a disruption occurred. It is not read.
+	disruptionSupported bool
 }
 
 func (r *boundRecord) asOf() int64 { return r.asOfNs }
@@ -78,11 +79,11 @@ func (r *boundRecord) at(coarseNs, realtimeNs int64) Interval {
 	half := add(r.boundNs, growth(elapsed, r.maxDriftPpb))
 	status, reason := r.status, Untold
 	switch {
-	case r.disruptionsElsewhere:
+	case r.disruptionSupported:
 		status, reason = Unknown, ReasonDisrupted
 	case status.IsTrusted() && coarseNs >= r.voidAfterNs:
 		status, reason = Unknown, HoldoverExpired
-	case status == Synchronized && elapsed >= graceNs:
+	case status == Synchronized && elapsed >= freeRunningAgeNs:
 		status, reason = FreeRunning, DaemonSilent
 	}
 	return Interval{
@@ -93,7 +94,7 @@ func (r *boundRecord) at(coarseNs, realtimeNs int64) Interval {
 	}
 }
 
-// Words are as the machine has them: so are their parts.
+// Words and their parts are in the byte order of the machine.
 
 func bytesOf(word *uint64) *[8]byte    { return (*[8]byte)(unsafe.Pointer(word)) }
 func halvesOf(word *uint64) *[2]uint32 { return (*[2]uint32)(unsafe.Pointer(word)) }
@@ -112,13 +113,13 @@ func decodeNative(words []uint64) (record, error) {
 		reason:             reasonOf(numbers[1]),
 	}
 	for _, ns := range []int64{r.asOfNs, r.earliestNs, r.latestNs} {
-		if ns < -farthestNs || ns >= farthestNs {
-			return nil, fmt.Errorf("%w: %d ns is further away than a century", ErrMalformed, ns)
+		if ns < -maxInstantNs || ns >= maxInstantNs {
+			return nil, fmt.Errorf("%w: %d ns exceeds the range of instants", ErrMalformed, ns)
 		}
 	}
 	switch {
 	case r.earliestNs > r.latestNs:
-		return nil, fmt.Errorf("%w: the interval ends before it begins", ErrMalformed)
+		return nil, fmt.Errorf("%w: earliest is after latest", ErrMalformed)
 	case r.status > Disrupted:
 		return nil, fmt.Errorf("%w: status %d", ErrMalformed, numbers[0])
 	case numbers[2] > 3:
@@ -139,11 +140,13 @@ func decodeV2(words []uint64) (record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.disruptionsElsewhere = bytesOf(&words[7])[0] != 0
+	r.disruptionSupported = bytesOf(&words[7])[0] != 0
 	return r, nil
 }
 
-func decodeBound(words []uint64, bound uint64, drift, status uint32, highest Status) (*boundRecord, error) {
+func decodeBound(
+	words []uint64, bound uint64, drift, status uint32, highest Status,
+) (*boundRecord, error) {
 	asOf, err := instant(words[0], words[1])
 	if err != nil {
 		return nil, err
@@ -171,7 +174,8 @@ func decodeBound(words []uint64, bound uint64, drift, status uint32, highest Sta
 
 func instant(seconds, nanoseconds uint64) (int64, error) {
 	if seconds >= maxNs/nsPerS || nanoseconds >= nsPerS {
-		return 0, fmt.Errorf("%w: %d s and %d ns is no instant", ErrMalformed, int64(seconds), int64(nanoseconds))
+		return 0, fmt.Errorf("%w: %d s and %d ns are not a valid instant",
+			ErrMalformed, int64(seconds), int64(nanoseconds))
 	}
 	return int64(seconds*nsPerS + nanoseconds), nil
 }

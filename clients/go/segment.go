@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// The magic numbers as 32-bit words of the machine.
+	// The magic number of v1 and v2, as 32-bit words in the byte order of the machine.
 	boundMagic0, boundMagic1 = 0x414D5A4E, 0x43420200
 	nativeMagic              = "clkbound"
 	headerBytes              = 16
-	// How often, and how long each time, opening waits for a write in progress.
+	// The number and the duration of the waits for a write in progress during opening.
 	openingWaits = 50
 	openingWait  = 200 * time.Microsecond
 )
 
-// layout is where the parts of a segment are, and what they mean.
+// layout describes a segment: the offsets of its parts, its monotonic clock and its decoder.
 type layout struct {
 	version         uint16
 	size            uint32
@@ -46,7 +46,7 @@ var (
 	}
 )
 
-// fileID is which file it is, whatever its name.
+// fileID is the identity of a file, independent of its name.
 type fileID struct{ device, inode uint64 }
 
 func fileIDOf(info os.FileInfo) fileID {
@@ -56,44 +56,45 @@ func fileIDOf(info os.FileInfo) fileID {
 	return fileID{}
 }
 
-// segment is a mapped file. It is never unmapped: another goroutine may be reading it.
+// segment is a mapped file. It is never unmapped, because another goroutine can be reading it.
 type segment struct {
 	layout *layout
 	file   fileID
 	bytes  []byte
-	// aheadNs is how far the clocks of the segment's instants are ahead of this process's.
+	// aheadNs is the offset of the monotonic clocks of the writer from those of this process, ns.
 	aheadNs int64
 	clockNs func(clock) (int64, error)
-	// last is the record that was checked last: it is not read again, and stands in while a dead writer's is half
-	// written.
-	last atomic.Pointer[known]
-	// stuck is the odd sequence that was waited for in vain; it is not waited for again.
-	stuck atomic.Uint64
+	// last is the record that was validated last. It is not decoded again while its words are
+	// unchanged, and is used while a write is incomplete.
+	last atomic.Pointer[validRecord]
+	// incompleteSequence is the odd sequence of a write that did not complete during an earlier
+	// wait. Reads do not wait for it again.
+	incompleteSequence atomic.Uint64
 }
 
-// openSegment opens and maps the file at path, of any layout, for a process that sees these surroundings.
-func openSegment(path string, around surroundings) (*segment, error) {
-	// Non-blocking, so that a FIFO does not hang; for a regular file it changes nothing.
+// openSegment opens and maps the segment of any layout at path, for a process in this environment.
+func openSegment(path string, env environment) (*segment, error) {
+	// O_NONBLOCK prevents a wait for the writer of a FIFO. It has no effect on a regular file.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	s, err := mapSegment(file, around)
+	s, err := mapSegment(file, env)
 	if err != nil {
 		return nil, fmt.Errorf("segment %s: %w", path, err)
 	}
 	for n := 0; n < openingWaits; n++ {
-		if _, err := s.read(); err == nil || s.stuck.Load() == 0 {
+		if _, err := s.read(); err == nil || s.incompleteSequence.Load() == 0 {
 			break
 		}
-		s.stuck.Store(0)
+		s.incompleteSequence.Store(0)
 		time.Sleep(openingWait)
 	}
 	return s, nil
 }
 
-func mapSegment(file *os.File, around surroundings) (*segment, error) {
+func mapSegment(file *os.File, env environment) (*segment, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
@@ -101,51 +102,56 @@ func mapSegment(file *os.File, around surroundings) (*segment, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%w: not a regular file", ErrMalformed)
 	}
-	// The lengths are checked before anything is mapped: memory beyond a file's end kills who touches it.
+	// The lengths are checked before the file is mapped, because an access beyond its end raises
+	// SIGBUS.
 	var header [headerBytes]byte
 	if _, err := file.ReadAt(header[:], 0); err != nil {
-		return nil, fmt.Errorf("%w: %d bytes are too few", ErrMalformed, info.Size())
+		return nil, fmt.Errorf("%w: %d bytes are too short for a header", ErrMalformed, info.Size())
 	}
 	layout, size, err := layoutOf(&header)
 	if err != nil {
 		return nil, err
 	}
-	// Looked up again: a writer may have made it longer before it wrote the header.
+	// The size is read again, because a writer extends the file before it writes the header.
 	if info, err = file.Stat(); err != nil {
 		return nil, err
 	}
 	if info.Size() < int64(size) {
-		return nil, fmt.Errorf("%w: %d bytes are too few for a segment of %d", ErrMalformed, info.Size(), size)
+		return nil, fmt.Errorf("%w: %d bytes are too short for a segment of %d",
+			ErrMalformed, info.Size(), size)
 	}
-	bytes, err := syscall.Mmap(int(file.Fd()), 0, int(layout.size), syscall.PROT_READ, syscall.MAP_SHARED)
+	bytes, err := syscall.Mmap(
+		int(file.Fd()), 0, int(layout.size), syscall.PROT_READ, syscall.MAP_SHARED)
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
-	s := &segment{layout: layout, file: fileIDOf(info), bytes: bytes, clockNs: around.clockNs}
-	if err := s.identify(around); err != nil {
+	s := &segment{layout: layout, file: fileIDOf(info), bytes: bytes, clockNs: env.clockNs}
+	if err := s.identify(env); err != nil {
 		_ = syscall.Munmap(bytes)
 		return nil, err
 	}
 	return s, nil
 }
 
-// identify tells whether the segment is of this boot, and how far its clocks are ahead.
-func (s *segment) identify(around surroundings) (err error) {
+// identify sets the offset of the monotonic clocks. It returns an error if the segment is not
+// initialized or from an earlier boot.
+func (s *segment) identify(env environment) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer s.cutOff(nil, &err)
+	defer s.recoverTruncation(nil, &err)
 	if s.sequence() == 0 {
-		return errNothingWritten
+		return errNotWritten
 	}
 	if !s.layout.hasOwnNamespace {
-		// v1 and v2 do not say which time namespace their instants are of: the initial one, where daemons live.
-		s.aheadNs = -around.namespaceOffsetNs
+		// v1 and v2 do not contain the time namespace of the writer. The daemon runs in the initial
+		// one.
+		s.aheadNs = -env.namespaceOffsetNs
 		return nil
 	}
-	s.aheadNs = sub(int64(s.word(32)), around.namespaceOffsetNs)
-	return s.checkBoot(around)
+	s.aheadNs = sub(int64(s.word(32)), env.namespaceOffsetNs)
+	return s.checkBoot(env)
 }
 
-// layoutOf tells the layout by a header, and the size that it declares.
+// layoutOf returns the layout of a header, and the size that the header declares.
 func layoutOf(header *[headerBytes]byte) (*layout, uint32, error) {
 	words := (*[4]uint32)(unsafe.Pointer(header))
 	version := (*[8]uint16)(unsafe.Pointer(header))[6]
@@ -160,32 +166,35 @@ func layoutOf(header *[headerBytes]byte) (*layout, uint32, error) {
 	case string(header[:8]) == nativeMagic || (words[0] == boundMagic0 && words[1] == boundMagic1):
 		return nil, 0, fmt.Errorf("%w: version %d", ErrVersion, version)
 	default:
-		return nil, 0, fmt.Errorf("%w: the magic number is another's", ErrMalformed)
+		return nil, 0, fmt.Errorf("%w: the magic number is unknown", ErrMalformed)
 	}
 	if words[2] < found.size {
-		return nil, 0, fmt.Errorf("%w: a size of %d bytes is not the layout's", ErrMalformed, words[2])
+		return nil, 0, fmt.Errorf("%w: a size of %d bytes is less than that of the layout",
+			ErrMalformed, words[2])
 	}
 	return found, words[2], nil
 }
 
-func (s *segment) checkBoot(around surroundings) error {
+func (s *segment) checkBoot(env environment) error {
 	var written [16]byte
 	first, second := s.word(16), s.word(24)
 	copy(written[:8], bytesOf(&first)[:])
 	copy(written[8:], bytesOf(&second)[:])
-	if around.bootID != [16]byte{} && around.bootID != written {
-		return fmt.Errorf("%w: it is of an earlier boot", ErrNotInitialized)
+	if env.bootID != [16]byte{} && env.bootID != written {
+		return fmt.Errorf("%w: it is from an earlier boot", ErrNotInitialized)
 	}
 	return nil
 }
 
-// reading is an interval, when it was made, and how old the record was, on the layout's clock.
+// reading is an interval, the instant at which it holds, and the age of the record at that instant,
+// on the monotonic clock of the layout.
 type reading struct {
 	interval Interval
 	atNs     int64
 	ageNs    int64
 }
 
+// now returns the interval at the present.
 func (s *segment) now() (reading, error) {
 	record, err := s.read()
 	if err != nil {
@@ -193,7 +202,7 @@ func (s *segment) now() (reading, error) {
 	}
 	var realtimeNs int64
 	if s.layout.clock == clockMonotonicCoarse {
-		// Read first: time that passes between the two readings only widens the interval.
+		// CLOCK_REALTIME is read first. The time between the two readings then widens the interval.
 		if realtimeNs, err = s.clockNs(clockRealtime); err != nil {
 			return reading{}, err
 		}
@@ -204,13 +213,13 @@ func (s *segment) now() (reading, error) {
 	}
 	atNs = add(atNs, s.aheadNs)
 	age := sub(atNs, record.asOf())
-	if age < -blurNs {
-		return reading{}, fmt.Errorf("%w, by %d ns", ErrCausality, -age)
+	if age < -causalityToleranceNs {
+		return reading{}, fmt.Errorf("%w (by %d ns)", ErrCausality, -age)
 	}
 	return reading{interval: record.at(atNs, realtimeNs), atNs: atNs, ageNs: age}, nil
 }
 
-// intervalAt is the interval at another instant, CLOCK_MONOTONIC_RAW of this process in ns.
+// intervalAt returns the interval at the instant rawNs of CLOCK_MONOTONIC_RAW in this process.
 func (s *segment) intervalAt(rawNs int64) (Interval, error) {
 	r, err := s.read()
 	if err != nil {
@@ -222,9 +231,9 @@ func (s *segment) intervalAt(rawNs int64) (Interval, error) {
 	}
 	rawNs = add(rawNs, s.aheadNs)
 	before := sub(native.asOfNs, rawNs)
-	// As long as the record lasts forwards, it lasts backwards.
+	// The record is valid for the same time before its instant as after it.
 	if before > sub(native.voidAfterNs, native.asOfNs) {
-		return Interval{}, fmt.Errorf("%w, by %d ns", ErrTooLongAgo, before)
+		return Interval{}, fmt.Errorf("%w (by %d ns)", ErrTooLongAgo, before)
 	}
 	return native.at(rawNs, 0), nil
 }

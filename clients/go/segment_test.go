@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// overwrite changes a file that is mapped, as a daemon does.
+// overwrite writes to a mapped file in place, as a daemon does.
 func overwrite(t *testing.T, path string, at int64, bytes []byte) {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -20,26 +20,28 @@ func overwrite(t *testing.T, path string, at int64, bytes []byte) {
 	}
 }
 
-func TestAFileThatIsCutOffUnderTheMapKeepsWhatIsKnown(t *testing.T) {
+func TestTruncatedFileKeepsTheLastRecord(t *testing.T) {
 	path := filepath.Join(directory(t, Synchronized), "native")
 	client := open(t, path)
-	known := now(t, client)
-	// Of a map of a file of no bytes nothing can be read; beyond its end, the page is zero.
+	last := now(t, client)
+	// An access to the map of an empty file faults. In the last page of a file, the bytes beyond
+	// its end are zero.
 	for _, size := range []int64{0, 10} {
 		if err := os.Truncate(path, size); err != nil {
 			t.Fatal(err)
 		}
-		if interval := now(t, client); interval.Status != known.Status || interval.LatestNs < known.LatestNs {
+		interval := now(t, client)
+		if interval.Status != last.Status || interval.LatestNs < last.LatestNs {
 			t.Error(size, interval)
 		}
 	}
 	overwrite(t, path, 0, segmentBytes(t, FreeRunning, halfNs))
 	if interval := now(t, client); interval.Status != FreeRunning {
-		t.Error("the file is whole again: ", interval)
+		t.Error("the restored file is not read:", interval)
 	}
 }
 
-func TestAFileThatIsCutOffBeforeTheFirstReadIsAnError(t *testing.T) {
+func TestFileTruncatedBeforeTheFirstReadIsMalformed(t *testing.T) {
 	path := filepath.Join(directory(t, Synchronized), "native")
 	bytes := segmentBytes(t, Synchronized, halfNs)
 	bytes[120] = 9
@@ -53,7 +55,7 @@ func TestAFileThatIsCutOffBeforeTheFirstReadIsAnError(t *testing.T) {
 	}
 }
 
-func TestASequenceThatComesRoundAgainHidesNoRecord(t *testing.T) {
+func TestRecordWithARepeatedSequenceIsRead(t *testing.T) {
 	path := filepath.Join(directory(t, Synchronized), "native")
 	client := open(t, path)
 	now(t, client)
@@ -63,20 +65,20 @@ func TestASequenceThatComesRoundAgainHidesNoRecord(t *testing.T) {
 	}
 }
 
-func TestASegmentThatIsNoLongerInitializedIsNotWaitedFor(t *testing.T) {
+func TestReadsDoNotWaitForAnUninitializedSegment(t *testing.T) {
 	path := filepath.Join(directory(t, Synchronized), "native")
-	s, err := openBest(path)
+	s, err := openPreferred(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	overwrite(t, path, 64, make([]byte, 8))
-	if _, err := s.read(); err != nil || s.stuck.Load() != 0 {
-		t.Error(err, s.stuck.Load())
+	if _, err := s.read(); err != nil || s.incompleteSequence.Load() != 0 {
+		t.Error(err, s.incompleteSequence.Load())
 	}
 	var odd [8]byte
 	binary.LittleEndian.PutUint64(odd[:], 3)
 	overwrite(t, path, 64, odd[:])
-	if _, err := s.read(); err != nil || s.stuck.Load() != 3 {
-		t.Error(err, s.stuck.Load())
+	if _, err := s.read(); err != nil || s.incompleteSequence.Load() != 3 {
+		t.Error(err, s.incompleteSequence.Load())
 	}
 }

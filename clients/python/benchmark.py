@@ -1,6 +1,6 @@
-"""What a read costs from Python: this package, and ctypes over the C library for comparison.
+"""Measures the time of a read from Python: with this package, and with ctypes and the C library.
 
-    benchmark.py [LIBCLOCKBOUND_SO]
+benchmark.py [LIBCLOCKBOUND_SO]
 """
 
 import ctypes
@@ -34,7 +34,8 @@ class Interval(NamedTuple):
 
 
 def through_ctypes(library: str, directory: Path) -> Callable[[], object]:
-    """The least that a safe `now()` can be with ctypes: no state shared between threads, a value that stays."""
+    """Returns the minimal `now()` with ctypes: it shares no state between threads, and its result
+    does not change later."""
     c = ctypes.CDLL(library)
     c.clockbound_open.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
     c.clockbound_open.restype = ctypes.c_void_p
@@ -57,21 +58,27 @@ def main() -> None:
         client = Client.open_when_ready(0, path=publish_new(directory))
         rows: dict[str, Callable[[], object]] = {
             "time.time_ns()": time.time_ns,
-            "time.clock_gettime_ns(CLOCK_MONOTONIC_RAW)": partial(time.clock_gettime_ns, time.CLOCK_MONOTONIC_RAW),
+            "time.clock_gettime_ns(CLOCK_MONOTONIC_RAW)": partial(
+                time.clock_gettime_ns, time.CLOCK_MONOTONIC_RAW
+            ),
             "Client.now()": client.now,
-            "Client.now(), earliest_ns and latest_ns taken": lambda: ((it := client.now()).earliest_ns, it.latest_ns),
+            "Client.now(), earliest_ns and latest_ns": lambda: (
+                (it := client.now()).earliest_ns,
+                it.latest_ns,
+            ),
         }
         if sys.argv[1:]:
-            rows["ctypes over the C library"] = through_ctypes(sys.argv[1], directory)
-        # Fresh, as the daemon keeps it, and one after the other in each round: what disturbs one disturbs all.
+            rows["ctypes and the C library"] = through_ctypes(sys.argv[1], directory)
+        # The record is recent, as with a running daemon. Each round calls all functions in turn, so
+        # that a disturbance of the machine affects all of them.
         best = dict.fromkeys(rows, float("inf"))
         for _ in range(ROUNDS):
             for row, call in rows.items():
                 publish_new(directory)
                 best[row] = min(best[row], *repeat(call, number=CALLS, repeat=1))
-        bare = best["time.time_ns()"]
+        reference = best["time.time_ns()"]
         for row, seconds in best.items():
-            print(f"{row:48}{seconds / (CALLS) * 1e9:7.0f} ns  {seconds / bare:6.2f}")
+            print(f"{row:48}{seconds / CALLS * 1e9:7.0f} ns  {seconds / reference:6.2f}")
 
 
 def publish_new(directory: Path) -> Path:

@@ -1,4 +1,4 @@
-// Takes a timestamp that nobody can dispute: commit_wait [PATH]
+// Takes a timestamp and waits until it is in the past on every host: commit_wait [PATH]
 #include <clockbound.h>
 
 #include <iostream>
@@ -11,7 +11,9 @@ int main(int argc, char **argv)
     };
     clockbound_err open_err;
     const char *path = argc > 1 ? argv[1] : CLOCKBOUND_DEFAULT_DIRECTORY;
-    std::unique_ptr<clockbound_ctx, Close> ctx(clockbound_open_when_ready(path, 10'000'000'000, 0, &open_err));
+    const uint64_t timeout_ns = 10'000'000'000;
+    std::unique_ptr<clockbound_ctx, Close> ctx(
+        clockbound_open_when_ready(path, timeout_ns, 0, &open_err));
     if (!ctx) {
         std::cerr << "commit_wait: " << clockbound_strerror(&open_err) << '\n';
         return 1;
@@ -21,12 +23,13 @@ int main(int argc, char **argv)
         std::cerr << "commit_wait: " << clockbound_strerror(err) << '\n';
         return 1;
     }
-    // Whatever is stamped so, and shown to others after the wait, lies in the past for all of them.
+    // An event with this timestamp that is exposed after the wait is in the past on every host.
     const int64_t timestamp = now.latest_ns;
     if (const clockbound_err *err = clockbound_commit_wait(ctx.get(), timestamp, &now)) {
         std::cerr << "commit_wait: " << clockbound_strerror(err) << '\n';
         return 1;
     }
-    std::cout << timestamp << " has passed: " << std::boolalpha << clockbound_is_after(&now, timestamp) << '\n';
+    const bool has_passed = clockbound_is_after(&now, timestamp);
+    std::cout << timestamp << " has passed: " << std::boolalpha << has_passed << '\n';
     return 0;
 }

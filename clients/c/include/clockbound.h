@@ -1,9 +1,29 @@
-/* What time is it, and how wrong can that be? Read from clockbound's shared memory.
+/* clockbound.h - read an interval that contains true time from clockbound's shared memory
  *
- * Programs for the headers of the 1.x and 2.x generations compile, link and run unchanged. Beyond those: a context may
- * be shared by all threads; it follows the daemon through restarts; and the calls below "Beyond 2.x".
+ * The daemon publishes an interval [earliest, latest] of UTC with a clock status. The interval
+ * contains true time while the status is CLOCKBOUND_STA_SYNCHRONIZED or
+ * CLOCKBOUND_STA_FREE_RUNNING ("trusted"). It must not be used with any other status.
  *
  * Link with -lclockbound (pkg-config: clockbound).
+ *
+ * Compatibility
+ *   Programs written for the headers of the 1.x and 2.x generations compile, link and run
+ *   unchanged. The functions in the section "Extensions" are not in those headers.
+ *
+ * Threads
+ *   All threads of a process can share one context. Only clockbound_close() requires that no
+ *   other thread uses it.
+ *
+ * Restarts
+ *   A context follows the daemon through restarts, and reads a file that replaces the segment.
+ *   It need not be opened again. While the daemon does not run, the interval grows, and the status
+ *   changes to free running and then to unknown.
+ *
+ * Errors
+ *   Functions that return clockbound_err const * return NULL on success. An error is valid in the
+ *   calling thread until its next error. Functions that return clockbound_ctx * return NULL on
+ *   failure and fill in *err, unless err is NULL.
+ *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
 #ifndef CLOCKBOUND_H
@@ -18,85 +38,99 @@
 extern "C" {
 #endif
 
-/* The segment of the 1.x layout. Any path of a segment will do, of whatever layout, or CLOCKBOUND_DEFAULT_DIRECTORY. */
+/* The path of the segment of the 1.x layout. */
 #define CLOCKBOUND_SHM_DEFAULT_PATH "/var/run/clockbound/shm"
-/* The directory that the daemon publishes in; the best layout there is taken. */
+/* The directory in which the daemon publishes. */
 #define CLOCKBOUND_DEFAULT_DIRECTORY "/var/run/clockbound"
-/* The device that tells of disruptions of a virtual machine. */
+/* The device that reports disruptions of a virtual machine. */
 #define VMCLOCK_SHM_DEFAULT_PATH "/dev/vmclock0"
 
-/* A handle on the daemon's segment. One is enough for all threads of a process. */
+/* A handle to the daemon's segment. */
 typedef struct clockbound_ctx clockbound_ctx;
 
-/* What went wrong. */
+/* The kind of an error. */
 typedef enum clockbound_err_kind {
-    /* Nothing. */
+    /* No error. */
     CLOCKBOUND_ERR_NONE = 0,
-    /* A system call failed: see sys_errno, and detail for what was being done. */
+    /* A system call failed. sys_errno is its errno, and detail names the call. Also returned for
+     * a null pointer in a required argument, with sys_errno EINVAL. */
     CLOCKBOUND_ERR_SYSCALL = 1,
-    /* The segment was not written yet, or not since the machine was booted. Try again later. */
+    /* The segment is not initialized, its first write is incomplete, or it is from an earlier
+     * boot. Try again later. */
     CLOCKBOUND_ERR_SEGMENT_NOT_INITIALIZED = 2,
-    /* What is there is no segment, or holds nonsense. */
+    /* The file is not a segment, or its content is invalid. */
     CLOCKBOUND_ERR_SEGMENT_MALFORMED = 3,
-    /* The segment is from the future of this process's clocks: another boot, or time namespace. */
+    /* The record is ahead of the monotonic clock of this process. It is from another boot or
+     * another time namespace. */
     CLOCKBOUND_ERR_CAUSALITY_BREACH = 4,
-    /* The segment is of a layout to come. */
+    /* The layout version of the segment is not supported. */
     CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED = 5,
-    /* Beyond 2.x, from new calls only: nothing that can be relied on came in time. */
+    /* Extension: no trusted interval was published within the timeout. */
     CLOCKBOUND_ERR_NOT_READY = 6,
-    /* Beyond 2.x, from new calls only: the clock status is not one to rely on. */
+    /* Extension: the clock status is not trusted. detail is the name of the reason. */
     CLOCKBOUND_ERR_UNTRUSTED = 7,
-    /* Beyond 2.x, from new calls only: this layout, or record, cannot answer that. */
+    /* Extension: the layout or the record has no interval at the requested instant. */
     CLOCKBOUND_ERR_NOT_KNOWN = 8
 } clockbound_err_kind;
 
 typedef struct clockbound_err {
     clockbound_err_kind kind;
-    /* For CLOCKBOUND_ERR_SYSCALL, the system's error number; otherwise 0. */
+    /* The errno of the system call for CLOCKBOUND_ERR_SYSCALL; otherwise 0. */
     int sys_errno;
-    /* A constant string with a little more, never to be freed; may be NULL. */
+    /* A constant string with details, which must not be freed, or NULL. */
     char const *detail;
 } clockbound_err;
 
-/* What may be relied on. */
+/* The clock status. */
 typedef enum clockbound_clock_status {
-    /* Nothing: the interval claims nothing. */
+    /* Not trusted: the interval claims nothing. */
     CLOCKBOUND_STA_UNKNOWN = 0,
-    /* The clock follows a source; the interval contains true time. */
+    /* Trusted: the clock is synchronized to a source. */
     CLOCKBOUND_STA_SYNCHRONIZED = 1,
-    /* The last bound is held over and grows; the interval contains true time. */
+    /* Trusted: the clock is in holdover. The last interval grows with time. */
     CLOCKBOUND_STA_FREE_RUNNING = 2,
-    /* The clock was disrupted: the interval claims nothing. */
+    /* Not trusted: a disruption of the virtual machine occurred. The interval claims nothing. */
     CLOCKBOUND_STA_DISRUPTED = 3
 } clockbound_clock_status;
 
+/* The interval, UTC since 1970. */
 typedef struct clockbound_now_result {
+    /* The earliest possible true time. */
     struct timespec earliest;
+    /* The latest possible true time. */
     struct timespec latest;
     clockbound_clock_status clock_status;
 } clockbound_now_result;
 
-/* Opens the segment at shm_path (NULL: CLOCKBOUND_DEFAULT_DIRECTORY).
+/* Opens a segment of any layout.
  *
- * Returns NULL on failure, with *err filled in unless err is NULL.
+ * shm_path is the path of a segment or of a directory. In a directory the first file that exists
+ * of native, shm0 (2.x layout) and shm (1.x layout) is opened. NULL is
+ * CLOCKBOUND_DEFAULT_DIRECTORY.
+ *
+ * Returns NULL on failure, with an error of kind SYSCALL, SEGMENT_NOT_INITIALIZED,
+ * SEGMENT_MALFORMED or SEGMENT_VERSION_NOT_SUPPORTED.
  */
 clockbound_ctx *clockbound_open(char const *shm_path, clockbound_err *err);
 
-/* As clockbound_open. The device at vmclock_path is not read yet: a segment that asks for it reads as unknown. */
-clockbound_ctx *clockbound_vmclock_open(char const *shm_path, char const *vmclock_path, clockbound_err *err);
+/* Like clockbound_open(). The device at vmclock_path is not read. A segment that requires it reads
+ * as unknown. */
+clockbound_ctx *clockbound_vmclock_open(char const *shm_path, char const *vmclock_path,
+                                        clockbound_err *err);
 
-/* Closes what was opened. No other thread may be using it. Returns NULL. */
+/* Closes ctx, which may be NULL. No other thread may use ctx. Always returns NULL. */
 clockbound_err const *clockbound_close(clockbound_ctx *ctx);
 
-/* The interval that contains true time now, if its status is synchronized or free running.
+/* Reads the interval at the present.
  *
- * Returns NULL on success; otherwise an error that is this thread's until its next call.
+ * Returns NULL on success, otherwise an error of kind SYSCALL, SEGMENT_NOT_INITIALIZED,
+ * SEGMENT_MALFORMED or CAUSALITY_BREACH. A status that is not trusted is not an error.
  */
 clockbound_err const *clockbound_now(clockbound_ctx *ctx, clockbound_now_result *result);
 
-/* ---- Beyond 2.x ---- */
+/* ---- Extensions ---- */
 
-/* Why the status is what it is. Numbers may be added. */
+/* The reason of the clock status. Later versions can add values. */
 typedef enum clockbound_reason {
     CLOCKBOUND_REASON_TRACKING = 0,
     CLOCKBOUND_REASON_NEVER_SYNCHRONIZED = 1,
@@ -116,45 +150,67 @@ typedef enum clockbound_reason {
     CLOCKBOUND_REASON_CONTRADICTION = 15,
     CLOCKBOUND_REASON_SOURCES_DISAGREE = 16,
     CLOCKBOUND_REASON_TOO_FEW_SOURCES = 17,
-    /* The layout does not say. */
+    /* The layout has no reason, or the value is not defined in this version. */
     CLOCKBOUND_REASON_UNTOLD = 255
 } clockbound_reason;
 
-/* Where true time lies, ns of UTC since 1970. */
+/* The interval, ns of UTC since 1970. */
 typedef struct clockbound_interval {
+    /* The earliest possible true time. */
     int64_t earliest_ns;
+    /* The latest possible true time. */
     int64_t latest_ns;
     clockbound_clock_status status;
     clockbound_reason reason;
 } clockbound_interval;
 
-/* Waits up to timeout_ns for an interval that can be relied on, with a bound of at most max_bound_ns (0: any). */
-clockbound_ctx *clockbound_open_when_ready(char const *shm_path, uint64_t timeout_ns, uint64_t max_bound_ns,
-                                           clockbound_err *err);
+/* Opens a segment like clockbound_open() and waits until it contains a trusted interval with a
+ * clock error bound of at most max_bound_ns (0: any). The segment need not exist yet.
+ *
+ * Returns NULL after timeout_ns, with an error of kind NOT_READY.
+ */
+clockbound_ctx *clockbound_open_when_ready(char const *shm_path, uint64_t timeout_ns,
+                                           uint64_t max_bound_ns, clockbound_err *err);
 
-/* As clockbound_now, in nanoseconds and with the reason. */
+/* Like clockbound_now(), in ns and with the reason of the status. */
 clockbound_err const *clockbound_interval_now(clockbound_ctx *ctx, clockbound_interval *interval);
 
-/* The interval when CLOCK_MONOTONIC_RAW showed raw_ns, not too long ago; from the native layout only. */
-clockbound_err const *clockbound_interval_at(clockbound_ctx *ctx, int64_t raw_ns, clockbound_interval *interval);
+/* Reads the interval at the instant at which CLOCK_MONOTONIC_RAW in this process reads raw_ns. The
+ * instant can be in the past or in the future.
+ *
+ * Returns an error of kind NOT_KNOWN if the segment is not of the native layout, or if the instant
+ * is further before the record than the record is valid after it. The other errors are those of
+ * clockbound_now().
+ */
+clockbound_err const *clockbound_interval_at(clockbound_ctx *ctx, int64_t raw_ns,
+                                             clockbound_interval *interval);
 
-/* Returns once t_ns has certainly passed, with the interval that shows it (unless interval is NULL); at once with
- * CLOCKBOUND_ERR_UNTRUSTED when nothing is claimed. */
-clockbound_err const *clockbound_commit_wait(clockbound_ctx *ctx, int64_t t_ns, clockbound_interval *interval);
+/* Waits until t_ns (UTC since 1970) has certainly passed: until earliest_ns exceeds it. Stores the
+ * interval that proves it, unless interval is NULL.
+ *
+ * Returns an error of kind UNTRUSTED as soon as the status is not trusted. The other errors are
+ * those of clockbound_now().
+ */
+clockbound_err const *clockbound_commit_wait(clockbound_ctx *ctx, int64_t t_ns,
+                                             clockbound_interval *interval);
 
-/* Whether t_ns has certainly passed. Never, while the status is not one to rely on. */
+/* Returns whether t_ns (UTC since 1970) has certainly passed: whether it is less than earliest_ns.
+ * Returns false while the status is not trusted. */
 bool clockbound_is_after(clockbound_interval const *interval, int64_t t_ns);
 
-/* Whether t_ns has certainly not come yet, likewise. */
+/* Returns whether t_ns (UTC since 1970) is certainly in the future: whether it is greater than
+ * latest_ns. Returns false while the status is not trusted. */
 bool clockbound_is_before(clockbound_interval const *interval, int64_t t_ns);
 
-/* How wrong the middle can be: half the width, rounded up. */
+/* Returns the clock error bound of the midpoint: half the width in ns, rounded up. Returns
+ * INT64_MAX if interval is NULL. */
 int64_t clockbound_bound_ns(clockbound_interval const *interval);
 
-/* What went wrong, and what to do; a constant string. NULL is no error. */
+/* Returns the message of an error, with its remedy: a constant string. The message for
+ * NULL is "no error". */
 char const *clockbound_strerror(clockbound_err const *err);
 
-/* The words of the daemon's log; constant strings. */
+/* Returns the name of a status or a reason as in the daemon's log: a constant string. */
 char const *clockbound_status_name(clockbound_clock_status status);
 char const *clockbound_reason_name(clockbound_reason reason);
 

@@ -1,4 +1,4 @@
-//! The structs of the header, byte by byte.
+//! The structs of the header, with the same bytes.
 #![allow(non_camel_case_types)]
 
 use std::ffi::{CStr, c_char, c_int};
@@ -7,20 +7,20 @@ use std::ptr;
 
 use clockbound_client::{Interval, Reason, Status};
 
-/// What went wrong.
+/// An error.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct clockbound_err {
-    /// A number of `clockbound_err_kind`.
+    /// A value of `clockbound_err_kind`.
     pub kind: c_int,
-    /// The system's error number, or 0.
+    /// The value of errno of a failed system call; otherwise 0.
     pub sys_errno: c_int,
     /// A constant string, or null.
     pub detail: *const c_char,
 }
 
 impl clockbound_err {
-    /// No error.
+    /// Returns the value for no error.
     pub(crate) const fn none() -> Self {
         Self {
             kind: 0,
@@ -30,29 +30,29 @@ impl clockbound_err {
     }
 }
 
-/// The interval as the 1.x and 2.x generations have it.
+/// The interval as in the headers of the 1.x and 2.x generations.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct clockbound_now_result {
-    /// The earliest that true time can be.
+    /// The earliest possible true time, UTC since 1970.
     pub earliest: libc::timespec,
-    /// The latest.
+    /// The latest possible true time, UTC since 1970.
     pub latest: libc::timespec,
-    /// A number of `clockbound_clock_status`.
+    /// A value of `clockbound_clock_status`.
     pub clock_status: c_int,
 }
 
-/// The interval in nanoseconds of UTC since 1970, with its reason.
+/// The interval in ns, with the reason of its status.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct clockbound_interval {
-    /// The earliest that true time can be.
+    /// The earliest possible true time, ns of UTC since 1970.
     pub earliest_ns: i64,
-    /// The latest.
+    /// The latest possible true time, ns of UTC since 1970.
     pub latest_ns: i64,
-    /// A number of `clockbound_clock_status`.
+    /// A value of `clockbound_clock_status`.
     pub status: c_int,
-    /// A number of `clockbound_reason`.
+    /// A value of `clockbound_reason`.
     pub reason: c_int,
 }
 
@@ -100,7 +100,7 @@ impl clockbound_interval {
     }
 }
 
-/// The daemon's word for a reason, for C.
+/// Returns the name of a reason as in the daemon's log.
 pub(crate) fn reason_name(reason: Reason) -> &'static CStr {
     match reason {
         Reason::Tracking => c"tracking",
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_have_the_daemons_words() {
+    fn reason_names_are_those_of_the_log() {
         for reason in Reason::ALL {
             assert_eq!(reason_name(reason).to_str(), Ok(reason.as_str()));
         }

@@ -1,4 +1,4 @@
-//! Errors, as C programs of the field know them.
+//! Converts errors of the Rust library to errors of the C interface.
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_int};
@@ -19,70 +19,88 @@ const UNTRUSTED: c_int = 7;
 const NOT_KNOWN: c_int = 8;
 
 thread_local! {
-    // A pointer into a shared context would be another thread's to overwrite.
+    // The error is not stored in the context, where another thread could overwrite it.
     static LAST: Cell<clockbound_err> = const { Cell::new(clockbound_err::none()) };
 }
 
-/// Keeps `err` for this thread, until its next error.
-pub(crate) fn remember(err: clockbound_err) -> *const clockbound_err {
+/// Stores `err` until the next error in this thread, and returns a pointer to it.
+pub(crate) fn store(err: clockbound_err) -> *const clockbound_err {
     LAST.with(|last| {
         last.set(err);
         last.as_ptr().cast_const()
     })
 }
 
+/// Writes `err` to `target`, unless that is null.
+///
 /// # Safety
 /// `target` is null or writable.
-pub(crate) unsafe fn fill(target: *mut clockbound_err, err: clockbound_err) {
+pub(crate) unsafe fn write_to(target: *mut clockbound_err, err: clockbound_err) {
     if !target.is_null() {
-        // SAFETY: the caller's word.
+        // SAFETY: the caller guarantees that a pointer that is not null is writable.
         unsafe { target.write(err) };
     }
 }
 
-/// A null pointer where there must be something.
-pub(crate) fn invalid() -> clockbound_err {
-    system(
+/// Returns the error for a null pointer in a required argument.
+pub(crate) fn null_argument() -> clockbound_err {
+    with_errno(
         &io::Error::from_raw_os_error(libc::EINVAL),
-        c"a null pointer",
+        c"null pointer argument",
     )
 }
 
-/// The error as C has it.
-pub(crate) fn of(err: &Error) -> clockbound_err {
+/// Converts an error of the Rust library.
+pub(crate) fn convert(err: &Error) -> clockbound_err {
     match err {
-        Error::Open { source, .. } => reading(source, c"open"),
-        Error::Read(source) => reading(source, c"mmap"),
-        Error::EarlierBoot { .. } => plain(NOT_INITIALIZED, c"the segment is of an earlier boot"),
-        Error::TimeNamespace(_) => {
-            let detail = c"the time namespace cannot be told: /proc/self/timens_offsets";
-            system(&io::Error::from_raw_os_error(libc::ENOENT), detail)
+        Error::Open { source, .. } => convert_read_error(source, c"open"),
+        Error::Read(source) => convert_read_error(source, c"mmap"),
+        Error::EarlierBoot { .. } => {
+            without_errno(NOT_INITIALIZED, c"the segment is from an earlier boot")
         }
-        Error::Causality { .. } => plain(CAUSALITY, c"the segment is from the future"),
-        Error::Clock(source) => system(source, c"clock_gettime"),
-        Error::NotReady { .. } => plain(NOT_READY, c"no interval to rely on came in time"),
-        Error::Untrusted { reason, .. } => plain(UNTRUSTED, crate::abi::reason_name(*reason)),
-        Error::TooWide { .. } => plain(NOT_READY, c"the bound is too wide"),
-        Error::NotNative => plain(NOT_KNOWN, c"the segment is not of the native layout"),
-        Error::TooLongAgo { .. } => plain(NOT_KNOWN, c"the instant is too long ago"),
-        _ => plain(MALFORMED, c"the segment cannot be read"),
+        Error::TimeNamespace(_) => {
+            let detail = c"failed to read /proc/self/timens_offsets";
+            with_errno(&io::Error::from_raw_os_error(libc::ENOENT), detail)
+        }
+        Error::Causality { .. } => {
+            without_errno(CAUSALITY, c"the record is ahead of the monotonic clock")
+        }
+        Error::Clock(source) => with_errno(source, c"clock_gettime"),
+        Error::NotReady { .. } => {
+            without_errno(NOT_READY, c"no trusted interval within the timeout")
+        }
+        Error::Untrusted { reason, .. } => {
+            without_errno(UNTRUSTED, crate::abi::reason_name(*reason))
+        }
+        Error::TooWide { .. } => {
+            without_errno(NOT_READY, c"the clock error bound exceeds the maximum")
+        }
+        Error::NotNative => without_errno(NOT_KNOWN, c"the segment is not of the native layout"),
+        Error::TooLongAgo { .. } => {
+            without_errno(NOT_KNOWN, c"the instant is too long before the record")
+        }
+        _ => without_errno(MALFORMED, c"failed to read the segment"),
     }
 }
 
-fn reading(err: &ReadError, call: &'static CStr) -> clockbound_err {
+fn convert_read_error(err: &ReadError, call: &'static CStr) -> clockbound_err {
     match err {
-        ReadError::Io(source) => system(source, call),
-        ReadError::NotAFile => plain(MALFORMED, c"not a regular file"),
-        ReadError::TooShort { .. } => plain(MALFORMED, c"the file is too short"),
-        ReadError::Header(HeaderError::Version { .. }) => plain(VERSION, c"a layout to come"),
-        ReadError::Header(_) => plain(MALFORMED, c"not a segment"),
-        ReadError::NotInitialized => plain(NOT_INITIALIZED, c"nothing was written yet"),
-        ReadError::WriteInProgress => plain(NOT_INITIALIZED, c"a write was cut short"),
-        ReadError::Record(_) => plain(MALFORMED, c"the record makes no sense"),
+        ReadError::Io(source) => with_errno(source, call),
+        ReadError::NotAFile => without_errno(MALFORMED, c"not a regular file"),
+        ReadError::TooShort { .. } => without_errno(MALFORMED, c"the file is too short"),
+        ReadError::Header(HeaderError::Version { .. }) => {
+            without_errno(VERSION, c"unsupported layout version")
+        }
+        ReadError::Header(_) => without_errno(MALFORMED, c"not a segment"),
+        ReadError::NotInitialized => {
+            without_errno(NOT_INITIALIZED, c"the segment is not initialized")
+        }
+        ReadError::WriteInProgress => without_errno(NOT_INITIALIZED, c"a write is incomplete"),
+        ReadError::Record(_) => without_errno(MALFORMED, c"the record is invalid"),
     }
 }
 
-fn plain(kind: c_int, detail: &'static CStr) -> clockbound_err {
+fn without_errno(kind: c_int, detail: &'static CStr) -> clockbound_err {
     clockbound_err {
         kind,
         sys_errno: 0,
@@ -90,33 +108,31 @@ fn plain(kind: c_int, detail: &'static CStr) -> clockbound_err {
     }
 }
 
-fn system(err: &io::Error, detail: &'static CStr) -> clockbound_err {
+fn with_errno(err: &io::Error, detail: &'static CStr) -> clockbound_err {
     clockbound_err {
         sys_errno: err.raw_os_error().unwrap_or(libc::ENOENT),
-        ..plain(SYSCALL, detail)
+        ..without_errno(SYSCALL, detail)
     }
 }
 
-/// What went wrong, and what to do.
-pub(crate) fn advice(kind: c_int) -> &'static CStr {
+/// Returns the message of an error kind, with its remedy.
+pub(crate) fn message(kind: c_int) -> &'static CStr {
     match kind {
         0 => c"no error",
         SYSCALL => {
             c"a system call failed, see sys_errno; is clockbound running, and does it publish here?"
         }
-        NOT_INITIALIZED => {
-            c"the segment was not written yet; is clockbound running? try again later"
+        NOT_INITIALIZED => c"the segment is not initialized; is clockbound running?",
+        MALFORMED => c"the file is not a segment of clockbound, or is invalid; check the path",
+        CAUSALITY => {
+            c"the record is ahead of the monotonic clock: it is from another boot or time namespace"
         }
-        MALFORMED => c"this is no segment of clockbound, or holds nonsense; check the path",
-        CAUSALITY => c"the segment is from the future: another boot, or time namespace",
-        VERSION => c"the segment is of a layout to come; update this library",
+        VERSION => c"the layout version of the segment is not supported; update this library",
         NOT_READY => {
-            c"no interval that can be relied on came in time; see clockbound's log, or wait longer"
+            c"no trusted interval within the timeout; see the log of clockbound, or wait longer"
         }
-        UNTRUSTED => {
-            c"the clock status is not one to rely on; detail has the reason, clockbound's log more"
-        }
-        NOT_KNOWN => c"this segment cannot say what the time was then",
-        _ => c"no error of clockbound's",
+        UNTRUSTED => c"the clock status is not trusted; see detail and the log of clockbound",
+        NOT_KNOWN => c"the segment has no interval at this instant",
+        _ => c"unknown error",
     }
 }

@@ -1,31 +1,27 @@
-//! Every golden segment of `clients/conformance`, as a C program is told of it.
+//! Reads every golden segment of `clients/conformance` through the C interface.
 #![cfg(target_endian = "little")]
 
 #[path = "../../conformance/cases.rs"]
 mod cases;
 
-use clockbound::now_given;
+use clockbound::now_in;
 
 #[test]
-fn every_golden_segment_is_told_as_it_must_be() {
+fn every_golden_segment_reads_as_expected() {
     for case in cases::all() {
         let (name, expect) = (case.name, case.expect);
-        match now_given(&case.path, &case.surroundings) {
-            Ok(said) => {
+        match now_in(&case.path, &case.environment) {
+            Ok(now) => {
                 let ns = |time: libc::timespec| time.tv_sec * 1_000_000_000 + time.tv_nsec;
                 assert_eq!(
-                    Some(ns(said.earliest)),
+                    Some(ns(now.earliest)),
                     expect["earliest_ns"].as_i64(),
                     "{name}"
                 );
-                assert_eq!(
-                    Some(ns(said.latest)),
-                    expect["latest_ns"].as_i64(),
-                    "{name}"
-                );
-                assert!((0..1_000_000_000).contains(&said.earliest.tv_nsec));
+                assert_eq!(Some(ns(now.latest)), expect["latest_ns"].as_i64(), "{name}");
+                assert!((0..1_000_000_000).contains(&now.earliest.tv_nsec));
                 let status = ["unknown", "synchronized", "free_running", "disrupted"];
-                let status = status[usize::try_from(said.clock_status).expect("a status")];
+                let status = status[usize::try_from(now.clock_status).expect("a status")];
                 assert_eq!(Some(status), expect["status"].as_str(), "{name}");
             }
             Err(kind) => {

@@ -1,4 +1,4 @@
-//! C and C++ programs, old and new, compiled and run against the library as it was built.
+//! Compiles C and C++ programs, old and new, and runs them with the built library.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,10 +25,10 @@ fn now_ns() -> i64 {
     clock_ns(ClockId::CLOCK_REALTIME)
 }
 
-/// A directory for programs and segments; removed when dropped.
-struct Bench(PathBuf);
+/// A directory for programs and segments, removed when dropped.
+struct TestDirectory(PathBuf);
 
-impl Bench {
+impl TestDirectory {
     fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
@@ -36,16 +36,16 @@ impl Bench {
             std::process::id(),
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
-        let bench = Self(std::env::temp_dir().join(name));
-        fs::create_dir(&bench.0).expect("a directory");
-        bench
+        let directory = Self(std::env::temp_dir().join(name));
+        fs::create_dir(&directory.0).expect("a directory");
+        directory
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// What a daemon publishes, on every layout.
+    /// Publishes a synchronized record in every layout, as a daemon does.
     fn publish(&self) {
         let as_of_ns = clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);
         let record = V1Record {
@@ -78,11 +78,11 @@ impl Bench {
         });
     }
 
-    /// Compiles `source` (below this crate) with these further words.
-    fn compile(&self, compiler: &str, source: &str, words: &[&str]) -> PathBuf {
+    /// Compiles `source`, a path in this crate, with additional arguments.
+    fn compile(&self, compiler: &str, source: &str, arguments: &[&str]) -> PathBuf {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let program = self.path(&source.replace('/', "-"));
-        // The shared library has its file's name here, and its own name for those that are linked to it.
+        // The file name of the built library differs from its soname, which the programs load.
         let libraries = libraries();
         let _ = std::os::unix::fs::symlink(
             libraries.join("libclockbound.so"),
@@ -95,7 +95,7 @@ impl Bench {
             .arg(here.join(source))
             .arg("-o")
             .arg(&program)
-            .args(words)
+            .args(arguments)
             .arg(format!("-L{}", libraries.display()))
             .arg(format!("-Wl,-rpath,{}", self.0.display()))
             .args(["-lclockbound", "-lpthread", "-ldl", "-lm", "-lgcc_s"])
@@ -110,13 +110,13 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for TestDirectory {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// Where the libraries were built: beside this test.
+/// Returns the directory of the built libraries, which contains this test, too.
 fn libraries() -> PathBuf {
     let own = std::env::current_exe().expect("this test has a path");
     own.parent().expect("a directory").to_owned()
@@ -128,31 +128,31 @@ fn run(program: &Path, arguments: &[&Path]) -> String {
         .output()
         .expect("runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let complaint = String::from_utf8_lossy(&output.stderr);
+    let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
-        "{program:?}: {}, {text}{complaint}",
+        "{program:?}: {}, {text}{errors}",
         output.status
     );
-    // The library leaves the program's standard error alone.
-    assert_eq!(complaint, "");
+    // The library does not write to standard error.
+    assert_eq!(errors, "");
     text
 }
 
 #[test]
-fn programs_of_the_field_run_unchanged_on_every_layout() {
-    let bench = Bench::new();
-    bench.publish();
-    for words in [&[][..], &["-DV2"]] {
-        let program = bench.compile("cc", "tests/field/old_program.c", words);
+fn programs_for_the_1_x_and_2_x_headers_run_on_every_layout() {
+    let directory = TestDirectory::new();
+    directory.publish();
+    for arguments in [&[][..], &["-DV2"]] {
+        let program = directory.compile("cc", "tests/field/old_program.c", arguments);
         for name in ["shm", "shm0", "native"] {
             let before_ns = now_ns();
-            let text = run(&program, &[&bench.path(name)]);
-            let words: Vec<i64> = text
+            let text = run(&program, &[&directory.path(name)]);
+            let numbers: Vec<i64> = text
                 .split_whitespace()
-                .map(|word| word.parse().expect(&text))
+                .map(|number| number.parse().expect(&text))
                 .collect();
-            let [earliest_s, earliest_ns, latest_s, latest_ns, status] = words[..] else {
+            let [earliest_s, earliest_ns, latest_s, latest_ns, status] = numbers[..] else {
                 panic!("{name}: {text}");
             };
             assert!(earliest_s * S + earliest_ns <= now_ns(), "{name}: {text}");
@@ -163,12 +163,12 @@ fn programs_of_the_field_run_unchanged_on_every_layout() {
 }
 
 #[test]
-fn programs_of_the_field_get_the_errors_that_they_know() {
-    let bench = Bench::new();
-    bench.publish();
-    let program = bench.compile("cc", "tests/field/old_program.c", &["-DV2"]);
+fn programs_for_the_2_x_headers_get_the_errors_of_those_headers() {
+    let directory = TestDirectory::new();
+    directory.publish();
+    let program = directory.compile("cc", "tests/field/old_program.c", &["-DV2"]);
     let with = |at: usize, bytes: &[u8]| {
-        let mut segment = fs::read(bench.path("shm")).expect("a segment");
+        let mut segment = fs::read(directory.path("shm")).expect("a segment");
         segment[at..at + bytes.len()].copy_from_slice(bytes);
         segment
     };
@@ -183,65 +183,65 @@ fn programs_of_the_field_get_the_errors_that_they_know() {
         (future, "error 4 0\n"),
         (with(0, b"")[..40].to_vec(), "error 3 0\n"),
     ] {
-        fs::write(bench.path("bad"), segment).expect("written");
-        assert_eq!(run(&program, &[&bench.path("bad")]), expected);
+        fs::write(directory.path("bad"), segment).expect("written");
+        assert_eq!(run(&program, &[&directory.path("bad")]), expected);
     }
-    assert_eq!(run(&program, &[&bench.path("none")]), "error 1 2\n");
+    assert_eq!(run(&program, &[&directory.path("none")]), "error 1 2\n");
 }
 
 #[test]
-fn one_context_serves_many_threads() {
-    let bench = Bench::new();
-    bench.publish();
-    let program = bench.compile("cc", "tests/field/threads.c", &[]);
+fn threads_share_one_context() {
+    let directory = TestDirectory::new();
+    directory.publish();
+    let program = directory.compile("cc", "tests/field/threads.c", &[]);
     for name in ["shm", "native"] {
-        assert_eq!(run(&program, &[&bench.path(name)]), "0\n");
+        assert_eq!(run(&program, &[&directory.path(name)]), "0\n");
     }
 }
 
 #[test]
-fn the_richer_calls_keep_their_promises() {
-    let bench = Bench::new();
-    bench.publish();
-    let program = bench.compile("cc", "tests/field/richer.c", &["-std=gnu11"]);
-    run(&program, &[&bench.0]);
+fn the_extensions_work() {
+    let directory = TestDirectory::new();
+    directory.publish();
+    let program = directory.compile("cc", "tests/field/extensions.c", &["-std=gnu11"]);
+    run(&program, &[&directory.0]);
 }
 
 #[test]
-fn the_examples_compile_clean_and_run() {
-    let bench = Bench::new();
-    bench.publish();
-    let interval = bench.compile("cc", "examples/interval.c", &["-std=gnu11"]);
-    let text = run(&interval, &[&bench.0, Path::new("1")]);
+fn the_examples_compile_without_warnings_and_run() {
+    let directory = TestDirectory::new();
+    directory.publish();
+    let interval = directory.compile("cc", "examples/interval.c", &["-std=gnu11"]);
+    let text = run(&interval, &[&directory.0, Path::new("1")]);
     assert!(text.contains("synchronized, tracking"), "{text}");
     for standard in ["-std=c++14", "-std=c++20"] {
-        let commit_wait = bench.compile("c++", "examples/commit_wait.cpp", &[standard]);
-        let text = run(&commit_wait, &[&bench.0]);
+        let commit_wait = directory.compile("c++", "examples/commit_wait.cpp", &[standard]);
+        let text = run(&commit_wait, &[&directory.0]);
         assert!(text.contains("has passed: true"), "{text}");
     }
 }
 
 #[test]
-fn the_static_library_does_without_the_shared_one() {
-    let bench = Bench::new();
-    bench.publish();
+fn the_static_library_does_not_need_the_shared_one() {
+    let directory = TestDirectory::new();
+    directory.publish();
     let archive = libraries().join("libclockbound.a");
     let archive = archive.to_str().expect("UTF-8");
-    let program = bench.compile("cc", "examples/interval.c", &["-std=gnu11", archive]);
-    fs::remove_file(bench.path("libclockbound.so.1")).expect("removed");
+    let program = directory.compile("cc", "examples/interval.c", &["-std=gnu11", archive]);
+    fs::remove_file(directory.path("libclockbound.so.1")).expect("removed");
     let dynamic = Command::new("ldd").arg(&program).output().expect("ldd");
     let dynamic = String::from_utf8_lossy(&dynamic.stdout).into_owned();
     if dynamic.contains("libclockbound") {
         panic!("linked dynamically:\n{dynamic}");
     }
-    run(&program, &[&bench.0, Path::new("1")]);
+    run(&program, &[&directory.0, Path::new("1")]);
 }
 
 #[test]
-fn the_shared_library_has_its_name_and_the_headers_symbols() {
+fn the_shared_library_has_its_soname_and_exports_the_symbols_of_the_header() {
     let library = libraries().join("libclockbound.so");
-    let output = |program: &str, word: &str| {
-        let output = Command::new(program).arg(word).arg(&library).output();
+    let output = |program: &str, option: &str| {
+        let output = Command::new(program).arg(option).arg(&library).output();
         String::from_utf8_lossy(&output.expect("binutils").stdout).into_owned()
     };
     assert!(output("readelf", "-d").contains("[libclockbound.so.1]"));

@@ -1,6 +1,7 @@
-"""Orders what happens on hosts that share nothing but the time: commit_wait.py [PATH]
+"""Orders events on hosts that share nothing but the time: commit_wait.py [PATH]
 
-A write gets a timestamp that cannot be in the past of any host, and is shown only when it is in the past of all.
+A write gets a timestamp that is not in the past on any host. It is exposed when the timestamp is in
+the past on every host.
 """
 
 import sys
@@ -13,8 +14,8 @@ def main() -> None:
     client = Client.open_when_ready(timeout=10, max_bound=0.1, path=path)
     timestamp_ns = client.now().latest_ns
     waited = client.timing(lambda: client.commit_wait(timestamp_ns))
-    shown = waited.value
-    print(f"written at {timestamp_ns}, shown when true time was at least {shown.earliest_ns}")
+    exposed = waited.value
+    print(f"written at {timestamp_ns}, exposed when true time was at least {exposed.earliest_ns}")
     print(f"waited {(waited.ended.midpoint_ns - waited.began.midpoint_ns) // 1000} us")
 
 

@@ -1,4 +1,4 @@
-"""Prints the interval once a second: intervals.py [PATH [COUNT]]"""
+"""Prints the interval once a second: intervals.py [PATH [COUNT]]. Without COUNT it does not end."""
 
 import itertools
 import sys
@@ -15,7 +15,9 @@ def main() -> None:
             time.sleep(1)
         now = client.now()
         print(
-            f"{now.earliest_ns} .. {now.latest_ns}  -+ {now.bound_ns // 1000} us  {now.status}, {now.reason}", flush=True
+            f"{now.earliest_ns} .. {now.latest_ns}  -+ {now.bound_ns // 1000} us  "
+            f"{now.status}, {now.reason}",
+            flush=True,
         )
 
 

@@ -1,32 +1,32 @@
-//! The Rust client's errors, raised as Python's: which class, and what to do.
+//! Converts errors of the Rust client to exceptions.
 
 use clockbound_client::Error;
 use pyo3::prelude::*;
 
-use crate::words;
+use crate::enums;
 
-/// The exception for `err`; another one, if it cannot even be made.
-pub(crate) fn raised(py: Python<'_>, err: &Error) -> PyErr {
-    exception(py, err).unwrap_or_else(|failure| failure)
+/// Returns the exception for `err`, or the exception that occurred while it was created.
+pub(crate) fn exception(py: Python<'_>, err: &Error) -> PyErr {
+    create_exception(py, err).unwrap_or_else(|failure| failure)
 }
 
-fn exception(py: Python<'_>, err: &Error) -> PyResult<PyErr> {
-    let (class, advice) = class_and_advice(err);
+fn create_exception(py: Python<'_>, err: &Error) -> PyResult<PyErr> {
+    let (class, remedy) = class_and_remedy(err);
     let class = py.import("clockbound.errors")?.getattr(class)?;
-    let made = class.call1((format!("{err}{advice}"),))?;
+    let exception = class.call1((format!("{err}{remedy}"),))?;
     if let Error::Untrusted { status, reason } = err {
-        made.setattr("status", words::status(py, *status)?)?;
-        made.setattr("reason", words::reason(py, *reason)?)?;
+        exception.setattr("status", enums::status(py, *status)?)?;
+        exception.setattr("reason", enums::reason(py, *reason)?)?;
     }
-    let made = PyErr::from_value(made);
+    let exception = PyErr::from_value(exception);
     if let Error::NotReady { cause, .. } = err {
-        made.set_cause(py, Some(exception(py, cause)?));
+        exception.set_cause(py, Some(create_exception(py, cause)?));
     }
-    Ok(made)
+    Ok(exception)
 }
 
-/// The class, and what to do where the error itself does not say.
-fn class_and_advice(err: &Error) -> (&'static str, &'static str) {
+/// Returns the class of the exception, and the remedy if the message of the error has none.
+fn class_and_remedy(err: &Error) -> (&'static str, &'static str) {
     match err {
         Error::Open { .. } => ("OpenError", ""),
         Error::EarlierBoot { .. } => ("EarlierBootError", ""),
@@ -34,17 +34,26 @@ fn class_and_advice(err: &Error) -> (&'static str, &'static str) {
         Error::NotReady { .. } => ("NotReadyError", ""),
         Error::Untrusted { .. } => (
             "UntrustedError",
-            "; wait with open_when_ready, and see the daemon's log",
+            "; see the daemon's log, or wait with open_when_ready",
         ),
-        Error::TooWide { .. } => ("TooWideError", "; wait for chronyd, or ask for less"),
-        Error::Read(_) => ("ReadError", "; start the daemon again"),
+        Error::TooWide { .. } => (
+            "TooWideError",
+            "; wait until it decreases, or request a larger maximum",
+        ),
+        Error::Read(_) => ("ReadError", "; restart the daemon"),
         Error::Causality { .. } => (
             "CausalityError",
-            "; start the daemon again, where this program runs",
+            "; restart the daemon in the boot and time namespace of this program",
         ),
-        Error::NotNative => ("NotNativeError", "; let the daemon publish it"),
-        Error::TooLongAgo { .. } => ("TooLongAgoError", "; ask sooner"),
-        Error::Clock(_) => ("ClockError", "; does a sandbox forbid clock_gettime?"),
+        Error::NotNative => ("NotNativeError", "; configure the daemon to publish it"),
+        Error::TooLongAgo { .. } => (
+            "TooLongAgoError",
+            "; request the interval sooner after the instant",
+        ),
+        Error::Clock(_) => (
+            "ClockError",
+            "; check whether a sandbox forbids clock_gettime",
+        ),
         _ => ("Error", ""),
     }
 }

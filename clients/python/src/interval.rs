@@ -1,14 +1,14 @@
-//! The interval.
+//! The class `Interval`.
 
 use std::hash::{Hash, Hasher};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDelta;
 
-use crate::time::{Time, datetime_after, datetime_before, span_over};
-use crate::words;
+use crate::enums;
+use crate::time::{Time, datetime_ceil, datetime_floor, timedelta_ceil};
 
-/// Where true time lies, while its status is trusted.
+/// The interval that contains true time while its status is trusted.
 #[pyclass(frozen, eq, ord, hash, module = "clockbound")]
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 pub(crate) struct Interval(pub(crate) clockbound_client::Interval);
@@ -22,72 +22,72 @@ impl Hash for Interval {
 
 #[pymethods]
 impl Interval {
-    /// The earliest that true time can be, ns of UTC since 1970.
+    /// The earliest possible true time, ns of UTC since 1970.
     #[getter]
     fn earliest_ns(&self) -> i64 {
         self.0.earliest_ns()
     }
 
-    /// The latest that true time can be, ns of UTC since 1970.
+    /// The latest possible true time, ns of UTC since 1970.
     #[getter]
     fn latest_ns(&self) -> i64 {
         self.0.latest_ns()
     }
 
-    /// The middle, ns of UTC since 1970.
+    /// The middle of the interval, ns of UTC since 1970.
     #[getter]
     fn midpoint_ns(&self) -> i64 {
         self.0.midpoint_ns()
     }
 
-    /// Half the width in ns, rounded up: how wrong the midpoint can be.
+    /// The clock error bound of the midpoint: half the width, ns, rounded up.
     #[getter]
     fn bound_ns(&self) -> i64 {
         self.0.bound_ns()
     }
 
-    /// `earliest_ns` as a datetime in UTC, rounded down.
+    /// `earliest_ns` as a datetime in UTC, rounded down to microseconds.
     #[getter]
     fn earliest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        datetime_before(py, self.0.earliest_ns())
+        datetime_floor(py, self.0.earliest_ns())
     }
 
-    /// `latest_ns` as a datetime in UTC, rounded up.
+    /// `latest_ns` as a datetime in UTC, rounded up to microseconds.
     #[getter]
     fn latest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        datetime_after(py, self.0.latest_ns())
+        datetime_ceil(py, self.0.latest_ns())
     }
 
-    /// `midpoint_ns` as a datetime in UTC, rounded down.
+    /// `midpoint_ns` as a datetime in UTC, rounded down to microseconds.
     #[getter]
     fn midpoint<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        datetime_before(py, self.0.midpoint_ns())
+        datetime_floor(py, self.0.midpoint_ns())
     }
 
-    /// `bound_ns` as a timedelta, rounded up.
+    /// `bound_ns` as a timedelta, rounded up to microseconds.
     #[getter]
     fn bound<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDelta>> {
-        span_over(py, self.0.bound_ns())
+        timedelta_ceil(py, self.0.bound_ns())
     }
 
-    /// Whether the interval may be relied on.
+    /// The clock status.
     #[getter]
     fn status<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
-        words::status(py, self.0.status())
+        enums::status(py, self.0.status())
     }
 
-    /// Why the status is so.
+    /// The reason of the status.
     #[getter]
     fn reason<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
-        words::reason(py, self.0.reason())
+        enums::reason(py, self.0.reason())
     }
 
-    /// Whether `t` has certainly passed. Never, while the status is not trusted.
+    /// Returns whether `t` has certainly passed; false while the status is not trusted.
     fn is_after(&self, t: Time) -> bool {
         self.0.is_after_ns(t.0)
     }
 
-    /// Whether `t` has certainly not come yet. Never, while the status is not trusted.
+    /// Returns whether `t` is certainly in the future; false while the status is not trusted.
     fn is_before(&self, t: Time) -> bool {
         self.0.is_before_ns(t.0)
     }

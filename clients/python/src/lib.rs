@@ -1,27 +1,27 @@
-//! The module `clockbound._native`: `clients/rust`, as Python sees it.
+//! The Python module `clockbound._native`: bindings of `clients/rust`.
 //!
 //! ```text
 //!   clockbound (python/)  -->  Client, Interval, Timed (here)  -->  clients/rust
-//!          ^ Status, Reason, exceptions: Python's own classes, which raising and naming look up
+//!          ^ Status, Reason, exceptions: Python classes, which this module imports by name
 //! ```
-//! Nothing is computed here: every number and every decision is the Rust client's.
+//! This module converts types. It computes no interval.
 
 mod client;
+mod conformance;
+mod enums;
 mod error;
-mod given;
 mod interval;
 mod time;
-mod words;
 
 use pyo3::prelude::*;
 
-/// What `import clockbound` loads.
+/// The compiled module of the package `clockbound`.
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
     use crate::client::{Client, Timed};
     #[pymodule_export]
-    use crate::given::interval_given;
+    use crate::conformance::interval_in_environment;
     #[pymodule_export]
     use crate::interval::Interval;
     #[pymodule_export]

@@ -1,4 +1,4 @@
-//! Times and spans, as Python programs write them.
+//! Converts times and durations from and to Python types.
 
 use std::time::Duration;
 
@@ -21,21 +21,21 @@ impl FromPyObject<'_, '_> for Time {
         if !time.is_instance_of::<PyDateTime>() {
             return time.extract().map(Self);
         }
-        // Without a time zone this raises: nobody knows which time that is.
+        // Raises TypeError for a datetime without a time zone, which is ambiguous.
         let since = time.sub(epoch(time.py())?)?;
         let since = since.cast::<PyDelta>()?;
         let us = i64::from(since.get_days()) * DAY_US
             + i64::from(since.get_seconds()) * S_US
             + i64::from(since.get_microseconds());
-        // Saturates where 64 bits end, in 1677 and 2262.
+        // Saturates at the limits of 64 bits, in 1677 and 2262.
         Ok(Self(us.saturating_mul(US_NS)))
     }
 }
 
-/// A span: a number of seconds, or a `timedelta`; not negative.
-pub(crate) struct Span(pub(crate) Duration);
+/// A duration that is not negative: a number of seconds, or a `timedelta`.
+pub(crate) struct TimeSpan(pub(crate) Duration);
 
-impl FromPyObject<'_, '_> for Span {
+impl FromPyObject<'_, '_> for TimeSpan {
     type Error = PyErr;
 
     fn extract(span: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
@@ -51,19 +51,19 @@ impl FromPyObject<'_, '_> for Span {
     }
 }
 
-/// The `datetime` in UTC at or before `ns`: it counts microseconds.
-pub(crate) fn datetime_before(py: Python<'_>, ns: i64) -> PyResult<Bound<'_, PyAny>> {
+/// Returns `ns` of UTC since 1970 as a `datetime` in UTC, rounded down to microseconds.
+pub(crate) fn datetime_floor(py: Python<'_>, ns: i64) -> PyResult<Bound<'_, PyAny>> {
     let us = ns.div_euclid(US_NS);
     epoch(py)?.add(timedelta(py, us)?)
 }
 
-/// The `datetime` in UTC at or after `ns`.
-pub(crate) fn datetime_after(py: Python<'_>, ns: i64) -> PyResult<Bound<'_, PyAny>> {
-    epoch(py)?.add(span_over(py, ns)?)
+/// Returns `ns` of UTC since 1970 as a `datetime` in UTC, rounded up to microseconds.
+pub(crate) fn datetime_ceil(py: Python<'_>, ns: i64) -> PyResult<Bound<'_, PyAny>> {
+    epoch(py)?.add(timedelta_ceil(py, ns)?)
 }
 
-/// The `timedelta` of `ns`, rounded up.
-pub(crate) fn span_over(py: Python<'_>, ns: i64) -> PyResult<Bound<'_, PyDelta>> {
+/// Returns `ns` as a `timedelta`, rounded up to microseconds.
+pub(crate) fn timedelta_ceil(py: Python<'_>, ns: i64) -> PyResult<Bound<'_, PyDelta>> {
     let us = ns.div_euclid(US_NS) + i64::from(ns.rem_euclid(US_NS) > 0);
     timedelta(py, us)
 }

@@ -1,4 +1,4 @@
-"""A program's handle on segments that come, go and are replaced."""
+"""A client on segments that are created, replaced and deleted."""
 
 import signal
 import threading
@@ -18,14 +18,14 @@ from . import segments
 from .segments import S, native, publish, raw_ns, v1, v2
 
 HALF_NS = 200_000
-PATIENCE = 20.0
+DEADLINE_S = 20.0
 
 
-class Published(unittest.TestCase):
-    """A directory that a daemon might publish in."""
+class SegmentTestCase(unittest.TestCase):
+    """A test with a directory for segments."""
 
     def setUp(self) -> None:
-        # One below, which tests may remove.
+        # A subdirectory, which tests can remove.
         parent = TemporaryDirectory()
         self.addCleanup(parent.cleanup)
         self.directory = Path(parent.name) / "clockbound"
@@ -33,27 +33,31 @@ class Published(unittest.TestCase):
     def publish(self, segment: bytes, name: str = "native") -> None:
         publish(self.directory / name, segment)
 
-    def opened(self, segment: bytes) -> Client:
+    def publish_and_open(self, segment: bytes) -> Client:
         self.publish(segment)
         return Client.open(self.directory)
 
-    def until(self, what: str, holds: Callable[[], bool]) -> None:
+    def wait_until(self, what: str, condition: Callable[[], bool]) -> None:
         begun = time.monotonic()
-        while not holds():
-            self.assertLess(time.monotonic() - begun, PATIENCE, what)
+        while not condition():
+            self.assertLess(time.monotonic() - begun, DEADLINE_S, what)
             time.sleep(0.001)
 
 
-class Opening(Published):
-    def test_of_a_directory_the_best_layout_is_taken(self) -> None:
-        for segment, name, half_ns in [(v1, "shm", 1_000_000), (v2, "shm0", 3_000_000), (native, "native", 5_000_000)]:
+class Opening(SegmentTestCase):
+    def test_open_prefers_native_to_v2_and_v2_to_v1_in_a_directory(self) -> None:
+        for segment, name, half_ns in [
+            (v1, "shm", 1_000_000),
+            (v2, "shm0", 3_000_000),
+            (native, "native", 5_000_000),
+        ]:
             self.publish(segment(half_ns), name)
             for path in (self.directory, self.directory / name, str(self.directory)):
                 interval = Client.open(path).now()
                 self.assertEqual(interval.status, Status.SYNCHRONIZED)
                 self.assertIn(interval.bound_ns, range(half_ns, half_ns + 1_000_000))
 
-    def test_without_a_daemon_the_error_says_what_to_do(self) -> None:
+    def test_open_without_a_segment_suggests_to_start_the_daemon(self) -> None:
         for path in (self.directory, self.directory / "shm", Path("/proc")):
             with self.assertRaisesRegex(clockbound.OpenError, "is clockbound running"):
                 Client.open(path)
@@ -63,28 +67,32 @@ class Opening(Published):
         segment = bytearray(native(HALF_NS))
         segment[16] ^= 1
         self.publish(bytes(segment))
-        with self.assertRaisesRegex(clockbound.EarlierBootError, "earlier boot; is clockbound running"):
+        with self.assertRaisesRegex(
+            clockbound.EarlierBootError, "earlier boot; is clockbound running"
+        ):
             Client.open(self.directory)
 
-    def test_waiting_ends_with_an_interval_that_is_trusted_and_narrow_enough(self) -> None:
-        with self.assertRaisesRegex(clockbound.NotReadyError, "is clockbound running") as nobody:
+    def test_open_when_ready_waits_for_a_trusted_and_narrow_interval(self) -> None:
+        with self.assertRaisesRegex(clockbound.NotReadyError, "is clockbound running") as missing:
             Client.open_when_ready(0.02, path=self.directory)
-        self.assertIsInstance(nobody.exception.__cause__, clockbound.OpenError)
+        self.assertIsInstance(missing.exception.__cause__, clockbound.OpenError)
         with ThreadPoolExecutor() as pool:
-            ready = pool.submit(Client.open_when_ready, PATIENCE, timedelta(milliseconds=1), self.directory)
+            ready = pool.submit(
+                Client.open_when_ready, DEADLINE_S, timedelta(milliseconds=1), self.directory
+            )
             for segment in (native(HALF_NS, segments.UNKNOWN), native(50_000_000)):
                 self.publish(segment)
-                # Longer than one wait without a look for signals.
+                # Longer than the time between two checks for signals.
                 time.sleep(0.15)
                 self.assertFalse(ready.done())
             self.publish(native(HALF_NS))
             self.assertLess(ready.result().now().bound, timedelta(milliseconds=1))
         self.publish(native(50_000_000))
-        with self.assertRaisesRegex(clockbound.NotReadyError, "wider than 1ms") as wide:
+        with self.assertRaisesRegex(clockbound.NotReadyError, "exceeds 1ms") as wide:
             Client.open_when_ready(0, max_bound=0.001, path=self.directory)
         self.assertIsInstance(wide.exception.__cause__, clockbound.TooWideError)
 
-    def test_a_span_that_makes_no_sense_is_refused(self) -> None:
+    def test_an_invalid_timeout_is_refused(self) -> None:
         for timeout in (-1, float("nan"), timedelta(seconds=-1)):
             with self.assertRaises(ValueError):
                 Client.open_when_ready(timeout, path=self.directory)
@@ -92,16 +100,18 @@ class Opening(Published):
             Client.open_when_ready("1", path=self.directory)  # type: ignore[arg-type]
 
 
-class Following(Published):
-    def test_a_file_that_is_replaced_is_followed_by_one_handle_in_all_threads(self) -> None:
-        client = self.opened(native(HALF_NS))
+class FollowingFiles(SegmentTestCase):
+    def test_a_client_follows_replaced_files_in_all_threads(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
         done = threading.Event()
 
         def watch() -> int:
             count = 0
             while not done.is_set():
                 before, now, after = time.time_ns(), client.now(), time.time_ns()
-                self.assertTrue(now.earliest_ns <= after and before <= now.latest_ns, (before, now, after))
+                self.assertTrue(
+                    now.earliest_ns <= after and before <= now.latest_ns, (before, now, after)
+                )
                 count += 1
             return count
 
@@ -112,45 +122,47 @@ class Following(Published):
                     rmtree(self.directory)
                     self.publish(native(half_ns))
                     expected = range(half_ns, half_ns + 1_000_000)
-                    self.until("the new file is followed", lambda: client.now().bound_ns in expected)
+                    self.wait_until(
+                        "the client reads the new file", lambda: client.now().bound_ns in expected
+                    )
             finally:
                 done.set()
         for watcher in watchers:
             self.assertGreater(watcher.result(), 0)
 
-    def test_without_a_daemon_the_last_interval_grows(self) -> None:
-        client = self.opened(native(HALF_NS))
+    def test_the_interval_grows_after_the_segment_is_deleted(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
         rmtree(self.directory)
         first = client.now()
-        self.until("the interval grows", lambda: client.now().bound_ns > first.bound_ns)
+        self.wait_until("the interval grows", lambda: client.now().bound_ns > first.bound_ns)
 
-    def test_a_record_that_makes_no_sense_is_an_error(self) -> None:
-        client = self.opened(native(HALF_NS))
+    def test_an_invalid_record_is_an_error(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
         with open(self.directory / "native", "r+b") as segment:
-            # The sequence is another one, and there is no status 7.
+            # Changes the sequence, and sets the undefined status 7.
             segment.seek(120)
             segment.write(b"\x07")
             segment.seek(64)
             segment.write(b"\x04")
-        with self.assertRaisesRegex(clockbound.ReadError, "start the daemon again"):
+        with self.assertRaisesRegex(clockbound.ReadError, "restart the daemon"):
             client.now()
 
 
-class Waiting(Published):
-    def test_a_commit_wait_returns_when_the_time_has_certainly_passed(self) -> None:
-        client = self.opened(native(HALF_NS))
+class Waiting(SegmentTestCase):
+    def test_commit_wait_returns_after_the_time_has_certainly_passed(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
         t_ns = client.now().latest_ns
         interval = client.commit_wait(t_ns)
         self.assertTrue(interval.is_after(t_ns))
         self.assertGreater(time.time_ns(), t_ns)
         long_ago = datetime(1970, 1, 1, tzinfo=UTC)
         self.assertTrue(client.commit_wait(long_ago).is_after(long_ago))
-        # Longer than one wait without a look for signals.
+        # Longer than the time between two checks for signals.
         later = datetime.now(UTC) + timedelta(milliseconds=250)
         self.assertTrue(client.commit_wait(later).is_after(later))
 
-    def test_other_threads_run_during_a_commit_wait(self) -> None:
-        client = self.opened(native(HALF_NS))
+    def test_other_threads_run_during_commit_wait(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
 
         def other_ran_meanwhile() -> bool:
             with ThreadPoolExecutor() as pool:
@@ -162,14 +174,14 @@ class Waiting(Published):
                 seen = other.result()
             return isinstance(seen, Interval) and not seen.is_after(t_ns)
 
-        # More than once, for the machine may be busy.
-        self.until("another thread runs", other_ran_meanwhile)
+        # Repeated, because the machine can be busy.
+        self.wait_until("another thread runs", other_ran_meanwhile)
 
-    def test_a_commit_wait_can_be_interrupted(self) -> None:
-        client = self.opened(native(HALF_NS))
-        an_hour_on = client.now().latest_ns + 3600 * S
+    def test_commit_wait_and_open_when_ready_can_be_interrupted(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
+        in_an_hour = client.now().latest_ns + 3600 * S
         for wait in (
-            lambda: client.commit_wait(an_hour_on),
+            lambda: client.commit_wait(in_an_hour),
             lambda: Client.open_when_ready(3600, path=self.directory / "nothing"),
         ):
             timer = threading.Timer(0.02, _interrupt_main)
@@ -178,16 +190,21 @@ class Waiting(Published):
                 wait()
             timer.join()
 
-    def test_while_nothing_is_claimed_a_commit_wait_fails_at_once(self) -> None:
-        client = self.opened(native(HALF_NS, segments.UNKNOWN, reason=4))
-        with self.assertRaisesRegex(clockbound.UntrustedError, "the clock status is unknown, chrony_silent") as raised:
+    def test_commit_wait_fails_if_the_status_is_not_trusted(self) -> None:
+        client = self.publish_and_open(native(HALF_NS, segments.UNKNOWN, reason=4))
+        with self.assertRaisesRegex(
+            clockbound.UntrustedError, "the clock status is unknown, chrony_silent"
+        ) as raised:
             client.commit_wait(0)
-        self.assertEqual((raised.exception.status, raised.exception.reason), (Status.UNKNOWN, Reason.CHRONY_SILENT))
+        self.assertEqual(
+            (raised.exception.status, raised.exception.reason),
+            (Status.UNKNOWN, Reason.CHRONY_SILENT),
+        )
 
 
-class Instants(Published):
-    def test_a_call_is_timed_by_what_came_before_and_after(self) -> None:
-        client = self.opened(native(1_000))
+class Instants(SegmentTestCase):
+    def test_timing_reads_the_interval_before_and_after_the_call(self) -> None:
+        client = self.publish_and_open(native(1_000))
 
         def seven() -> int:
             time.sleep(0.005)
@@ -199,18 +216,20 @@ class Instants(Published):
         with self.assertRaises(ZeroDivisionError):
             client.timing(lambda: 1 / 0)
 
-    def test_another_instant_has_its_interval_within_the_records_life(self) -> None:
-        client = self.opened(native(HALF_NS))
+    def test_interval_at_covers_the_validity_of_the_record(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
         raw, then_ns = raw_ns(), time.time_ns()
         past = client.interval_at(raw - 10 * S)
         self.assertTrue(past.earliest_ns <= then_ns - 10 * S <= past.latest_ns)
         self.assertGreater(past.bound, client.interval_at(raw).bound)
         self.assertIs(client.interval_at(raw + 6 * S).status, Status.FREE_RUNNING)
         self.assertIs(client.interval_at(raw + 1001 * S).status, Status.UNKNOWN)
-        with self.assertRaisesRegex(clockbound.TooLongAgoError, "ask sooner"):
+        with self.assertRaisesRegex(clockbound.TooLongAgoError, "request the interval sooner"):
             client.interval_at(raw - 1001 * S)
         self.publish(v1(HALF_NS), "shm")
-        with self.assertRaisesRegex(clockbound.NotNativeError, "let the daemon publish it"):
+        with self.assertRaisesRegex(
+            clockbound.NotNativeError, "configure the daemon to publish it"
+        ):
             Client.open(self.directory / "shm").interval_at(raw)
 
 

@@ -1,4 +1,4 @@
-//! Prints the interval once a second: `intervals [PATH [COUNT]]`.
+//! Prints the interval once a second: `intervals [PATH [COUNT]]`. Without COUNT it does not end.
 
 use std::error::Error;
 use std::thread;

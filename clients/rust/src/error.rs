@@ -1,4 +1,4 @@
-//! What can go wrong, and what to do about it.
+//! The errors of this library, each with its remedy.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,75 +10,84 @@ use thiserror::Error;
 
 use crate::interval::{Reason, Status};
 
-/// Why there is no interval.
+/// The reason why no interval is returned.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The segment cannot be opened: the daemon has not run yet, or publishes elsewhere. Try again
-    /// later, or give its path.
-    #[error("segment {}: {source}; is clockbound running, and does it publish here?", path.display())]
+    /// The segment cannot be opened: the daemon has not run yet, or publishes in another directory.
+    /// Try again later, or pass the path of the segment.
+    #[error(
+        "failed to open segment {}: {source}; is clockbound running, and does it publish here?",
+        path.display()
+    )]
     Open {
-        /// The segment's path.
+        /// The path of the segment.
         path: PathBuf,
-        /// What was wrong.
+        /// The cause.
         source: ReadError,
     },
-    /// The segment was written before the machine was booted: the daemon has not run since. Try again later.
-    #[error("segment {} is of an earlier boot; is clockbound running?", path.display())]
+    /// The segment was written before the current boot: the daemon has not run since. Try again
+    /// later.
+    #[error("segment {} is from an earlier boot; is clockbound running?", path.display())]
     EarlierBoot {
-        /// The segment's path.
+        /// The path of the segment.
         path: PathBuf,
     },
-    /// This process cannot say which time namespace it lives in, and so not what the segment's instants mean to it.
+    /// The time namespace of this process cannot be determined, so the instants in the segment
+    /// cannot be compared with the clocks of this process. Mount `/proc`.
     #[error(transparent)]
     TimeNamespace(#[from] IdentityError),
-    /// No trusted interval, or none that is narrow enough, came in time. The cause is what was in the way last.
-    #[error("no interval that can be relied on within {waited:?}: {cause}")]
+    /// No trusted interval, or none that is narrow enough, was published before the timeout.
+    #[error("no trusted interval within {waited:?}: {cause}")]
     NotReady {
-        /// How long it was waited for.
+        /// The time waited.
         waited: Duration,
-        /// What was in the way last.
+        /// The error of the last attempt.
         cause: Box<Error>,
     },
-    /// The interval claims nothing, so nothing can be said about a time. The reason tells the operator where to look.
+    /// The clock status is not trusted, so the interval claims nothing. The reason and the daemon's
+    /// log contain the cause.
     #[error("the clock status is {status}, {reason}")]
     Untrusted {
         /// The status.
         status: Status,
-        /// Its reason.
+        /// The reason of the status.
         reason: Reason,
     },
-    /// The interval is wider than was asked for. Wait for chronyd to get better, or ask for less.
-    #[error("the bound is {bound:?}, wider than {max_bound:?}")]
+    /// The clock error bound exceeds the requested maximum. Wait until it decreases, or request a
+    /// larger maximum.
+    #[error("the clock error bound {bound:?} exceeds {max_bound:?}")]
     TooWide {
-        /// How wrong the midpoint can be.
+        /// The clock error bound: half the width of the interval.
         bound: Duration,
-        /// What was asked for.
+        /// The requested maximum.
         max_bound: Duration,
     },
-    /// The segment cannot be read now: its writer died in the middle of its very first write, or it is not the
-    /// daemon that wrote there. A (re)started daemon puts it right.
-    #[error("the segment cannot be read: {0}")]
+    /// The segment cannot be read: the first write into it was interrupted, or another program
+    /// wrote to it. Restart the daemon, which repairs it.
+    #[error("failed to read the segment: {0}")]
     Read(#[source] ReadError),
-    /// The record is from the future of this process's monotonic clock: the v1 or v2 segment comes from
-    /// another boot, or the daemon lives in a time namespace.
+    /// The record is ahead of the monotonic clock of this process: the v1 or v2 segment is from
+    /// another boot, or the daemon runs in a time namespace.
     #[error(
-        "the record is {ahead_ns} ns ahead of the monotonic clock: another boot, or the daemon's time namespace"
+        "the record is {ahead_ns} ns ahead of the monotonic clock: \
+         it is from another boot or time namespace"
     )]
     Causality {
-        /// How far ahead, in nanoseconds.
+        /// The time from the clock reading to the record, ns.
         ahead_ns: i64,
     },
-    /// Only the native layout can say what the time was at another instant. Let the daemon publish it.
-    #[error("the segment is not of the native layout, which alone knows other instants than now")]
+    /// The segment is not of the native layout, and only that layout has intervals at other
+    /// instants than the present. Configure the daemon to publish it.
+    #[error("the segment is not of the native layout")]
     NotNative,
-    /// The instant is too far before the record to say what the time was then. Ask sooner.
-    #[error("the instant is {before_ns} ns before the record, too long ago")]
+    /// The instant is too far before the record. Request the interval sooner after the instant.
+    #[error("the instant is {before_ns} ns before the record, which is too long ago")]
     TooLongAgo {
-        /// How far before, in nanoseconds.
+        /// The time from the instant to the record, ns.
         before_ns: i64,
     },
-    /// The kernel refused to read a clock.
-    #[error("the clock cannot be read: {0}")]
+    /// `clock_gettime` failed.
+    #[error("failed to read the clock: {0}")]
     Clock(#[source] io::Error),
 }

@@ -1,4 +1,4 @@
-//! The interval, and the arithmetic that ages it: pure.
+//! The interval and the arithmetic that ages it. All functions are pure.
 
 use std::cmp::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,13 +11,13 @@ pub use shm_layout::{ClockStatus as Status, Reason};
 
 use crate::error::Error;
 
-/// A synchronized record older than this is read as free running, ns.
+/// The age from which a synchronized v1 or v2 record reads as free running, ns.
 const GRACE_NS: i64 = 5_000_000_000;
 
-/// How far ahead of the clock a record may seem without being from the future, ns.
+/// The time by which a record can be ahead of the clock without an error, ns.
 const BLUR_NS: i64 = 1_000;
 
-/// Where true time lies, while [`status`](Self::status) is trusted.
+/// The interval that contains true time while its [`status`](Self::status) is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval {
     earliest_ns: i64,
@@ -27,7 +27,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// What a native record says of the instant `raw_ns`, before or after it.
+    /// Returns the interval of a native record at the instant `raw_ns`, before or after the record.
     #[inline]
     pub(crate) fn aged(record: &NativeRecord, raw_ns: i64) -> Self {
         let (earliest_ns, latest_ns) = record.aged_to(raw_ns);
@@ -40,35 +40,37 @@ impl Interval {
         }
     }
 
-    /// The earliest that true time can be, in nanoseconds of UTC since 1970.
+    /// Returns the earliest possible true time, ns of UTC since 1970.
     #[inline]
     #[must_use]
     pub fn earliest_ns(&self) -> i64 {
         self.earliest_ns
     }
 
-    /// The latest that true time can be, in nanoseconds of UTC since 1970.
+    /// Returns the latest possible true time, ns of UTC since 1970.
     #[inline]
     #[must_use]
     pub fn latest_ns(&self) -> i64 {
         self.latest_ns
     }
 
-    /// Whether the interval may be relied on.
+    /// Returns the clock status. The interval contains true time only while it is trusted
+    /// ([`Status::is_trusted`]).
     #[inline]
     #[must_use]
     pub fn status(&self) -> Status {
         self.status
     }
 
-    /// Why the status is so; [`Reason::Untold`] from a layout that does not say.
+    /// Returns the reason of the status: [`Reason::Untold`] from v1 and v2, which have no field for
+    /// it.
     #[inline]
     #[must_use]
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// Half the width in nanoseconds, rounded up: how wrong the midpoint can be.
+    /// Returns the clock error bound of the midpoint: half the width, ns, rounded up.
     #[inline]
     #[must_use]
     pub fn bound_ns(&self) -> i64 {
@@ -76,80 +78,85 @@ impl Interval {
         i64::try_from((width + 1) / 2).unwrap_or(i64::MAX)
     }
 
-    /// [`bound_ns`](Self::bound_ns) as the standard library has it.
+    /// Returns [`bound_ns`](Self::bound_ns) as a [`Duration`].
     #[must_use]
     pub fn bound(&self) -> Duration {
         Duration::from_nanos(self.bound_ns().unsigned_abs())
     }
 
-    /// The middle, in nanoseconds of UTC since 1970.
+    /// Returns the middle of the interval, ns of UTC since 1970.
     #[inline]
     #[must_use]
     pub fn midpoint_ns(&self) -> i64 {
         self.earliest_ns.midpoint(self.latest_ns)
     }
 
-    /// [`earliest_ns`](Self::earliest_ns) as the standard library has it.
+    /// Returns [`earliest_ns`](Self::earliest_ns) as a [`SystemTime`].
     #[must_use]
     pub fn earliest(&self) -> SystemTime {
         system_time(self.earliest_ns)
     }
 
-    /// [`latest_ns`](Self::latest_ns) as the standard library has it.
+    /// Returns [`latest_ns`](Self::latest_ns) as a [`SystemTime`].
     #[must_use]
     pub fn latest(&self) -> SystemTime {
         system_time(self.latest_ns)
     }
 
-    /// [`midpoint_ns`](Self::midpoint_ns) as the standard library has it.
+    /// Returns [`midpoint_ns`](Self::midpoint_ns) as a [`SystemTime`].
     #[must_use]
     pub fn midpoint(&self) -> SystemTime {
         system_time(self.midpoint_ns())
     }
 
-    /// [`earliest_ns`](Self::earliest_ns) as the C library has it.
+    /// Returns [`earliest_ns`](Self::earliest_ns) as a [`TimeSpec`].
     #[inline]
     #[must_use]
     pub fn earliest_timespec(&self) -> TimeSpec {
         timespec(self.earliest_ns)
     }
 
-    /// [`latest_ns`](Self::latest_ns) as the C library has it.
+    /// Returns [`latest_ns`](Self::latest_ns) as a [`TimeSpec`].
     #[inline]
     #[must_use]
     pub fn latest_timespec(&self) -> TimeSpec {
         timespec(self.latest_ns)
     }
 
-    /// Whether `t_ns` has certainly passed, ns of UTC since 1970. Never, while the status is not trusted.
+    /// Returns whether `t_ns` has certainly passed, ns of UTC since 1970. Returns `false` while the
+    /// status is not trusted.
     #[inline]
     #[must_use]
     pub fn is_after_ns(&self, t_ns: i64) -> bool {
         self.status.is_trusted() && t_ns < self.earliest_ns
     }
 
-    /// Whether `t_ns` has certainly not come yet, ns of UTC since 1970. Never, while the status is not trusted.
+    /// Returns whether `t_ns` is certainly in the future, ns of UTC since 1970. Returns `false`
+    /// while the status is not trusted.
     #[inline]
     #[must_use]
     pub fn is_before_ns(&self, t_ns: i64) -> bool {
         self.status.is_trusted() && self.latest_ns < t_ns
     }
 
-    /// Whether `t` has certainly passed: TrueTime's `after`. Never, while the status is not trusted.
+    /// Returns whether `t` has certainly passed (`after` of TrueTime). Returns `false` while the
+    /// status is not trusted.
     #[must_use]
     pub fn is_after(&self, t: SystemTime) -> bool {
         self.is_after_ns(ns_since_1970(t))
     }
 
-    /// Whether `t` has certainly not come yet: TrueTime's `before`. Never, while the status is not trusted.
+    /// Returns whether `t` is certainly in the future (`before` of TrueTime). Returns `false` while
+    /// the status is not trusted.
     #[must_use]
     pub fn is_before(&self, t: SystemTime) -> bool {
         self.is_before_ns(ns_since_1970(t))
     }
 }
 
-/// One interval is before another when it ended before that one began, and both are trusted. Intervals that overlap have no
-/// order: whether what happened in one came first, nobody can tell.
+/// One interval is less than another if it ends before the other begins and both are trusted.
+/// Intervals that overlap are not ordered, because the order of events in them cannot be
+/// determined.
 impl PartialOrd for Interval {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         if self == other {
@@ -182,7 +189,7 @@ fn timespec(ns: i64) -> TimeSpec {
     TimeSpec::new(ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000))
 }
 
-/// Saturates where 64 bits end, in 1677 and 2262.
+/// Converts to ns of UTC since 1970. Saturates at the limits of 64 bits, in 1677 and 2262.
 pub(crate) fn ns_since_1970(t: SystemTime) -> i64 {
     match t.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
@@ -192,25 +199,26 @@ pub(crate) fn ns_since_1970(t: SystemTime) -> i64 {
     }
 }
 
-/// The interval that follows from `record` when `CLOCK_REALTIME` shows `realtime_ns` and
-/// `CLOCK_MONOTONIC_COARSE`, read after it, `monotonic_ns`.
+/// Returns the interval of a v1 record at the instant at which `CLOCK_REALTIME` reads `realtime_ns`
+/// and `CLOCK_MONOTONIC_COARSE`, read after it, `monotonic_ns`.
 ///
 /// # Errors
-/// [`Error::Causality`] when the record is from the future.
+/// [`Error::Causality`] if the record is ahead of `monotonic_ns`.
 pub fn interval_at(
     record: &Record,
     realtime_ns: i64,
     monotonic_ns: i64,
 ) -> Result<Interval, Error> {
     around(record, realtime_ns, monotonic_ns)
-        .ok_or_else(|| from_the_future(record.as_of_ns, monotonic_ns))
+        .ok_or_else(|| causality_error(record.as_of_ns, monotonic_ns))
 }
 
-/// As [`interval_at`], from a v2 record. One that tells of disruptions claims nothing: whether there was one only
-/// the virtual machine's device knows, which is not read yet.
+/// Like [`interval_at`], for a v2 record. A record with disruption support reads as unknown,
+/// because only the VMClock device reports whether a disruption occurred, and this library does not
+/// read it.
 ///
 /// # Errors
-/// As [`interval_at`].
+/// [`Error::Causality`] if the record is ahead of `monotonic_ns`.
 pub fn v2_interval_at(
     record: &V2Record,
     realtime_ns: i64,
@@ -228,21 +236,22 @@ pub fn v2_interval_at(
     })
 }
 
-/// The interval that follows from a native `record` when `CLOCK_MONOTONIC_RAW` shows `raw_ns`.
+/// Returns the interval of a native record at the instant at which `CLOCK_MONOTONIC_RAW` reads
+/// `raw_ns`.
 ///
 /// # Errors
-/// [`Error::Causality`] when the record is from the future.
+/// [`Error::Causality`] if the record is ahead of `raw_ns`.
 pub fn native_interval_at(record: &NativeRecord, raw_ns: i64) -> Result<Interval, Error> {
-    native(record, raw_ns).ok_or_else(|| from_the_future(record.as_of_ns, raw_ns))
+    native(record, raw_ns).ok_or_else(|| causality_error(record.as_of_ns, raw_ns))
 }
 
-fn from_the_future(as_of_ns: i64, now_ns: i64) -> Error {
+fn causality_error(as_of_ns: i64, now_ns: i64) -> Error {
     Error::Causality {
         ahead_ns: as_of_ns.saturating_sub(now_ns),
     }
 }
 
-/// As [`interval_at`]; `None` from the future. An error's size would slow down every read.
+/// Like [`interval_at`], with `None` for an error, whose size would slow down every read.
 #[inline]
 pub(crate) fn around(record: &Record, realtime_ns: i64, monotonic_ns: i64) -> Option<Interval> {
     let elapsed_ns = monotonic_ns.saturating_sub(record.as_of_ns);
@@ -269,17 +278,18 @@ pub(crate) fn around(record: &Record, realtime_ns: i64, monotonic_ns: i64) -> Op
     })
 }
 
-/// As [`native_interval_at`]; `None` from the future.
+/// Like [`native_interval_at`], with `None` for an error.
 #[inline]
 pub(crate) fn native(record: &NativeRecord, raw_ns: i64) -> Option<Interval> {
     let elapsed_ns = raw_ns.wrapping_sub(record.as_of_ns);
     (elapsed_ns >= -BLUR_NS).then(|| Interval::aged(record, raw_ns))
 }
 
-/// The growth in `elapsed_ns`, not negative, at `ppb` parts per billion, rounded up.
+/// Returns the growth in `elapsed_ns` at a rate of `ppb`, ns, rounded up. `elapsed_ns` is not
+/// negative.
 #[inline]
 fn growth_ns(elapsed_ns: i64, ppb: u32) -> i64 {
-    // Nearly always; a division of 64 bits costs a third of one of 128.
+    // The common case. A division of 64 bits takes a third of the time of one of 128 bits.
     if elapsed_ns < 1 << 31 {
         return (elapsed_ns as u64 * u64::from(ppb)).div_ceil(1_000_000_000) as i64;
     }
@@ -303,13 +313,13 @@ mod tests {
     };
 
     fn half_and_status(record: Record, monotonic_ns: i64) -> (i64, Status) {
-        let interval = interval_at(&record, REALTIME, monotonic_ns).expect("not from the future");
+        let interval = interval_at(&record, REALTIME, monotonic_ns).expect("an interval");
         assert_eq!(interval.midpoint_ns(), REALTIME);
         (interval.bound_ns(), interval.status())
     }
 
     #[test]
-    fn a_record_ages_from_synchronized_over_free_running_to_unknown() {
+    fn a_record_ages_from_synchronized_to_free_running_to_unknown() {
         use Status::{FreeRunning, Synchronized, Unknown};
         for (elapsed, expected) in [
             (-BLUR_NS, (10_000, Synchronized)),
@@ -330,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_and_free_running_stay_what_they_are() {
+    fn unknown_and_free_running_do_not_change_with_a_short_age() {
         for status in [Status::Unknown, Status::FreeRunning] {
             assert_eq!(
                 half_and_status(Record { status, ..RECORD }, 101 * S).1,
@@ -349,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn after_and_before_are_certain_or_not_said() {
+    fn is_after_and_is_before_are_false_unless_certain() {
         let trusted = between(100, 200, Status::FreeRunning);
         let unknown = between(100, 200, Status::Unknown);
         for (t, after, before) in [
@@ -372,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_in_order_when_they_do_not_overlap_and_both_are_trusted() {
+    fn intervals_are_ordered_if_they_are_disjoint_and_trusted() {
         let first = between(100, 200, Status::Synchronized);
         let second = between(201, 300, Status::FreeRunning);
         assert!(first < second);
@@ -386,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_is_told_in_all_forms_alike() {
+    fn all_types_of_an_interval_have_the_same_values() {
         let interval = between(-1_500_000_001, -1_499_999_998, Status::Synchronized);
         assert_eq!(
             (interval.bound_ns(), interval.bound()),
@@ -400,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_from_the_future_is_an_error() {
+    fn a_record_ahead_of_the_clock_is_an_error() {
         let early = interval_at(&RECORD, REALTIME, RECORD.as_of_ns - BLUR_NS - 1);
         assert!(
             matches!(early, Err(Error::Causality { ahead_ns: 1_001 })),
@@ -410,20 +420,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_numbers_wrap_or_turn_the_interval_around(
+        fn no_record_overflows_or_inverts_the_interval(
             as_of_ns: i64, void_after_ns: i64, bound_ns in 0..i64::MAX, max_drift_ppb: u32,
             realtime_ns: i64, monotonic_ns: i64,
         ) {
-            let record = Record { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status: Status::Synchronized };
+            let status = Status::Synchronized;
+            let record = Record { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status };
             if let Ok(interval) = interval_at(&record, realtime_ns, monotonic_ns) {
-                prop_assert!(interval.earliest_ns() <= realtime_ns && realtime_ns <= interval.latest_ns());
+                let (earliest_ns, latest_ns) = (interval.earliest_ns(), interval.latest_ns());
+                prop_assert!(earliest_ns <= realtime_ns && realtime_ns <= latest_ns);
                 prop_assert!(interval.bound_ns() >= 0);
                 let _ = (interval.earliest(), interval.latest(), interval.midpoint_ns());
             }
         }
 
         #[test]
-        fn both_ways_of_dividing_agree(elapsed in 0..1i64 << 31, ppb: u32) {
+        fn growth_by_64_and_128_bit_division_is_equal(elapsed in 0..1i64 << 31, ppb: u32) {
             let exact = (i128::from(elapsed) * i128::from(ppb) + 999_999_999) / 1_000_000_000;
             prop_assert_eq!(i128::from(growth_ns(elapsed, ppb)), exact);
         }

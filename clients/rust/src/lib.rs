@@ -1,33 +1,37 @@
-//! What time is it, and how wrong can that be? Read from clockbound's shared memory.
+//! Reads an interval that contains true time from clockbound's shared memory.
 //!
 //! ```no_run
 //! use std::time::{Duration, SystemTime};
 //!
 //! use clockbound_client::Client;
 //!
-//! // One for the whole process. It waits for the daemon, and follows it through restarts.
+//! // One client per process is enough. It follows the daemon through restarts.
 //! let client = Client::open_when_ready(Duration::from_secs(10), None)?;
 //! let interval = client.now()?;
 //! if interval.status().is_trusted() {
 //!     println!("true time is in {} .. {} ns", interval.earliest_ns(), interval.latest_ns());
 //! }
-//! // Once this returns, the timestamp lies in everybody's past.
+//! // After this call the timestamp is in the past on every host.
 //! client.commit_wait(interval.latest())?;
 //! # Ok::<(), clockbound_client::Error>(())
 //! ```
-//! A [`Client`] is `Send + Sync`; [`Client::now`] takes `&self`, no lock, and allocates nothing. It goes on
-//! working while the daemon is down, restarted or killed: the interval then grows, and its status says so.
+//!
+//! [`Client`] is `Send + Sync`. [`Client::now`] takes `&self`, takes no lock and allocates nothing.
+//! It works while the daemon is stopped, restarted or killed: the interval grows meanwhile, and its
+//! status changes to [`Status::FreeRunning`] and then to [`Status::Unknown`]. Use an interval only
+//! while its status is trusted ([`Status::is_trusted`]).
 //!
 //! ```text
-//!   Client  -->  Location (which file)  -->  Segment (a layout's reader, the clocks)  -->  Interval (arithmetic)
+//!   Client  -->  Location      -->  Segment                  -->  Interval
+//!   (handle)     (which file)       (layout reader, clocks)       (arithmetic)
 //! ```
 
 #![forbid(unsafe_code)]
 
 mod client;
-mod error;
 #[doc(hidden)]
-pub mod given;
+pub mod conformance;
+mod error;
 mod interval;
 mod location;
 mod segment;
@@ -39,12 +43,12 @@ pub use interval::{
     v2_interval_at,
 };
 
-/// The causes that [`Error::Open`] and [`Error::Read`] carry.
+/// The causes of [`Error::Open`] and [`Error::Read`].
 pub mod read_error {
     pub use shm_layout::header::HeaderError;
     pub use shm_layout::layout::RecordError;
     pub use shm_layout::reader::ReadError;
 }
 
-/// The directory that the daemon publishes in, unless told otherwise.
+/// The directory in which the daemon publishes by default.
 pub const DEFAULT_DIRECTORY: &str = "/var/run/clockbound";

@@ -1,4 +1,4 @@
-//! Where a program looks for the daemon: one file, or a directory with a file for each layout.
+//! The path of the segments: one file, or a directory with one file per layout.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,11 @@ use shm_layout::{native, v2};
 use crate::error::Error;
 use crate::segment::{FileId, Segment};
 
-/// The v1 segment's name in the directory.
+/// The file name of the v1 segment in the directory.
 const V1_FILE_NAME: &str = "shm";
 
-/// The path that the program gave. What it is, is looked at each time: a directory may be mounted later.
+/// The path that the program gave. Each use checks whether it is a directory, because a directory
+/// can be mounted after the program started.
 #[derive(Debug)]
 pub(crate) struct Location(PathBuf);
 
@@ -22,9 +23,10 @@ impl Location {
         Self(path.to_owned())
     }
 
-    /// The files to try, the best first.
+    /// Returns the files to try, in order of preference.
     fn candidates(&self) -> Vec<PathBuf> {
-        // Nothing there yet: only a daemon's own names tell a directory to come.
+        // A path that does not exist yet is taken for a file. Should it become a directory, the
+        // next call lists the files in it.
         if !self.0.is_dir() {
             return vec![self.0.clone()];
         }
@@ -33,7 +35,10 @@ impl Location {
             .into()
     }
 
-    /// Opens the best segment there is.
+    /// Opens the first segment that exists, in order of preference.
+    ///
+    /// # Errors
+    /// [`Error::Open`], [`Error::EarlierBoot`] or [`Error::TimeNamespace`] of the last file tried.
     pub(crate) fn open(&self) -> Result<Segment, Error> {
         let mut result = Err(Error::Open {
             path: self.0.clone(),
@@ -42,18 +47,18 @@ impl Location {
         for path in self.candidates() {
             result = Segment::open(&path);
             match &result {
-                Err(Error::Open { source, .. }) if leaves_others(source) => {}
+                Err(Error::Open { source, .. }) if is_next_layout_tried(source) => {}
                 _ => break,
             }
         }
         result
     }
 
-    /// Opens the best segment there is, if that is another file than `known`.
-    pub(crate) fn open_other(&self, known: FileId) -> Option<Segment> {
+    /// Opens the first segment that exists, unless it is the file `current`.
+    pub(crate) fn open_other(&self, current: FileId) -> Option<Segment> {
         for path in self.candidates() {
             match FileId::at(&path) {
-                Ok(id) if id == known => return None,
+                Ok(id) if id == current => return None,
                 Ok(_) => {
                     if let Ok(segment) = Segment::open(&path) {
                         return Some(segment);
@@ -66,8 +71,9 @@ impl Location {
     }
 }
 
-/// A segment that is not there, or of a version to come, leaves the other layouts.
-fn leaves_others(source: &ReadError) -> bool {
+/// Returns whether another layout is tried after this error: the file does not exist, or has a
+/// version that this library does not support.
+fn is_next_layout_tried(source: &ReadError) -> bool {
     match source {
         ReadError::Io(err) => err.kind() == io::ErrorKind::NotFound,
         ReadError::Header(HeaderError::Version { .. }) => true,

@@ -1,4 +1,4 @@
-//! One opened segment of whichever layout, and the interval that it gives now.
+//! One opened segment of any layout, and the interval that it contains at the present.
 
 use std::fs::File;
 use std::io;
@@ -21,7 +21,7 @@ use crate::interval::{Interval, around, native, native_interval_at, v2_interval_
 pub(crate) struct Segment {
     pub(crate) file: FileId,
     layout: Layout,
-    /// How far the clocks of the segment's instants are ahead of this process's, ns.
+    /// The offset of the monotonic clocks of the segment's writer from those of this process, ns.
     ahead_ns: i64,
 }
 
@@ -32,7 +32,7 @@ enum Layout {
     V1(V1Reader),
 }
 
-/// Which file it is, whatever its name.
+/// The identity of a file, independent of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
     device: u64,
@@ -52,21 +52,29 @@ impl FileId {
     }
 }
 
-/// An interval, the instant on the layout's clock that it was made for, and how old the record was then, ns.
-pub(crate) struct Aged {
+/// An interval and the instant at which it holds.
+pub(crate) struct Reading {
     pub(crate) interval: Interval,
+    /// The instant, on the monotonic clock of the layout, ns.
     pub(crate) at_ns: i64,
+    /// The age of the record at that instant, ns.
     pub(crate) age_ns: i64,
 }
 
 impl Segment {
-    /// Opens the segment at `path`, of any layout.
+    /// Opens the segment of any layout at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Open`], [`Error::EarlierBoot`] and [`Error::TimeNamespace`].
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        Self::open_as(path, || Ok(Identity::own()?))
+        Self::open_with_identity(path, || Ok(Identity::own()?))
     }
 
-    /// As [`open`](Self::open), for a process of this boot and time namespace.
-    pub(crate) fn open_as(
+    /// Like [`open`](Self::open), for a process of the boot and time namespace that `own` returns.
+    ///
+    /// # Errors
+    /// [`Error::Open`], [`Error::EarlierBoot`] and the errors of `own`.
+    pub(crate) fn open_with_identity(
         path: &Path,
         own: impl Fn() -> Result<Identity, Error>,
     ) -> Result<Self, Error> {
@@ -87,7 +95,8 @@ impl Segment {
                     .namespace_offset_ns
                     .saturating_sub(own.namespace_offset_ns)
             }
-            // They do not say which time namespace their instants are of: the initial one, where daemons live.
+            // These layouts do not contain the time namespace of the writer. The daemon runs in the
+            // initial one.
             Layout::V1(_) | Layout::V2(_) => {
                 own().map_or(0, |own| own.namespace_offset_ns.saturating_neg())
             }
@@ -100,50 +109,58 @@ impl Segment {
         })
     }
 
-    /// The interval now, if nothing is in the way: nearly always.
+    /// Returns the interval at the present, or `None` after any error. [`now`](Self::now) returns
+    /// the error. This is the fast path.
     #[inline(always)]
-    pub(crate) fn glance(&self) -> Option<Aged> {
+    pub(crate) fn try_now(&self) -> Option<Reading> {
         let (record, realtime_ns) = match &self.layout {
             Layout::Native(reader) => {
                 let record = reader.glance()?;
-                let at_ns = read_ns(ClockId::CLOCK_MONOTONIC_RAW)?.wrapping_add(self.ahead_ns);
-                return Some(Aged {
+                let at_ns = try_clock_ns(ClockId::CLOCK_MONOTONIC_RAW)?.wrapping_add(self.ahead_ns);
+                return Some(Reading {
                     interval: native(&record, at_ns)?,
                     at_ns,
                     age_ns: at_ns.wrapping_sub(record.as_of_ns),
                 });
             }
-            // CLOCK_REALTIME is read first: time that passes between the two readings only widens the interval.
+            // CLOCK_REALTIME is read first. The time between the two readings then widens the
+            // interval.
             Layout::V2(reader) => (
                 without_disruptions(reader.glance()?)?,
-                read_ns(ClockId::CLOCK_REALTIME)?,
+                try_clock_ns(ClockId::CLOCK_REALTIME)?,
             ),
-            Layout::V1(reader) => (reader.glance()?, read_ns(ClockId::CLOCK_REALTIME)?),
+            Layout::V1(reader) => (reader.glance()?, try_clock_ns(ClockId::CLOCK_REALTIME)?),
         };
-        let at_ns = read_ns(ClockId::CLOCK_MONOTONIC_COARSE)?.wrapping_add(self.ahead_ns);
-        Some(Aged {
+        let at_ns = try_clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?.wrapping_add(self.ahead_ns);
+        Some(Reading {
             interval: around(&record, realtime_ns, at_ns)?,
             at_ns,
             age_ns: at_ns.wrapping_sub(record.as_of_ns),
         })
     }
 
-    /// The interval now.
-    pub(crate) fn now(&self) -> Result<Aged, Error> {
-        self.now_by(clock_ns)
+    /// Returns the interval at the present.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Causality`] and [`Error::Clock`].
+    pub(crate) fn now(&self) -> Result<Reading, Error> {
+        self.now_with_clocks(clock_ns)
     }
 
-    /// The interval when this process's clocks show what `clock` tells, ns.
-    pub(crate) fn now_by(
+    /// Like [`now`](Self::now), with `clock` in place of `clock_gettime`. It returns ns.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Causality`] and the errors of `clock`.
+    pub(crate) fn now_with_clocks(
         &self,
         clock: impl Fn(ClockId) -> Result<i64, Error>,
-    ) -> Result<Aged, Error> {
+    ) -> Result<Reading, Error> {
         let (record, realtime_ns) = match &self.layout {
             Layout::Native(reader) => {
                 let record = reader.snapshot().map_err(Error::Read)?;
                 let raw_ns = clock(ClockId::CLOCK_MONOTONIC_RAW)?;
                 let at_ns = raw_ns.wrapping_add(self.ahead_ns);
-                return Ok(Aged {
+                return Ok(Reading {
                     interval: native_interval_at(&record, at_ns)?,
                     at_ns,
                     age_ns: at_ns.wrapping_sub(record.as_of_ns),
@@ -159,14 +176,17 @@ impl Segment {
             ),
         };
         let at_ns = clock(ClockId::CLOCK_MONOTONIC_COARSE)?.wrapping_add(self.ahead_ns);
-        Ok(Aged {
+        Ok(Reading {
             interval: v2_interval_at(&record, realtime_ns, at_ns)?,
             at_ns,
             age_ns: at_ns.wrapping_sub(record.bound.as_of_ns),
         })
     }
 
-    /// The interval at another instant, `CLOCK_MONOTONIC_RAW` of this process in ns.
+    /// Returns the interval at the instant `raw_ns` of `CLOCK_MONOTONIC_RAW` in this process.
+    ///
+    /// # Errors
+    /// [`Error::NotNative`], [`Error::Read`] and [`Error::TooLongAgo`].
     pub(crate) fn interval_at(&self, raw_ns: i64) -> Result<Interval, Error> {
         let Layout::Native(reader) = &self.layout else {
             return Err(Error::NotNative);
@@ -174,7 +194,7 @@ impl Segment {
         let record = reader.snapshot().map_err(Error::Read)?;
         let raw_ns = raw_ns.saturating_add(self.ahead_ns);
         let before_ns = record.as_of_ns.saturating_sub(raw_ns);
-        // As long as the record lasts forwards, it lasts backwards.
+        // The record is valid for the same time before its instant as after it.
         if before_ns > record.void_after_ns.saturating_sub(record.as_of_ns) {
             return Err(Error::TooLongAgo { before_ns });
         }
@@ -182,13 +202,14 @@ impl Segment {
     }
 }
 
-/// The record, if it is all that has to be known.
+/// Returns the bound, unless the segment requires the VMClock device to be read as well.
 #[inline]
 fn without_disruptions(record: V2Record) -> Option<V1Record> {
     (!record.disruption_supported).then_some(record.bound)
 }
 
-/// The magic number tells native from the others, the version those from each other.
+/// Opens the reader of the layout that the header declares. The magic number distinguishes the
+/// native layout from v1 and v2; the version number distinguishes v1 from v2.
 fn open_layout(file: &File) -> Result<Layout, ReadError> {
     match NativeReader::from_file(file) {
         Err(ReadError::Header(HeaderError::Magic(_))) => {}
@@ -202,20 +223,24 @@ fn open_layout(file: &File) -> Result<Layout, ReadError> {
     }
 }
 
+/// Reads `clock`, ns.
+///
+/// # Errors
+/// [`Error::Clock`] if `clock_gettime` fails.
 pub(crate) fn clock_ns(clock: ClockId) -> Result<i64, Error> {
     let time = clock_gettime(clock).map_err(|errno| Error::Clock(errno.into()))?;
     Ok(ns_of(time))
 }
 
-/// As [`clock_ns`]; `None` when the kernel lacks that clock.
+/// Like [`clock_ns`], with `None` for an error.
 #[inline]
-fn read_ns(clock: ClockId) -> Option<i64> {
+fn try_clock_ns(clock: ClockId) -> Option<i64> {
     clock_gettime(clock).ok().map(ns_of)
 }
 
 #[inline]
 fn ns_of(time: TimeSpec) -> i64 {
-    // No clock shows a time beyond 2262.
+    // No clock reads a time after 2262.
     time.tv_sec()
         .wrapping_mul(1_000_000_000)
         .wrapping_add(time.tv_nsec())

@@ -1,4 +1,4 @@
-//! A program's handle on segments that come, go and are replaced.
+//! A client on segments that are created, replaced and deleted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use shm_layout::writer::{NativeSegment, V1Segment, V2Segment};
 
 const S: i64 = 1_000_000_000;
 const HALF_NS: i64 = 200_000;
-const PATIENCE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(20);
 
 fn clock_ns(clock: ClockId) -> i64 {
     let time = clock_gettime(clock).expect("a clock");
@@ -26,7 +26,7 @@ fn now_ns() -> i64 {
     clock_ns(ClockId::CLOCK_REALTIME)
 }
 
-/// What a daemon would write now that knows the time to within `half_ns`.
+/// Returns the record that a daemon with a clock error bound of `half_ns` writes now.
 fn native(status: Status, half_ns: i64) -> NativeRecord {
     let (raw_ns, now_ns) = (clock_ns(ClockId::CLOCK_MONOTONIC_RAW), now_ns());
     NativeRecord {
@@ -57,10 +57,10 @@ fn v1(bound_ns: i64) -> V1Record {
     }
 }
 
-/// A directory that a daemon might publish in; removed when dropped.
-struct Bench(PathBuf);
+/// A directory for segments, removed when dropped.
+struct SegmentDirectory(PathBuf);
 
-impl Bench {
+impl SegmentDirectory {
     fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
@@ -92,7 +92,7 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
+impl Drop for SegmentDirectory {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -103,62 +103,62 @@ fn bound_of(path: &Path) -> i64 {
     client.now().expect("an interval").bound_ns()
 }
 
-/// Waits until `cond` holds.
-fn until(what: &str, cond: impl Fn() -> bool) {
+/// Waits until `condition` returns true, at most for [`DEADLINE`].
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let begun = Instant::now();
-    while !cond() {
-        assert!(begun.elapsed() < PATIENCE, "not in time: {what}");
+    while !condition() {
+        assert!(begun.elapsed() < DEADLINE, "timed out: {what}");
         thread::sleep(Duration::from_millis(1));
     }
 }
 
 #[test]
-fn of_a_directory_the_best_layout_is_taken() {
-    let bench = Bench::new();
-    bench.publish_v1(1_000_000);
-    assert!((1_000_000..2_000_000).contains(&bound_of(&bench.0)));
-    bench.publish_v2(3_000_000);
-    assert!((3_000_000..4_000_000).contains(&bound_of(&bench.0)));
-    bench.publish_native(&native(Status::Synchronized, 5_000_000));
-    assert!((5_000_000..6_000_000).contains(&bound_of(&bench.0)));
-    // Each alone, too, whatever its name is.
+fn open_prefers_native_to_v2_and_v2_to_v1_in_a_directory() {
+    let directory = SegmentDirectory::new();
+    directory.publish_v1(1_000_000);
+    assert!((1_000_000..2_000_000).contains(&bound_of(&directory.0)));
+    directory.publish_v2(3_000_000);
+    assert!((3_000_000..4_000_000).contains(&bound_of(&directory.0)));
+    directory.publish_native(&native(Status::Synchronized, 5_000_000));
+    assert!((5_000_000..6_000_000).contains(&bound_of(&directory.0)));
+    // Each layout alone, independent of the file name.
     for (name, least) in [
         ("shm", 1_000_000),
         ("shm0", 3_000_000),
         ("native", 5_000_000),
     ] {
-        fs::rename(bench.path(name), bench.path("x")).expect("renamed");
-        let bound_ns = bound_of(&bench.path("x"));
+        fs::rename(directory.path(name), directory.path("x")).expect("renamed");
+        let bound_ns = bound_of(&directory.path("x"));
         assert!((least..least + 1_000_000).contains(&bound_ns), "{name}");
-        fs::rename(bench.path("x"), bench.path(name)).expect("renamed");
+        fs::rename(directory.path("x"), directory.path(name)).expect("renamed");
     }
-    // One of a version to come leaves the others; one that is damaged does not hide behind them.
-    let mut bytes = fs::read(bench.path("native")).expect("a file");
+    // A segment of an unsupported version is skipped. A damaged one is an error.
+    let mut bytes = fs::read(directory.path("native")).expect("a file");
     bytes[12] = 9;
-    fs::write(bench.path("native"), &bytes).expect("written");
-    assert!((3_000_000..4_000_000).contains(&bound_of(&bench.0)));
-    fs::write(bench.path("native"), "nonsense").expect("written");
-    let damaged = Client::open_at(&bench.0);
+    fs::write(directory.path("native"), &bytes).expect("written");
+    assert!((3_000_000..4_000_000).contains(&bound_of(&directory.0)));
+    fs::write(directory.path("native"), "nonsense").expect("written");
+    let damaged = Client::open_at(&directory.0);
     assert!(matches!(damaged, Err(Error::Open { .. })), "{damaged:?}");
 }
 
 #[test]
-fn without_a_daemon_the_error_says_what_to_do() {
-    let bench = Bench::new();
-    for path in [bench.0.clone(), bench.path("shm"), "/proc".into()] {
-        let err = Client::open_at(&path).expect_err("nothing there");
+fn open_without_a_segment_suggests_to_start_the_daemon() {
+    let directory = SegmentDirectory::new();
+    for path in [directory.0.clone(), directory.path("shm"), "/proc".into()] {
+        let err = Client::open_at(&path).expect_err("no segment");
         assert!(err.to_string().contains("is clockbound running"), "{err}");
     }
 }
 
 #[test]
 fn a_native_segment_of_an_earlier_boot_is_refused() {
-    let bench = Bench::new();
-    drop(bench.publish_native(&native(Status::Synchronized, HALF_NS)));
-    let mut bytes = fs::read(bench.path("native")).expect("a file");
+    let directory = SegmentDirectory::new();
+    drop(directory.publish_native(&native(Status::Synchronized, HALF_NS)));
+    let mut bytes = fs::read(directory.path("native")).expect("a file");
     bytes[16] ^= 1;
-    fs::write(bench.path("native"), bytes).expect("written");
-    let refused = Client::open_at(&bench.0);
+    fs::write(directory.path("native"), bytes).expect("written");
+    let refused = Client::open_at(&directory.0);
     assert!(
         matches!(refused, Err(Error::EarlierBoot { .. })),
         "{refused:?}"
@@ -166,16 +166,16 @@ fn a_native_segment_of_an_earlier_boot_is_refused() {
 }
 
 #[test]
-fn waiting_ends_with_an_interval_that_is_trusted_and_narrow_enough() {
-    let bench = Bench::new();
+fn open_when_ready_waits_for_a_trusted_and_narrow_interval() {
+    let directory = SegmentDirectory::new();
     let max_bound = Some(Duration::from_millis(1));
-    let wait = |patience| Client::open_when_ready_at(&bench.0, patience, max_bound);
+    let wait = |timeout| Client::open_when_ready_at(&directory.0, timeout, max_bound);
     let short = Duration::from_millis(20);
-    let nobody = wait(short).expect_err("nothing there").to_string();
-    assert!(nobody.contains("is clockbound running"), "{nobody}");
+    let missing = wait(short).expect_err("no segment").to_string();
+    assert!(missing.contains("is clockbound running"), "{missing}");
     let segment = thread::scope(|scope| {
-        let ready = scope.spawn(|| wait(PATIENCE));
-        let segment = bench.publish_native(&native(Status::Unknown, HALF_NS));
+        let ready = scope.spawn(|| wait(DEADLINE));
+        let segment = directory.publish_native(&native(Status::Unknown, HALF_NS));
         thread::sleep(short);
         segment.publish(&native(Status::Synchronized, 50_000_000));
         thread::sleep(short);
@@ -187,14 +187,14 @@ fn waiting_ends_with_an_interval_that_is_trusted_and_narrow_enough() {
     });
     segment.publish(&native(Status::Synchronized, 50_000_000));
     let too_wide = wait(short).expect_err("too wide").to_string();
-    assert!(too_wide.contains("wider than 1ms"), "{too_wide}");
+    assert!(too_wide.contains("exceeds 1ms"), "{too_wide}");
 }
 
 #[test]
-fn a_file_that_is_replaced_is_followed_by_one_handle_in_all_threads() {
-    let bench = Bench::new();
-    bench.publish_native(&native(Status::Synchronized, HALF_NS));
-    let client = Client::open_at(&bench.0).expect("a client");
+fn a_client_follows_replaced_files_in_all_threads() {
+    let directory = SegmentDirectory::new();
+    directory.publish_native(&native(Status::Synchronized, HALF_NS));
+    let client = Client::open_at(&directory.0).expect("a client");
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -210,9 +210,9 @@ fn a_file_that_is_replaced_is_followed_by_one_handle_in_all_threads() {
             });
         }
         for half_ns in [3_000_000, 4_000_000, 5_000_000] {
-            fs::remove_dir_all(&bench.0).expect("removed");
-            let _segment = bench.publish_native(&native(Status::Synchronized, half_ns));
-            until("the new file is followed", || {
+            fs::remove_dir_all(&directory.0).expect("removed");
+            let _segment = directory.publish_native(&native(Status::Synchronized, half_ns));
+            wait_until("the client reads the new file", || {
                 let bound_ns = client.now().expect("an interval").bound_ns();
                 (half_ns..half_ns + 1_000_000).contains(&bound_ns)
             });
@@ -222,23 +222,23 @@ fn a_file_that_is_replaced_is_followed_by_one_handle_in_all_threads() {
 }
 
 #[test]
-fn a_better_layout_that_comes_later_is_followed() {
-    let bench = Bench::new();
-    bench.publish_v1(1_000_000);
-    let client = Client::open_at(&bench.0).expect("a client");
-    bench.publish_native(&native(Status::Synchronized, 5_000_000));
-    until("native is followed", || {
+fn a_client_changes_to_a_preferred_layout_created_later() {
+    let directory = SegmentDirectory::new();
+    directory.publish_v1(1_000_000);
+    let client = Client::open_at(&directory.0).expect("a client");
+    directory.publish_native(&native(Status::Synchronized, 5_000_000));
+    wait_until("the client reads the native segment", || {
         client.now().expect("an interval").reason() == Reason::Tracking
     });
 }
 
 #[test]
-fn what_is_no_segment_is_not_followed() {
-    let bench = Bench::new();
-    bench.publish_native(&native(Status::Synchronized, HALF_NS));
-    let client = Client::open_at(bench.path("native")).expect("a client");
-    fs::remove_file(bench.path("native")).expect("removed");
-    fs::write(bench.path("native"), "nonsense").expect("written");
+fn a_client_does_not_follow_a_file_that_is_not_a_segment() {
+    let directory = SegmentDirectory::new();
+    directory.publish_native(&native(Status::Synchronized, HALF_NS));
+    let client = Client::open_at(directory.path("native")).expect("a client");
+    fs::remove_file(directory.path("native")).expect("removed");
+    fs::write(directory.path("native"), "nonsense").expect("written");
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_millis(200) {
         assert!(client.now().expect("an interval").bound_ns() < 1_000_000);
@@ -246,17 +246,17 @@ fn what_is_no_segment_is_not_followed() {
 }
 
 #[test]
-fn a_commit_wait_returns_when_the_time_has_certainly_passed() {
-    let bench = Bench::new();
-    let segment = bench.publish_native(&native(Status::Synchronized, HALF_NS));
-    let client = Client::open_at(&bench.0).expect("a client");
+fn commit_wait_returns_after_the_time_has_certainly_passed() {
+    let directory = SegmentDirectory::new();
+    let segment = directory.publish_native(&native(Status::Synchronized, HALF_NS));
+    let client = Client::open_at(&directory.0).expect("a client");
     let t_ns = client.now().expect("an interval").latest_ns();
     let interval = client.commit_wait_ns(t_ns).expect("passed");
     assert!(interval.earliest_ns() > t_ns && now_ns() > t_ns);
     let past = client.commit_wait(UNIX_EPOCH).expect("passed long ago");
     assert!(past.is_after(UNIX_EPOCH) && !past.is_before(SystemTime::now()));
     segment.publish(&native(Status::Unknown, HALF_NS));
-    let untrusted = client.commit_wait_ns(0).expect_err("nothing is claimed");
+    let untrusted = client.commit_wait_ns(0).expect_err("an untrusted status");
     assert_eq!(
         untrusted.to_string(),
         "the clock status is unknown, tracking"
@@ -264,10 +264,10 @@ fn a_commit_wait_returns_when_the_time_has_certainly_passed() {
 }
 
 #[test]
-fn a_call_is_timed_by_what_came_before_and_after() {
-    let bench = Bench::new();
-    bench.publish_native(&native(Status::Synchronized, 1_000));
-    let client = Client::open_at(&bench.0).expect("a client");
+fn timing_reads_the_interval_before_and_after_the_call() {
+    let directory = SegmentDirectory::new();
+    directory.publish_native(&native(Status::Synchronized, 1_000));
+    let client = Client::open_at(&directory.0).expect("a client");
     let timed = client.timing(|| {
         thread::sleep(Duration::from_millis(5));
         7
@@ -278,10 +278,10 @@ fn a_call_is_timed_by_what_came_before_and_after() {
 }
 
 #[test]
-fn another_instant_has_its_interval_within_the_records_life() {
-    let bench = Bench::new();
-    bench.publish_native(&native(Status::Synchronized, HALF_NS));
-    let client = Client::open_at(&bench.0).expect("a client");
+fn interval_at_covers_the_validity_of_the_record() {
+    let directory = SegmentDirectory::new();
+    directory.publish_native(&native(Status::Synchronized, HALF_NS));
+    let client = Client::open_at(&directory.0).expect("a client");
     let (raw_ns, then_ns) = (clock_ns(ClockId::CLOCK_MONOTONIC_RAW), now_ns());
     let at = |ns: i64| client.interval_at(raw_ns + ns);
     let past = at(-10 * S).expect("known");
@@ -290,15 +290,15 @@ fn another_instant_has_its_interval_within_the_records_life() {
     assert_eq!(at(6 * S).expect("known").status(), Status::FreeRunning);
     assert_eq!(at(1_001 * S).expect("known").status(), Status::Unknown);
     assert!(matches!(at(-1_001 * S), Err(Error::TooLongAgo { .. })));
-    bench.publish_v1(1_000);
-    let old = Client::open_at(bench.path("shm")).expect("a client");
+    directory.publish_v1(1_000);
+    let old = Client::open_at(directory.path("shm")).expect("a client");
     assert!(matches!(old.interval_at(raw_ns), Err(Error::NotNative)));
 }
 
 #[test]
-fn a_v2_segment_that_tells_of_disruptions_claims_nothing() {
-    let bench = Bench::new();
-    let (segment, _) = V2Segment::open(&bench.path("shm0")).expect("a segment");
+fn a_v2_segment_with_disruption_support_reads_as_unknown() {
+    let directory = SegmentDirectory::new();
+    let (segment, _) = V2Segment::open(&directory.path("shm0")).expect("a segment");
     for (disruption_supported, expected) in [
         (false, (Status::Synchronized, Reason::Untold)),
         (true, (Status::Unknown, Reason::Disrupted)),
@@ -307,7 +307,7 @@ fn a_v2_segment_that_tells_of_disruptions_claims_nothing() {
             disruption_supported,
             ..v1(HALF_NS).into()
         });
-        let client = Client::open_at(bench.path("shm0")).expect("a segment");
+        let client = Client::open_at(directory.path("shm0")).expect("a segment");
         for _ in 0..2 {
             let now = client.now().expect("an interval");
             assert_eq!((now.status(), now.reason()), expected);

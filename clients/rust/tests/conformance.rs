@@ -1,6 +1,6 @@
-//! Every golden segment of `clients/conformance`, read as a program would.
+//! Reads every golden segment of `clients/conformance`.
 //!
-//! `GOLDEN=write cargo test -p clockbound-client --test conformance` writes them anew.
+//! `GOLDEN=write cargo test -p clockbound-client --test conformance` writes the files.
 #![cfg(target_endian = "little")]
 
 #[path = "../../conformance/cases.rs"]
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use clockbound_client::Error;
-use clockbound_client::given::interval;
+use clockbound_client::conformance::interval_in;
 use clockbound_client::read_error::{HeaderError, ReadError};
 use serde_json::{Value, json};
 
@@ -21,57 +21,57 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance")
 }
 
-/// Every file with its bytes.
+/// Returns the path and the bytes of every file.
 fn files() -> Vec<(PathBuf, Vec<u8>)> {
     let golden = golden::all();
     let cases: Vec<&Value> = golden.iter().map(|golden| &golden.case).collect();
     let cases = serde_json::to_string_pretty(&cases).expect("JSON") + "\n";
     let mut files = vec![(directory().join("cases.json"), cases.into_bytes())];
-    for one in golden {
-        let name = one.name.to_owned() + ".bin";
-        files.push((directory().join("segments").join(name), one.bytes));
+    for segment in golden {
+        let name = segment.name.to_owned() + ".bin";
+        files.push((directory().join("segments").join(name), segment.bytes));
     }
     files
 }
 
-fn write_if_asked() {
+fn write_if_requested() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if env::var_os("GOLDEN").is_some_and(|word| word == "write") {
+        if env::var_os("GOLDEN").is_some_and(|value| value == "write") {
             for (path, bytes) in files() {
-                fs::write(&path, &bytes).expect("write it");
+                fs::write(&path, &bytes).expect("the file is written");
             }
         }
     });
 }
 
 #[test]
-fn the_golden_files_are_those_that_the_table_makes() {
-    write_if_asked();
+fn the_golden_files_match_the_table() {
+    write_if_requested();
     for (path, bytes) in files() {
-        let found = fs::read(&path).expect("it is there");
-        assert!(found == bytes, "{} is not current", path.display());
+        let found = fs::read(&path).expect("the file exists");
+        assert!(found == bytes, "{} differs from the table", path.display());
     }
 }
 
 #[test]
-fn every_golden_segment_is_read_as_it_must_be() {
-    write_if_asked();
+fn every_golden_segment_reads_as_expected() {
+    write_if_requested();
     for case in cases::all() {
-        let said = match interval(&case.path, &case.surroundings) {
-            Ok(said) => json!({
-                "earliest_ns": said.earliest_ns(),
-                "latest_ns": said.latest_ns(),
-                "status": said.status().to_string(),
-                "reason": said.reason().to_string(),
+        let actual = match interval_in(&case.path, &case.environment) {
+            Ok(interval) => json!({
+                "earliest_ns": interval.earliest_ns(),
+                "latest_ns": interval.latest_ns(),
+                "status": interval.status().to_string(),
+                "reason": interval.reason().to_string(),
             }),
-            Err(err) => json!({ "error": kind(&err) }),
+            Err(err) => json!({ "error": error_kind(&err) }),
         };
-        assert_eq!(said, case.expect, "{}", case.name);
+        assert_eq!(actual, case.expect, "{}", case.name);
     }
 }
 
-fn kind(err: &Error) -> &'static str {
+fn error_kind(err: &Error) -> &'static str {
     match err {
         Error::EarlierBoot { .. } => "not_initialized",
         Error::Causality { .. } => "causality",

@@ -1,4 +1,5 @@
-/* A program as the field has them: it declares what the 1.x (and with -DV2, the 2.x) headers declare, and nothing else.
+/* A program written for the 1.x headers (with -DV2, the 2.x headers). It contains their
+ * declarations and does not include clockbound.h.
  * Prints "<earliest s> <ns> <latest s> <ns> <status>", or "error <kind> <errno>". */
 #include <stdio.h>
 #include <time.h>
@@ -30,7 +31,8 @@ typedef struct {
 
 clockbound_ctx *clockbound_open(char const *shm_path, clockbound_err *err);
 #ifdef V2
-clockbound_ctx *clockbound_vmclock_open(char const *shm_path, char const *vmclock_path, clockbound_err *err);
+clockbound_ctx *clockbound_vmclock_open(char const *shm_path, char const *vmclock_path,
+                                        clockbound_err *err);
 #endif
 clockbound_err const *clockbound_close(clockbound_ctx *ctx);
 clockbound_err const *clockbound_now(clockbound_ctx *ctx, clockbound_now_result *result);

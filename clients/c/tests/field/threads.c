@@ -1,4 +1,5 @@
-/* Many threads share one context, each with errors of its own: threads PATH. Prints the reads that went wrong. */
+/* Several threads share one context, each with its own errors: threads PATH. Prints the number of
+ * failed checks. */
 #include <clockbound.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -7,17 +8,17 @@ enum { THREADS = 4, READS = 200000 };
 
 static clockbound_ctx *ctx;
 
-static void *read_on(void *wrong)
+static void *read_repeatedly(void *failures)
 {
     for (int n = 0; n < READS; n++) {
         clockbound_now_result now;
         clockbound_err const *err = clockbound_now(ctx, &now);
         if (err || now.clock_status != CLOCKBOUND_STA_SYNCHRONIZED)
-            ++*(int *)wrong;
+            ++*(int *)failures;
         if (n % 1000 == 0) {
             err = clockbound_now(NULL, &now);
             if (!err || err->kind != CLOCKBOUND_ERR_SYSCALL)
-                ++*(int *)wrong;
+                ++*(int *)failures;
         }
     }
     return NULL;
@@ -26,17 +27,17 @@ static void *read_on(void *wrong)
 int main(int argc, char **argv)
 {
     pthread_t threads[THREADS];
-    int wrong[THREADS] = {0}, all = 0;
+    int failures[THREADS] = {0}, total = 0;
     ctx = clockbound_open(argc > 1 ? argv[1] : NULL, NULL);
     if (!ctx)
         return 1;
     for (int n = 0; n < THREADS; n++)
-        pthread_create(&threads[n], NULL, read_on, &wrong[n]);
+        pthread_create(&threads[n], NULL, read_repeatedly, &failures[n]);
     for (int n = 0; n < THREADS; n++) {
         pthread_join(threads[n], NULL);
-        all += wrong[n];
+        total += failures[n];
     }
-    printf("%d\n", all);
+    printf("%d\n", total);
     clockbound_close(ctx);
     return 0;
 }

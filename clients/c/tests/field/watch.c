@@ -1,4 +1,5 @@
-/* Reads all the time: watch DIRECTORY; see integration/src/survival.rs. */
+/* Reads and prints the interval every millisecond until an error, for the survival test in
+ * integration: watch DIRECTORY */
 #include <clockbound.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +15,8 @@ static int64_t realtime_ns(void)
 int main(int argc, char **argv)
 {
     clockbound_err open_err;
-    clockbound_ctx *ctx = clockbound_open_when_ready(argc > 1 ? argv[1] : NULL, 30000000000, 0, &open_err);
+    char const *path = argc > 1 ? argv[1] : NULL;
+    clockbound_ctx *ctx = clockbound_open_when_ready(path, 30000000000, 0, &open_err);
     if (!ctx) {
         printf("%s\n", clockbound_strerror(&open_err));
         return 1;
@@ -28,8 +30,9 @@ int main(int argc, char **argv)
             printf("%s\n", clockbound_strerror(err));
             return 1;
         }
-        printf("%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %s %s\n", before, after, now.earliest_ns, now.latest_ns,
-               clockbound_status_name(now.status), clockbound_reason_name(now.reason));
+        printf("%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %s %s\n", before, after,
+               now.earliest_ns, now.latest_ns, clockbound_status_name(now.status),
+               clockbound_reason_name(now.reason));
         fflush(stdout);
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }

@@ -1,6 +1,7 @@
-// Orders what happens on hosts that share nothing but the time: commit_wait [PATH]
+// Orders events on hosts that share nothing but the time: commit_wait [PATH]
 //
-// A write gets a timestamp that cannot be in the past of any host, and is shown only when it is in the past of all.
+// A write gets a timestamp that is not in the past on any host. It is exposed when the timestamp is
+// in the past on every host.
 package main
 
 import (
@@ -26,10 +27,11 @@ func main() {
 		log.Fatal(err)
 	}
 	timestamp, begun := now.LatestNs, time.Now()
-	shown, err := client.CommitWaitNs(timestamp)
+	exposed, err := client.CommitWaitNs(timestamp)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("written at %d, shown when true time was at least %d\n", timestamp, shown.EarliestNs)
+	fmt.Printf("written at %d, exposed when true time was at least %d\n",
+		timestamp, exposed.EarliestNs)
 	fmt.Printf("waited %v\n", time.Since(begun))
 }

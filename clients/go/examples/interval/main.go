@@ -1,4 +1,4 @@
-// Prints the interval once a second: interval [PATH]
+// Prints the interval once a second, without end: interval [PATH]
 package main
 
 import (
@@ -24,6 +24,7 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Printf("%d .. %d  -+ %v  %v, %v\n", now.EarliestNs, now.LatestNs, now.Bound(), now.Status, now.Reason)
+		fmt.Printf("%d .. %d  -+ %v  %v, %v\n",
+			now.EarliestNs, now.LatestNs, now.Bound(), now.Status, now.Reason)
 	}
 }

@@ -1,4 +1,5 @@
-// Reads all the time: watch DIRECTORY; see integration/src/survival.rs.
+// Reads and prints the interval every millisecond until an error, for the survival test in
+// integration: watch DIRECTORY
 package main
 
 import (

@@ -1,16 +1,17 @@
-"""What time is it, and how wrong can that be? Read from clockbound's shared memory.
+"""Reads an interval that contains true time from clockbound's shared memory.
 
     from clockbound import Client
 
-    client = Client.open_when_ready(timeout=10)  # one for the whole process
+    client = Client.open_when_ready(timeout=10)  # one per process is enough
     interval = client.now()
     if interval.status.is_trusted:
         print(f"true time is in {interval.earliest_ns} .. {interval.latest_ns} ns")
-    client.commit_wait(interval.latest_ns)  # now the timestamp lies in everybody's past
+    client.commit_wait(interval.latest_ns)  # now it is in the past on every host
 
-A client follows the daemon through restarts, and all threads may use it.
+A client follows the daemon through restarts, and all threads can share it.
 """
 
+from .enums import Reason, Status
 from .errors import (
     CausalityError,
     ClockError,
@@ -26,7 +27,6 @@ from .errors import (
     UntrustedError,
 )
 from ._native import DEFAULT_DIRECTORY, Client, Interval, Timed
-from .words import Reason, Status
 
 __all__ = [
     "DEFAULT_DIRECTORY",

@@ -1,4 +1,4 @@
-"""The compiled part. Import what is in it from `clockbound`."""
+"""The compiled module. Import its names from `clockbound`."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -6,30 +6,34 @@ from os import PathLike
 from types import GenericAlias
 from typing import Any, Final, Generic, TypeVar, final
 
-from .words import Reason, Status
+from .enums import Reason, Status
 
-__all__ = ["DEFAULT_DIRECTORY", "Client", "Interval", "Timed", "_interval_given"]
+__all__ = ["DEFAULT_DIRECTORY", "Client", "Interval", "Timed", "_interval_in"]
 
 _T_co = TypeVar("_T_co", covariant=True)
 _T = TypeVar("_T")
 
 DEFAULT_DIRECTORY: Final = "/var/run/clockbound"
-"""The directory that the daemon publishes in, unless told otherwise."""
+"""The directory in which the daemon publishes by default."""
 
 @final
 class Client:
-    """A handle on the daemon's segment: one is enough for all threads of a process.
+    """A handle to the daemon's segment. One handle is enough for all threads of a process.
 
-    It goes on working while the daemon is down, restarted or killed: the interval then grows, and its status says so.
+    It works while the daemon is stopped, restarted or killed: the interval grows meanwhile, and its
+    status changes to FREE_RUNNING and then to UNKNOWN.
     """
 
     @staticmethod
     def open(path: str | PathLike[str] = ...) -> Client:
-        """Opens what is published at `path`: a segment of any layout, or a directory (by default the daemon's), in
-        which the first of `native`, `shm0` (v2) and `shm` (v1) that is there is taken.
+        """Opens the segment at `path`.
 
-        Raises OpenError when there is none, or what is there is not a segment of a known layout; EarlierBootError and
-        TimeNamespaceError.
+        If `path` is a directory (by default the daemon's), opens the first that exists of `native`,
+        `shm0` (v2) and `shm` (v1) in it; otherwise opens a segment of any layout.
+
+        Raises OpenError if no segment exists, or the file is not a segment of a supported layout;
+        EarlierBootError if the native segment was written before the current boot;
+        TimeNamespaceError if the time namespace of this process cannot be determined.
         """
 
     @staticmethod
@@ -38,92 +42,107 @@ class Client:
         max_bound: float | timedelta | None = None,
         path: str | PathLike[str] = ...,
     ) -> Client:
-        """Waits until there is an interval that can be relied on, no wider than `max_bound` if that is given. Both are
-        seconds, or a timedelta. Other threads run meanwhile.
+        """Waits until the daemon publishes a trusted interval, and opens the segment.
 
-        Raises NotReadyError after `timeout`; its cause is what was in the way last.
+        With `max_bound`, the clock error bound of that interval must not exceed it. `timeout` and
+        `max_bound` are seconds or a timedelta. Other threads run during the wait.
+
+        Raises NotReadyError after `timeout`. Its cause is the error of the last attempt.
         """
 
     def now(self) -> Interval:
-        """The interval that contains true time now, if its status is trusted.
+        """Returns the interval at the present. It contains true time while its status is trusted.
 
-        Raises ReadError when the segment holds nonsense, CausalityError when it is from the future, ClockError when the
-        kernel lacks a clock.
+        Raises ReadError if the content of the segment is invalid; CausalityError if the record is
+        ahead of the monotonic clock; ClockError if clock_gettime fails.
         """
 
     def interval_at(self, monotonic_raw_ns: int) -> Interval:
-        """The interval that contained true time when `time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)` showed
-        `monotonic_raw_ns` in this process, for an instant that is not too long ago.
+        """Returns the interval at another instant, in the past or in the future.
 
-        Raises those of `now`, NotNativeError and TooLongAgoError.
+        It is the instant at which `time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)` in this process
+        returns `monotonic_raw_ns`.
+
+        Raises ReadError if the content of the segment is invalid; NotNativeError if the segment is
+        not of the native layout; TooLongAgoError if the instant is further before the record than
+        the record is valid after it.
         """
 
     def commit_wait(self, t: int | datetime) -> Interval:
-        """Returns when `t` has certainly passed, ns of UTC since 1970 or an aware datetime: sleeps, and spins for the
-        last moments. A timestamp that is exposed after this is in the past for everybody. Other threads run meanwhile.
+        """Waits until `t` has certainly passed, and returns the interval that proves it.
 
-        Raises those of `now`, and UntrustedError as soon as the interval claims nothing.
+        `t` is ns of UTC since 1970 or an aware datetime. Sleeps, and spins for the last 100 us. A
+        timestamp that is exposed after the wait is in the past on every host. Other threads run
+        during the wait.
+
+        Raises the errors of `now`, and UntrustedError as soon as the status is not trusted.
         """
 
     def timing(self, f: Callable[[], _T]) -> Timed[_T]:
-        """Calls `f`, and tells the time just before and just after."""
+        """Calls `f`, and reads the interval immediately before and immediately after it."""
 
 @final
 class Interval:
-    """Where true time lies, while its status is trusted.
+    """The interval that contains true time while its status is trusted.
 
-    One interval is before another (`<`) when it ended before that one began, and both are trusted. Intervals that overlap
-    have no order: whether what happened in one came first, nobody can tell, and `<` and `>` are both false.
+    One interval is less than another if it ends before the other begins and both are trusted.
+    Intervals that overlap are not ordered, because the order of events in them cannot be
+    determined: `<` and `>` are both false.
     """
 
     @property
     def earliest_ns(self) -> int:
-        """The earliest that true time can be, ns of UTC since 1970."""
+        """The earliest possible true time, ns of UTC since 1970."""
 
     @property
     def latest_ns(self) -> int:
-        """The latest that true time can be, ns of UTC since 1970."""
+        """The latest possible true time, ns of UTC since 1970."""
 
     @property
     def midpoint_ns(self) -> int:
-        """The middle, ns of UTC since 1970."""
+        """The middle of the interval, ns of UTC since 1970."""
 
     @property
     def bound_ns(self) -> int:
-        """Half the width in ns, rounded up: how wrong the midpoint can be."""
+        """The clock error bound of the midpoint: half the width, ns, rounded up."""
 
     @property
     def earliest(self) -> datetime:
-        """`earliest_ns` as a datetime in UTC, rounded down to its microseconds."""
+        """`earliest_ns` as a datetime in UTC, rounded down to microseconds."""
 
     @property
     def latest(self) -> datetime:
-        """`latest_ns` as a datetime in UTC, rounded up to its microseconds."""
+        """`latest_ns` as a datetime in UTC, rounded up to microseconds."""
 
     @property
     def midpoint(self) -> datetime:
-        """`midpoint_ns` as a datetime in UTC, rounded down to its microseconds."""
+        """`midpoint_ns` as a datetime in UTC, rounded down to microseconds."""
 
     @property
     def bound(self) -> timedelta:
-        """`bound_ns` as a timedelta, rounded up to its microseconds."""
+        """`bound_ns` as a timedelta, rounded up to microseconds."""
 
     @property
     def status(self) -> Status:
-        """Whether the interval may be relied on."""
+        """The clock status. The interval contains true time only while it is trusted."""
 
     @property
     def reason(self) -> Reason:
-        """Why the status is so; UNTOLD from a layout that does not say."""
+        """The reason of the status: UNTOLD from v1 and v2, which have no field for it."""
 
     def is_after(self, t: int | datetime) -> bool:
-        """Whether `t` has certainly passed (TrueTime's `after`), ns of UTC since 1970 or an aware datetime.
+        """Returns whether `t` has certainly passed (`after` of TrueTime).
 
-        Never, while the status is not trusted.
+        `t` is ns of UTC since 1970 or an aware datetime. Returns False while the status is not
+        trusted.
         """
 
     def is_before(self, t: int | datetime) -> bool:
-        """Whether `t` has certainly not come yet (TrueTime's `before`), likewise."""
+        """Returns whether `t` is certainly in the future (`before` of TrueTime).
+
+        `t` is ns of UTC since 1970 or an aware datetime. Returns False while the status is not
+        trusted.
+        """
 
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
@@ -135,24 +154,24 @@ class Interval:
 
 @final
 class Timed(Generic[_T_co]):
-    """A call, and the time before and after it."""
+    """The result of a call, with the intervals read before and after it."""
 
     @property
     def value(self) -> _T_co:
-        """What the call returned."""
+        """The value that the call returned."""
 
     @property
     def began(self) -> Interval:
-        """The interval just before the call; raises as `now` did then."""
+        """The interval read immediately before the call. Raises the error of that read."""
 
     @property
     def ended(self) -> Interval:
-        """The interval just after it; raises as `now` did then."""
+        """The interval read immediately after the call. Raises the error of that read."""
 
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
 
-# For the conformance tests: what a client says elsewhere and at another time.
-def _interval_given(
+# For the conformance tests: reads a segment with given clock readings.
+def _interval_in(
     path: str | PathLike[str],
     *,
     realtime_ns: int,

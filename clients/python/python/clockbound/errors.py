@@ -1,38 +1,45 @@
-"""Why there is no interval, and what to do about it. The messages say both."""
+"""The exceptions of this package. Each message contains the cause and, if known, the remedy."""
 
-from .words import Reason, Status
+from .enums import Reason, Status
 
 
 class Error(Exception):
-    """Any of those below."""
+    """The base class of all exceptions of this package."""
 
 
 class OpenError(Error):
-    """The segment cannot be opened: the daemon has not run yet, or publishes elsewhere.
+    """The segment cannot be opened: the daemon has not run yet, or publishes in another directory.
 
-    Try again later, or give its path.
+    Try again later, or pass the path of the segment.
     """
 
 
 class EarlierBootError(Error):
-    """The segment was written before the machine was booted: the daemon has not run since. Try again later."""
+    """The segment was written before the current boot: the daemon has not run since.
+
+    Try again later.
+    """
 
 
 class TimeNamespaceError(Error):
-    """This process cannot say which time namespace it lives in, and so not what the segment's instants mean to it."""
+    """The time namespace of this process cannot be determined.
+
+    The instants in the segment therefore cannot be compared with the clocks of this process. Mount
+    /proc.
+    """
 
 
 class NotReadyError(Error):
-    """No trusted interval, or none that is narrow enough, came in time.
+    """No trusted interval, or none that is narrow enough, was published before the timeout.
 
-    What was in the way last is the `__cause__`.
+    `__cause__` is the error of the last attempt.
     """
 
 
 class UntrustedError(Error):
-    """The interval claims nothing, so nothing can be said about a time.
+    """The clock status is not trusted, so the interval claims nothing.
 
-    The reason tells the operator where to look.
+    `reason` and the daemon's log contain the cause.
     """
 
     status: Status
@@ -40,27 +47,37 @@ class UntrustedError(Error):
 
 
 class TooWideError(Error):
-    """The interval is wider than was asked for. Wait for chronyd to get better, or ask for less."""
+    """The clock error bound exceeds the requested maximum.
+
+    Wait until it decreases, or request a larger maximum.
+    """
 
 
 class ReadError(Error):
-    """The segment cannot be read now: its writer died in its very first write, or is not the daemon.
+    """The segment cannot be read: its first write was interrupted, or another program wrote to it.
 
-    A (re)started daemon puts it right.
+    Restart the daemon, which repairs it.
     """
 
 
 class CausalityError(Error):
-    """The record is from the future of this process's clock: another boot, or the daemon's time namespace."""
+    """The record is ahead of the monotonic clock of this process.
+
+    The v1 or v2 segment is from another boot, or the daemon runs in a time namespace.
+    """
 
 
 class NotNativeError(Error):
-    """Only the native layout can say what the time was at another instant. Let the daemon publish it."""
+    """The segment is not of the native layout.
+
+    Only that layout has intervals at other instants than the present. Configure the daemon to
+    publish it.
+    """
 
 
 class TooLongAgoError(Error):
-    """The instant is too far before the record to say what the time was then. Ask sooner."""
+    """The instant is too far before the record. Request the interval sooner after the instant."""
 
 
 class ClockError(Error):
-    """The kernel refused to read a clock."""
+    """clock_gettime failed."""

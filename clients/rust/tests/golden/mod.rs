@@ -1,17 +1,17 @@
-//! The golden segments, byte by byte, and what a client must say of them: `clients/conformance/README.md`.
+//! The golden segments, byte by byte, with the expected results: `clients/conformance/README.md`.
 //!
-//! Written without the library: a mistake there must not hide itself here.
+//! The table does not use the library, so that a defect of the library cannot appear in both.
 
 use serde_json::{Value, json};
 
 const S: i64 = 1_000_000_000;
 /// 2027-01-15T08:00:00Z.
 pub const UTC: i64 = 1_800_000_000 * S;
-/// What the monotonic clocks showed when the records were written.
+/// The reading of the monotonic clocks when the records were written.
 const AS_OF: i64 = 1_000 * S;
 const BOOT: [u8; 16] = *b"\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff\x00";
 
-/// A file of bytes.
+/// The bytes of a file.
 #[derive(Clone)]
 struct Bytes(Vec<u8>);
 
@@ -38,13 +38,14 @@ impl Bytes {
         self.i64(offset, ns / S).i64(offset + 8, ns % S)
     }
 
-    fn cut(mut self, length: usize) -> Self {
+    fn truncated(mut self, length: usize) -> Self {
         self.0.truncate(length);
         self
     }
 }
 
-/// Revision 0. Synchronized, earliest UTC - 1 ms, latest UTC + 2 ms, rate 0, growth 2^-10 (977 ppm).
+/// Returns a native segment of revision 0: synchronized, earliest UTC - 1 ms, latest UTC + 2 ms,
+/// rate 0, growth 2^-10 (977 ppm).
 fn native() -> Bytes {
     Bytes(vec![0; 136])
         .put(0, b"clkbound")
@@ -62,7 +63,8 @@ fn native() -> Bytes {
         .u32(124, 0x7f00_0001)
 }
 
-/// The same in revision 1, with the clock at as_of and something in the writer's own area.
+/// Returns the same segment in revision 1, with the reading of `CLOCK_REALTIME` at `as_of_ns` and
+/// arbitrary bytes in the area that only the writer reads.
 fn native_of_revision_1() -> Bytes {
     Bytes([native().0, vec![0; 3_960]].concat())
         .u32(8, 4_096)
@@ -71,7 +73,7 @@ fn native_of_revision_1() -> Bytes {
         .put(192, [0xa5; 3_904])
 }
 
-/// Synchronized, bound 10 us, max drift 50 ppm.
+/// Returns a v1 segment: synchronized, bound 10 us, maximum drift 50 ppm.
 fn v1() -> Bytes {
     Bytes(vec![0; 72])
         .u32(0, 0x414d_5a4e)
@@ -86,7 +88,7 @@ fn v1() -> Bytes {
         .u32(64, 1)
 }
 
-/// The same.
+/// Returns a v2 segment with the same values.
 fn v2() -> Bytes {
     Bytes(vec![0; 80])
         .u32(0, 0x414d_5a4e)
@@ -102,15 +104,16 @@ fn v2() -> Bytes {
         .u32(68, 1)
 }
 
-/// A golden segment with all that is asked of it.
+/// A golden segment and its case in `cases.json`.
 pub struct Golden {
     pub name: &'static str,
     pub bytes: Vec<u8>,
     pub case: Value,
 }
 
-/// What a client sees: `elapsed` ns after the record was written, with a real-time clock that is right.
-fn surroundings(elapsed: i64) -> Value {
+/// Returns the environment `elapsed` ns after the record was written, with a correct
+/// `CLOCK_REALTIME`.
+fn environment(elapsed: i64) -> Value {
     json!({
         "realtime_ns": UTC + elapsed,
         "monotonic_coarse_ns": AS_OF + elapsed,
@@ -120,8 +123,8 @@ fn surroundings(elapsed: i64) -> Value {
     })
 }
 
-/// What it must say: an interval, relative to `UTC` plus `elapsed`.
-fn says(elapsed: i64, (early, late): (i64, i64), status: &str, reason: &str) -> Value {
+/// Returns the expected interval, with ends relative to `UTC` plus `elapsed`.
+fn expected(elapsed: i64, (early, late): (i64, i64), status: &str, reason: &str) -> Value {
     json!({
         "earliest_ns": UTC + elapsed - early,
         "latest_ns": UTC + elapsed + late,
@@ -130,11 +133,11 @@ fn says(elapsed: i64, (early, late): (i64, i64), status: &str, reason: &str) -> 
     })
 }
 
-fn golden(name: &'static str, bytes: Bytes, surroundings: Value, expect: Value) -> Golden {
+fn golden(name: &'static str, bytes: Bytes, environment: Value, expect: Value) -> Golden {
     let case = json!({
         "name": name,
         "segment": format!("{name}.bin"),
-        "surroundings": surroundings,
+        "surroundings": environment,
         "expect": expect,
     });
     Golden {
@@ -144,39 +147,39 @@ fn golden(name: &'static str, bytes: Bytes, surroundings: Value, expect: Value) 
     }
 }
 
-/// A segment that cannot be relied on: an error of this kind.
-fn bad(name: &'static str, bytes: Bytes, kind: &str) -> Golden {
-    golden(name, bytes, surroundings(0), json!({ "error": kind }))
+/// Returns a segment that must be refused with an error of this kind.
+fn refused(name: &'static str, bytes: Bytes, kind: &str) -> Golden {
+    golden(name, bytes, environment(0), json!({ "error": kind }))
 }
 
-fn with(mut surroundings: Value, field: &str, value: Value) -> Value {
-    surroundings[field] = value;
-    surroundings
+fn with(mut environment: Value, field: &str, value: Value) -> Value {
+    environment[field] = value;
+    environment
 }
 
-/// All of them.
+/// Returns all golden segments.
 pub fn all() -> Vec<Golden> {
-    let mut all = native_ones();
-    all.extend(native_bad_ones());
-    all.extend(v1_ones());
-    all.extend(v1_bad_ones());
-    all.extend(v2_ones());
+    let mut all = native_accepted();
+    all.extend(native_refused());
+    all.extend(v1_accepted());
+    all.extend(v1_refused());
+    all.extend(v2_segments());
     all
 }
 
-fn native_ones() -> Vec<Golden> {
-    // A binary second: 2^30 ns. At 2^-10, growth is 2^20 ns in it, and 1 ns for each rounding.
+fn native_accepted() -> Vec<Golden> {
+    // 2^30 ns. At 2^-10 the interval grows by 2^20 ns in this time, and by 1 ns for each rounding.
     let binary = 1 << 30;
     let grown = 1 << 20;
     let day = 86_400 * S;
-    let fine = |name, bytes, elapsed, ends, status, reason| {
-        let expect = says(elapsed, ends, status, reason);
-        golden(name, bytes, surroundings(elapsed), expect)
+    let accepted = |name, bytes, elapsed, ends, status, reason| {
+        let expect = expected(elapsed, ends, status, reason);
+        golden(name, bytes, environment(elapsed), expect)
     };
     let fresh = (1_000_001, 2_000_002);
     let aged = (1_000_001 + grown, 2_000_002 + grown);
     vec![
-        fine(
+        accepted(
             "native-synchronized",
             native(),
             0,
@@ -184,7 +187,7 @@ fn native_ones() -> Vec<Golden> {
             "synchronized",
             "tracking",
         ),
-        fine(
+        accepted(
             "native-aged",
             native(),
             binary,
@@ -192,17 +195,17 @@ fn native_ones() -> Vec<Golden> {
             "synchronized",
             "tracking",
         ),
-        // 2^30 ns * 2^-20 = 1024 ns that truth loses on the clock.
-        fine(
-            "native-aged-with-a-rate",
+        // 2^30 ns * -2^-20 = -1024 ns: true time falls behind the clock.
+        accepted(
+            "native-aged-with-rate",
             native().put(96, (-(1_i32 << 12)).to_le_bytes()),
             binary,
             (aged.0 + 1_024, aged.1 - 1_024),
             "synchronized",
             "tracking",
         ),
-        // 3 units of 2^-32 in a nanosecond less than a binary second: 0.75 less a little, rounded down either way.
-        fine(
+        // 3 units of 2^-32 in 2^30 - 1 ns: slightly less than 0.75 ns. Both signs are rounded down.
+        accepted(
             "native-rounds-outward",
             native().put(96, 3_i32.to_le_bytes()).u32(100, 3),
             binary - 1,
@@ -210,16 +213,16 @@ fn native_ones() -> Vec<Golden> {
             "synchronized",
             "tracking",
         ),
-        fine(
-            "native-rounds-a-negative-rate-outward",
+        accepted(
+            "native-rounds-negative-rate-outward",
             native().put(96, (-3_i32).to_le_bytes()).u32(100, 3),
             binary - 1,
             (1_000_001 + 1, 2_000_002 - 1),
             "synchronized",
             "tracking",
         ),
-        // 10 days at 2^-10: products beyond 64 bits.
-        fine(
+        // 10 days at 2^-10: the products exceed 64 bits.
+        accepted(
             "native-aged-for-days",
             native().i64(112, AS_OF + 20 * day),
             10 * day,
@@ -227,15 +230,15 @@ fn native_ones() -> Vec<Golden> {
             "free_running",
             "daemon_silent",
         ),
-        fine(
-            "native-seems-a-little-early",
+        accepted(
+            "native-slightly-ahead-of-clock",
             native(),
             -1_000,
             fresh,
             "synchronized",
             "tracking",
         ),
-        fine(
+        accepted(
             "native-free-running",
             native().put(120, [2, 4, 0, 0]),
             0,
@@ -243,23 +246,23 @@ fn native_ones() -> Vec<Golden> {
             "free_running",
             "chrony_silent",
         ),
-        fine(
-            "native-lapses-to-free-running",
+        accepted(
+            "native-ages-to-free-running",
             native().u32(100, 0),
             5 * S,
             fresh,
             "free_running",
             "daemon_silent",
         ),
-        fine(
-            "native-lapses-to-unknown",
+        accepted(
+            "native-ages-to-unknown",
             native().u32(100, 0),
             1_000 * S,
             fresh,
             "unknown",
             "holdover_expired",
         ),
-        fine(
+        accepted(
             "native-unknown",
             native().put(120, [0, 1, 3, 0]),
             0,
@@ -267,7 +270,7 @@ fn native_ones() -> Vec<Golden> {
             "unknown",
             "never_synchronized",
         ),
-        fine(
+        accepted(
             "native-disrupted",
             native().put(120, [3, 13, 0, 0]),
             0,
@@ -275,7 +278,7 @@ fn native_ones() -> Vec<Golden> {
             "disrupted",
             "disrupted",
         ),
-        fine(
+        accepted(
             "native-contradiction",
             native().put(120, [1, 15, 0, 0]),
             0,
@@ -283,7 +286,7 @@ fn native_ones() -> Vec<Golden> {
             "synchronized",
             "contradiction",
         ),
-        fine(
+        accepted(
             "native-sources-disagree",
             native().put(120, [1, 16, 0, 0]),
             0,
@@ -291,7 +294,7 @@ fn native_ones() -> Vec<Golden> {
             "synchronized",
             "sources_disagree",
         ),
-        fine(
+        accepted(
             "native-too-few-sources",
             native().put(120, [2, 17, 0, 0]),
             0,
@@ -299,15 +302,15 @@ fn native_ones() -> Vec<Golden> {
             "free_running",
             "too_few_sources",
         ),
-        fine(
-            "native-reason-to-come",
+        accepted(
+            "native-unassigned-reason",
             native().put(120, [1, 200, 0, 0]),
             0,
             fresh,
             "synchronized",
             "untold",
         ),
-        fine(
+        accepted(
             "native-revision-1",
             native_of_revision_1(),
             binary,
@@ -315,8 +318,8 @@ fn native_ones() -> Vec<Golden> {
             "synchronized",
             "tracking",
         ),
-        fine(
-            "native-revision-to-come",
+        accepted(
+            "native-later-revision",
             Bytes([native().0, vec![0xff; 24]].concat())
                 .u32(8, 160)
                 .u16(14, 7)
@@ -326,130 +329,151 @@ fn native_ones() -> Vec<Golden> {
             "synchronized",
             "tracking",
         ),
-        // The segment's clocks are 5 s ahead of the initial ones, the client's 2 s.
+        // The clocks of the segment are 5 s ahead of the initial namespace, those of the client
+        // are 2 s ahead.
         golden(
             "native-time-namespace",
             native().i64(32, 5 * S),
             with(
-                with(surroundings(0), "namespace_offset_ns", json!(2 * S)),
+                with(environment(0), "namespace_offset_ns", json!(2 * S)),
                 "monotonic_raw_ns",
                 json!(AS_OF - 3 * S),
             ),
-            says(0, fresh, "synchronized", "tracking"),
+            expected(0, fresh, "synchronized", "tracking"),
         ),
         golden(
-            "native-clock-set",
+            "native-realtime-stepped",
             native(),
-            with(surroundings(0), "realtime_ns", json!(UTC + 3_600 * S)),
-            says(0, fresh, "synchronized", "tracking"),
+            with(environment(0), "realtime_ns", json!(UTC + 3_600 * S)),
+            expected(0, fresh, "synchronized", "tracking"),
         ),
     ]
 }
 
-fn native_bad_ones() -> Vec<Golden> {
+fn native_refused() -> Vec<Golden> {
     vec![
         golden(
-            "native-from-the-future",
+            "native-ahead-of-clock",
             native(),
-            surroundings(-1_001),
+            environment(-1_001),
             json!({ "error": "causality" }),
         ),
         golden(
-            "native-previous-boot",
+            "native-earlier-boot",
             native(),
             with(
-                surroundings(0),
+                environment(0),
                 "boot_id",
                 json!("ffffffffffffffffffffffffffffffff"),
             ),
             json!({ "error": "not_initialized" }),
         ),
-        bad(
+        refused(
             "native-never-written",
             native().i64(64, 0),
             "not_initialized",
         ),
-        bad("native-torn", native().i64(64, 9), "not_initialized"),
-        bad("native-version-to-come", native().u16(12, 2), "version"),
-        bad("native-cut-in-the-header", native().cut(12), "malformed"),
-        bad("native-cut-in-the-record", native().cut(135), "malformed"),
-        bad(
-            "native-cut-behind-the-record",
-            native_of_revision_1().cut(136),
+        refused(
+            "native-write-in-progress",
+            native().i64(64, 9),
+            "not_initialized",
+        ),
+        refused("native-unsupported-version", native().u16(12, 2), "version"),
+        refused(
+            "native-truncated-in-header",
+            native().truncated(12),
             "malformed",
         ),
-        bad(
-            "native-says-more-than-it-has",
+        refused(
+            "native-truncated-in-record",
+            native().truncated(135),
+            "malformed",
+        ),
+        refused(
+            "native-truncated-after-record",
+            native_of_revision_1().truncated(136),
+            "malformed",
+        ),
+        refused(
+            "native-size-exceeds-file",
             native().u32(8, 137),
             "malformed",
         ),
-        bad("native-says-too-little", native().u32(8, 135), "malformed"),
-        bad("native-magic", native().put(0, b"clkbounD"), "malformed"),
-        bad(
-            "native-turned-around",
+        refused("native-size-too-small", native().u32(8, 135), "malformed"),
+        refused(
+            "native-wrong-magic",
+            native().put(0, b"clkbounD"),
+            "malformed",
+        ),
+        refused(
+            "native-inverted-interval",
             native().i64(80, UTC + 2_000_001),
             "malformed",
         ),
-        bad(
-            "native-as-of-far-away",
+        refused(
+            "native-as-of-out-of-range",
             native().i64(72, i64::MAX),
             "malformed",
         ),
-        bad(
-            "native-earliest-far-away",
+        refused(
+            "native-earliest-out-of-range",
             native().i64(80, i64::MIN),
             "malformed",
         ),
-        bad(
-            "native-latest-far-away",
+        refused(
+            "native-latest-out-of-range",
             native().i64(88, i64::MAX),
             "malformed",
         ),
-        bad("native-foreign-status", native().put(120, [4]), "malformed"),
-        bad("native-foreign-leap", native().put(122, [4]), "malformed"),
-        bad(
-            "native-foreign-time-scale",
+        refused(
+            "native-undefined-status",
+            native().put(120, [4]),
+            "malformed",
+        ),
+        refused("native-undefined-leap", native().put(122, [4]), "malformed"),
+        refused(
+            "native-undefined-time-scale",
             native().put(123, [1]),
             "malformed",
         ),
     ]
 }
 
-fn v1_ones() -> Vec<Golden> {
-    let fine = |name, bytes, elapsed, half: i64, status| {
-        let expect = says(elapsed, (half, half), status, "untold");
-        golden(name, bytes, surroundings(elapsed), expect)
+fn v1_accepted() -> Vec<Golden> {
+    let accepted = |name, bytes, elapsed, half: i64, status| {
+        let expect = expected(elapsed, (half, half), status, "untold");
+        golden(name, bytes, environment(elapsed), expect)
     };
     vec![
-        fine("v1-synchronized", v1(), 0, 10_000, "synchronized"),
-        fine("v1-aged", v1(), S, 60_000, "synchronized"),
-        fine("v1-rounds-outward", v1(), 1, 10_001, "synchronized"),
-        fine(
-            "v1-seems-a-little-early",
+        accepted("v1-synchronized", v1(), 0, 10_000, "synchronized"),
+        accepted("v1-aged", v1(), S, 60_000, "synchronized"),
+        accepted("v1-rounds-outward", v1(), 1, 10_001, "synchronized"),
+        accepted(
+            "v1-slightly-ahead-of-clock",
             v1(),
             -1_000,
             10_000,
             "synchronized",
         ),
-        fine(
+        accepted(
             "v1-free-running",
             v1().u32(64, 2),
             0,
             10_000,
             "free_running",
         ),
-        fine("v1-unknown", v1().u32(64, 0), 0, 10_000, "unknown"),
+        accepted("v1-unknown", v1().u32(64, 0), 0, 10_000, "unknown"),
         golden(
-            "v1-lapses-to-free-running",
+            "v1-ages-to-free-running",
             v1(),
-            surroundings(5 * S),
-            says(5 * S, (260_000, 260_000), "free_running", "daemon_silent"),
+            environment(5 * S),
+            expected(5 * S, (260_000, 260_000), "free_running", "daemon_silent"),
         ),
         golden(
-            "v1-lapses-to-unknown",
+            "v1-ages-to-unknown",
             v1(),
-            surroundings(1_000 * S),
-            says(
+            environment(1_000 * S),
+            expected(
                 1_000 * S,
                 (50_010_000, 50_010_000),
                 "unknown",
@@ -457,72 +481,73 @@ fn v1_ones() -> Vec<Golden> {
             ),
         ),
         golden(
-            "v1-clock-set",
+            "v1-realtime-stepped",
             v1(),
-            with(surroundings(0), "realtime_ns", json!(UTC + 3_600 * S)),
-            says(3_600 * S, (10_000, 10_000), "synchronized", "untold"),
+            with(environment(0), "realtime_ns", json!(UTC + 3_600 * S)),
+            expected(3_600 * S, (10_000, 10_000), "synchronized", "untold"),
         ),
-        // A client whose clocks are 5 s ahead of the initial ones, where daemons live.
+        // The clocks of the client are 5 s ahead of the initial namespace, in which the daemon
+        // runs.
         golden(
             "v1-time-namespace",
             v1(),
             with(
-                with(surroundings(0), "namespace_offset_ns", json!(5 * S)),
+                with(environment(0), "namespace_offset_ns", json!(5 * S)),
                 "monotonic_coarse_ns",
                 json!(AS_OF + 5 * S),
             ),
-            says(0, (10_000, 10_000), "synchronized", "untold"),
+            expected(0, (10_000, 10_000), "synchronized", "untold"),
         ),
     ]
 }
 
-fn v1_bad_ones() -> Vec<Golden> {
+fn v1_refused() -> Vec<Golden> {
     vec![
         golden(
-            "v1-from-the-future",
+            "v1-ahead-of-clock",
             v1(),
-            surroundings(-1_001),
+            environment(-1_001),
             json!({ "error": "causality" }),
         ),
-        bad("v1-never-written", v1().u16(14, 0), "not_initialized"),
-        bad("v1-torn", v1().u16(14, 9), "not_initialized"),
-        bad("v1-version-to-come", v1().u16(12, 9), "version"),
-        bad("v1-empty", v1().cut(0), "malformed"),
-        bad("v1-cut-in-the-header", v1().cut(15), "malformed"),
-        bad("v1-cut-in-the-record", v1().cut(71), "malformed"),
-        bad("v1-says-more-than-it-has", v1().u32(8, 4_096), "malformed"),
-        bad("v1-says-too-little", v1().u32(8, 64), "malformed"),
-        bad("v1-magic", v1().u32(4, 0), "malformed"),
-        bad("v1-bound-negative", v1().i64(48, -1), "malformed"),
-        bad(
+        refused("v1-never-written", v1().u16(14, 0), "not_initialized"),
+        refused("v1-write-in-progress", v1().u16(14, 9), "not_initialized"),
+        refused("v1-unsupported-version", v1().u16(12, 9), "version"),
+        refused("v1-empty", v1().truncated(0), "malformed"),
+        refused("v1-truncated-in-header", v1().truncated(15), "malformed"),
+        refused("v1-truncated-in-record", v1().truncated(71), "malformed"),
+        refused("v1-size-exceeds-file", v1().u32(8, 4_096), "malformed"),
+        refused("v1-size-too-small", v1().u32(8, 64), "malformed"),
+        refused("v1-wrong-magic", v1().u32(4, 0), "malformed"),
+        refused("v1-negative-bound", v1().i64(48, -1), "malformed"),
+        refused(
             "v1-drift-out-of-range",
             v1().u32(56, 1_000_000_000),
             "malformed",
         ),
-        bad("v1-as-of-no-instant", v1().i64(24, S), "malformed"),
-        bad("v1-void-after-negative", v1().i64(32, -1), "malformed"),
-        bad("v1-foreign-status", v1().u32(64, 7), "malformed"),
-        bad("v1-disrupted", v1().u32(64, 3), "malformed"),
+        refused("v1-invalid-as-of", v1().i64(24, S), "malformed"),
+        refused("v1-negative-void-after", v1().i64(32, -1), "malformed"),
+        refused("v1-undefined-status", v1().u32(64, 7), "malformed"),
+        refused("v1-disrupted", v1().u32(64, 3), "malformed"),
     ]
 }
 
-fn v2_ones() -> Vec<Golden> {
-    let fine = |name, bytes, elapsed, half: i64, status, reason| {
-        let expect = says(elapsed, (half, half), status, reason);
-        golden(name, bytes, surroundings(elapsed), expect)
+fn v2_segments() -> Vec<Golden> {
+    let accepted = |name, bytes, elapsed, half: i64, status, reason| {
+        let expect = expected(elapsed, (half, half), status, reason);
+        golden(name, bytes, environment(elapsed), expect)
     };
     vec![
-        fine("v2-synchronized", v2(), 0, 10_000, "synchronized", "untold"),
-        fine("v2-aged", v2(), S, 60_000, "synchronized", "untold"),
-        fine(
-            "v2-lapses-to-free-running",
+        accepted("v2-synchronized", v2(), 0, 10_000, "synchronized", "untold"),
+        accepted("v2-aged", v2(), S, 60_000, "synchronized", "untold"),
+        accepted(
+            "v2-ages-to-free-running",
             v2(),
             5 * S,
             260_000,
             "free_running",
             "daemon_silent",
         ),
-        fine(
+        accepted(
             "v2-free-running",
             v2().u32(68, 2),
             0,
@@ -530,7 +555,7 @@ fn v2_ones() -> Vec<Golden> {
             "free_running",
             "untold",
         ),
-        fine(
+        accepted(
             "v2-disrupted",
             v2().u32(68, 3),
             0,
@@ -538,20 +563,20 @@ fn v2_ones() -> Vec<Golden> {
             "disrupted",
             "untold",
         ),
-        // Whether the clock was disrupted only the virtual machine's device knows, which is not read.
-        fine(
-            "v2-disruptions-told-elsewhere",
+        // Only the VMClock device reports whether a disruption occurred. Clients do not read it.
+        accepted(
+            "v2-disruption-support",
             v2().put(72, [1]),
             0,
             10_000,
             "unknown",
             "disrupted",
         ),
-        bad("v2-torn", v2().u16(14, 9), "not_initialized"),
-        bad("v2-cut-in-the-record", v2().cut(79), "malformed"),
-        bad("v2-says-too-little", v2().u32(8, 72), "malformed"),
-        bad("v2-bound-negative", v2().i64(48, i64::MIN), "malformed"),
-        bad("v2-drift-out-of-range", v2().u32(64, u32::MAX), "malformed"),
-        bad("v2-foreign-status", v2().u32(68, 50_000), "malformed"),
+        refused("v2-write-in-progress", v2().u16(14, 9), "not_initialized"),
+        refused("v2-truncated-in-record", v2().truncated(79), "malformed"),
+        refused("v2-size-too-small", v2().u32(8, 72), "malformed"),
+        refused("v2-negative-bound", v2().i64(48, i64::MIN), "malformed"),
+        refused("v2-drift-out-of-range", v2().u32(64, u32::MAX), "malformed"),
+        refused("v2-undefined-status", v2().u32(68, 50_000), "malformed"),
     ]
 }

@@ -1,0 +1,65 @@
+"""The clock status and its reason, with the names of the daemon's log."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """The clock status."""
+
+    UNKNOWN = "unknown"
+    """Not trusted: the interval claims nothing."""
+    SYNCHRONIZED = "synchronized"
+    """Trusted: the clock is synchronized to a source."""
+    FREE_RUNNING = "free_running"
+    """Trusted: the clock is in holdover. The last interval grows with time."""
+    DISRUPTED = "disrupted"
+    """Not trusted: a disruption of the virtual machine occurred. The interval claims nothing."""
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether an interval with this status contains true time."""
+        return self is Status.SYNCHRONIZED or self is Status.FREE_RUNNING
+
+
+class Reason(StrEnum):
+    """The reason of the clock status."""
+
+    TRACKING = "tracking"
+    """Measurements arrive and agree."""
+    NEVER_SYNCHRONIZED = "never_synchronized"
+    """No valid measurement has arrived since boot."""
+    RESUMED = "resumed"
+    """The interval was published before the daemon restarted. No measurement has arrived since."""
+    SLEW_IN_FLIGHT = "slew_in_flight"
+    """CLOCK_REALTIME is slewed, or chronyd does not control it. Not used by current daemons."""
+    CHRONY_SILENT = "chrony_silent"
+    """chronyd does not respond."""
+    REPORT_REFUSED = "report_refused"
+    """The reports of chronyd are invalid."""
+    LEAP_UNSYNCHRONIZED = "leap_unsynchronized"
+    """chronyd reports that its clock is not synchronized."""
+    SOURCE_UNREACHABLE = "source_unreachable"
+    """The selected source has not replied to chronyd's last polls, or no source is selected."""
+    LOCAL_REFERENCE = "local_reference"
+    """chronyd is in its local mode, without a reference."""
+    CLOCK_STEPPED = "clock_stepped"
+    """The machine was suspended, and no measurement has arrived since."""
+    PHC_UNREADABLE = "phc_unreadable"
+    """The error bound of the PTP hardware clock is missing, unreadable or invalid."""
+    HOLDOVER_EXPIRED = "holdover_expired"
+    """The last valid measurement is older than the holdover."""
+    BOUND_OVER_CAP = "bound_over_cap"
+    """The clock error bound exceeds the configured maximum."""
+    DISRUPTED = "disrupted"
+    """A disruption of the virtual machine occurred or cannot be excluded."""
+    DAEMON_SILENT = "daemon_silent"
+    """The daemon has not updated the record for some seconds. Readers detect this."""
+    CONTRADICTION = "contradiction"
+    """Measurements are disjoint with the held interval. The interval is the hull of both."""
+    SOURCES_DISAGREE = "sources_disagree"
+    """More than half of the reachable sources are disjoint with the interval, or more sources are
+    wrong than `--falsetickers` allows."""
+    TOO_FEW_SOURCES = "too_few_sources"
+    """Fewer sources are reachable than `--falsetickers` requires."""
+    UNTOLD = "untold"
+    """The layout has no reason, or the value is not defined in this version of the package."""
