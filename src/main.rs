@@ -33,7 +33,7 @@ use crate::service_manager::ServiceManager;
 fn main() -> ExitCode {
     let options = match Options::from_command_line() {
         Ok(options) => options,
-        Err(refusal) => return refusal.print(),
+        Err(exit) => return exit.print(),
     };
     // This precedes every thread, so that all threads inherit the signal mask.
     let signals = match signals::receive_termination() {

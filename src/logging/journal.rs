@@ -145,7 +145,7 @@ mod tests {
     use slog::{Logger, o, warn};
 
     use super::*;
-    use crate::logging::tests::{flood, in_time};
+    use crate::logging::tests::{flood, within_deadline};
     use crate::logging::{queue, start_with};
 
     /// A socket in a private directory, in place of journald's.
@@ -216,11 +216,11 @@ mod tests {
     fn a_stalled_journald_blocks_no_logger_and_later_receives_the_count_of_dropped_events() {
         let journald = Journald::new("stalled");
         let (log, logging) = journald.log();
-        let (log, logged) = in_time(move || {
+        let (log, logged) = within_deadline(move || {
             let logged = flood(&log);
             (log, logged)
         });
-        in_time(move || {
+        within_deadline(move || {
             let (mut seen, mut dropped) = (0, 0);
             while seen + dropped < logged {
                 let event = journald.receive();
@@ -239,13 +239,13 @@ mod tests {
     fn shutdown_does_not_wait_for_a_journald_that_does_not_read_or_is_missing() {
         let journald = Journald::new("hung");
         let (log, logging) = journald.log();
-        in_time(move || {
+        within_deadline(move || {
             flood(&log);
             drop(logging);
         });
         let (log, logging) = journald.log();
         fs::remove_file(journald.dir.join("socket")).unwrap();
-        in_time(move || {
+        within_deadline(move || {
             flood(&log);
             drop(logging);
         });

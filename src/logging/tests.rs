@@ -22,7 +22,7 @@ fn written(level: Level, format: Format, events: impl FnOnce(&Logger)) -> String
     let (log, logging) = start_on(level, format, writer).unwrap();
     events(&log);
     drop((log, logging));
-    in_time(move || read_all(reader))
+    within_deadline(move || read_all(reader))
 }
 
 fn read_all(mut reader: PipeReader) -> String {
@@ -32,7 +32,7 @@ fn read_all(mut reader: PipeReader) -> String {
 }
 
 /// Runs `work`, and fails the test if it does not return before the deadline.
-pub(super) fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) fn within_deadline<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(work()));
     receiver.recv_timeout(DEADLINE).expect("blocked")
@@ -120,13 +120,13 @@ pub(super) fn flood(log: &Logger) -> u64 {
 fn a_blocked_reader_blocks_no_logger_and_later_receives_the_number_of_dropped_events() {
     let (reader, writer) = pipe().unwrap();
     let (log, logging) = start_on(Level::Info, Format::Json, writer).unwrap();
-    let (log, logged) = in_time(move || {
+    let (log, logged) = within_deadline(move || {
         let logged = flood(&log);
         (log, logged)
     });
     let (mut seen, mut dropped) = (0, 0);
     let mut lines = BufReader::new(reader).lines();
-    in_time(move || {
+    within_deadline(move || {
         // Nothing is logged while this loop reads: the report does not need another event.
         while seen + dropped < logged {
             let line = lines.next().unwrap().unwrap();
@@ -149,7 +149,7 @@ fn a_blocked_reader_blocks_no_logger_and_later_receives_the_number_of_dropped_ev
 fn shutdown_does_not_wait_for_a_blocked_reader() {
     let (reader, writer) = pipe().unwrap();
     let (log, logging) = start_on(Level::Info, Format::Plain, writer).unwrap();
-    in_time(move || {
+    within_deadline(move || {
         flood(&log);
         drop(logging);
     });
@@ -173,7 +173,7 @@ fn the_timestamp_is_the_time_of_the_event_and_not_of_the_write() {
     flood(&log);
     let logged = humantime::format_rfc3339_micros(std::time::SystemTime::now()).to_string();
     let mut lines = BufReader::new(reader).lines();
-    in_time(move || {
+    within_deadline(move || {
         for _ in 0..QUEUE_EVENTS {
             let event: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
             assert!(event["ts"].as_str().unwrap() <= logged.as_str());
@@ -215,7 +215,7 @@ fn events_are_written_again_after_write_errors() {
         info!(log, "{}", name);
     }
     drop((log, logging));
-    let text = in_time(move || read_all(reader));
+    let text = within_deadline(move || read_all(reader));
     assert!(!text.contains("three") && text.contains("four"), "{text}");
     assert!(text.contains("log events dropped, count: 3"), "{text}");
 }
@@ -225,7 +225,7 @@ fn a_closed_pipe_neither_blocks_nor_panics() {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
     let (log, logging) = start_on(Level::Info, Format::Plain, writer).unwrap();
-    in_time(move || {
+    within_deadline(move || {
         flood(&log);
         drop((log, logging));
     });

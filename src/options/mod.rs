@@ -1,4 +1,4 @@
-//! The command line. Parsing does not exit the process: it returns a [`Refusal`].
+//! The command line. Parsing does not exit the process: it returns an [`EarlyExit`].
 
 mod values;
 
@@ -134,13 +134,13 @@ impl Default for FaultOptions {
     }
 }
 
-/// Why the daemon does not start.
+/// The reason to exit before the daemon starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Help or the version was requested: the text to print.
-    Answered(String),
+pub enum EarlyExit {
+    /// Help or the version was requested; the text to print.
+    Output(String),
     /// The command line is invalid, or does not fit this machine.
-    Refused {
+    Error {
         /// One line that states the error and what to do.
         message: String,
         /// The exit code.
@@ -153,7 +153,7 @@ impl Options {
     ///
     /// # Errors
     /// Those of [`Options::parse`] and [`PhcOptions::check`].
-    pub fn from_command_line() -> Result<Self, Refusal> {
+    pub fn from_command_line() -> Result<Self, EarlyExit> {
         let options = Self::parse(std::env::args_os())?;
         if let Some(phc) = &options.phc {
             phc.check(Path::new(phc::SYS_ROOT))?;
@@ -164,15 +164,15 @@ impl Options {
     /// Parses a command line, which begins with the name of the program.
     ///
     /// # Errors
-    /// [`Refusal`], with [`Exit::Usage`] unless help or the version was requested.
-    pub fn parse<A>(args: impl IntoIterator<Item = A>) -> Result<Self, Refusal>
+    /// [`EarlyExit`], with [`Exit::Usage`] unless help or the version was requested.
+    pub fn parse<A>(args: impl IntoIterator<Item = A>) -> Result<Self, EarlyExit>
     where
         A: Into<OsString> + Clone,
     {
-        let args = Arguments::try_parse_from(args).map_err(|err| Refusal::from_clap(&err))?;
+        let args = Arguments::try_parse_from(args).map_err(|err| EarlyExit::from_clap(&err))?;
         let segments = SegmentPaths::new(args.shm_path, args.shm0_path, args.native_path);
         if segments.is_empty() {
-            return Err(Refusal::Refused {
+            return Err(EarlyExit::Error {
                 message: "nothing to publish: every layout is off; do not switch off all of them"
                     .to_owned(),
                 exit: Exit::Usage,
@@ -205,9 +205,9 @@ impl PhcOptions {
     /// checked, because the driver may publish it later.
     ///
     /// # Errors
-    /// [`Refusal`] with [`Exit::NoInput`] if the interface does not exist or sysfs cannot be read,
-    /// and with [`Exit::Config`] if the interface is not a PCI device.
-    pub fn check(&self, sys_root: &Path) -> Result<(), Refusal> {
+    /// [`EarlyExit`] with [`Exit::NoInput`] if the interface does not exist or sysfs cannot be
+    /// read, and with [`Exit::Config`] if the interface is not a PCI device.
+    pub fn check(&self, sys_root: &Path) -> Result<(), EarlyExit> {
         let Err(err) = phc::resolve_slot(sys_root, &self.interface) else {
             return Ok(());
         };
@@ -218,20 +218,20 @@ impl PhcOptions {
         };
         let message =
             format!("--phc-interface: {err}; give the interface whose clock chronyd uses");
-        Err(Refusal::Refused { message, exit })
+        Err(EarlyExit::Error { message, exit })
     }
 }
 
-impl Refusal {
+impl EarlyExit {
     /// Prints the text on standard output, or the error on standard error.
     pub fn print(&self) -> ExitCode {
         // A write error is ignored: there is no other place to report it.
         match self {
-            Self::Answered(text) => {
+            Self::Output(text) => {
                 let _ = write!(std::io::stdout(), "{text}");
                 ExitCode::SUCCESS
             }
-            Self::Refused { message, exit } => {
+            Self::Error { message, exit } => {
                 let _ = writeln!(std::io::stderr(), "clockbound: {message}");
                 ExitCode::from(*exit)
             }
@@ -244,7 +244,7 @@ impl Refusal {
             err.kind(),
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
         ) {
-            return Self::Answered(text);
+            return Self::Output(text);
         }
         let text = text.strip_prefix("error: ").unwrap_or(&text);
         let paragraphs: Vec<String> = text
@@ -254,7 +254,7 @@ impl Refusal {
             })
             .map(one_line)
             .collect();
-        Self::Refused {
+        Self::Error {
             message: format!("{}; see --help", paragraphs.join("; ")),
             exit: Exit::Usage,
         }

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use super::values::*;
 use super::*;
 
-fn parse(words: &[&str]) -> Result<Options, Refusal> {
+fn parse(words: &[&str]) -> Result<Options, EarlyExit> {
     Options::parse(std::iter::once("clockbound").chain(words.iter().copied()))
 }
 
@@ -14,9 +14,9 @@ fn refused(words: &[&str]) -> String {
     message_of(parse(words), words)
 }
 
-fn message_of(parsed: Result<Options, Refusal>, words: &[&str]) -> String {
+fn message_of(parsed: Result<Options, EarlyExit>, words: &[&str]) -> String {
     match parsed {
-        Err(Refusal::Refused { message, exit }) => {
+        Err(EarlyExit::Error { message, exit }) => {
             assert_eq!(exit, Exit::Usage, "{words:?}");
             assert!(!message.chars().any(char::is_control), "{message:?}");
             assert!(!message.contains("Usage: clockbound"), "{message:?}");
@@ -345,7 +345,7 @@ fn invalid_arguments_are_refused_in_one_line() {
 #[test]
 fn help_and_version_are_printed() {
     for help in ["-h", "--help"] {
-        let Err(Refusal::Answered(text)) = parse(&[help]) else {
+        let Err(EarlyExit::Output(text)) = parse(&[help]) else {
             panic!("{help}")
         };
         for part in [
@@ -365,7 +365,7 @@ fn help_and_version_are_printed() {
     }
     for version in ["-V", "--version"] {
         let text = format!("clockbound {}\n", env!("CARGO_PKG_VERSION"));
-        assert_eq!(parse(&[version]), Err(Refusal::Answered(text)));
+        assert_eq!(parse(&[version]), Err(EarlyExit::Output(text)));
     }
 }
 
@@ -385,9 +385,9 @@ fn the_interface_must_exist_and_be_a_pci_device() {
     std::fs::remove_dir_all(&sys).unwrap();
     assert_eq!(seen[0], Ok(()));
     let refused = [(Exit::NoInput, "eth1"), (Exit::Config, "veth0")];
-    for (refusal, (code, name)) in seen[1..].iter().zip(refused) {
-        let Err(Refusal::Refused { message, exit }) = refusal else {
-            panic!("{refusal:?}")
+    for (exit_early, (code, name)) in seen[1..].iter().zip(refused) {
+        let Err(EarlyExit::Error { message, exit }) = exit_early else {
+            panic!("{exit_early:?}")
         };
         assert_eq!(*exit, code);
         assert!(message.contains(name), "{message}");
