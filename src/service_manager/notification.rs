@@ -7,9 +7,9 @@ use clockbound_actors::progress::{Round, Said};
 
 /// The least time between two statuses.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
-/// A status with a changed bound is sent only when the bound changed by more than this fraction
-/// (1/8), because a notification costs the service manager more than a round costs the daemon.
-const BOUND_FRACTION: u64 = 8;
+/// A status with a changed bound is sent only when the bound changed by more than an
+/// eighth, because a notification costs the service manager more than a round costs the daemon.
+const BOUND_DIVISOR: u64 = 8;
 
 /// The service manager's watchdog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Sent {
 impl Status {
     fn is_outdated(&self, round: &Round, now: Instant) -> bool {
         let differs =
-            self.bound_ns.abs_diff(round.bound_ns) > self.bound_ns.unsigned_abs() / BOUND_FRACTION;
+            self.bound_ns.abs_diff(round.bound_ns) > self.bound_ns.unsigned_abs() / BOUND_DIVISOR;
         let changed = self.said != round.said || (round.said.status.is_trusted() && differs);
         changed && now.saturating_duration_since(self.at) >= STATUS_INTERVAL
     }
