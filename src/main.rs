@@ -1,15 +1,15 @@
-//! The clockbound daemon: publishes an interval that contains true time in shared memory.
+//! The clockbound daemon, which publishes an interval that contains true time in shared memory.
 //!
 //! ```text
-//! options --> signals --> segments --> logging --> actors under their supervisor --> exit code
+//! options --> signals --> segments --> logging --> supervised actors --> exit code
 //! ```
 
 #![forbid(unsafe_code)]
 
-mod exit;
+mod exit_codes;
 mod logging;
-mod notify;
 mod options;
+mod service_manager;
 mod signals;
 
 use std::path::Path;
@@ -26,28 +26,29 @@ use shm_layout::layout::Layout;
 use shm_layout::writer::{OpenError, Segment, Start};
 use slog::{Logger, crit, info, warn};
 
-use crate::exit::Exit;
-use crate::notify::ServiceManager;
-use crate::options::{DEFAULT_DRIFT_REASON, Options, SegmentPaths};
+use crate::exit_codes::Exit;
+use crate::options::{DEFAULT_DRIFT_ADVICE, Options, SegmentPaths};
+use crate::service_manager::ServiceManager;
 
 fn main() -> ExitCode {
     let options = match Options::from_command_line() {
         Ok(options) => options,
-        Err(refusal) => return refusal.print(),
+        Err(exit) => return exit.print(),
     };
-    // Before any thread exists, so that every thread inherits the mask.
-    let signals = match signals::listen() {
+    // This precedes every thread, so that all threads inherit the signal mask.
+    let signals = match signals::receive_termination() {
         Ok(signals) => signals,
-        Err(err) => return exit::os_error("signals cannot be received", &err),
+        Err(err) => return exit_codes::os_error("failed to set up signal handling", &err),
     };
-    // Before the log exists: a segment that is refused is refused in one plain line.
-    let opened = match open(&options) {
+    // This precedes logging, so that a refused segment is reported in one plain line on standard
+    // error.
+    let opened = match open_segments(&options) {
         Ok(opened) => opened,
-        Err(err) => return exit::segment_error(&err),
+        Err(err) => return exit_codes::segment_error(&err),
     };
     let (log, logging) = match logging::start(options.log_level, options.json_output) {
         Ok(started) => started,
-        Err(err) => return exit::os_error("the log cannot be started", &err),
+        Err(err) => return exit_codes::os_error("failed to start logging", &err),
     };
     logging::install_panic_hook(&log);
     let code = run(options, opened, &signals, &log);
@@ -55,27 +56,28 @@ fn main() -> ExitCode {
     code
 }
 
-/// The segments, and what was found at their paths.
+/// The open segments.
 struct Opened {
     segments: Segments,
+    /// Each path with how its file was opened, for the log.
     starts: String,
 }
 
-fn open(options: &Options) -> Result<Opened, OpenError> {
+fn open_segments(options: &Options) -> Result<Opened, OpenError> {
     let SegmentPaths { v1, v2, native } = &options.segments;
     let mut starts = Vec::new();
     let mut note = |path: &Path, start: Start| starts.push(format!("{} {start}", path.display()));
     let segments = Segments {
-        v1: open_one(v1.as_deref(), &mut note)?,
-        v2: open_one(v2.as_deref(), &mut note)?,
-        native: open_one(native.as_deref(), &mut note)?,
+        v1: open_segment(v1.as_deref(), &mut note)?,
+        v2: open_segment(v2.as_deref(), &mut note)?,
+        native: open_segment(native.as_deref(), &mut note)?,
         grace: options.chrony_grace,
     };
     let starts = starts.join(", ");
     Ok(Opened { segments, starts })
 }
 
-fn open_one<L: Layout>(
+fn open_segment<L: Layout>(
     path: Option<&Path>,
     note: &mut impl FnMut(&Path, Start),
 ) -> Result<Option<Segment<L>>, OpenError> {
@@ -87,30 +89,30 @@ fn open_one<L: Layout>(
     .transpose()
 }
 
-/// Runs the actors until they end, and says how that went.
+/// Runs the actors until they end, logs why they ended, and returns the exit code.
 fn run(
     options: Options,
     opened: Opened,
     signals: &Receiver<&'static str>,
     log: &Logger,
 ) -> ExitCode {
-    info!(log, "clockbound starts";
+    info!(log, "clockbound starting";
         "version" => env!("CARGO_PKG_VERSION"), "max_drift_ppb" => options.max_drift_ppb,
         "source" => %options.chrony_socket.display(), "segments" => &opened.starts);
     if options.drift_was_defaulted {
-        warn!(log, "no drift rate given, assuming 1 ppm"; "advice" => DEFAULT_DRIFT_REASON);
+        warn!(log, "no drift rate given, assuming 1 ppm"; "advice" => DEFAULT_DRIFT_ADVICE);
     }
     let mut manager = match ServiceManager::from_environment(options.poll_interval, log) {
         Ok(manager) => manager,
         Err(err) => {
-            crit!(log, "service manager cannot be reached"; "err" => %err);
+            crit!(log, "failed to open the service manager's socket"; "err" => %err);
             return Exit::OsErr.into();
         }
     };
     let config = match config(options) {
         Ok(config) => config,
         Err(err) => {
-            crit!(log, "faults cannot be listened for"; "err" => %err);
+            crit!(log, "failed to listen for injected faults"; "err" => %err);
             return Exit::OsErr.into();
         }
     };
@@ -122,20 +124,21 @@ fn run(
         log,
     ) {
         Ok(Ending::Signal(signal)) => {
-            info!(log, "clockbound ends"; "signal" => signal);
+            info!(log, "clockbound stopped"; "signal" => signal);
             ExitCode::SUCCESS
         }
         Ok(Ending::CrashLoop { actor, panic }) => {
-            crit!(log, "clockbound ends, an actor keeps crashing"; "actor" => %actor, "err" => panic);
+            crit!(log, "clockbound exiting, actor crashed too often";
+                "actor" => %actor, "err" => panic);
             Exit::Software.into()
         }
         Ok(Ending::Ended { actor }) => {
             let actor = actor.map_or("runtime", |actor| actor.as_str());
-            crit!(log, "clockbound ends, an actor stopped of itself"; "actor" => actor);
+            crit!(log, "clockbound exiting, actor exited unexpectedly"; "actor" => actor);
             Exit::Software.into()
         }
         Err(err) => {
-            crit!(log, "actors cannot be started"; "err" => %err);
+            crit!(log, "failed to start the actors"; "err" => %err);
             Exit::OsErr.into()
         }
     }
@@ -152,7 +155,7 @@ fn config(options: Options) -> std::io::Result<Config> {
         }
         (faults, options.faults.crash_budget)
     };
-    // Clap let nothing through that does not fit.
+    // The option parser limits every duration to one day.
     let ns = |time: std::time::Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
     Ok(Config {
         chrony_socket: options.chrony_socket,

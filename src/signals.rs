@@ -1,18 +1,18 @@
-//! The signals that ask for an orderly end, as a channel.
+//! The signals that request an orderly shutdown, as a channel.
 
 use std::thread;
 
 use crossbeam_channel::{Receiver, unbounded};
 use nix::sys::signal::{SigSet, Signal};
 
-/// Blocks SIGTERM and SIGINT, and sends their names from a thread that waits for them.
+/// Blocks SIGTERM and SIGINT, and starts a thread that waits for them and sends their names.
 ///
-/// To be called before any other thread exists: threads inherit the mask, and a signal goes to any
-/// thread that does not block it.
+/// Call this before any other thread exists: threads inherit the signal mask, and the kernel
+/// delivers a signal to any thread that does not block it.
 ///
 /// # Errors
-/// When the mask cannot be set or the thread not started.
-pub fn listen() -> std::io::Result<Receiver<&'static str>> {
+/// The kernel refused the signal mask or the thread.
+pub fn receive_termination() -> std::io::Result<Receiver<&'static str>> {
     let mut wanted = SigSet::empty();
     wanted.add(Signal::SIGTERM);
     wanted.add(Signal::SIGINT);

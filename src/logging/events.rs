@@ -1,8 +1,9 @@
-//! The events that operators are told of, each with the id that it has in the journal for ever.
+//! The message and the `MESSAGE_ID` of every event from level info on. An id never changes its
+//! meaning.
 //!
-//! `systemd/clockbound.catalog` explains each of them to whoever asks with `journalctl -x`.
+//! `systemd/clockbound.catalog` explains each event, for `journalctl -x`.
 
-/// The message of every event from info on, and its id.
+/// Message and `MESSAGE_ID`, sorted by message.
 const EVENTS: [(&str, &str); 34] = [
     (
         "actor crashed, restarting it",
@@ -11,10 +12,6 @@ const EVENTS: [(&str, &str); 34] = [
     (
         "actor keeps crashing, giving up",
         "d85814a272cb4acf9ec4a34de0a16271",
-    ),
-    (
-        "actors cannot be started",
-        "0363e64d18f24d9d955756e6d93b0395",
     ),
     (
         "all sources can be used",
@@ -34,17 +31,29 @@ const EVENTS: [(&str, &str); 34] = [
         "7f123d504b6643009ef971e78906c78a",
     ),
     ("clock status changed", "0d1a9270d1e847068bfc8ac516c4a16c"),
-    ("clockbound ends", "d47afd7c055e4503b4aacfd5aaad545c"),
     (
-        "clockbound ends, an actor keeps crashing",
+        "clockbound exiting, actor crashed too often",
         "7e4e8dc834ff4efd94ce72375febe4cc",
     ),
     (
-        "clockbound ends, an actor stopped of itself",
+        "clockbound exiting, actor exited unexpectedly",
         "6672708f1ceb449eb6b891d8a5a58e77",
     ),
-    ("clockbound starts", "bc9b09119d4b4013b8f8c75f00af964c"),
+    ("clockbound starting", "bc9b09119d4b4013b8f8c75f00af964c"),
+    ("clockbound stopped", "d47afd7c055e4503b4aacfd5aaad545c"),
     ("contradiction ended", "3f7a6da1c3d64839815b253fe76f0575"),
+    (
+        "failed to notify the service manager",
+        "631e93174d0041eb8f79e1ccefe2a894",
+    ),
+    (
+        "failed to open the service manager's socket",
+        "d81be6d552264cc5ba863bd2757df806",
+    ),
+    (
+        "failed to start the actors",
+        "0363e64d18f24d9d955756e6d93b0395",
+    ),
     (
         "kernel's clock frequency cannot be read",
         "d566d5a5bcde4024ab69e13e7103d9c1",
@@ -91,14 +100,6 @@ const EVENTS: [(&str, &str); 34] = [
         "segment file was deleted, created it again",
         "87f2b8739be746b0909986e93a16a80f",
     ),
-    (
-        "service manager cannot be reached",
-        "d81be6d552264cc5ba863bd2757df806",
-    ),
-    (
-        "service manager cannot be told",
-        "631e93174d0041eb8f79e1ccefe2a894",
-    ),
     ("sources cannot be used", "3a3df081ecf14d4f8130dad2922fe119"),
     (
         "sources disagree, publishing the hull with the majority",
@@ -109,7 +110,7 @@ const EVENTS: [(&str, &str); 34] = [
     ("thread panicked", "048b8ee568a34568ae1245ee8edbe954"),
 ];
 
-/// The id of the event with this message.
+/// The `MESSAGE_ID` of the event with this message.
 pub(super) fn message_id(message: &str) -> Option<&'static str> {
     let event = EVENTS.iter().find(|(known, _)| *known == message);
     event.map(|(_, id)| *id)
@@ -123,8 +124,8 @@ mod tests {
 
     use super::*;
 
-    /// Only builds for tests say it.
-    const WITHOUT_ID: [&str; 1] = ["faults cannot be listened for"];
+    /// Logged only by builds with fault injection.
+    const WITHOUT_ID: [&str; 1] = ["failed to listen for injected faults"];
 
     /// The messages of all events from info on in the sources below `dir`.
     fn logged_in(dir: &Path, messages: &mut BTreeSet<String>) {
@@ -132,7 +133,7 @@ mod tests {
             let path = entry.path();
             if path.is_dir() {
                 logged_in(&path, messages);
-            // Tests log what they like.
+            // Messages of tests need no id.
             } else if !path.ends_with("tests.rs") {
                 let source = fs::read_to_string(&path).unwrap();
                 let source = source.split("#[cfg(test)]").next().unwrap_or_default();
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_has_an_id_and_every_id_an_event() {
+    fn every_logged_message_has_an_id_and_every_id_a_logged_message() {
         let mut logged = BTreeSet::from(["log events dropped".to_owned()]);
         logged_in(&root().join("actors/src"), &mut logged);
         logged_in(&root().join("src"), &mut logged);
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_catalog_explains_every_id_and_no_other() {
+    fn the_catalog_explains_every_id_and_no_other_id() {
         let catalog = fs::read_to_string(root().join("systemd/clockbound.catalog")).unwrap();
         let explained: Vec<&str> = catalog
             .lines()
@@ -170,11 +171,11 @@ mod tests {
             .collect();
         assert_eq!(explained, EVENTS.map(|(_, id)| id), "in the same order");
         for entry in catalog.split("\n-- ").skip(1) {
-            let (head, text) = entry.split_once("\n\n").expect("a blank line");
+            let (head, text) = entry.split_once("\n\n").expect("no blank line");
             for key in ["Subject: ", "Defined-By: clockbound", "Documentation: "] {
                 assert!(head.contains(key), "{key} in {entry}");
             }
-            assert!(text.trim().len() > 40, "says what to do: {entry}");
+            assert!(text.trim().len() > 40, "no explanation: {entry}");
         }
     }
 }

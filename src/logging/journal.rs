@@ -1,6 +1,8 @@
-//! The journal, by its native protocol: one datagram of fields an event, with what varies in fields of its own.
+//! Sends events to journald by its native protocol: one datagram per event, with a field for each
+//! value.
 //!
-//! A journald that does not read blocks the thread that writes, as a full pipe does, and nobody else.
+//! A journald that does not read blocks the writing thread, as a full pipe does, and no other
+//! thread.
 
 use std::fmt::{self, Write as _};
 use std::fs::File;
@@ -14,11 +16,11 @@ use slog::{Drain, KV, Key, Level, OwnedKVList, Record, Serializer};
 use super::events::message_id;
 use super::line::EventTime;
 
-/// Where journald listens.
+/// The path of journald's socket.
 pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// Whether `stream`, the `$JOURNAL_STREAM` of this process, says that `stderr` goes to the journal.
-pub(super) fn is_at_the_end_of(stderr: &File, stream: Option<&str>) -> bool {
+/// Whether `stderr` leads to the journal, by `stream`, the `$JOURNAL_STREAM` of this process.
+pub(super) fn is_connected_to(stderr: &File, stream: Option<&str>) -> bool {
     let Some((device, inode)) = stream.and_then(|stream| stream.split_once(':')) else {
         return false;
     };
@@ -35,10 +37,10 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// To the journald that listens at the path `journald`.
+    /// Creates a socket to send to the path `journald`.
     ///
     /// # Errors
-    /// The kernel grants no socket.
+    /// The kernel refused a socket.
     pub(super) fn new(journald: &Path, time: EventTime) -> io::Result<Self> {
         Ok(Self {
             socket: UnixDatagram::unbound()?,
@@ -56,20 +58,20 @@ impl Drain for Journal {
         let mut pairs = Pairs::default();
         record.kv().serialize(record, &mut pairs)?;
         values.serialize(record, &mut pairs)?;
-        // What was given last comes first.
+        // slog passes the pairs in reverse order.
         pairs.0.reverse();
         let event = encode(record, &pairs.0, &self.time.rfc3339());
-        // By name each time: a journald that was started anew has another socket there.
+        // The path is resolved each time, because a restarted journald has a new socket there.
         self.socket.send_to(&event, &self.journald).map(drop)
     }
 }
 
-/// One event, as journald wants it.
+/// One event in journald's native format.
 fn encode(record: &Record, pairs: &[(Key, String)], time: &str) -> Vec<u8> {
     let mut message = record.msg().to_string();
     let id = message_id(&message);
     for (key, value) in pairs {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(message, ", {key}: {value}");
     }
     let mut event = Vec::new();
@@ -79,7 +81,7 @@ fn encode(record: &Record, pairs: &[(Key, String)], time: &str) -> Vec<u8> {
     if let Some(id) = id {
         put(&mut event, "MESSAGE_ID", id);
     }
-    // journald's own is that of the arrival.
+    // journald's own timestamp is that of the arrival.
     put(&mut event, "EVENT_TIME", time);
     for (key, value) in pairs {
         put(&mut event, &field(key), value);
@@ -87,7 +89,7 @@ fn encode(record: &Record, pairs: &[(Key, String)], time: &str) -> Vec<u8> {
     event
 }
 
-/// The field that has the values of `key`.
+/// The journal field of a key.
 fn field(key: &str) -> String {
     match key {
         "status" | "to" => "CLOCK_STATUS".to_owned(),
@@ -98,7 +100,7 @@ fn field(key: &str) -> String {
     }
 }
 
-/// That of syslog.
+/// The priority as syslog(3) defines it.
 fn priority(level: Level) -> &'static str {
     match level {
         Level::Critical => "2",
@@ -109,7 +111,7 @@ fn priority(level: Level) -> &'static str {
     }
 }
 
-/// Values of several lines have their length before them.
+/// Appends a field. A value of several lines is preceded by its length.
 fn put(event: &mut Vec<u8>, field: &str, value: &str) {
     event.extend_from_slice(field.as_bytes());
     if value.contains('\n') {
@@ -143,10 +145,10 @@ mod tests {
     use slog::{Logger, o, warn};
 
     use super::*;
-    use crate::logging::tests::{flood, in_time};
+    use crate::logging::tests::{flood, within_deadline};
     use crate::logging::{queue, start_with};
 
-    /// A journald of our own, in a directory of its own.
+    /// A socket in a private directory, in place of journald's.
     struct Journald {
         socket: UnixDatagram,
         dir: PathBuf,
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_a_datagram_of_fields() {
+    fn an_event_is_one_datagram_of_fields() {
         let journald = Journald::new("fields");
         let (log, logging) = journald.log();
         let log = log.new(o!("actor" => "clock_state"));
@@ -211,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn a_journald_that_does_not_read_stalls_nobody_and_learns_later_what_it_missed() {
+    fn a_stalled_journald_blocks_no_logger_and_later_receives_the_count_of_dropped_events() {
         let journald = Journald::new("stalled");
         let (log, logging) = journald.log();
-        let (log, logged) = in_time(move || {
+        let (log, logged) = within_deadline(move || {
             let logged = flood(&log);
             (log, logged)
         });
-        in_time(move || {
+        within_deadline(move || {
             let (mut seen, mut dropped) = (0, 0);
             while seen + dropped < logged {
                 let event = journald.receive();
@@ -234,23 +236,23 @@ mod tests {
     }
 
     #[test]
-    fn the_end_does_not_wait_for_a_journald_that_does_not_read_or_is_gone() {
+    fn shutdown_does_not_wait_for_a_journald_that_does_not_read_or_is_missing() {
         let journald = Journald::new("hung");
         let (log, logging) = journald.log();
-        in_time(move || {
+        within_deadline(move || {
             flood(&log);
             drop(logging);
         });
         let (log, logging) = journald.log();
         fs::remove_file(journald.dir.join("socket")).unwrap();
-        in_time(move || {
+        within_deadline(move || {
             flood(&log);
             drop(logging);
         });
     }
 
     #[test]
-    fn the_journal_is_told_by_device_and_inode() {
+    fn the_journal_is_recognised_by_device_and_inode() {
         let file = File::open("/dev/null").unwrap();
         let meta = file.metadata().unwrap();
         let (device, inode) = (meta.dev(), meta.ino());
@@ -263,7 +265,7 @@ mod tests {
             (Some("7".to_owned()), false),
         ] {
             assert_eq!(
-                is_at_the_end_of(&file, stream.as_deref()),
+                is_connected_to(&file, stream.as_deref()),
                 want,
                 "{stream:?}"
             );

@@ -1,34 +1,37 @@
-//! Where events go: standard error, one line each, or the journal behind it; written by a thread of its own.
+//! Writes the log to standard error, one line per event, or to the journal if standard error leads
+//! there. A separate thread does the writing.
 //!
 //! ```text
-//!  actors --Logger--> level --Queue, bounded--> worker --Format--> one write an event --> stderr, or journald
-//!                              \__ full: counted, reported by the worker when it catches up
+//!  actors --Logger--> level --Queue, bounded--> writer --Format--> one write per event
+//!                              \__ full: the event is dropped and counted       |
+//!                                                                   stderr or journald
 //! ```
-//! A thread that logs never waits for the reader of the log. A message is constant and in lower
-//! case. What varies is a value under a key:
+//! A thread that logs never waits for the reader of the log. The writer reports the number of
+//! dropped events when the queue is empty again. Messages are constant and in lower case. Variable
+//! parts are values with a key:
 //!
 //! | keys | event |
 //! |---|---|
 //! | `actor err source advice` | several |
-//! | `unsaid_changes` | changes of which at most five a minute are logged |
+//! | `unsaid_changes` | changes that are logged at most five times a minute |
 //! | `from to reason bound_ns budget` | the clock status changed |
 //! | `held_earliest_ns held_latest_ns` | a measurement contradicts the held interval |
 //! | `reported_earliest_ns reported_latest_ns alarms` | likewise |
 //! | `held_interval_stands` | a contradiction ended |
 //! | `disjoint reachable` | sources disagree |
-//! | `max_drift_ppb` | the start; measured rates contradict `--max-drift-rate` |
+//! | `max_drift_ppb` | the daemon starts; measured rates contradict `--max-drift-rate` |
 //! | `happened` | a leap second is over |
 //! | `suspended` | the clock was set |
 //! | `path` | a deleted segment file was created again |
-//! | `version segments` | the start |
-//! | `signal` | the end |
+//! | `version segments` | the daemon starts |
+//! | `signal` | the daemon stops |
 //! | `pause_ms` | an actor is restarted |
 //! | `status reason as_of_ns earliest_ns latest_ns` | an estimate was published, at level debug |
 //! | `budget slowest_ppt fastest_ppt` | likewise |
 //! | `location thread` | a thread panicked; logged by this module |
 //! | `count` | events were dropped; logged by this module |
 //!
-//! JSON adds `ts`, `level` and `msg`. In the journal each key is a field; see clockbound(8).
+//! JSON output adds `ts`, `level` and `msg`. In the journal each key is a field; see clockbound(8).
 
 mod events;
 mod journal;
@@ -51,25 +54,26 @@ use slog_term::{FullFormat, PlainDecorator, TermDecorator};
 use journal::Journal;
 use line::{EventTime, Lines, OneLine};
 
-/// Writes one event. An error means that the event is lost, and only that.
+/// Writes one event. After an error the event is lost, and later events are still written.
 type Sink = Box<dyn Drain<Ok = (), Err = io::Error> + Send>;
 
-/// What a line looks like.
+/// The format of a line.
 #[derive(Clone, Copy)]
 enum Format {
-    /// For a person at a terminal: with colours.
+    /// Text with colours, for a terminal.
     Terminal,
-    /// For a file or a pipe: the same line without colours.
+    /// The same text without colours, for a file or a pipe.
     Plain,
-    /// For a program: a JSON object with `ts`, `level`, `msg` and the values.
+    /// A JSON object with `ts`, `level`, `msg` and the values.
     Json,
 }
 
-/// Starts to log events of `level` and above on standard error, as JSON or as text; when the journal reads that
-/// text, in fields instead. Keep the [`Logging`] until the process ends: events are written as long as it lives.
+/// Starts to log events of `level` and above on standard error, as JSON or as text. If standard
+/// error leads to the journal and `json` is false, events are sent to journald as fields instead.
+/// Keep the [`Logging`] until the process exits: dropping it stops the writer.
 ///
 /// # Errors
-/// The kernel grants no thread or no file descriptor.
+/// The kernel refused a thread or a file descriptor.
 pub fn start(level: Level, json: bool) -> io::Result<(Logger, Logging)> {
     let stderr = io::stderr();
     let format = match (json, stderr.is_terminal()) {
@@ -77,11 +81,11 @@ pub fn start(level: Level, json: bool) -> io::Result<(Logger, Logging)> {
         (false, true) => Format::Terminal,
         (false, false) => Format::Plain,
     };
-    // A descriptor of its own, because a blocked write would keep the lock of `io::stderr`.
+    // A separate descriptor, because a blocked write would hold the lock of `io::stderr`.
     let out = File::from(stderr.as_fd().try_clone_to_owned()?);
     let stream = env::var("JOURNAL_STREAM").ok();
     let journald = Path::new(journal::SOCKET);
-    if !json && journal::is_at_the_end_of(&out, stream.as_deref()) && journald.exists() {
+    if !json && journal::is_connected_to(&out, stream.as_deref()) && journald.exists() {
         let time = EventTime::default();
         let journal = Journal::new(journald, time.clone())?;
         return start_with(level, Box::new(journal), time);
@@ -104,7 +108,7 @@ fn start_with(level: Level, sink: Sink, time: EventTime) -> io::Result<(Logger, 
     Ok((Logger::root(drain, o!()), logging))
 }
 
-/// The one place that knows every way to write a line.
+/// The writer for each format.
 fn sink(format: Format, out: impl Write + Send + 'static, time: &EventTime) -> Sink {
     let out = Lines::new(out);
     let stamp = time.clone();
@@ -132,7 +136,7 @@ fn sink(format: Format, out: impl Write + Send + 'static, time: &EventTime) -> S
     }
 }
 
-/// The name that `--log-level` has for it.
+/// The name of the level, as `--log-level` accepts it.
 fn level_name(level: Level) -> &'static str {
     match level {
         Level::Critical => "critical",
@@ -144,7 +148,7 @@ fn level_name(level: Level) -> &'static str {
     }
 }
 
-/// Makes every panic of the process one event instead of lines on standard error.
+/// Logs every panic of the process as one event, instead of several lines on standard error.
 pub fn install_panic_hook(log: &Logger) {
     let log = log.clone();
     panic::set_hook(Box::new(move |info| log_panic(&log, info)));
@@ -154,7 +158,7 @@ fn log_panic(log: &Logger, info: &PanicHookInfo) {
     let payload = info.payload();
     let message = (payload.downcast_ref::<&str>().copied())
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic without a message");
+        .unwrap_or("panic without a message");
     let location = info.location().map(ToString::to_string);
     let thread = std::thread::current();
     error!(log, "thread panicked";

@@ -1,4 +1,4 @@
-//! The bounded queue between those who log and the thread that writes.
+//! The bounded queue between the threads that log and the thread that writes.
 
 use std::io;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use slog_async::AsyncRecord;
 use super::Sink;
 use super::line::EventTime;
 
-/// How many events wait for a slow reader; those after them are counted instead.
+/// The capacity of the queue. Events that do not fit are dropped and counted.
 pub(super) const QUEUE_EVENTS: usize = 256;
-/// How long a process that ends waits for its last events to be written.
+/// How long an exiting process waits for its last events to be written.
 const FLUSH_DEADLINE: Duration = Duration::from_millis(300);
 
 enum Message {
@@ -23,12 +23,12 @@ enum Message {
     Finish,
 }
 
-/// Keeps the log being written. Dropping it writes what is still in the queue, but gives up after
-/// 300 milliseconds if nobody reads; events logged later are lost.
-#[must_use = "events are written only as long as this lives"]
+/// The handle of the writing thread. Dropping it waits until the queue is written, for at most 300
+/// milliseconds. Events that are logged later are lost.
+#[must_use = "events are written only until this is dropped"]
 pub struct Logging {
     sender: Sender<Message>,
-    /// Nothing is ever sent: the other end goes away with the worker.
+    /// Nothing is sent here: the channel is disconnected when the writer exits.
     ended: Receiver<Never>,
 }
 
@@ -41,7 +41,7 @@ impl Drop for Logging {
     }
 }
 
-/// The end of the queue that events are put into. It never waits.
+/// The sending end of the queue. It never blocks.
 pub(super) struct Queue {
     sender: Sender<Message>,
     dropped: Arc<AtomicU64>,
@@ -52,7 +52,7 @@ impl Drain for Queue {
     type Err = Never;
 
     fn log(&self, record: &Record, values: &OwnedKVList) -> Result<(), Never> {
-        // Looked at first, so that an event that will be dropped costs no copy.
+        // A full queue is checked first, so that a dropped event is not copied.
         let sent = !self.sender.is_full() && {
             let event = Message::Event {
                 at_us: EventTime::now_us(),
@@ -67,15 +67,15 @@ impl Drain for Queue {
     }
 }
 
-/// Starts the thread that writes to `sink`, which learns of each event's time through `time`.
+/// Starts the thread that writes to `sink`. It sets `time` to the time of each event.
 ///
 /// # Errors
-/// The kernel grants no thread.
+/// The kernel refused a thread.
 pub(super) fn spawn(sink: Sink, time: EventTime) -> io::Result<(Queue, Logging)> {
     let (sender, receiver) = bounded(QUEUE_EVENTS);
     let (end, ended) = bounded(0);
     let dropped = Arc::new(AtomicU64::new(0));
-    let worker = Worker {
+    let writer = Writer {
         receiver,
         sink,
         time,
@@ -84,7 +84,7 @@ pub(super) fn spawn(sink: Sink, time: EventTime) -> io::Result<(Queue, Logging)>
     };
     thread::Builder::new()
         .name("log".to_owned())
-        .spawn(move || worker.run())?;
+        .spawn(move || writer.run())?;
     let queue = Queue {
         sender: sender.clone(),
         dropped,
@@ -92,7 +92,7 @@ pub(super) fn spawn(sink: Sink, time: EventTime) -> io::Result<(Queue, Logging)>
     Ok((queue, Logging { sender, ended }))
 }
 
-struct Worker {
+struct Writer {
     receiver: Receiver<Message>,
     sink: Sink,
     time: EventTime,
@@ -100,13 +100,13 @@ struct Worker {
     _end: Sender<Never>,
 }
 
-impl Worker {
+impl Writer {
     fn run(self) {
         while let Ok(Message::Event { at_us, record }) = self.receiver.recv() {
             self.time.set(at_us);
             match record.log_to(&self.sink) {
                 Err(_) => self.count_dropped(1),
-                // Caught up: one report stands for the whole of a bad time.
+                // The queue is empty: one report covers all events that were dropped.
                 Ok(()) if self.receiver.is_empty() => self.report_dropped(),
                 Ok(()) => {}
             }
@@ -118,7 +118,7 @@ impl Worker {
         self.dropped.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Says how many events are missing, whatever the level.
+    /// Logs the number of dropped events, at every log level.
     fn report_dropped(&self) {
         let count = self.dropped.swap(0, Ordering::Relaxed);
         if count == 0 {

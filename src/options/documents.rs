@@ -1,6 +1,6 @@
-//! The man page's options and the shell completions are those of `--help`: what is committed must be current.
+//! Checks that the options of the man page and of the shell completions are those of `--help`.
 //!
-//! `UPDATE_DOCUMENTS=1 cargo test -p clockbound --bins documents` writes them anew.
+//! `UPDATE_DOCUMENTS=1 cargo test -p clockbound --bins documents` generates the files again.
 
 use std::env;
 use std::fs;
@@ -17,7 +17,7 @@ fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
 }
 
-fn is_current(name: &str, generated: &[u8]) {
+fn assert_current(name: &str, generated: &[u8]) {
     let path = docs().join(name);
     if env::var_os("UPDATE_DOCUMENTS").is_some() {
         fs::write(&path, generated).unwrap();
@@ -25,12 +25,12 @@ fn is_current(name: &str, generated: &[u8]) {
     let committed = fs::read(&path).unwrap_or_default();
     assert!(
         committed == generated,
-        "docs/{name} is not current: UPDATE_DOCUMENTS=1 cargo test -p clockbound --bins documents"
+        "docs/{name} is outdated; run: UPDATE_DOCUMENTS=1 cargo test -p clockbound --bins documents"
     );
 }
 
 #[test]
-fn the_man_page_has_the_options_of_help() {
+fn the_man_page_contains_the_options_of_help() {
     let man = Man::new(Arguments::command());
     let part = |render: &dyn Fn(&mut Vec<u8>) -> std::io::Result<()>| {
         let mut roff = Vec::new();
@@ -49,11 +49,11 @@ fn the_man_page_has_the_options_of_help() {
             "@OPTIONS@\n",
             &part(&|roff| man.render_options_section(roff)),
         );
-    is_current("man/clockbound.8", page.as_bytes());
+    assert_current("man/clockbound.8", page.as_bytes());
 }
 
 #[test]
-fn the_completions_have_the_options_of_help() {
+fn the_completions_contain_the_options_of_help() {
     for (shell, name) in [
         (Shell::Bash, "completions/clockbound.bash"),
         (Shell::Zsh, "completions/_clockbound"),
@@ -61,12 +61,12 @@ fn the_completions_have_the_options_of_help() {
     ] {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Arguments::command(), "clockbound", &mut script);
-        is_current(name, &script);
+        assert_current(name, &script);
     }
 }
 
 #[test]
-fn the_man_pages_have_every_reason() {
+fn the_man_pages_explain_every_reason() {
     for page in ["man/clockbound.8.in", "man/clockbound-segments.5"] {
         let text = fs::read_to_string(docs().join(page)).unwrap();
         for reason in Reason::ALL {

@@ -1,22 +1,22 @@
-//! Tables of command lines.
+//! Tests of the option parser, as tables of command lines.
 
 use std::os::unix::ffi::OsStringExt;
 
 use super::values::*;
 use super::*;
 
-fn parse(words: &[&str]) -> Result<Options, Refusal> {
+fn parse(words: &[&str]) -> Result<Options, EarlyExit> {
     Options::parse(std::iter::once("clockbound").chain(words.iter().copied()))
 }
 
-/// The message of a command line that is refused as wrong usage, in one line.
+/// The message of a command line that is refused with [`Exit::Usage`], in one line.
 fn refused(words: &[&str]) -> String {
     message_of(parse(words), words)
 }
 
-fn message_of(parsed: Result<Options, Refusal>, words: &[&str]) -> String {
+fn message_of(parsed: Result<Options, EarlyExit>, words: &[&str]) -> String {
     match parsed {
-        Err(Refusal::Refused { message, exit }) => {
+        Err(EarlyExit::Error { message, exit }) => {
             assert_eq!(exit, Exit::Usage, "{words:?}");
             assert!(!message.chars().any(char::is_control), "{message:?}");
             assert!(!message.contains("Usage: clockbound"), "{message:?}");
@@ -27,7 +27,7 @@ fn message_of(parsed: Result<Options, Refusal>, words: &[&str]) -> String {
 }
 
 #[test]
-fn nothing_said_gives_the_defaults_and_owns_up_to_the_drift() {
+fn an_empty_command_line_gives_the_defaults_and_marks_the_drift_rate_as_defaulted() {
     let expected = Options {
         max_drift_ppb: 1_000,
         max_wander_ppb_per_s: None,
@@ -71,7 +71,7 @@ fn each_layout_can_be_moved_and_switched_off() {
 }
 
 #[test]
-fn short_and_long_forms_mean_the_same() {
+fn short_and_long_options_are_equivalent() {
     let expected = Options {
         max_drift_ppb: 50_000,
         max_wander_ppb_per_s: None,
@@ -111,7 +111,7 @@ fn short_and_long_forms_mean_the_same() {
 }
 
 #[test]
-fn premises_about_wander_and_falsetickers_are_off_unless_given() {
+fn max_wander_and_falsetickers_are_off_by_default() {
     let options = parse(&["--max-wander", "0.02", "--falsetickers", "2"]).expect("options");
     assert_eq!(options.max_wander_ppb_per_s, Some(20));
     assert_eq!(options.falsetickers, 2);
@@ -152,7 +152,7 @@ fn drift_rates_are_rounded_up_to_parts_per_billion() {
 }
 
 #[test]
-fn drift_rates_that_no_clock_has_are_refused_by_name() {
+fn drift_rates_out_of_range_are_refused_with_the_option_and_the_range() {
     for text in [
         "0",
         "-0",
@@ -196,7 +196,7 @@ fn drift_rates_that_no_clock_has_are_refused_by_name() {
 }
 
 #[test]
-fn ref_ids_are_packed_as_chronyd_packs_them() {
+fn reference_ids_are_packed_as_chronyd_packs_them() {
     for (text, ref_id) in [
         ("PHC0", 0x5048_4330),
         ("PHC", 0x5048_4300),
@@ -216,7 +216,7 @@ fn ref_ids_are_packed_as_chronyd_packs_them() {
 }
 
 #[test]
-fn interfaces_have_names_the_kernel_allows() {
+fn interface_names_that_the_kernel_does_not_allow_are_refused() {
     for text in [
         "",
         ".",
@@ -234,13 +234,13 @@ fn interfaces_have_names_the_kernel_allows() {
 }
 
 #[test]
-fn one_half_of_a_hardware_clock_is_refused_and_the_other_named() {
+fn one_phc_option_without_the_other_is_refused_and_the_missing_one_named() {
     assert!(refused(&["-r", "PHC0"]).contains("--phc-interface <NAME>"));
     assert!(refused(&["-i", "eth0"]).contains("--phc-ref-id <ID>"));
 }
 
 #[test]
-fn poll_intervals_lie_between_what_is_useful_and_what_readers_bear() {
+fn poll_intervals_out_of_range_are_refused() {
     for (text, millis) in [
         ("10ms", 10),
         ("100ms", 100),
@@ -281,7 +281,7 @@ fn poll_intervals_lie_between_what_is_useful_and_what_readers_bear() {
 }
 
 #[test]
-fn log_levels_have_these_names() {
+fn log_levels_are_parsed_by_name() {
     for (text, level) in [
         ("trace", Level::Trace),
         ("debug", Level::Debug),
@@ -300,7 +300,7 @@ fn log_levels_have_these_names() {
 }
 
 #[test]
-fn paths_are_absolute_files() {
+fn paths_must_be_absolute_and_must_not_be_directories() {
     let longest = format!("/{}", "s".repeat(106));
     assert!(parse(&["--chrony-socket", &longest]).is_ok());
     assert!(parse(&["--shm-path", &format!("{longest}{longest}")]).is_ok());
@@ -321,7 +321,7 @@ fn paths_are_absolute_files() {
 }
 
 #[test]
-fn what_is_not_understood_is_refused_in_one_line() {
+fn invalid_arguments_are_refused_in_one_line() {
     for (words, part) in [
         (&["--nonsense"] as &[&str], "'--nonsense'"),
         (&["-x"], "'-x'"),
@@ -343,9 +343,9 @@ fn what_is_not_understood_is_refused_in_one_line() {
 }
 
 #[test]
-fn help_and_version_answer() {
+fn help_and_version_are_printed() {
     for help in ["-h", "--help"] {
-        let Err(Refusal::Answered(text)) = parse(&[help]) else {
+        let Err(EarlyExit::Output(text)) = parse(&[help]) else {
             panic!("{help}")
         };
         for part in [
@@ -365,12 +365,12 @@ fn help_and_version_answer() {
     }
     for version in ["-V", "--version"] {
         let text = format!("clockbound {}\n", env!("CARGO_PKG_VERSION"));
-        assert_eq!(parse(&[version]), Err(Refusal::Answered(text)));
+        assert_eq!(parse(&[version]), Err(EarlyExit::Output(text)));
     }
 }
 
 #[test]
-fn the_machine_must_have_the_interface_and_a_pci_device_behind_it() {
+fn the_interface_must_exist_and_be_a_pci_device() {
     let sys = std::env::temp_dir().join(format!("clockbound-options-{}", std::process::id()));
     for (name, uevent) in [("eth0", "PCI_SLOT_NAME=0000:00:05.0\n"), ("veth0", "")] {
         let device = sys.join("class/net").join(name).join("device");
@@ -385,9 +385,9 @@ fn the_machine_must_have_the_interface_and_a_pci_device_behind_it() {
     std::fs::remove_dir_all(&sys).unwrap();
     assert_eq!(seen[0], Ok(()));
     let refused = [(Exit::NoInput, "eth1"), (Exit::Config, "veth0")];
-    for (refusal, (code, name)) in seen[1..].iter().zip(refused) {
-        let Err(Refusal::Refused { message, exit }) = refusal else {
-            panic!("{refusal:?}")
+    for (exit_early, (code, name)) in seen[1..].iter().zip(refused) {
+        let Err(EarlyExit::Error { message, exit }) = exit_early else {
+            panic!("{exit_early:?}")
         };
         assert_eq!(*exit, code);
         assert!(message.contains(name), "{message}");

@@ -1,4 +1,4 @@
-//! The values of options, from text: each function refuses with what to give instead.
+//! Parses the values of options. Each error states which values are valid.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,19 +6,21 @@ use std::time::Duration;
 use clockbound_actors::phc;
 use slog::Level;
 
-/// A clock off by this much or more runs backwards or at twice its rate, in parts per billion.
+/// The exclusive upper limit of a rate, in parts per billion: a clock that is slow by this much
+/// stands still.
 const DRIFT_LIMIT_PPB: u32 = 1_000_000_000;
-/// Faster polling costs more than chronyd's answers change.
+/// Polling faster costs CPU time, and chronyd's reports do not change that fast.
 const MIN_POLL: Duration = Duration::from_millis(10);
-/// The oldest readers call a record of more than 5 seconds free running, so two polls must fit.
+/// Readers of v1 treat a record older than 5 seconds as free running, so two polls must fit into
+/// that.
 const MAX_POLL: Duration = Duration::from_secs(2);
-/// The kernel's room for the path of a unix socket, less the closing zero, in bytes.
+/// The longest path of a unix socket, without the terminating zero, in bytes.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
 
-/// Where a layout is published; `None` for "off".
+/// The path of a segment; `None` for "off".
 pub(super) type SegmentPath = Option<PathBuf>;
 
-/// Parts per million, rounded up to parts per billion.
+/// Parses parts per million, rounded up to parts per billion.
 pub(super) fn drift_ppb(text: &str) -> Result<u32, String> {
     let range = "give parts per million above 0 and below 1000000";
     let ppm: f64 = text.parse().map_err(|_| format!("not a number; {range}"))?;
@@ -26,7 +28,7 @@ pub(super) fn drift_ppb(text: &str) -> Result<u32, String> {
         return Err(format!("out of range; {range}"));
     }
     let nearest = (ppm * 1e3).round();
-    // 0.07 times 1000 is a little over 70: a number of whole parts per billion is left as it is.
+    // 0.07 * 1000 is slightly above 70, so a whole number of parts per billion is not rounded up.
     let ppb = if nearest / 1e3 == ppm {
         nearest
     } else {
@@ -74,7 +76,7 @@ pub(super) fn max_bound(text: &str) -> Result<Duration, String> {
 pub(super) fn time_within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
     let name = humantime::format_duration;
     let range = format!(
-        "give a time from {} to {}, with its unit",
+        "give a time from {} to {}, with a unit",
         name(least),
         name(most)
     );
@@ -97,13 +99,13 @@ pub(super) fn log_level(text: &str) -> Result<Level, String> {
     }
 }
 
-/// A relative path would mean something else in every directory the daemon is started in.
+/// Parses an absolute path of a file. A relative path would depend on the working directory.
 pub(super) fn file_path(path: PathBuf) -> Result<PathBuf, String> {
     if !path.is_absolute() {
         return Err("give an absolute path".to_owned());
     }
     if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
-        return Err("that is a directory; give the path of a file".to_owned());
+        return Err("this is a directory; give the path of a file".to_owned());
     }
     Ok(path)
 }

@@ -1,8 +1,9 @@
-//! The service manager, by the protocol of sd_notify(3): a datagram of `NAME=value` lines to `$NOTIFY_SOCKET`.
+//! Notifications of the service manager by the protocol of sd_notify(3): datagrams of `NAME=value`
+//! lines, sent to `$NOTIFY_SOCKET`.
 //!
-//! Without that variable there is nobody to tell, and nothing is done.
+//! Without that variable nothing is sent.
 
-mod report;
+mod notification;
 
 use std::env;
 use std::ffi::OsStr;
@@ -16,17 +17,17 @@ use clockbound_actors::progress::Round;
 use clockbound_actors::supervision::Overseer;
 use slog::{Logger, warn};
 
-use report::Report;
+use notification::{Sent, Watchdog};
 
-/// How often the status is looked at: it is not said more often than that.
-const LOOK: Duration = Duration::from_secs(1);
+/// The time between two checks of the status, which limits how often the status is sent.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The service manager, if one listens.
+/// The service manager of this process, if there is one.
 pub struct ServiceManager {
     channel: Option<Channel>,
-    report: Report,
+    sent: Sent,
     interval: Duration,
-    /// That it cannot be told anything was said.
+    /// The failure to notify has been logged.
     warned: bool,
     log: Logger,
 }
@@ -37,31 +38,33 @@ struct Channel {
 }
 
 impl ServiceManager {
-    /// The service manager of this process's environment; `poll_interval` is that of chronyd.
+    /// Opens the socket that the environment names; `poll_interval` is the time between two polls
+    /// of chronyd.
     ///
     /// # Errors
-    /// One is named, but not as a socket can be, or the kernel grants no socket.
+    /// `NOTIFY_SOCKET` is not a socket address, or the kernel refused a socket.
     pub fn from_environment(poll_interval: Duration, log: &Logger) -> io::Result<Self> {
         let channel = env::var_os("NOTIFY_SOCKET")
             .filter(|name| !name.is_empty())
             .map(|name| Channel::to(&name))
             .transpose()?;
-        let asked = watchdog(
+        let requested = watchdog_timeout(
             env::var("WATCHDOG_USEC").ok().as_deref(),
             env::var("WATCHDOG_PID").ok().as_deref(),
             std::process::id(),
         );
-        let watchdog = asked.map(|asked| report::watchdog(asked, poll_interval));
+        let watchdog = requested.map(|timeout| Watchdog::new(timeout, poll_interval));
         Ok(Self {
             channel,
-            interval: watchdog.map_or(LOOK, |dog| LOOK.min(dog.patience / 2)),
-            report: Report::new(watchdog),
+            interval: watchdog.map_or(CHECK_INTERVAL, |dog| CHECK_INTERVAL.min(dog.timeout / 2)),
+            sent: Sent::new(watchdog),
             warned: false,
             log: log.clone(),
         })
     }
 
-    fn tell(&mut self, message: &str) -> bool {
+    /// Sends `message`, and logs the first of several failures in a row.
+    fn notify(&mut self, message: &str) -> bool {
         let Some(channel) = &self.channel else {
             return false;
         };
@@ -72,7 +75,7 @@ impl ServiceManager {
             }
             Err(err) => {
                 if !self.warned {
-                    warn!(self.log, "service manager cannot be told"; "err" => %err);
+                    warn!(self.log, "failed to notify the service manager"; "err" => %err);
                 }
                 self.warned = true;
                 false
@@ -87,17 +90,17 @@ impl Overseer for ServiceManager {
     }
 
     fn look(&mut self, round: &Round, now: Instant) {
-        let Some((message, report)) = self.report.of(round, now) else {
+        let Some((message, sent)) = self.sent.next(round, now) else {
             return;
         };
-        // What could not be said is said at the next look.
-        if self.tell(&message) {
-            self.report = report;
+        // A failed notification is sent again at the next check.
+        if self.notify(&message) {
+            self.sent = sent;
         }
     }
 
     fn stopping(&mut self) {
-        self.tell("STOPPING=1\nSTATUS=stopping, the last interval stays for readers to age");
+        self.notify("STOPPING=1\nSTATUS=stopping, the segments remain for readers");
     }
 }
 
@@ -108,7 +111,7 @@ impl Channel {
             _ => SocketAddr::from_pathname(name)?,
         };
         let socket = UnixDatagram::unbound()?;
-        // A service manager that hangs must not keep the supervisor from its work.
+        // A service manager that hangs must not block the supervisor.
         socket.set_nonblocking(true)?;
         Ok(Self { socket, address })
     }
@@ -120,8 +123,13 @@ impl Channel {
     }
 }
 
-/// The patience of the watchdog as sd_watchdog_enabled(3) reads it, if it watches this process.
-fn watchdog(usec: Option<&str>, watched_pid: Option<&str>, own_pid: u32) -> Option<Duration> {
+/// The watchdog timeout as sd_watchdog_enabled(3) defines it, if the watchdog applies to this
+/// process.
+fn watchdog_timeout(
+    usec: Option<&str>,
+    watched_pid: Option<&str>,
+    own_pid: u32,
+) -> Option<Duration> {
     if watched_pid.is_some_and(|pid| pid.parse() != Ok(own_pid)) {
         return None;
     }
@@ -136,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_watchdog_watches_only_whom_it_names() {
+    fn the_watchdog_applies_only_to_the_process_that_it_names() {
         let second = Some(Duration::from_secs(1));
         for (usec, pid, want) in [
             (None, None, None),
@@ -147,22 +155,22 @@ mod tests {
             (Some("0"), Some("7"), None),
             (Some("-1"), None, None),
         ] {
-            assert_eq!(watchdog(usec, pid, 7), want, "{usec:?} {pid:?}");
+            assert_eq!(watchdog_timeout(usec, pid, 7), want, "{usec:?} {pid:?}");
         }
     }
 
     fn managed_by(name: &OsStr) -> ServiceManager {
         ServiceManager {
             channel: Some(Channel::to(name).unwrap()),
-            report: Report::new(None),
-            interval: LOOK,
+            sent: Sent::new(None),
+            interval: CHECK_INTERVAL,
             warned: false,
             log: Logger::root(Discard, o!()),
         }
     }
 
     #[test]
-    fn it_is_told_at_a_name_without_a_file() {
+    fn an_abstract_socket_is_notified() {
         let name = format!("clockbound-test-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let listener = UnixDatagram::bind_addr(&address).unwrap();
@@ -173,9 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_not_there_stalls_nothing() {
+    fn a_missing_socket_neither_blocks_nor_panics() {
         let mut manager = managed_by(OsStr::new("/nonexistent/notify"));
-        assert!(!manager.tell("READY=1"));
+        assert!(!manager.notify("READY=1"));
         assert!(manager.warned);
     }
 }

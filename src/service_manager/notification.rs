@@ -1,40 +1,43 @@
-//! What the service manager is to be told: decisions, without a clock or a socket.
+//! Decides what is sent to the service manager. Pure: no clock and no socket.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use clockbound_actors::progress::{Round, Said};
 
-/// The status is not said more often.
-const BETWEEN_STATUSES: Duration = Duration::from_secs(1);
-/// A bound is said anew when it differs by more than this part of itself: every telling costs the manager more
-/// than a round costs us.
-const BOUND_PART: u64 = 8;
+/// The least time between two statuses.
+const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+/// A status with a changed bound is sent only when the bound changed by more than an
+/// eighth, because a notification costs the service manager more than a round costs the daemon.
+const BOUND_DIVISOR: u64 = 8;
 
-/// The watchdog to live with.
+/// The service manager's watchdog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Watchdog {
-    /// It waits for so long.
-    pub(super) patience: Duration,
-    /// The unit has asked for less, and has to be told.
+    /// The service manager restarts the daemon when no `WATCHDOG=1` arrives for this time.
+    pub(super) timeout: Duration,
+    /// The timeout is longer than the unit's and has to be sent.
     pub(super) raised: bool,
 }
 
-/// The watchdog's patience, `asked` unless that is too short for rounds every `poll_interval`.
-///
-/// A silent chronyd makes a round every two polls, and the supervisor looks once a second at most: two such
-/// rounds and one look are the least that does not take a healthy daemon for a hung one.
-pub(super) fn watchdog(asked: Duration, poll_interval: Duration) -> Watchdog {
-    let least = poll_interval * 4 + Duration::from_secs(1);
-    Watchdog {
-        patience: asked.max(least),
-        raised: least > asked,
+impl Watchdog {
+    /// A watchdog with the `requested` timeout, which is raised if it is too short for rounds every
+    /// `poll_interval`.
+    ///
+    /// With a silent chronyd a round takes two polls, and the supervisor checks at most once a
+    /// second. A healthy daemon therefore needs a timeout of two such rounds and one check.
+    pub(super) fn new(requested: Duration, poll_interval: Duration) -> Self {
+        let least = poll_interval * 4 + Duration::from_secs(1);
+        Self {
+            timeout: requested.max(least),
+            raised: least > requested,
+        }
     }
 }
 
-/// What the service manager knows already.
+/// What has been sent to the service manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Report {
+pub(super) struct Sent {
     watchdog: Option<Watchdog>,
     round: Option<u64>,
     status: Option<Status>,
@@ -47,7 +50,7 @@ struct Status {
     at: Instant,
 }
 
-impl Report {
+impl Sent {
     pub(super) fn new(watchdog: Option<Watchdog>) -> Self {
         Self {
             watchdog,
@@ -56,48 +59,49 @@ impl Report {
         }
     }
 
-    /// What to tell after `round`, and what is known once that is told. `None`: nothing.
-    pub(super) fn of(&self, round: &Round, now: Instant) -> Option<(String, Self)> {
+    /// The message to send after `round`, and the state once it is sent; `None` if there is nothing
+    /// to send.
+    pub(super) fn next(&self, round: &Round, now: Instant) -> Option<(String, Self)> {
         let mut lines = Vec::new();
         let mut next = self.clone();
         if self.round.is_none() {
             lines.push("READY=1".to_owned());
             if let Some(dog) = self.watchdog.filter(|dog| dog.raised) {
-                lines.push(format!("WATCHDOG_USEC={}", dog.patience.as_micros()));
+                lines.push(format!("WATCHDOG_USEC={}", dog.timeout.as_micros()));
             }
         }
-        // Nothing new is written: whoever should have is stuck, and the watchdog has to bite.
+        // Without a new round the daemon hangs, and the watchdog has to expire.
         if self.round != Some(round.number) {
             next.round = Some(round.number);
             if self.watchdog.is_some() {
                 lines.push("WATCHDOG=1".to_owned());
             }
         }
-        if self.status.is_none_or(|told| told.is_old(round, now)) {
+        if self.status.is_none_or(|sent| sent.is_outdated(round, now)) {
             next.status = Some(Status {
                 said: round.said,
                 bound_ns: round.bound_ns,
                 at: now,
             });
-            lines.push(format!("STATUS={}", Text(round)));
+            lines.push(format!("STATUS={}", StatusLine(round)));
         }
         (!lines.is_empty()).then(|| (lines.join("\n"), next))
     }
 }
 
 impl Status {
-    fn is_old(&self, round: &Round, now: Instant) -> bool {
+    fn is_outdated(&self, round: &Round, now: Instant) -> bool {
         let differs =
-            self.bound_ns.abs_diff(round.bound_ns) > self.bound_ns.unsigned_abs() / BOUND_PART;
+            self.bound_ns.abs_diff(round.bound_ns) > self.bound_ns.unsigned_abs() / BOUND_DIVISOR;
         let changed = self.said != round.said || (round.said.status.is_trusted() && differs);
-        changed && now.saturating_duration_since(self.at) >= BETWEEN_STATUSES
+        changed && now.saturating_duration_since(self.at) >= STATUS_INTERVAL
     }
 }
 
-/// The line in `systemctl status`.
-struct Text<'a>(&'a Round);
+/// The status line in `systemctl status`.
+struct StatusLine<'a>(&'a Round);
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for StatusLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Round { said, bound_ns, .. } = self.0;
         write!(f, "{}", said.status)?;
@@ -111,7 +115,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// A span in ns, with three digits or a little more.
+/// A duration in ns, printed with its unit and one decimal.
 struct Ns(i64);
 
 impl fmt::Display for Ns {
@@ -122,13 +126,13 @@ impl fmt::Display for Ns {
             1_000_000..1_000_000_000 => (1_000_000, "ms"),
             _ => (1_000_000_000, "s"),
         };
-        // Rounded up, as everything that is said of a bound.
+        // A bound is rounded up.
         let tenths = self.0.saturating_add(unit_ns / 10 - 1) / (unit_ns / 10);
         write!(f, "{}.{} {unit}", tenths / 10, tenths % 10)
     }
 }
 
-/// chrony's reference id as chronyc prints it, and the name of a reference clock.
+/// chrony's reference id as chronyc prints it: hexadecimal, with the name of a reference clock.
 struct RefId(u32);
 
 impl fmt::Display for RefId {
@@ -163,14 +167,14 @@ mod tests {
         ..GOOD
     };
     const THREE_S: Watchdog = Watchdog {
-        patience: Duration::from_secs(3),
+        timeout: Duration::from_secs(3),
         raised: false,
     };
 
     #[test]
-    fn everything_is_said_once_and_the_watchdog_fed_for_each_round() {
+    fn readiness_and_status_are_sent_once_and_the_watchdog_is_notified_each_round() {
         let start = Instant::now();
-        let mut report = Report::new(Some(THREE_S));
+        let mut sent = Sent::new(Some(THREE_S));
         for (ms, number, said, bound_ns, want) in [
             (
                 0,
@@ -183,7 +187,7 @@ mod tests {
                 ),
             ),
             (1000, 11, GOOD, 81_000, Some("WATCHDOG=1")),
-            // A stuck publisher.
+            // The publisher hangs.
             (2000, 11, GOOD, 81_000, None),
             (3000, 12, GOOD, 89_000, Some("WATCHDOG=1")),
             (
@@ -195,7 +199,7 @@ mod tests {
                     "WATCHDOG=1\nSTATUS=synchronized, bound 91.0 us, source 7F000001, reason tracking",
                 ),
             ),
-            // News, but too soon after the last.
+            // The status changed, but too soon after the last one.
             (4100, 23, LOST, 91_000, Some("WATCHDOG=1")),
             (
                 5000,
@@ -212,20 +216,20 @@ mod tests {
                 said,
                 bound_ns,
             };
-            let told = report.of(&round, start + Duration::from_millis(ms));
+            let next = sent.next(&round, start + Duration::from_millis(ms));
             assert_eq!(
-                told.as_ref().map(|(text, _)| text.as_str()),
+                next.as_ref().map(|(text, _)| text.as_str()),
                 want,
                 "at {ms} ms"
             );
-            if let Some((_, next)) = told {
-                report = next;
+            if let Some((_, next)) = next {
+                sent = next;
             }
         }
     }
 
     #[test]
-    fn without_a_watchdog_only_the_status_is_said() {
+    fn without_a_watchdog_only_readiness_and_status_are_sent() {
         let round = Round {
             number: 1,
             said: Said {
@@ -235,7 +239,7 @@ mod tests {
             },
             bound_ns: i64::MAX,
         };
-        let (text, report) = Report::new(None).of(&round, Instant::now()).unwrap();
+        let (text, sent) = Sent::new(None).next(&round, Instant::now()).unwrap();
         assert_eq!(text, "READY=1\nSTATUS=unknown, reason never_synchronized");
         let later = Round {
             number: 2,
@@ -243,31 +247,30 @@ mod tests {
             ..round
         };
         assert!(
-            report
-                .of(&later, Instant::now() + Duration::from_secs(9))
+            sent.next(&later, Instant::now() + Duration::from_secs(9))
                 .is_none()
         );
     }
 
     #[test]
-    fn a_watchdog_too_short_for_slow_polls_is_raised() {
+    fn a_watchdog_timeout_too_short_for_the_poll_interval_is_raised() {
         let ms = Duration::from_millis;
-        for (asked, poll, patience, raised) in [
+        for (requested, poll, timeout, raised) in [
             (ms(3_000), ms(100), ms(3_000), false),
             (ms(3_000), ms(500), ms(3_000), false),
             (ms(3_000), ms(501), ms(3_004), true),
             (ms(3_000), ms(2_000), ms(9_000), true),
             (ms(1), ms(10), ms(1_040), true),
         ] {
-            assert_eq!(watchdog(asked, poll), Watchdog { patience, raised });
+            assert_eq!(Watchdog::new(requested, poll), Watchdog { timeout, raised });
         }
-        let dog = watchdog(ms(1), ms(10));
+        let dog = Watchdog::new(ms(1), ms(10));
         let round = Round {
             number: 1,
             said: GOOD,
             bound_ns: 0,
         };
-        let (text, _) = Report::new(Some(dog)).of(&round, Instant::now()).unwrap();
+        let (text, _) = Sent::new(Some(dog)).next(&round, Instant::now()).unwrap();
         assert!(
             text.starts_with("READY=1\nWATCHDOG_USEC=1040000\nWATCHDOG=1\n"),
             "{text}"
@@ -275,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_have_units_and_are_rounded_up() {
+    fn durations_have_units_and_are_rounded_up() {
         for (ns, text) in [
             (0, "0 ns"),
             (999, "999 ns"),
@@ -291,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn reference_ids_are_chronyc_s_with_the_name_of_a_reference_clock() {
+    fn reference_ids_are_printed_as_chronyc_prints_them_with_the_name_of_a_reference_clock() {
         for (id, text) in [
             (0x5048_4330, "50484330 (PHC0)"),
             (0x5050_5300, "50505300 (PPS)"),
