@@ -1,11 +1,12 @@
 //! The state in a file that every process of a test maps.
 //!
 //! ```text
-//!   magic u32 | turn u32 | state 0 | state 1        the state in force is that of turn's lowest bit
+//!   magic u32 | turn u32 | state 0 .. state 15      the state in force is that of turn's lowest four bits
 //! ```
 //!
-//! A writer holds a lock on the file, which ends with it when it is killed. It fills in the state that is not in force,
+//! A writer holds a lock on the file, which ends with it when it is killed. It fills in the oldest state,
 //! and then counts `turn` up, so what a killed writer leaves half done is never seen. Readers take no lock.
+//! The states before the one in force date timestamps of the kernel that a program reads late.
 #![allow(unsafe_code)]
 
 use std::fs::{File, OpenOptions, Permissions};
@@ -21,13 +22,22 @@ use std::time::Duration;
 
 use crate::state::{Line, State, WORDS};
 
-const MAGIC: u32 = 0x6362_7631;
+const MAGIC: u32 = 0x6362_7632;
+
+/// How many states are kept: a power of two.
+const STATES: u32 = 16;
+
+/// A change takes effect at an instant this close to its publication, ns, unless the machine is busy beyond
+/// [`ATTEMPTS`]. Readers see the former state until the publication.
+const PROMPT_NS: i64 = 2_000;
+
+const ATTEMPTS: u32 = 100;
 
 #[repr(C)]
 struct Page {
     magic: AtomicU32,
     turn: AtomicU32,
-    states: [[AtomicI64; WORDS]; 2],
+    states: [[AtomicI64; WORDS]; STATES as usize],
 }
 
 /// The clock that a file holds.
@@ -112,13 +122,17 @@ impl SharedClock {
         self.at(raw_ns)
     }
 
-    /// What it showed at `raw_ns`, which may be before the last change.
+    /// What it showed at `raw_ns`, which may be before the last changes.
     pub fn at_past(&self, raw_ns: i64) -> i64 {
         loop {
             let turn = self.turn();
             let mut state = self.load(turn);
-            if raw_ns < state.line.raw_ns && turn > 0 {
-                state = self.load(turn - 1);
+            // A writer may be filling in the oldest one.
+            for back in 1..=turn.min(STATES - 2) {
+                if raw_ns >= state.line.raw_ns {
+                    break;
+                }
+                state = self.load(turn - back);
             }
             fence(Ordering::Acquire);
             if self.page().turn.load(Ordering::Relaxed) == turn {
@@ -139,26 +153,36 @@ impl SharedClock {
         }
     }
 
-    /// Changes the clock at the instant it is called with, ns of CLOCK_MONOTONIC_RAW.
+    /// Changes the clock at the instant it is called with, ns of CLOCK_MONOTONIC_RAW. `change` is called again when
+    /// the process was interrupted before the change could be published.
     ///
     /// # Errors
     /// When the file cannot be locked.
     ///
     /// # Panics
     /// If an earlier change has panicked.
-    pub fn update<T>(&self, change: impl FnOnce(&mut State, i64) -> T) -> io::Result<T> {
+    pub fn update<T>(&self, mut change: impl FnMut(&mut State, i64) -> T) -> io::Result<T> {
         let _one_thread = self.writing.lock().expect("no change has panicked");
         let file = OpenOptions::new().write(true).open(&self.path)?;
         lock(&file)?;
         let turn = self.turn();
-        let mut state = self.load(turn);
-        let result = change(&mut state, raw_ns());
+        let before = self.load(turn);
         fence(Ordering::SeqCst);
         let next = turn.wrapping_add(1);
-        let words = &self.page().states[(next & 1) as usize];
-        for (word, value) in words.iter().zip(state.to_words()) {
-            word.store(value, Ordering::Relaxed);
-        }
+        let words = &self.page().states[(next % STATES) as usize];
+        let mut attempt = 0;
+        let result = loop {
+            let at_ns = raw_ns();
+            let mut state = before;
+            let result = change(&mut state, at_ns);
+            for (word, value) in words.iter().zip(state.to_words()) {
+                word.store(value, Ordering::Relaxed);
+            }
+            attempt += 1;
+            if raw_ns() - at_ns <= PROMPT_NS || attempt == ATTEMPTS {
+                break result;
+            }
+        };
         self.page().turn.store(next, Ordering::Release);
         // SAFETY: a futex in a mapping that outlives the call.
         unsafe {
@@ -204,7 +228,7 @@ impl SharedClock {
     }
 
     fn words<const N: usize>(&self, turn: u32) -> [i64; N] {
-        let words = &self.page().states[(turn & 1) as usize];
+        let words = &self.page().states[(turn % STATES) as usize];
         std::array::from_fn(|index| words[index].load(Ordering::Relaxed))
     }
 
@@ -331,5 +355,16 @@ mod tests {
         SharedClock::open(&path).expect_err("no magic");
         std::fs::write(&path, "short").expect("written");
         SharedClock::open(&path).expect_err("too short");
+    }
+
+    #[test]
+    fn an_instant_before_several_changes_is_on_the_clock_of_that_instant() {
+        let (_dir, _path, clock) = clock();
+        let (before_raw_ns, before_ns) = (raw_ns(), clock.now_ns());
+        for by_ns in 1..=i64::from(STATES - 2) {
+            clock.step(by_ns * S).expect("the clock");
+            let shown_ns = clock.at_past(before_raw_ns);
+            assert!((before_ns - S..=before_ns).contains(&shown_ns), "{by_ns}");
+        }
     }
 }

@@ -81,7 +81,7 @@ fn fail(errno: c_int) -> c_int {
 }
 
 /// Changes the clock; returns -1 with errno when the file cannot be written to.
-fn update(clock: &SharedClock, change: impl FnOnce(&mut State, i64) -> c_int) -> c_int {
+fn update(clock: &SharedClock, change: impl FnMut(&mut State, i64) -> c_int) -> c_int {
     match clock.update(change) {
         Ok(result) => result,
         Err(err) if err.kind() == std::io::ErrorKind::PermissionDenied => fail(libc::EPERM),
@@ -194,7 +194,10 @@ pub unsafe extern "C" fn adjtimex(request: *mut timex) -> c_int {
         let mut state = clock.state();
         return state.adjust(raw_ns(), request).unwrap_or_else(fail);
     }
+    // The report replaces the request.
+    let asked = *request;
     update(clock, |state, raw_ns| {
+        *request = asked;
         state.adjust(raw_ns, request).unwrap_or_else(fail)
     })
 }
