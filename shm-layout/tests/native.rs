@@ -5,11 +5,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use shm_layout::identity::Identity;
-use shm_layout::native::{Leap, MIN_SIZE, NativeRecord, SIZE};
+use shm_layout::native::{MIN_SIZE, NativeRecord, SIZE};
 use shm_layout::reader::{NativeReader, ReadError, V1Reader};
+use shm_layout::record::Identity;
 use shm_layout::writer::{NativeSegment, Start, V1Segment};
-use shm_layout::{ClockStatus, Reason};
+use shm_layout::{ClockStatus, Leap, Reason};
 
 const RECORD: NativeRecord = NativeRecord {
     as_of_ns: 1,
@@ -21,7 +21,7 @@ const RECORD: NativeRecord = NativeRecord {
     void_after_ns: 4,
     status: ClockStatus::Synchronized,
     reason: Reason::Tracking,
-    leap: Leap::None,
+    leap: Leap::Normal,
     source: 0x7f00_0001,
     suspended_ns: 0,
     realtime_ns: 0,

@@ -8,8 +8,9 @@ use std::thread;
 
 use proptest::prelude::*;
 use shm_layout::ClockStatus;
+use shm_layout::layout::Layout;
 use shm_layout::reader::{ReadError, V1Reader};
-use shm_layout::v1::{self, V1Record};
+use shm_layout::v1::{self, V1, V1Record};
 use shm_layout::writer::V1Segment;
 
 /// A path of its own; the file there is removed when dropped.
@@ -91,15 +92,15 @@ fn readers_on_other_threads_never_see_a_torn_record() {
 fn a_write_that_never_ends_shows_the_last_record_that_was_read() {
     let path = Path::new();
     let reader = path
-        .open_bytes(&segment_bytes(2, &record(5).encode()))
+        .open_bytes(&segment_bytes(2, &V1::encode(&record(5))))
         .expect("a reader");
     assert_eq!(reader.snapshot().expect("a record"), record(5));
     // In place: the map of the reader stays.
-    let mut half = record(6).encode();
-    half[3..].copy_from_slice(&record(5).encode()[3..]);
+    let mut half = V1::encode(&record(6));
+    half[3..].copy_from_slice(&V1::encode(&record(5))[3..]);
     fs::write(&path.0, segment_bytes(3, &half)).expect("written");
     assert_eq!(reader.snapshot().expect("the record before"), record(5));
-    fs::write(&path.0, segment_bytes(4, &record(7).encode())).expect("written");
+    fs::write(&path.0, segment_bytes(4, &V1::encode(&record(7)))).expect("written");
     assert_eq!(reader.snapshot().expect("the record after"), record(7));
 }
 
@@ -107,7 +108,7 @@ fn a_write_that_never_ends_shows_the_last_record_that_was_read() {
 fn a_reader_that_opens_during_a_write_that_never_ends_gets_an_error_and_no_interval() {
     let path = Path::new();
     let reader = path
-        .open_bytes(&segment_bytes(3, &record(5).encode()))
+        .open_bytes(&segment_bytes(3, &V1::encode(&record(5))))
         .expect("a reader");
     assert!(matches!(reader.snapshot(), Err(ReadError::WriteInProgress)));
 }
@@ -120,7 +121,7 @@ fn what_is_no_segment_is_refused_before_it_is_used() {
         V1Reader::open(&std::env::temp_dir()),
         Err(ReadError::NotAFile)
     ));
-    let valid = segment_bytes(2, &record(1).encode());
+    let valid = segment_bytes(2, &V1::encode(&record(1)));
     for length in [0, 15, 16, 71] {
         assert!(
             matches!(
@@ -139,7 +140,7 @@ fn what_is_no_segment_is_refused_before_it_is_used() {
         );
     }
     assert!(matches!(
-        path.open_bytes(&segment_bytes(0, &record(1).encode())),
+        path.open_bytes(&segment_bytes(0, &V1::encode(&record(1)))),
         Err(ReadError::NotInitialized)
     ));
     // A size that the file does not have would be a SIGBUS later.

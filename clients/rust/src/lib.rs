@@ -41,9 +41,9 @@ pub use interval::{
 
 /// The causes that [`Error::Open`] and [`Error::Read`] carry.
 pub mod read_error {
-    pub use shm_layout::header::HeaderError;
-    pub use shm_layout::layout::RecordError;
+    pub use shm_layout::layout::header::HeaderError;
     pub use shm_layout::reader::ReadError;
+    pub use shm_layout::record::RecordError;
 }
 
 /// The directory that the daemon publishes in, unless told otherwise.

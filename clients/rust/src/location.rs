@@ -3,15 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use shm_layout::header::HeaderError;
+use shm_layout::layout::header::HeaderError;
 use shm_layout::reader::ReadError;
-use shm_layout::{native, v2};
+use shm_layout::{native, v1, v2};
 
 use crate::error::Error;
 use crate::segment::{FileId, Segment};
-
-/// The v1 segment's name in the directory.
-const V1_FILE_NAME: &str = "shm";
 
 /// The path that the program gave. What it is, is looked at each time: a directory may be mounted later.
 #[derive(Debug)]
@@ -28,7 +25,7 @@ impl Location {
         if !self.0.is_dir() {
             return vec![self.0.clone()];
         }
-        [native::FILE_NAME, v2::FILE_NAME, V1_FILE_NAME]
+        [native::FILE_NAME, v2::FILE_NAME, v1::FILE_NAME]
             .map(|name| self.0.join(name))
             .into()
     }
