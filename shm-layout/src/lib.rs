@@ -41,6 +41,11 @@ pub mod record;
 #[cfg(not(loom))]
 pub mod writer;
 
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(not(loom))]
 pub use layout::{native, v1, v2};
 #[cfg(not(loom))]

@@ -39,6 +39,11 @@ pub use interval::{
     v2_interval_at,
 };
 
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// The causes that [`Error::Open`] and [`Error::Read`] carry.
 pub mod read_error {
     pub use shm_layout::layout::header::HeaderError;
