@@ -19,8 +19,9 @@
 //!            time namespace
 //!          limits, errors
 //! ```
-//! Every import points downwards. Shared memory holds plain integers. A number that another process wrote
-//! becomes an enum only through `TryFrom`, and an unknown number is an error.
+//! Every import points downwards. Shared memory holds plain integers. A number that another process
+//! wrote becomes an enum only through `TryFrom`, and an unknown number is an error; only an unknown
+//! reason is accepted, as [`Reason::Untold`].
 //!
 //! | module | reads or writes | clock of its instants |
 //! |---|---|---|
@@ -29,7 +30,8 @@
 //! | [`native`] | `/var/run/clockbound/native`, 4096 bytes | `CLOCK_MONOTONIC_RAW` |
 
 #![deny(unsafe_code)]
-// The loom model of the sequence lock replaces the atomic types, so it builds nothing that maps files.
+// The loom model of the sequence lock replaces the atomic types, so it builds nothing that maps
+// files.
 
 #[cfg(not(loom))]
 pub mod layout;

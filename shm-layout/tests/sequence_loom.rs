@@ -1,4 +1,5 @@
-//! A model of the sequence lock: every order in which two threads' memory accesses can be seen.
+//! A model of the sequence lock: every order in which the memory accesses of two threads can be
+//! observed.
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test -p shm-layout --test sequence_loom --release`.
 #![cfg(loom)]
@@ -55,7 +56,7 @@ fn without_the_readers_fence_a_torn_record_is_seen() {
 }
 
 #[test]
-fn a_write_that_was_cut_short_is_healed_under_a_reader() {
+fn an_unfinished_write_is_repaired_by_the_next_one_during_a_read() {
     loom::model(|| {
         let segment = Arc::new(Segment(
             AtomicU16::new(0),
@@ -65,7 +66,7 @@ fn a_write_that_was_cut_short_is_healed_under_a_reader() {
         let writer = {
             let segment = Arc::clone(&segment);
             loom::thread::spawn(move || {
-                // What a crash leaves behind: odd, and the first word of the record it was writing.
+                // The state after a crash: an odd generation, and the first word of a new record.
                 segment.0.store(3, loom::sync::atomic::Ordering::Relaxed);
                 loom::sync::atomic::fence(loom::sync::atomic::Ordering::Release);
                 segment.1[0].store(9, loom::sync::atomic::Ordering::Relaxed);

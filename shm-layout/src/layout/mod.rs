@@ -63,8 +63,8 @@ pub trait Layout: Debug + Send + Sync + 'static {
     /// Copies the part that is not in the record from one segment to a new one.
     fn carry_over(_from: &Map, _to: &Map) {}
 
-    /// Checks that a process with this `identity` may continue a segment whose header is valid. A layout
-    /// without an identity relies on the lock file beside the segment.
+    /// Checks that a process with this `identity` may continue a segment whose header is valid. A
+    /// layout without an identity relies on the lock file beside the segment.
     ///
     /// # Errors
     /// Why the segment has to be replaced.

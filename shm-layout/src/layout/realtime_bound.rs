@@ -1,14 +1,15 @@
 //! What the v1 and v2 layouts share: a bound around `CLOCK_REALTIME`, its fields and its ageing.
 //!
-//! True time is within `bound_ns` of `CLOCK_REALTIME` at `as_of`, an instant of `CLOCK_MONOTONIC_COARSE`.
-//! A reader ages the bound by the maximum drift rate from `as_of` to the instant of the read:
+//! True time is within `bound_ns` of `CLOCK_REALTIME` at `as_of`, an instant of
+//! `CLOCK_MONOTONIC_COARSE`. A reader ages the bound by the maximum drift rate from `as_of` to the
+//! instant of the read:
 //!
 //! ```text
 //!   bound(t) = bound + ceil((t - as_of) * max_drift)
 //!   interval = CLOCK_REALTIME - bound(t) .. CLOCK_REALTIME + bound(t)
 //! ```
-//! [`growth_ns`], [`RealtimeBound::aged_to`] and [`RealtimeBound::status_at`] are the only implementation of it
-//! in this workspace.
+//! [`growth_ns`], [`RealtimeBound::aged_to`] and [`RealtimeBound::status_at`] are the only
+//! implementation of it in this workspace.
 
 use crate::record::{
     ClockStatus, DRIFT_LIMIT_PPB, NO_CLAIM_BOUND_NS, NS_PER_S, Reason, RecordError, STALE_AFTER_NS,
@@ -19,7 +20,8 @@ use super::header;
 /// The magic number of v1 and v2, native endian.
 pub(super) const MAGIC: [u32; 2] = [0x414D_5A4E, 0x4342_0200];
 
-/// The offset of the generation, a u16, in v1 and v2: 0 not initialised, odd while a write is in progress.
+/// The offset of the generation, a u16, in v1 and v2: 0 not initialised, odd while a write is in
+/// progress.
 pub(super) const GENERATION_OFFSET: usize = header::END;
 
 /// The offset of the payload in v1 and v2.
@@ -57,9 +59,9 @@ impl RealtimeBound {
     }
 
     /// The interval, ns of UTC since 1970, when `CLOCK_REALTIME` shows `realtime_ns` and
-    /// `CLOCK_MONOTONIC_COARSE` shows `coarse_ns`, rounded outward. Before `as_of_ns` the bound does not
-    /// shrink. Read `CLOCK_REALTIME` first: an interruption between the readings then only widens the
-    /// interval.
+    /// `CLOCK_MONOTONIC_COARSE` shows `coarse_ns`, rounded outward. Before `as_of_ns` the bound
+    /// does not shrink. Read `CLOCK_REALTIME` first: an interruption between the readings then only
+    /// widens the interval.
     #[inline]
     #[must_use]
     pub fn aged_to(&self, realtime_ns: i64, coarse_ns: i64) -> (i64, i64) {
@@ -71,8 +73,8 @@ impl RealtimeBound {
         )
     }
 
-    /// The status at the instant `coarse_ns`, with its reason: a record that the writer does not renew reads as
-    /// free running after [`STALE_AFTER_NS`], and as unknown from `void_after_ns`.
+    /// The status at the instant `coarse_ns`, with its reason: a record that the writer does not
+    /// renew reads as free running after [`STALE_AFTER_NS`], and as unknown from `void_after_ns`.
     #[inline]
     #[must_use]
     pub fn status_at(&self, coarse_ns: i64) -> (ClockStatus, Reason) {
@@ -277,7 +279,9 @@ mod tests {
         }
 
         #[test]
-        fn the_interval_never_shrinks_with_time(elapsed_ns in 0..2_000 * S, more_ns in 0..2_000 * S) {
+        fn the_interval_never_shrinks_with_time(
+            elapsed_ns in 0..2_000 * S, more_ns in 0..2_000 * S,
+        ) {
             let at = |age_ns| half_ns(&RECORD, RECORD.as_of_ns + age_ns);
             prop_assert!(at(elapsed_ns) <= at(elapsed_ns + more_ns));
         }

@@ -63,7 +63,8 @@ const _: () = {
     assert!(GENERATION_OFFSET == 14 && PAYLOAD_OFFSET == 16);
 };
 
-/// The layout, a parameter of [`Reader`](crate::reader::Reader) and [`Segment`](crate::writer::Segment).
+/// The layout, a parameter of [`Reader`](crate::reader::Reader) and
+/// [`Segment`](crate::writer::Segment).
 #[derive(Debug)]
 pub enum V1 {}
 
@@ -231,8 +232,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_record_survives_encoding_and_decoding(
-            as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX, bound_ns in 0..=NO_CLAIM_BOUND_NS,
-            max_drift_ppb in 0..DRIFT_LIMIT_PPB, status in 0..3i32,
+            as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX,
+            bound_ns in 0..=NO_CLAIM_BOUND_NS, max_drift_ppb in 0..DRIFT_LIMIT_PPB,
+            status in 0..3i32,
         ) {
             let status = ClockStatus::try_from(status).expect("in range");
             let record = V1Record { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status };
@@ -242,7 +244,8 @@ mod tests {
         #[test]
         fn any_payload_decodes_to_a_valid_record_or_an_error(payload: [u64; PAYLOAD_WORDS]) {
             if let Ok(record) = V1::decode(&payload) {
-                prop_assert!(record.bound_ns >= 0 && record.as_of_ns >= 0 && record.max_drift_ppb < DRIFT_LIMIT_PPB);
+                prop_assert!(record.bound_ns >= 0 && record.as_of_ns >= 0);
+                prop_assert!(record.max_drift_ppb < DRIFT_LIMIT_PPB);
             }
         }
     }

@@ -87,7 +87,8 @@ impl From<RealtimeBound> for V2Record {
     }
 }
 
-/// The layout, a parameter of [`Reader`](crate::reader::Reader) and [`Segment`](crate::writer::Segment).
+/// The layout, a parameter of [`Reader`](crate::reader::Reader) and
+/// [`Segment`](crate::writer::Segment).
 #[derive(Debug)]
 pub enum V2 {}
 
@@ -252,8 +253,10 @@ mod tests {
     proptest! {
         #[test]
         fn every_record_survives_encoding_and_decoding(
-            as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX, bound_ns in 0..=NO_CLAIM_BOUND_NS,
-            max_drift_ppb in 0..DRIFT_LIMIT_PPB, status in 0..4i32, disruption_marker: u64, disruption_supported: bool,
+            as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX,
+            bound_ns in 0..=NO_CLAIM_BOUND_NS, max_drift_ppb in 0..DRIFT_LIMIT_PPB,
+            status in 0..4i32,
+            disruption_marker: u64, disruption_supported: bool,
         ) {
             let status = ClockStatus::try_from(status).expect("in range");
             let bound = RealtimeBound { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status };

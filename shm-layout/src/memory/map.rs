@@ -23,8 +23,9 @@ pub enum Access {
 
 /// The first bytes of a file, shared with every process that maps them.
 ///
-/// Every access is atomic, so other processes may write at any time. Access beyond the end of a file
-/// kills the process (SIGBUS). Therefore [`Map::new`] checks the length, and writers never truncate.
+/// Every access is atomic, so other processes may write at any time. Access beyond the end of a
+/// file kills the process (SIGBUS). Therefore [`Map::new`] checks the length, and writers never
+/// truncate.
 #[derive(Debug)]
 pub struct Map {
     start: NonNull<u8>,
@@ -40,8 +41,8 @@ impl Map {
     /// Maps the first `length` bytes of `file`, a multiple of 8 and at least [`MIN_BYTES`].
     ///
     /// # Errors
-    /// `InvalidData` when the file is shorter than `length`, `InvalidInput` for an invalid length, and
-    /// the errors of mmap(2).
+    /// `InvalidData` when the file is shorter than `length`, `InvalidInput` for an invalid length,
+    /// and the errors of mmap(2).
     pub fn new(file: &File, length: usize, access: Access) -> io::Result<Self> {
         let length = NonZeroUsize::new(length)
             .filter(|length| length.get() >= MIN_BYTES && length.get().is_multiple_of(8))
@@ -72,8 +73,8 @@ impl Map {
     #[must_use]
     pub fn u16_at(&self, offset: usize) -> &AtomicU16 {
         self.check(offset, 2);
-        // SAFETY: `check` has verified that the bytes are within the map and aligned to it, and the map
-        // is page aligned. It exists as long as `self`. Other processes may access atomics.
+        // SAFETY: `check` has verified that the bytes are within the map and aligned to it, and the
+        // map is page aligned. It exists as long as `self`. Other processes may access atomics.
         unsafe { &*self.start.as_ptr().add(offset).cast() }
     }
 
@@ -122,8 +123,9 @@ impl Map {
 
 impl Drop for Map {
     fn drop(&mut self) {
-        // SAFETY: this is exactly the range that `new` mapped, and no borrow of it remains. munmap(2)
-        // does not fail for an existing mapping; a failure would leave it mapped, which is harmless.
+        // SAFETY: this is exactly the range that `new` mapped, and no borrow of it remains.
+        // munmap(2) does not fail for an existing mapping; a failure would leave it mapped, which
+        // is harmless.
         let _ = unsafe { munmap(self.start.cast(), self.length.get()) };
     }
 }

@@ -1,8 +1,9 @@
 //! The sequence lock. Its one writer never waits, and readers never block it.
 //!
-//! The generation is 0 before the first write, odd while a write is in progress, and otherwise even. Its
-//! width depends on the layout. A 16-bit generation wraps within hours: a reader that is interrupted in the
-//! middle of a read for exactly that long does not detect the writes. A 64-bit generation never wraps.
+//! The generation is 0 before the first write, odd while a write is in progress, and otherwise
+//! even. Its width depends on the layout. A 16-bit generation wraps within hours: a reader that is
+//! interrupted in the middle of a read for exactly that long does not detect the writes. A 64-bit
+//! generation never wraps.
 //!
 //! Writer:
 //! 1. store the odd generation, relaxed;
@@ -11,17 +12,18 @@
 //! 4. store the next even generation, release: no reader sees it without the payload.
 //!
 //! Reader:
-//! 1. load the generation, acquire (partner of W4): the reader sees the payload of that write, or a later
-//!    one; if the generation is odd, retry;
+//! 1. load the generation, acquire (partner of W4): the reader sees the payload of that write, or a
+//!    later one; if the generation is odd, retry;
 //! 2. load the payload as relaxed atomic words;
 //! 3. acquire fence R (partner of W2): if any word is from a later write, so is the next load;
 //! 4. load the generation again, relaxed; if it has changed, retry.
 //!
-//! A release *store* in W1 would not order the payload's stores after it, nor would an acquire *load* in R4
-//! order the payload's loads before it. Hence the fences; `tests/sequence_loom.rs` shows that each is needed.
+//! A release *store* in W1 would not order the payload's stores after it, nor would an acquire
+//! *load* in R4 order the payload's loads before it. Hence the fences; `tests/sequence_loom.rs`
+//! shows that each is needed.
 //!
-//! A writer that is killed between W1 and W4 leaves an odd generation. W1 of the next write keeps it, and W4
-//! stores an even one that no reader has seen, which repairs the segment.
+//! A writer that is killed between W1 and W4 leaves an odd generation. W1 of the next write keeps
+//! it, and W4 stores an even one that no reader has seen, which repairs the segment.
 
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicU16, AtomicU64, Ordering, fence};

@@ -7,8 +7,8 @@ use crate::layout::Layout;
 use crate::memory::sequence_lock;
 
 /// Two slots, each with a sequence lock. One slot is written while the other can be read, even if a
-/// thread is stopped at any point. A thread that finds the cache locked by another does not write: both
-/// have read nearly the same.
+/// thread is stopped at any point. A thread that finds the cache locked by another does not write:
+/// both have read nearly the same.
 #[derive(Debug)]
 pub(crate) struct LastGood<L: Layout> {
     is_locked: AtomicBool,

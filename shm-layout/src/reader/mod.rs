@@ -1,11 +1,11 @@
-//! The reader of a segment of any layout. It takes no lock, allocates nothing after opening, and is shared
-//! by reference.
+//! The reader of a segment of any layout. It takes no lock, allocates nothing after opening, and is
+//! shared by reference.
 //!
 //! 1. [`Reader::open`] checks the header, maps the file, and waits briefly for an unfinished write;
-//! 2. [`Reader::glance`] copies the payload once. It returns a record if the generation is the one in the cache, so
-//!    that the payload was validated before;
-//! 3. [`Reader::snapshot`] also retries, validates a new payload, and stores it in the cache. While a write is
-//!    unfinished, it returns the last record in the cache.
+//! 2. [`Reader::glance`] copies the payload once. It returns a record if the generation is the one
+//!    in the cache, so that the payload was validated before;
+//! 3. [`Reader::snapshot`] also retries, validates a new payload, and stores it in the cache. While
+//!    a write is unfinished, it returns the last record in the cache.
 
 mod error;
 mod last_good;
@@ -31,8 +31,8 @@ use last_good::LastGood;
 
 pub use error::ReadError;
 
-/// The number of waits for an unfinished write when a segment is opened. Together they are longer than a
-/// scheduler's time slice.
+/// The number of waits for an unfinished write when a segment is opened. Together they are longer
+/// than a scheduler's time slice.
 const OPENING_WAITS: u32 = 50;
 const OPENING_WAIT: Duration = Duration::from_micros(200);
 
@@ -54,7 +54,8 @@ pub fn open_file(path: &Path) -> io::Result<File> {
 pub struct Reader<L: Layout> {
     map: Map,
     cache: LastGood<L>,
-    /// The odd generation of an unfinished write that a reader has waited for. It is not waited for again.
+    /// The odd generation of an unfinished write that a reader has waited for. It is not waited for
+    /// again.
     unfinished: AtomicU64,
 }
 
@@ -109,8 +110,8 @@ impl<L: Layout> Reader<L> {
         Ok(reader)
     }
 
-    /// Waits for an unfinished write, whose writer may have been preempted, so that a fallback record is
-    /// available from the beginning.
+    /// Waits for an unfinished write, whose writer may have been preempted, so that a fallback
+    /// record is available from the beginning.
     fn wait_for_unfinished_write(&self) {
         for _ in 0..OPENING_WAITS {
             match self.snapshot() {
@@ -120,7 +121,8 @@ impl<L: Layout> Reader<L> {
         }
     }
 
-    /// The record that was written last. While a write is unfinished, the last record that was read here.
+    /// The record that was written last. While a write is unfinished, the last record that was read
+    /// here.
     ///
     /// # Errors
     /// `WriteInProgress`, `NotInitialized` or `Record`.
@@ -129,8 +131,8 @@ impl<L: Layout> Reader<L> {
         self.glance().map_or_else(|| self.read_new(), Ok)
     }
 
-    /// The record that was written last, if it was read here before and no write is in progress. This is the
-    /// usual case.
+    /// The record that was written last, if it was read here before and no write is in progress.
+    /// This is the usual case.
     #[inline]
     #[must_use]
     pub fn glance(&self) -> Option<L::Record> {

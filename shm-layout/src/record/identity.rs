@@ -1,5 +1,5 @@
-//! The boot and the time namespace in which a segment's instants were taken. Monotonic clocks can be
-//! compared only within one boot, and only after correction for the namespace offset.
+//! The boot and the time namespace in which a segment's instants were taken. Monotonic clocks can
+//! be compared only within one boot, and only after correction for the namespace offset.
 
 use std::fs;
 use std::io;

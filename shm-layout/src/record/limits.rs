@@ -11,6 +11,6 @@ pub const STALE_AFTER_NS: i64 = 5 * NS_PER_S;
 /// fast stops or runs backwards.
 pub const DRIFT_LIMIT_PPB: u32 = 1_000_000_000;
 
-/// The bound of a record that claims nothing, ns: about 31 years. It protects readers that ignore the
-/// status, and is small enough that no reader's arithmetic overflows.
+/// The bound of a record that claims nothing, ns: about 31 years. It protects readers that ignore
+/// the status, and is small enough that no reader's arithmetic overflows.
 pub const NO_CLAIM_BOUND_NS: i64 = 1_000_000_000 * NS_PER_S;

@@ -26,13 +26,17 @@ pub(super) enum Refusal {
     Special,
     #[error("locked by another clockbound daemon, process {0}; stop it or give another path")]
     Held(String),
-    #[error("user {user} cannot use its lock file: {0}; {advice}", user = user(), advice = ADVICE)]
+    #[error("user {user} cannot use its lock file: {0}; {ADVICE}", user = user())]
     LockFile(#[source] io::Error),
-    #[error("its directory is missing and user {user} cannot create it: {0}; create it, writable for the daemon's user", user = user())]
+    #[error(
+        "its directory is missing and user {user} cannot create it: {0}; \
+         create it, writable for the daemon's user",
+        user = user()
+    )]
     Parent(#[source] io::Error),
-    #[error("user {user} cannot open it for writing: {0}; {advice}", user = user(), advice = ADVICE)]
+    #[error("user {user} cannot open it for writing: {0}; {ADVICE}", user = user())]
     Open(#[source] io::Error),
-    #[error("user {user} cannot create it: {0}; {advice}", user = user(), advice = ADVICE)]
+    #[error("user {user} cannot create it: {0}; {ADVICE}", user = user())]
     Create(#[source] io::Error),
 }
 

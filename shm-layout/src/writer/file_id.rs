@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Device and inode number. No other file gets them while this one is open or mapped, even if it was deleted.
+/// Device and inode number. No other file gets them while this one is open or mapped, even if it
+/// was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId {
     device: u64,

@@ -1,8 +1,8 @@
 //! The lock file: it allows one writer for each path, and records the boot of the segment's record.
 //!
-//! The file is beside the segment and has mode 0600. The segment itself cannot be the lock file: any user may open
-//! it, and everyone who can open a file can lock it. The file remains when the daemon exits, since a deleted lock
-//! file could be locked twice. Its text is `<pid> <boot id>`.
+//! The file is beside the segment and has mode 0600. The segment itself cannot be the lock file:
+//! any user may open it, and everyone who can open a file can lock it. The file remains when the
+//! daemon exits, since a deleted lock file could be locked twice. Its text is `<pid> <boot id>`.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
@@ -77,7 +77,8 @@ impl Lock {
         &self.path
     }
 
-    /// Whether the locked file is still at its path. If not, another daemon may have locked the file that is.
+    /// Whether the locked file is still at its path. If not, another daemon may have locked the
+    /// file that is.
     pub(super) fn is_in_place(&self) -> bool {
         self.id.is_at(&self.path)
     }

@@ -1,20 +1,23 @@
 //! The writer of a segment of any layout.
 //!
 //! [`Segment::open`] takes these steps. It changes nothing at the path before it holds the lock:
-//! 1. check what is at the path, without opening it: only a regular file or a free path is accepted;
+//! 1. check what is at the path, without opening it: only a regular file or a free path is
+//!    accepted;
 //! 2. lock the lock file beside it, so that each path has one writer;
-//! 3. if the header is valid, reuse the file in place and continue its generation. A complete record of this boot is
-//!    resumed; any other is replaced at once by one that claims nothing. Exception: after an unfinished write of this
-//!    boot the record stays until the next write, since readers still use the previous one;
-//! 4. otherwise, replace the file: create a segment in a temporary file and rename it. Readers of the old inode
-//!    keep it;
+//! 3. if the header is valid, reuse the file in place and continue its generation. A complete
+//!    record of this boot is resumed; any other is replaced at once by one that claims nothing.
+//!    Exception: after an unfinished write of this boot the record stays until the next write,
+//!    since readers still use the previous one;
+//! 4. otherwise, replace the file: create a segment in a temporary file and rename it. Readers of
+//!    the old inode keep it;
 //! 5. write this boot's id to the lock file: from now on the segment's record is of this boot.
 //!
-//! A segment of an earlier revision is valid. It is extended, then its header is changed. Readers that have it mapped are
-//! not affected; an older daemon that finds it later replaces it.
+//! A segment of an earlier revision is valid. It is extended, then its header is changed. Readers
+//! that have it mapped are not affected; an older daemon that finds it later replaces it.
 //!
-//! [`Segment::check_file`] recreates a file that was deleted afterwards, with or without its directory, in the steps 2,
-//! 4 and 5. Readers that have the deleted file mapped may not check the path again, so it is still written.
+//! [`Segment::check_file`] recreates a file that was deleted afterwards, with or without its
+//! directory, in the steps 2, 4 and 5. Readers that have the deleted file mapped may not check the
+//! path again, so it is still written.
 
 mod clock;
 mod error;
@@ -159,11 +162,13 @@ impl<L: Layout> Segment<L> {
         state.last = *record;
     }
 
-    /// Checks that the segment and its lock file are still at their paths, and recreates a missing one, with the
-    /// current record; returns the path of the recreated file. Each call takes two system calls.
+    /// Checks that the segment and its lock file are still at their paths, and recreates a missing
+    /// one, with the current record; returns the path of the recreated file. Each call takes two
+    /// system calls.
     ///
-    /// If another daemon has locked the path in the meantime, the error's kind is [`OpenErrorKind::Held`], and
-    /// [`publish`](Self::publish) writes nothing until a later call finds the path unlocked.
+    /// If another daemon has locked the path in the meantime, the error's kind is
+    /// [`OpenErrorKind::Held`], and [`publish`](Self::publish) writes nothing until a later call
+    /// finds the path unlocked.
     ///
     /// # Errors
     /// As [`open`](Self::open). Except for the case above, the segment can still be written.
@@ -186,15 +191,16 @@ impl<L: Layout> Segment<L> {
         L::generation(&self.state().map).load(Ordering::Relaxed)
     }
 
-    /// A panic in the middle of a write poisons the mutex, but leaves the last complete record in the state.
+    /// A panic in the middle of a write poisons the mutex, but leaves the last complete record in
+    /// the state.
     fn state(&self) -> MutexGuard<'_, State<L>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Segment<Native> {
-    /// Stores `content` for the next daemon of this boot. If the process is killed in this function, the previous content
-    /// remains.
+    /// Stores `content` for the next daemon of this boot. If the process is killed in this
+    /// function, the previous content remains.
     ///
     /// # Errors
     /// When `content` is longer than [`resume_area::CAPACITY`].
@@ -206,8 +212,8 @@ impl Segment<Native> {
         resume_area::store(native::resume_words(&state.map), content)
     }
 
-    /// The content that was stored last, by this daemon or an earlier one of this boot, even if the record could not be
-    /// resumed; `None` when there is none, or it is damaged.
+    /// The content that was stored last, by this daemon or an earlier one of this boot, even if the
+    /// record could not be resumed; `None` when there is none, or it is damaged.
     #[must_use]
     pub fn resume(&self) -> Option<Vec<u8>> {
         resume_area::load(native::resume_words(&self.state().map))

@@ -26,8 +26,8 @@ pub(super) enum Existing {
     Unusable(String),
 }
 
-/// Refuses everything except a regular file or a free path. It opens nothing: a FIFO would block, and a
-/// symbolic link would be followed.
+/// Refuses everything except a regular file or a free path. It opens nothing: a FIFO would block,
+/// and a symbolic link would be followed.
 pub(super) fn check_kind(path: &Path) -> Result<(), Refusal> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(()),
@@ -122,8 +122,8 @@ pub(super) fn write_record<L: Layout>(map: &Map, record: &L::Record) {
     sequence_lock::write(L::generation(map), L::written(map), words.as_ref());
 }
 
-/// Creates a new segment in a temporary file beside the path and renames it into place. It takes over the resume area
-/// of `before`, if there is one.
+/// Creates a new segment in a temporary file beside the path and renames it into place. It takes
+/// over the resume area of `before`, if there is one.
 pub(super) fn create<L: Layout>(
     path: &Path,
     identity: &Identity,

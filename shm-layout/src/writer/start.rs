@@ -7,8 +7,8 @@ use std::fmt;
 pub enum Start {
     /// A record of this boot, which is resumed.
     Warm,
-    /// A valid segment, reused in place, whose record could not be resumed. It now claims nothing, or is
-    /// unreadable until the first write.
+    /// A valid segment, reused in place, whose record could not be resumed. It now claims nothing,
+    /// or is unreadable until the first write.
     Cold {
         /// Why the record could not be resumed.
         why: String,

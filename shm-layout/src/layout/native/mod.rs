@@ -1,9 +1,10 @@
-//! The native layout: 4096 bytes, native endian, at `/var/run/clockbound/native`. It holds an interval of true
-//! time at an instant of `CLOCK_MONOTONIC_RAW`, so changes of `CLOCK_REALTIME` do not affect it.
+//! The native layout: 4096 bytes, native endian, at `/var/run/clockbound/native`. It holds an
+//! interval of true time at an instant of `CLOCK_MONOTONIC_RAW`, so changes of `CLOCK_REALTIME` do
+//! not affect it.
 //!
 //! | offset | type | field |
 //! |---|---|---|
-//! | 0 | 14 bytes | [header](super::header): magic, the characters `clkbound`; size 4096; layout version 1 |
+//! | 0 | 14 bytes | [header]: magic `clkbound`, size 4096, layout version 1 |
 //! | 14 | u16 | revision, 1 |
 //! | 16 | 16 bytes | boot id, the UUID's bytes in the order in which they are printed |
 //! | 32 | i64 | offset of the writer's monotonic clocks from the initial time namespace's, ns |
@@ -26,13 +27,14 @@
 //! | 144 | 48 bytes | reserved, 0 |
 //! | 192 | 3904 bytes | the [resume area](resume_area), for writers only |
 //!
-//! Revision 0 ended at 136. A writer writes the words from 72 to 143 under the sequence; a reader copies those from
-//! 72 to 135. The sequence and the words up to 127, which a reader needs for an interval, share one cache line.
+//! Revision 0 ended at 136. A writer writes the words from 72 to 143 under the sequence; a reader
+//! copies those from 72 to 135. The sequence and the words up to 127, which a reader needs for an
+//! interval, share one cache line.
 //!
-//! **Compatibility.** A reader refuses another version. A higher revision may only give a meaning to reserved bytes,
-//! to unused numbers, or to bytes after the end of an earlier revision. A reader accepts any revision and any size
-//! from 136, and uses the fields of its own revision. An unknown number of a status, leap or time scale is an error;
-//! an unknown reason is not.
+//! **Compatibility.** A reader refuses another version. A higher revision may only give a meaning
+//! to reserved bytes, to unused numbers, or to bytes after the end of an earlier revision. A reader
+//! accepts any revision and any size from 136, and uses the fields of its own revision. An unknown
+//! number of a status, leap or time scale is an error; an unknown reason is not.
 
 mod record;
 pub mod resume_area;
@@ -124,7 +126,8 @@ const _: () = {
     assert!(RESUME_OFFSET + 8 * resume_area::AREA_WORDS == SIZE);
 };
 
-/// The layout, a parameter of [`Reader`](crate::reader::Reader) and [`Segment`](crate::writer::Segment).
+/// The layout, a parameter of [`Reader`](crate::reader::Reader) and
+/// [`Segment`](crate::writer::Segment).
 #[derive(Debug)]
 pub enum Native {}
 

@@ -14,7 +14,8 @@ pub struct NativeRecord {
     pub earliest_ns: i64,
     /// The latest possible true time at `as_of_ns`, not before `earliest_ns`.
     pub latest_ns: i64,
-    /// The frequency offset of UTC relative to the clock, in units of 2^-32 (0.23 parts per billion).
+    /// The frequency offset of UTC relative to the clock, in units of 2^-32 (0.23 parts per
+    /// billion).
     pub rate: i32,
     /// The rate at which each end moves outward, in the same units.
     pub growth: u32,
@@ -32,21 +33,21 @@ pub struct NativeRecord {
     pub source: u32,
     /// The total time since boot for which the machine was suspended, ns.
     pub suspended_ns: i64,
-    /// `CLOCK_REALTIME` at `as_of_ns`, ns since 1970. It is 0 when the writer did not store it, and in
-    /// records from a reader, which does not copy it.
+    /// `CLOCK_REALTIME` at `as_of_ns`, ns since 1970. It is 0 when the writer did not store it, and
+    /// in records from a reader, which does not copy it.
     pub realtime_ns: i64,
 }
 
-/// The limit of valid instants, 146 years: up to here, sums in [`NativeRecord::aged_to`] fit 64 bits.
-/// As UTC since 1970 the limits are in 1823 and 2116.
+/// The limit of valid instants, 146 years: up to here, sums in [`NativeRecord::aged_to`] fit 64
+/// bits. As UTC since 1970 the limits are in 1823 and 2116.
 const FARTHEST_NS: i64 = 1 << 62;
 
 /// The number of the only time scale.
 const UTC: u8 = 0;
 
 impl NativeRecord {
-    /// The interval, ns of UTC since 1970, when `CLOCK_MONOTONIC_RAW` shows `raw_ns`, rounded outward. It
-    /// widens with the distance from `as_of_ns` in both directions.
+    /// The interval, ns of UTC since 1970, when `CLOCK_MONOTONIC_RAW` shows `raw_ns`, rounded
+    /// outward. It widens with the distance from `as_of_ns` in both directions.
     #[inline]
     #[must_use]
     pub fn aged_to(&self, raw_ns: i64) -> (i64, i64) {
@@ -54,7 +55,8 @@ impl NativeRecord {
         if !(0..1 << 31).contains(&elapsed_ns) {
             return self.aged_far(raw_ns);
         }
-        // The usual case: all products fit 64 bits, and so do the sums, since `decode` limits the terms.
+        // The usual case: all products fit 64 bits, and so do the sums, since `decode` limits the
+        // terms.
         let growth_ns = (elapsed_ns * i64::from(self.growth)) >> 32;
         let shift_ns = elapsed_ns + ((elapsed_ns * i64::from(self.rate)) >> 32);
         // Both products are rounded down.
@@ -85,8 +87,8 @@ impl NativeRecord {
         )
     }
 
-    /// The status at the instant `raw_ns`, with its reason: a record that the writer does not renew reads as free
-    /// running, and then as unknown.
+    /// The status at the instant `raw_ns`, with its reason: a record that the writer does not renew
+    /// reads as free running, and then as unknown.
     #[inline]
     #[must_use]
     pub fn status_at(&self, raw_ns: i64) -> (ClockStatus, Reason) {
@@ -310,7 +312,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ageing_never_inverts_the_interval_of_a_valid_payload(payload: [u64; PAYLOAD_WORDS], raw_ns: i64, plain: bool) {
+        fn ageing_never_inverts_the_interval_of_a_valid_payload(
+            payload: [u64; PAYLOAD_WORDS], raw_ns: i64, plain: bool,
+        ) {
             let mut payload = payload;
             if plain {
                 // Within the range, and in order.
@@ -328,14 +332,19 @@ mod tests {
         }
 
         #[test]
-        fn the_64_bit_ageing_equals_the_128_bit_one(elapsed in 0..1_i64 << 31, as_of_ns in -FARTHEST_NS..FARTHEST_NS, rate: i32, growth: u32) {
+        fn the_64_bit_ageing_equals_the_128_bit_one(
+            elapsed in 0..1_i64 << 31, as_of_ns in -FARTHEST_NS..FARTHEST_NS, rate: i32,
+            growth: u32,
+        ) {
             let record = NativeRecord { as_of_ns, rate, growth, ..RECORD };
             let raw_ns = as_of_ns + elapsed;
             prop_assert_eq!(record.aged_to(raw_ns), record.aged_far(raw_ns));
         }
 
         #[test]
-        fn the_interval_never_shrinks_with_time(elapsed in -100 * S..2_000 * S, more in 0..2_000 * S, rate: i32, growth: u32) {
+        fn the_interval_never_shrinks_with_time(
+            elapsed in -100 * S..2_000 * S, more in 0..2_000 * S, rate: i32, growth: u32,
+        ) {
             let record = NativeRecord { rate, growth, ..RECORD };
             let width = |elapsed: i64| {
                 let (earliest, latest) = record.aged_to(record.as_of_ns + elapsed);

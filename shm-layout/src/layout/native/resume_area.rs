@@ -1,17 +1,20 @@
-//! The resume area of the native segment: content that a daemon stores for the next one of the same boot.
+//! The resume area of the native segment: content that a daemon stores for the next one of the same
+//! boot.
 //!
-//! Only the holder of the segment's lock reads and writes it. The area has two slots of 1952 bytes each:
+//! Only the holder of the segment's lock reads and writes it. The area has two slots of 1952 bytes
+//! each:
 //!
 //! | offset in the slot | type | field |
 //! |---|---|---|
 //! | 0 | u64 | number: 0 empty, otherwise one more than the number of the previous content |
-//! | 8 | u64 | checksum: FNV-1a of the number, the 8 bytes at 16 and the content, padded with zeros to 8 bytes |
+//! | 8 | u64 | checksum: FNV-1a of number, bytes 16 to 23, content padded with zeros to 8 bytes |
 //! | 16 | u32 | length of the content in bytes, at most 1928 |
 //! | 20 | u32 | reserved, 0 |
 //! | 24 | 1928 bytes | content |
 //!
-//! Content is stored in the slot without the newest content: that slot is marked as empty, filled, and numbered
-//! last. A process that is killed in between leaves the other slot intact. The checksum detects any other damage.
+//! Content is stored in the slot without the newest content: that slot is marked as empty, filled,
+//! and numbered last. A process that is killed in between leaves the other slot intact. The
+//! checksum detects any other damage.
 
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
@@ -248,7 +251,8 @@ mod tests {
     proptest! {
         #[test]
         fn garbage_is_not_loaded_and_can_be_overwritten(
-            garbage in vec(any::<u64>(), AREA_WORDS), lengths in any::<[u16; 2]>(), content in vec(any::<u8>(), 0..=CAPACITY),
+            garbage in vec(any::<u64>(), AREA_WORDS), lengths in any::<[u16; 2]>(),
+            content in vec(any::<u8>(), 0..=CAPACITY),
         ) {
             let mut words: Words = array::from_fn(|n| garbage[n]);
             for (slot, length) in lengths.into_iter().enumerate() {
