@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clockbound_actors::phc;
+use shm_layout::DRIFT_LIMIT_PPB;
 use slog::Level;
 
-/// A clock off by this much or more runs backwards or at twice its rate, in parts per billion.
-const DRIFT_LIMIT_PPB: u32 = 1_000_000_000;
 /// Faster polling costs more than chronyd's answers change.
 const MIN_POLL: Duration = Duration::from_millis(10);
 /// The oldest readers call a record of more than 5 seconds free running, so two polls must fit.
