@@ -3,21 +3,20 @@
 //! The native layout has the estimate as it is. Layouts that are centred on `CLOCK_REALTIME` are projected anew each
 //! round, from where that clock is and how the kernel lets it run.
 
-use shm_layout::native::{self, NativeRecord};
-use shm_layout::v1::{DRIFT_LIMIT_PPB, NO_CLAIM_BOUND_NS, V1Record};
+use shm_layout::layout::realtime_bound::growth_ns;
+use shm_layout::native::NativeRecord;
+use shm_layout::v1::V1Record;
 use shm_layout::v2::V2Record;
+use shm_layout::{DRIFT_LIMIT_PPB, Leap as NativeLeap, NO_CLAIM_BOUND_NS};
 
 use crate::chrony::Leap;
 use crate::clocks::Readings;
 use crate::estimator::{Estimate, Resumed, State};
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPB, PPT_PER_PPM, RateBand, scaled_ceil};
+use crate::time::{Interval, NS_PER_S, PPT_PER_PPB, PPT_PER_PPM, RateBand};
 
-/// A synchronized record that was not renewed for this long reads as free running, ns, unless the operator's
-/// grace is longer: what the readers of v1 and v2 go by.
-pub const STALE_NS: i64 = 5 * NS_PER_S;
-
-/// How far a reader's `CLOCK_MONOTONIC_COARSE` may lag behind, ns: two ticks of the slowest kernel
-/// (HZ=100). 7.6 ms were measured at HZ=250, a little under two ticks.
+/// The maximum lag of a reader's `CLOCK_MONOTONIC_COARSE`, ns: two ticks of the slowest kernel (HZ=100).
+/// 7.6 ms were measured at HZ=250, a little under two ticks. A reader does not count the growth of the
+/// bound in that time, so the published bound includes it.
 const READ_LAG_NS: i64 = 20_000_000;
 
 /// The kernel's own limit for the frequency of `CLOCK_REALTIME`, without a slew, parts per trillion (adjtimex(2)).
@@ -50,7 +49,7 @@ pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRec
 #[must_use]
 pub fn to_v1(estimate: &Estimate, at: &Readings) -> V1Record {
     let max_drift_ppb = realtime_growth_ppb(estimate.band, at.kernel_ppb);
-    let margin_ns = read_margin_ns(max_drift_ppb);
+    let margin_ns = growth_ns(READ_LAG_NS, max_drift_ppb);
     let bound_ns = estimate.realtime_error_ns(at).saturating_add(margin_ns);
     let until_void_ns = estimate.void_after_raw_ns.saturating_sub(at.raw_ns);
     V1Record {
@@ -105,17 +104,12 @@ pub fn from_v1(record: &V1Record, now: &Readings) -> Option<Resumed> {
     if !record.status.is_trusted() {
         return None;
     }
-    let elapsed_ns = now.coarse_ns.saturating_sub(record.as_of_ns);
-    // What a reader would make of it.
-    let growth_ns = scaled_ceil(elapsed_ns, i64::from(record.max_drift_ppb) * PPT_PER_PPB);
-    let half_ns = record
-        .bound_ns
-        .saturating_add(growth_ns)
-        .saturating_add(now.gap_ns);
-    let interval = Interval::around(now.realtime_ns, half_ns.max(0));
+    // The interval that a reader computes from the record.
+    let (earliest_ns, latest_ns) = record.aged_to(now.realtime_ns, now.coarse_ns);
+    let interval = Interval::new(earliest_ns, latest_ns).widen(now.gap_ns);
     Some(Resumed {
         status: record.status,
-        validated_raw_ns: now.raw_ns.saturating_sub(elapsed_ns),
+        validated_raw_ns: now.raw_ns.saturating_sub(record.age_ns(now.coarse_ns)),
         leap: Leap::Normal,
         reference_id: 0,
         state: State::of_interval(now.raw_ns, interval, None, now.suspended_ns),
@@ -135,12 +129,6 @@ fn realtime_growth_ppb(band: RateBand, kernel_ppb: Option<i64>) -> u32 {
     u32::try_from(ppb)
         .unwrap_or(u32::MAX)
         .min(DRIFT_LIMIT_PPB - 1)
-}
-
-/// The margin that a bound published for coarse readers carries, ns: their clock may lag by `READ_LAG_NS`, and what the
-/// error grows by in that time they do not count.
-fn read_margin_ns(max_drift_ppb: u32) -> i64 {
-    scaled_ceil(READ_LAG_NS, i64::from(max_drift_ppb) * PPT_PER_PPB)
 }
 
 /// Rounded down to whole seconds, as `void_after` is in the systems in the field.
@@ -167,21 +155,21 @@ fn from_rate_and_growth(rate: i32, growth: u32) -> RateBand {
     RateBand::new(ppt(rate - growth), ppt(rate + growth) + 1)
 }
 
-fn to_native_leap(leap: Leap) -> native::Leap {
+fn to_native_leap(leap: Leap) -> NativeLeap {
     match leap {
-        Leap::Normal => native::Leap::None,
-        Leap::InsertSecond => native::Leap::Insert,
-        Leap::DeleteSecond => native::Leap::Delete,
-        Leap::Unsynchronized => native::Leap::Unsynchronized,
+        Leap::Normal => NativeLeap::Normal,
+        Leap::InsertSecond => NativeLeap::InsertSecond,
+        Leap::DeleteSecond => NativeLeap::DeleteSecond,
+        Leap::Unsynchronized => NativeLeap::Unsynchronized,
     }
 }
 
-fn from_native_leap(leap: native::Leap) -> Leap {
+fn from_native_leap(leap: NativeLeap) -> Leap {
     match leap {
-        native::Leap::None => Leap::Normal,
-        native::Leap::Insert => Leap::InsertSecond,
-        native::Leap::Delete => Leap::DeleteSecond,
-        native::Leap::Unsynchronized => Leap::Unsynchronized,
+        NativeLeap::Normal => Leap::Normal,
+        NativeLeap::InsertSecond => Leap::InsertSecond,
+        NativeLeap::DeleteSecond => Leap::DeleteSecond,
+        NativeLeap::Unsynchronized => Leap::Unsynchronized,
     }
 }
 
@@ -190,7 +178,9 @@ mod tests {
     use super::*;
     use crate::estimator::ErrorBudget;
     use crate::estimator::status::{ClockStatus, Reason};
+    use crate::time::scaled_ceil;
     use proptest::prelude::*;
+    use shm_layout::STALE_AFTER_NS;
 
     const S: i64 = NS_PER_S;
 
@@ -274,7 +264,7 @@ mod tests {
             };
             let record = to_v1(&estimate(0), &slewing);
             // 100 ms later the clock has fallen back by 8.3 ms.
-            let grown_ns = scaled_ceil(S / 10, i64::from(record.max_drift_ppb) * PPT_PER_PPB);
+            let grown_ns = growth_ns(S / 10, record.max_drift_ppb);
             assert_eq!(record.bound_ns + grown_ns < 8_333_000, lost);
         }
     }
@@ -282,20 +272,19 @@ mod tests {
     #[test]
     fn a_coarse_readers_lag_loses_truth_on_v1_without_the_margin() {
         let record = to_v1(&estimate(0), &at(0));
-        let growth_ns = |ns| scaled_ceil(ns, i64::from(record.max_drift_ppb) * PPT_PER_PPB);
         // Truth drifts as fast as it may, and the reader's coarse clock lags by 7.6 ms.
         let (elapsed_ns, lag_ns) = (S, 7_600_000);
         let error_ns = 1_000 + scaled_ceil(elapsed_ns, 50 * PPT_PER_PPM);
-        let counted_ns = growth_ns(elapsed_ns - lag_ns);
+        let counted_ns = growth_ns(elapsed_ns - lag_ns, record.max_drift_ppb);
         assert!(record.bound_ns + counted_ns >= error_ns);
-        let bare_ns = record.bound_ns - read_margin_ns(record.max_drift_ppb);
+        let bare_ns = record.bound_ns - growth_ns(READ_LAG_NS, record.max_drift_ppb);
         assert!(bare_ns + counted_ns < error_ns);
     }
 
     #[test]
     fn the_next_life_goes_on_from_the_native_record() {
         let known = estimate(-7_000);
-        for stale_ns in [STALE_NS, 60 * S] {
+        for stale_ns in [STALE_AFTER_NS, 60 * S] {
             let record = to_native(&known, stale_ns, &at(0));
             let resumed = from_native(&record, None, stale_ns, &at(3_000)).expect("resumed");
             assert_eq!(resumed.validated_raw_ns, known.validated_raw_ns);
@@ -304,15 +293,15 @@ mod tests {
                 (known.status, known.reference_id)
             );
         }
-        let record = to_native(&known, STALE_NS, &at(0));
+        let record = to_native(&known, STALE_AFTER_NS, &at(0));
         let slept = Readings {
             suspended_ns: 4 * S,
             ..at(3_000)
         };
-        assert_eq!(from_native(&record, None, STALE_NS, &slept), None);
+        assert_eq!(from_native(&record, None, STALE_AFTER_NS, &slept), None);
         let unknown = Estimate::unknown(ClockStatus::Unknown, Reason::ChronySilent, &at(0));
-        let record = to_native(&unknown, STALE_NS, &at(0));
-        assert_eq!(from_native(&record, None, STALE_NS, &at(0)), None);
+        let record = to_native(&unknown, STALE_AFTER_NS, &at(0));
+        assert_eq!(from_native(&record, None, STALE_AFTER_NS, &at(0)), None);
     }
 
     #[test]
@@ -342,7 +331,7 @@ mod tests {
             prop_assert!(estimate.at(now.raw_ns).contains(truth));
             let record = to_v1(&estimate, &now);
             prop_assert!((truth - now.realtime_ns).abs() <= record.bound_ns);
-            let native = to_native(&estimate, STALE_NS, &at(0));
+            let native = to_native(&estimate, STALE_AFTER_NS, &at(0));
             let (earliest, latest) = native.aged_to(now.raw_ns);
             prop_assert!((earliest..=latest).contains(&truth), "{truth} not in {earliest}..{latest}");
             let covered = from_rate_and_growth(native.rate, native.growth);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use shm_layout::STALE_AFTER_NS;
 use shm_layout::layout::Layout;
 use shm_layout::writer::{NativeSegment, OpenError, Segment, V1Segment, V2Segment};
 
@@ -64,7 +65,7 @@ impl Segments {
     /// How long after the last valid report a synchronized record reads as free running, ns.
     fn stale_ns(&self) -> i64 {
         let grace_ns = i64::try_from(self.grace.as_nanos()).unwrap_or(i64::MAX);
-        projection::STALE_NS.max(grace_ns)
+        STALE_AFTER_NS.max(grace_ns)
     }
 
     /// Projects `estimate` onto every layout, as it stands `at` that instant, and writes it.

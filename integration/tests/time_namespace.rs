@@ -7,10 +7,10 @@ use std::process::{Command, Output};
 use integration::truth::clock_ns;
 use integration::{Sandbox, Truth};
 use nix::time::ClockId;
-use shm_layout::native::{Leap, NativeRecord};
+use shm_layout::native::NativeRecord;
 use shm_layout::v1::V1Record;
 use shm_layout::writer::{NativeSegment, V1Segment};
-use shm_layout::{ClockStatus, Reason};
+use shm_layout::{ClockStatus, Leap, Reason};
 
 const S: i64 = 1_000_000_000;
 /// How wrong the published intervals are at most.
@@ -32,7 +32,7 @@ fn published(sandbox: &Sandbox) -> PathBuf {
         void_after_ns: raw_ns + 1_000 * S,
         status: ClockStatus::Synchronized,
         reason: Reason::Tracking,
-        leap: Leap::None,
+        leap: Leap::Normal,
         source: 1,
         suspended_ns: 0,
         realtime_ns: 0,

@@ -1,48 +1,54 @@
 //! Byte-exact layouts of the clockbound shared-memory segments, their writer and their reader.
 //!
 //! ```text
-//!   writer --+                                            +-- reader (cache)
-//!            +--> v1, v2, native (layout) --> sequence <--+       sequence: the lock, over atomic words
-//!            +--> map (mmap)  <---------------------------+       map: the only unsafe room
+//!        writer                      reader
+//!        one process per path,       any number of processes, no lock,
+//!        create, reuse, replace      last good record as fallback
+//!           |                           |
+//!           +-------------+-------------+
+//!                         v
+//!        layout           Layout: what writer and reader need from any layout
+//!          v1  v2         realtime_bound: a bound around CLOCK_REALTIME, its codec and ageing
+//!          native         an interval on CLOCK_MONOTONIC_RAW, its codec and ageing; resume_area
+//!          header         magic, size, version
+//!            |                          |
+//!            v                          v
+//!        record                      memory
+//!          status, reason, leap        map: a mapped file as atomic words (the only unsafe code)
+//!          identity: boot and          sequence_lock: one writer, readers that never block it
+//!            time namespace
+//!          limits, errors
 //! ```
-//! A layout is a room of its own; [`header`] is what the layouts in the field share, [`layout`] what reader and
-//! writer need to know of any. Shared memory holds plain integers: what a foreign process wrote becomes an enum
-//! only through `TryFrom`.
+//! Every import points downwards. Shared memory holds plain integers. A number that another process
+//! wrote becomes an enum only through `TryFrom`, and an unknown number is an error; only an unknown
+//! reason is accepted, as [`Reason::Untold`].
+//!
+//! | module | reads or writes | clock of its instants |
+//! |---|---|---|
+//! | [`v1`] | `/var/run/clockbound/shm`, 72 bytes | `CLOCK_MONOTONIC_COARSE` |
+//! | [`v2`] | `/var/run/clockbound/shm0`, 80 bytes | `CLOCK_MONOTONIC_COARSE` |
+//! | [`native`] | `/var/run/clockbound/native`, 4096 bytes | `CLOCK_MONOTONIC_RAW` |
 
 #![deny(unsafe_code)]
+// The loom model of the sequence lock replaces the atomic types, so it builds nothing that maps
+// files.
 
-pub mod sequence;
-
-#[cfg(not(loom))]
-mod cache;
-#[cfg(not(loom))]
-mod clock;
-#[cfg(not(loom))]
-pub mod header;
-#[cfg(not(loom))]
-pub mod identity;
 #[cfg(not(loom))]
 pub mod layout;
-#[cfg(not(loom))]
-pub mod map;
-#[cfg(not(loom))]
-pub mod native;
+pub mod memory;
 #[cfg(not(loom))]
 pub mod reader;
 #[cfg(not(loom))]
-mod reason;
-#[cfg(not(loom))]
-pub mod resume;
-#[cfg(not(loom))]
-mod status;
-#[cfg(not(loom))]
-pub mod v1;
-#[cfg(not(loom))]
-pub mod v2;
+pub mod record;
 #[cfg(not(loom))]
 pub mod writer;
 
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(not(loom))]
-pub use reason::Reason;
+pub use layout::{native, v1, v2};
 #[cfg(not(loom))]
-pub use status::{ClockStatus, ForeignStatus};
+pub use record::{ClockStatus, DRIFT_LIMIT_PPB, Leap, NO_CLAIM_BOUND_NS, Reason, STALE_AFTER_NS};

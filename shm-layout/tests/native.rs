@@ -1,15 +1,15 @@
-//! The native segment: what becomes of its path, and what readers make of it.
+//! The native segment: opening its path for writing, and reading it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use shm_layout::identity::Identity;
-use shm_layout::native::{Leap, MIN_SIZE, NativeRecord, SIZE};
+use shm_layout::native::{MIN_SIZE, NativeRecord, SIZE};
 use shm_layout::reader::{NativeReader, ReadError, V1Reader};
+use shm_layout::record::Identity;
 use shm_layout::writer::{NativeSegment, Start, V1Segment};
-use shm_layout::{ClockStatus, Reason};
+use shm_layout::{ClockStatus, Leap, Reason};
 
 const RECORD: NativeRecord = NativeRecord {
     as_of_ns: 1,
@@ -21,13 +21,13 @@ const RECORD: NativeRecord = NativeRecord {
     void_after_ns: 4,
     status: ClockStatus::Synchronized,
     reason: Reason::Tracking,
-    leap: Leap::None,
+    leap: Leap::Normal,
     source: 0x7f00_0001,
     suspended_ns: 0,
     realtime_ns: 0,
 };
 
-/// A directory of its own; removed when dropped.
+/// A temporary directory, removed when dropped.
 struct Bench(PathBuf);
 
 impl Bench {
@@ -59,8 +59,8 @@ impl Bench {
         fs::metadata(self.path()).expect("a file").ino()
     }
 
-    /// A daemon's life that left `RECORD` behind, with these bytes changed since.
-    fn lived_and_changed(&self, at: usize, with: &[u8]) -> u64 {
+    /// Publishes `RECORD`, closes the segment, and overwrites the bytes at `at`.
+    fn publish_and_overwrite(&self, at: usize, with: &[u8]) -> u64 {
         self.open().0.publish(&RECORD);
         let mut bytes = self.bytes();
         bytes[at..at + with.len()].copy_from_slice(with);
@@ -76,11 +76,11 @@ impl Drop for Bench {
 }
 
 #[test]
-fn a_new_segment_says_whose_instants_it_holds_and_claims_nothing() {
+fn a_new_segment_has_this_identity_and_claims_nothing() {
     let bench = Bench::new();
     let (segment, start) = bench.open();
     assert_eq!((start, segment.generation()), (Start::Created, 2));
-    let (bytes, own) = (bench.bytes(), Identity::own().expect("told"));
+    let (bytes, own) = (bench.bytes(), Identity::own().expect("an identity"));
     assert_eq!(bytes.len(), SIZE);
     assert_eq!(&bytes[..8], b"clkbound");
     assert_eq!(bytes[8..12], 4096u32.to_ne_bytes());
@@ -103,14 +103,14 @@ fn a_new_segment_says_whose_instants_it_holds_and_claims_nothing() {
 #[test]
 fn a_record_of_this_boot_is_resumed_in_place() {
     let bench = Bench::new();
-    let before = bench.lived_and_changed(0, b"c");
+    let before = bench.publish_and_overwrite(0, b"c");
     let (segment, start) = bench.open();
     assert_eq!((start, segment.last_record()), (Start::Warm, RECORD));
     assert_eq!(bench.inode(), before);
 }
 
 #[test]
-fn the_clock_at_as_of_is_for_the_next_writer() {
+fn realtime_is_read_by_the_next_writer_only() {
     let bench = Bench::new();
     let record = NativeRecord {
         realtime_ns: 1_800_000_000_000_000_009,
@@ -128,7 +128,7 @@ fn the_clock_at_as_of_is_for_the_next_writer() {
 }
 
 #[test]
-fn what_a_daemon_keeps_is_there_for_the_next_one_of_this_boot_only() {
+fn stored_content_is_resumed_within_the_same_boot_only() {
     let bench = Bench::new();
     let (segment, _) = bench.open();
     for content in [&b"first"[..], b"second", b"third"] {
@@ -145,7 +145,7 @@ fn what_a_daemon_keeps_is_there_for_the_next_one_of_this_boot_only() {
     assert_eq!(segment.resume().as_deref(), Some(&b"third"[..]));
     drop(segment);
     let (segment, start) = {
-        bench.lived_and_changed(16, &[7; 8]);
+        bench.publish_and_overwrite(16, &[7; 8]);
         bench.open()
     };
     assert!(matches!(start, Start::Replaced { .. }), "{start}");
@@ -153,9 +153,9 @@ fn what_a_daemon_keeps_is_there_for_the_next_one_of_this_boot_only() {
 }
 
 #[test]
-fn garbage_in_the_resume_area_is_no_content() {
+fn garbage_in_the_resume_area_is_not_resumed() {
     let bench = Bench::new();
-    bench.lived_and_changed(192, &[0xff; 3_904]);
+    bench.publish_and_overwrite(192, &[0xff; 3_904]);
     let (segment, start) = bench.open();
     assert_eq!((start, segment.last_record()), (Start::Warm, RECORD));
     assert_eq!(segment.resume(), None);
@@ -164,8 +164,9 @@ fn garbage_in_the_resume_area_is_no_content() {
 }
 
 #[test]
-fn a_segment_of_revision_0_is_made_longer_under_its_readers() {
-    // How long the file is, and which revision it has: the last one is a daemon that was killed in the middle.
+fn a_segment_of_revision_0_is_extended_while_readers_have_it_mapped() {
+    // Length and revision of the file. The last one is from a daemon that was killed while it
+    // extended the file.
     for (length, revision) in [(136, 0u16), (200, 0), (4_096, 0), (10_000, 0), (4_096, 1)] {
         let bench = Bench::new();
         bench.open().0.publish(&RECORD);
@@ -208,13 +209,13 @@ fn a_segment_of_revision_0_is_made_longer_under_its_readers() {
 #[test]
 fn a_segment_of_a_later_revision_is_replaced() {
     let bench = Bench::new();
-    bench.lived_and_changed(14, &2u16.to_ne_bytes());
+    bench.publish_and_overwrite(14, &2u16.to_ne_bytes());
     let (_segment, start) = bench.open();
     assert!(start.to_string().contains("revision 2"), "{start}");
 }
 
 #[test]
-fn a_deleted_segment_is_made_again_with_all_that_it_held() {
+fn a_deleted_segment_is_recreated_with_its_whole_content() {
     let bench = Bench::new();
     let (segment, _) = bench.open();
     let record = NativeRecord {
@@ -225,10 +226,7 @@ fn a_deleted_segment_is_made_again_with_all_that_it_held() {
     segment.store_resume(b"content").expect("it fits");
     let identity = bench.bytes()[16..64].to_vec();
     fs::remove_file(bench.path()).expect("removed");
-    assert_eq!(
-        segment.check_file().expect("made again"),
-        Some(bench.path())
-    );
+    assert_eq!(segment.check_file().expect("recreated"), Some(bench.path()));
     assert_eq!(bench.bytes()[16..64], identity);
     drop(segment);
     let (segment, start) = bench.open();
@@ -237,7 +235,7 @@ fn a_deleted_segment_is_made_again_with_all_that_it_held() {
 }
 
 #[test]
-fn a_segment_of_another_boot_or_time_namespace_is_replaced_and_its_readers_keep_theirs() {
+fn a_segment_of_another_boot_or_time_namespace_is_replaced_and_its_readers_keep_the_old_file() {
     for (at, with) in [
         (16, [7; 8]),
         (16, [0; 8]),
@@ -245,7 +243,7 @@ fn a_segment_of_another_boot_or_time_namespace_is_replaced_and_its_readers_keep_
         (32, 5i64.to_ne_bytes()),
     ] {
         let bench = Bench::new();
-        let before = bench.lived_and_changed(at, &with);
+        let before = bench.publish_and_overwrite(at, &with);
         let old = NativeReader::open(&bench.path()).expect("a reader");
         let (_segment, start) = bench.open();
         assert!(matches!(start, Start::Replaced { .. }), "{start}");
@@ -255,10 +253,10 @@ fn a_segment_of_another_boot_or_time_namespace_is_replaced_and_its_readers_keep_
 }
 
 #[test]
-fn what_is_no_native_segment_is_refused_and_replaced() {
+fn an_invalid_native_segment_is_refused_by_readers_and_replaced_by_writers() {
     for (at, with) in [(0, &[0][..]), (8, &[135, 0, 0, 0]), (12, &[2]), (64, &[0])] {
         let bench = Bench::new();
-        bench.lived_and_changed(at, with);
+        bench.publish_and_overwrite(at, with);
         let refused = NativeReader::open(&bench.path()).expect_err("refused");
         assert!(
             matches!(refused, ReadError::Header(_) | ReadError::NotInitialized),
@@ -283,7 +281,7 @@ fn what_is_no_native_segment_is_refused_and_replaced() {
 }
 
 #[test]
-fn a_longer_segment_of_a_later_revision_is_read_as_far_as_it_is_known() {
+fn a_longer_segment_of_a_later_revision_is_read() {
     let bench = Bench::new();
     bench.open().0.publish(&RECORD);
     let mut bytes = bench.bytes();
@@ -299,16 +297,16 @@ fn a_longer_segment_of_a_later_revision_is_read_as_far_as_it_is_known() {
 }
 
 #[test]
-fn a_write_that_never_ends_shows_the_last_record_that_was_read_and_the_next_one_heals_it() {
+fn an_unfinished_write_leaves_the_last_record_readable_and_the_next_write_repairs_it() {
     let bench = Bench::new();
     let (segment, _) = bench.open();
     segment.publish(&RECORD);
     let reader = NativeReader::open(&bench.path()).expect("a reader");
     let generation = segment.generation();
     drop(segment);
-    bench.lived_odd(generation | 1);
+    bench.leave_unfinished_write(generation | 1);
     for _ in 0..3 {
-        assert_eq!(reader.snapshot().expect("the record before"), RECORD);
+        assert_eq!(reader.snapshot().expect("the previous record"), RECORD);
     }
     let (segment, start) = bench.open();
     assert!(matches!(start, Start::Cold { .. }), "{start}");
@@ -318,12 +316,12 @@ fn a_write_that_never_ends_shows_the_last_record_that_was_read_and_the_next_one_
     };
     segment.publish(&later);
     assert_eq!(segment.generation() % 2, 0);
-    assert_eq!(reader.snapshot().expect("the record after"), later);
+    assert_eq!(reader.snapshot().expect("the new record"), later);
 }
 
 impl Bench {
-    /// Leaves a write behind that was cut short.
-    fn lived_odd(&self, sequence: u64) {
+    /// Publishes `RECORD` and closes the segment with an unfinished write.
+    fn leave_unfinished_write(&self, sequence: u64) {
         let mut bytes = self.bytes();
         bytes[64..72].copy_from_slice(&sequence.to_ne_bytes());
         bytes[72..80].copy_from_slice(&77i64.to_ne_bytes());

@@ -1,4 +1,4 @@
-//! What a reader makes of segments, sound and unsound.
+//! Reading valid and invalid segments.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,11 +8,12 @@ use std::thread;
 
 use proptest::prelude::*;
 use shm_layout::ClockStatus;
+use shm_layout::layout::Layout;
 use shm_layout::reader::{ReadError, V1Reader};
-use shm_layout::v1::{self, V1Record};
+use shm_layout::v1::{self, V1, V1Record};
 use shm_layout::writer::V1Segment;
 
-/// A path of its own; the file there is removed when dropped.
+/// A temporary path, whose file is removed when dropped.
 struct Path(PathBuf);
 
 impl Path {
@@ -39,7 +40,7 @@ impl Drop for Path {
     }
 }
 
-/// A record whose fields all follow from `n`, so that a torn one shows.
+/// A record whose fields are all derived from `n`, so that a torn record is detected.
 fn record(n: i64) -> V1Record {
     V1Record {
         as_of_ns: n * 1_000_000_007,
@@ -88,39 +89,39 @@ fn readers_on_other_threads_never_see_a_torn_record() {
 }
 
 #[test]
-fn a_write_that_never_ends_shows_the_last_record_that_was_read() {
+fn an_unfinished_write_leaves_the_last_record_readable() {
     let path = Path::new();
     let reader = path
-        .open_bytes(&segment_bytes(2, &record(5).encode()))
+        .open_bytes(&segment_bytes(2, &V1::encode(&record(5))))
         .expect("a reader");
     assert_eq!(reader.snapshot().expect("a record"), record(5));
-    // In place: the map of the reader stays.
-    let mut half = record(6).encode();
-    half[3..].copy_from_slice(&record(5).encode()[3..]);
+    // Written in place, so the reader's map shows it.
+    let mut half = V1::encode(&record(6));
+    half[3..].copy_from_slice(&V1::encode(&record(5))[3..]);
     fs::write(&path.0, segment_bytes(3, &half)).expect("written");
-    assert_eq!(reader.snapshot().expect("the record before"), record(5));
-    fs::write(&path.0, segment_bytes(4, &record(7).encode())).expect("written");
-    assert_eq!(reader.snapshot().expect("the record after"), record(7));
+    assert_eq!(reader.snapshot().expect("the previous record"), record(5));
+    fs::write(&path.0, segment_bytes(4, &V1::encode(&record(7)))).expect("written");
+    assert_eq!(reader.snapshot().expect("the new record"), record(7));
 }
 
 #[test]
 fn a_reader_that_opens_during_a_write_that_never_ends_gets_an_error_and_no_interval() {
     let path = Path::new();
     let reader = path
-        .open_bytes(&segment_bytes(3, &record(5).encode()))
+        .open_bytes(&segment_bytes(3, &V1::encode(&record(5))))
         .expect("a reader");
     assert!(matches!(reader.snapshot(), Err(ReadError::WriteInProgress)));
 }
 
 #[test]
-fn what_is_no_segment_is_refused_before_it_is_used() {
+fn an_invalid_segment_is_refused_when_it_is_opened() {
     let path = Path::new();
     assert!(matches!(V1Reader::open(&path.0), Err(ReadError::Io(_))));
     assert!(matches!(
         V1Reader::open(&std::env::temp_dir()),
         Err(ReadError::NotAFile)
     ));
-    let valid = segment_bytes(2, &record(1).encode());
+    let valid = segment_bytes(2, &V1::encode(&record(1)));
     for length in [0, 15, 16, 71] {
         assert!(
             matches!(
@@ -139,10 +140,10 @@ fn what_is_no_segment_is_refused_before_it_is_used() {
         );
     }
     assert!(matches!(
-        path.open_bytes(&segment_bytes(0, &record(1).encode())),
+        path.open_bytes(&segment_bytes(0, &V1::encode(&record(1)))),
         Err(ReadError::NotInitialized)
     ));
-    // A size that the file does not have would be a SIGBUS later.
+    // A size beyond the end of the file would cause a SIGBUS later.
     let mut huge = valid;
     huge[8..12].copy_from_slice(&u32::MAX.to_ne_bytes());
     assert!(matches!(
@@ -153,7 +154,9 @@ fn what_is_no_segment_is_refused_before_it_is_used() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_a_sane_record_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..100), valid_header: bool) {
+    fn any_bytes_are_a_valid_record_or_an_error(
+        bytes in proptest::collection::vec(any::<u8>(), 0..100), valid_header: bool,
+    ) {
         let mut bytes = bytes;
         if valid_header && bytes.len() >= v1::SIZE {
             bytes[..16].copy_from_slice(&segment_bytes(2, &[0; 7])[..16]);

@@ -1,11 +1,12 @@
-//! A model of the sequence lock: every order in which two threads' memory accesses can be seen.
+//! A model of the sequence lock: every order in which the memory accesses of two threads can be
+//! observed.
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test -p shm-layout --test sequence_loom --release`.
 #![cfg(loom)]
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU16, AtomicU64};
-use shm_layout::sequence::{self, NoSnapshot, unfenced};
+use shm_layout::memory::sequence_lock::{self, NoSnapshot, unfenced};
 
 type Write = fn(&AtomicU16, &[AtomicU64], &[u64]);
 type Read = fn(&AtomicU16, &[AtomicU64], &mut [u64]) -> Result<u64, NoSnapshot>;
@@ -19,7 +20,7 @@ fn model(writes: u64, write: Write, read: Read) {
             AtomicU16::new(0),
             [AtomicU64::new(0), AtomicU64::new(0)],
         ));
-        sequence::write(&segment.0, &segment.1, &[1, 1]);
+        sequence_lock::write(&segment.0, &segment.1, &[1, 1]);
         let writer = {
             let segment = Arc::clone(&segment);
             loom::thread::spawn(move || {
@@ -39,41 +40,41 @@ fn model(writes: u64, write: Write, read: Read) {
 
 #[test]
 fn no_reader_ever_sees_a_torn_record() {
-    model(2, sequence::write, sequence::read);
+    model(2, sequence_lock::write, sequence_lock::read);
 }
 
 #[test]
 #[should_panic(expected = "torn record")]
 fn without_the_writers_fence_a_torn_record_is_seen() {
-    model(1, unfenced::write, sequence::read);
+    model(1, unfenced::write, sequence_lock::read);
 }
 
 #[test]
 #[should_panic(expected = "torn record")]
 fn without_the_readers_fence_a_torn_record_is_seen() {
-    model(1, sequence::write, unfenced::read);
+    model(1, sequence_lock::write, unfenced::read);
 }
 
 #[test]
-fn a_write_that_was_cut_short_is_healed_under_a_reader() {
+fn an_unfinished_write_is_repaired_by_the_next_one_during_a_read() {
     loom::model(|| {
         let segment = Arc::new(Segment(
             AtomicU16::new(0),
             [AtomicU64::new(0), AtomicU64::new(0)],
         ));
-        sequence::write(&segment.0, &segment.1, &[1, 1]);
+        sequence_lock::write(&segment.0, &segment.1, &[1, 1]);
         let writer = {
             let segment = Arc::clone(&segment);
             loom::thread::spawn(move || {
-                // What a crash leaves behind: odd, and the first word of the record it was writing.
+                // The state after a crash: an odd generation, and the first word of a new record.
                 segment.0.store(3, loom::sync::atomic::Ordering::Relaxed);
                 loom::sync::atomic::fence(loom::sync::atomic::Ordering::Release);
                 segment.1[0].store(9, loom::sync::atomic::Ordering::Relaxed);
-                sequence::write(&segment.0, &segment.1, &[2, 2]);
+                sequence_lock::write(&segment.0, &segment.1, &[2, 2]);
             })
         };
         let mut words = [0; 2];
-        if sequence::read(&segment.0, &segment.1, &mut words).is_ok() {
+        if sequence_lock::read(&segment.0, &segment.1, &mut words).is_ok() {
             assert!(
                 words == [1, 1] || words == [2, 2],
                 "a torn record: {words:?}"
@@ -81,7 +82,10 @@ fn a_write_that_was_cut_short_is_healed_under_a_reader() {
         }
         writer.join().expect("the writer ends");
         assert_eq!(
-            (sequence::read(&segment.0, &segment.1, &mut words), words),
+            (
+                sequence_lock::read(&segment.0, &segment.1, &mut words),
+                words
+            ),
             (Ok(4), [2, 2])
         );
     });

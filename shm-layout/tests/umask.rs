@@ -1,4 +1,5 @@
-//! Modes under every umask. A binary of its own: the umask belongs to the whole process.
+//! File modes under different umasks. It is a separate test binary, since the umask is a property
+//! of the process.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! What becomes of a path when a segment is opened there for writing.
+//! Opening a path for writing, and recreating deleted files.
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -24,7 +24,7 @@ const RECORD: V1Record = V1Record {
 const FIRST_BOOT: &str = "00000000-0000-4000-8000-000000000001\n";
 const SECOND_BOOT: &str = "00000000-0000-4000-8000-000000000002\n";
 
-/// A directory of its own, with a boot id in it; removed when dropped.
+/// A temporary directory with a boot id file, removed when dropped.
 struct Bench(PathBuf);
 
 impl Bench {
@@ -57,8 +57,8 @@ impl Bench {
         self.try_open().expect("the segment opens")
     }
 
-    /// A daemon's life that left `RECORD` behind.
-    fn lived(&self) -> u64 {
+    /// Publishes `RECORD` and closes the segment; returns its inode.
+    fn publish_and_close(&self) -> u64 {
         self.open().0.publish(&RECORD);
         inode(&self.segment())
     }
@@ -96,7 +96,7 @@ fn a_new_segment_is_72_bytes_and_claims_nothing() {
 #[test]
 fn a_record_of_this_boot_is_resumed_in_place() {
     let bench = Bench::new();
-    let before = bench.lived();
+    let before = bench.publish_and_close();
     let generation = V1Reader::open(&bench.segment())
         .expect("a segment")
         .generation();
@@ -109,10 +109,10 @@ fn a_record_of_this_boot_is_resumed_in_place() {
 }
 
 #[test]
-fn a_record_that_may_be_of_an_earlier_boot_is_never_served() {
+fn a_record_of_an_earlier_or_unknown_boot_is_not_resumed() {
     for boot_id in [SECOND_BOOT, ""] {
         let bench = Bench::new();
-        let before = bench.lived();
+        let before = bench.publish_and_close();
         bench.reboot(boot_id);
         let (segment, start) = bench.open();
         assert!(matches!(start, Start::Cold { .. }), "{start}");
@@ -126,13 +126,13 @@ fn a_record_that_may_be_of_an_earlier_boot_is_never_served() {
             (ClockStatus::Unknown, before)
         );
         drop(segment);
-        // An unknown boot is not one that the next life could resume, either.
+        // The next writer does not resume a record of an unknown boot either.
         assert!(boot_id == SECOND_BOOT || matches!(bench.open().1, Start::Cold { .. }));
     }
 }
 
 #[test]
-fn a_record_from_the_future_is_never_served() {
+fn a_record_from_the_future_is_not_resumed() {
     let bench = Bench::new();
     bench.open().0.publish(&V1Record {
         as_of_ns: i64::MAX / 2,
@@ -142,15 +142,15 @@ fn a_record_from_the_future_is_never_served() {
 }
 
 #[test]
-fn a_write_that_was_cut_short_is_healed() {
+fn an_unfinished_write_is_repaired_by_the_next_one() {
     let bench = Bench::new();
-    bench.lived();
+    bench.publish_and_close();
     let mut odd = bytes(&bench.segment());
     odd[14..16].copy_from_slice(&7u16.to_ne_bytes());
     fs::write(bench.segment(), &odd).expect("written");
     let (segment, start) = bench.open();
     assert!(matches!(start, Start::Cold { .. }), "{start}");
-    // Not before there is something to say: readers go by the record before.
+    // Opening leaves the generation odd: readers use the previous record until the next write.
     assert_eq!(segment.generation(), 7);
     segment.publish(&RECORD);
     assert_eq!(segment.generation(), 8);
@@ -164,10 +164,10 @@ fn a_write_that_was_cut_short_is_healed() {
 }
 
 #[test]
-fn what_is_no_segment_is_replaced_and_its_readers_keep_theirs() {
+fn an_invalid_segment_is_replaced_and_its_readers_keep_the_old_file() {
     let valid = {
         let bench = Bench::new();
-        bench.lived();
+        bench.publish_and_close();
         bytes(&bench.segment())
     };
     let with = |at: usize, with: &[u8]| {
@@ -219,9 +219,9 @@ fn what_is_no_segment_is_replaced_and_its_readers_keep_theirs() {
 }
 
 #[test]
-fn a_valid_header_with_a_nonsense_record_is_reused_but_not_resumed() {
+fn a_segment_with_an_invalid_record_is_reused_but_not_resumed() {
     let bench = Bench::new();
-    let before = bench.lived();
+    let before = bench.publish_and_close();
     let mut negative = bytes(&bench.segment());
     negative[48..56].copy_from_slice(&(-4_914_767i64).to_ne_bytes());
     fs::write(bench.segment(), &negative).expect("written");
@@ -231,7 +231,7 @@ fn a_valid_header_with_a_nonsense_record_is_reused_but_not_resumed() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_and_left_alone() {
+fn a_path_that_is_not_a_regular_file_is_refused_and_unchanged() {
     let bench = Bench::new();
     let path = bench.segment();
     fs::create_dir(&path).expect("a directory");
@@ -263,7 +263,7 @@ fn what_is_no_regular_file_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_second_writer_is_refused_while_the_first_lives() {
+fn a_second_writer_is_refused_while_the_first_holds_the_lock() {
     let bench = Bench::new();
     let (first, _) = bench.open();
     first.publish(&RECORD);
@@ -280,9 +280,9 @@ fn a_second_writer_is_refused_while_the_first_lives() {
 }
 
 #[test]
-fn a_lock_file_that_holds_nonsense_means_no_known_boot() {
+fn an_invalid_lock_file_means_an_unknown_boot() {
     let bench = Bench::new();
-    bench.lived();
+    bench.publish_and_close();
     let mut lock = File::create(bench.0.join("shm.lock")).expect("a lock file");
     lock.write_all(&[0xff; 10_000]).expect("written");
     drop(lock);
@@ -302,7 +302,7 @@ fn a_symlink_in_place_of_the_lock_file_is_not_followed() {
 #[test]
 fn a_reused_segment_can_be_read_by_others_again() {
     let bench = Bench::new();
-    bench.lived();
+    bench.publish_and_close();
     fs::set_permissions(bench.segment(), Permissions::from_mode(0o600)).expect("a mode");
     let _open = bench.open();
     assert_eq!(
@@ -315,7 +315,7 @@ fn a_reused_segment_can_be_read_by_others_again() {
     );
 }
 
-/// What a reader of this file sees.
+/// The record that a reader returns.
 fn snapshot(reader: &V1Reader) -> V1Record {
     reader.snapshot().expect("a record")
 }
@@ -329,7 +329,7 @@ fn later(as_of_ns: i64) -> V1Record {
 }
 
 #[test]
-fn files_that_are_in_place_are_left_alone() {
+fn files_that_exist_are_not_recreated() {
     let bench = Bench::new();
     let (segment, _) = bench.open();
     segment.publish(&RECORD);
@@ -341,14 +341,14 @@ fn files_that_are_in_place_are_left_alone() {
 }
 
 #[test]
-fn a_deleted_segment_is_made_again_and_the_deleted_one_is_kept_up() {
+fn a_deleted_segment_is_recreated_and_the_deleted_file_is_still_written() {
     let bench = Bench::new();
     let (segment, _) = bench.open();
     segment.publish(&RECORD);
     let mut readers = vec![reader(&bench.segment())];
     for n in 2..5 {
         fs::remove_file(bench.segment()).expect("removed");
-        let made = segment.check_file().expect("made again");
+        let made = segment.check_file().expect("recreated");
         assert_eq!(made, Some(bench.segment()));
         readers.push(reader(&bench.segment()));
         for reader in &readers {
@@ -366,7 +366,7 @@ fn a_deleted_segment_is_made_again_and_the_deleted_one_is_kept_up() {
 }
 
 #[test]
-fn a_deleted_file_that_is_no_longer_kept_up_claims_nothing() {
+fn a_deleted_file_that_is_no_longer_written_claims_nothing() {
     let bench = Bench::new();
     let (segment, _) = bench.open();
     segment.publish(&RECORD);
@@ -374,7 +374,7 @@ fn a_deleted_file_that_is_no_longer_kept_up_claims_nothing() {
     let mut statuses = Vec::new();
     for _ in 0..5 {
         fs::remove_file(bench.segment()).expect("removed");
-        segment.check_file().expect("made again");
+        segment.check_file().expect("recreated");
         segment.publish(&RECORD);
         statuses.push(snapshot(&first).status);
     }
@@ -387,19 +387,16 @@ fn a_deleted_file_that_is_no_longer_kept_up_claims_nothing() {
 }
 
 #[test]
-fn a_deleted_directory_is_made_again_with_segment_and_lock() {
+fn a_deleted_directory_is_recreated_with_segment_and_lock_file() {
     let bench = Bench::new();
     let path = bench.0.join("run").join("shm");
     let open = || V1Segment::open_in_boot(&path, &bench.0.join("boot_id"));
     let (segment, _) = open().expect("the segment opens");
     segment.publish(&RECORD);
     fs::remove_dir_all(bench.0.join("run")).expect("removed");
-    assert_eq!(
-        segment.check_file().expect("made again"),
-        Some(path.clone())
-    );
+    assert_eq!(segment.check_file().expect("recreated"), Some(path.clone()));
     assert_eq!(snapshot(&reader(&path)), RECORD);
-    // Still one writer a path, and the record is still of this boot.
+    // The path is still locked, and the record is still of this boot.
     assert_eq!(open().expect_err("held").kind(), OpenErrorKind::Held);
     drop(segment);
     let (segment, start) = open().expect("free");
@@ -407,14 +404,14 @@ fn a_deleted_directory_is_made_again_with_segment_and_lock() {
 }
 
 #[test]
-fn a_deleted_lock_file_is_made_again_and_locked() {
+fn a_deleted_lock_file_is_recreated_and_locked() {
     let bench = Bench::new();
     let (segment, _) = bench.open();
     segment.publish(&RECORD);
     let before = inode(&bench.segment());
     let lock = bench.0.join("shm.lock");
     fs::remove_file(&lock).expect("removed");
-    assert_eq!(segment.check_file().expect("made again"), Some(lock));
+    assert_eq!(segment.check_file().expect("recreated"), Some(lock));
     assert_eq!(
         bench.try_open().expect_err("held").kind(),
         OpenErrorKind::Held
@@ -424,7 +421,7 @@ fn a_deleted_lock_file_is_made_again_and_locked() {
 }
 
 #[test]
-fn a_foreign_file_in_place_of_the_segment_is_replaced_and_anything_else_refused() {
+fn another_regular_file_at_the_path_is_replaced_and_a_symlink_is_refused() {
     let bench = Bench::new();
     let (segment, _) = bench.open();
     segment.publish(&RECORD);
@@ -441,16 +438,16 @@ fn a_foreign_file_in_place_of_the_segment_is_replaced_and_anything_else_refused(
     symlink(&foreign, bench.segment()).expect("a link");
     let refused = segment.check_file().expect_err("a link");
     assert_eq!(refused.kind(), OpenErrorKind::NotAFile);
-    // Whoever has the file goes on reading.
+    // Readers of the open file are not affected.
     segment.publish(&later(2));
     assert_eq!(snapshot(&old), later(2));
     fs::remove_file(bench.segment()).expect("removed");
-    segment.check_file().expect("made again");
+    segment.check_file().expect("recreated");
     assert_eq!(snapshot(&reader(&bench.segment())), later(2));
 }
 
 #[test]
-fn a_writer_whose_lock_another_has_taken_writes_nothing_until_the_path_is_free() {
+fn a_writer_whose_path_another_has_locked_writes_nothing_until_it_is_unlocked() {
     let bench = Bench::new();
     let (first, _) = bench.open();
     first.publish(&RECORD);

@@ -4,11 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clockbound_actors::phc;
+use shm_layout::DRIFT_LIMIT_PPB;
 use slog::Level;
 
-/// The exclusive upper limit of a rate, in parts per billion: a clock that is slow by this much
-/// stands still.
-const DRIFT_LIMIT_PPB: u32 = 1_000_000_000;
 /// Polling faster costs CPU time, and chronyd's reports do not change that fast.
 const MIN_POLL: Duration = Duration::from_millis(10);
 /// Readers of v1 treat a record older than 5 seconds as free running, so two polls must fit into

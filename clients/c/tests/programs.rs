@@ -6,10 +6,10 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::time::{ClockId, clock_gettime};
-use shm_layout::native::{Leap, NativeRecord};
+use shm_layout::native::NativeRecord;
 use shm_layout::v1::V1Record;
 use shm_layout::writer::{NativeSegment, V1Segment, V2Segment};
-use shm_layout::{ClockStatus, Reason};
+use shm_layout::{ClockStatus, Leap, Reason};
 
 const S: i64 = 1_000_000_000;
 const HALF_NS: i64 = 1_000_000;
@@ -71,7 +71,7 @@ impl TestDirectory {
             void_after_ns: raw_ns + 1_000 * S,
             status: ClockStatus::Synchronized,
             reason: Reason::Tracking,
-            leap: Leap::None,
+            leap: Leap::Normal,
             source: 1,
             suspended_ns: 0,
             realtime_ns: 0,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nix::time::ClockId;
-use shm_layout::identity::Identity;
+use shm_layout::record::Identity;
 
 use crate::error::Error;
 use crate::interval::Interval;

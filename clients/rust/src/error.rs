@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use shm_layout::identity::IdentityError;
 use shm_layout::reader::ReadError;
+use shm_layout::record::IdentityError;
 use thiserror::Error;
 
 use crate::interval::{Reason, Status};

@@ -43,11 +43,16 @@ pub use interval::{
     v2_interval_at,
 };
 
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// The causes of [`Error::Open`] and [`Error::Read`].
 pub mod read_error {
-    pub use shm_layout::header::HeaderError;
-    pub use shm_layout::layout::RecordError;
+    pub use shm_layout::layout::header::HeaderError;
     pub use shm_layout::reader::ReadError;
+    pub use shm_layout::record::RecordError;
 }
 
 /// The directory in which the daemon publishes by default.

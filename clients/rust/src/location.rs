@@ -3,15 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use shm_layout::header::HeaderError;
+use shm_layout::layout::header::HeaderError;
 use shm_layout::reader::ReadError;
-use shm_layout::{native, v2};
+use shm_layout::{native, v1, v2};
 
 use crate::error::Error;
 use crate::segment::{FileId, Segment};
-
-/// The file name of the v1 segment in the directory.
-const V1_FILE_NAME: &str = "shm";
 
 /// The path that the program gave. Each use checks whether it is a directory, because a directory
 /// can be mounted after the program started.
@@ -30,7 +27,7 @@ impl Location {
         if !self.0.is_dir() {
             return vec![self.0.clone()];
         }
-        [native::FILE_NAME, v2::FILE_NAME, V1_FILE_NAME]
+        [native::FILE_NAME, v2::FILE_NAME, v1::FILE_NAME]
             .map(|name| self.0.join(name))
             .into()
     }

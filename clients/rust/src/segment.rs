@@ -7,9 +7,9 @@ use std::path::Path;
 
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
-use shm_layout::header::HeaderError;
-use shm_layout::identity::Identity;
+use shm_layout::layout::header::HeaderError;
 use shm_layout::reader::{NativeReader, ReadError, V1Reader, V2Reader, open_file};
+use shm_layout::record::Identity;
 use shm_layout::v1::V1Record;
 use shm_layout::v2::V2Record;
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clockbound_client::{Client, Error, Reason, Status};
 use nix::time::{ClockId, clock_gettime};
-use shm_layout::native::{Leap, NativeRecord};
+use shm_layout::Leap;
+use shm_layout::native::NativeRecord;
 use shm_layout::v1::V1Record;
 use shm_layout::v2::V2Record;
 use shm_layout::writer::{NativeSegment, V1Segment, V2Segment};
@@ -39,7 +40,7 @@ fn native(status: Status, half_ns: i64) -> NativeRecord {
         void_after_ns: raw_ns + 1_000 * S,
         status,
         reason: Reason::Tracking,
-        leap: Leap::None,
+        leap: Leap::Normal,
         source: 1,
         suspended_ns: 0,
         realtime_ns: 0,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Uid, User};
 use thiserror::Error;
 
-/// Why a segment cannot be opened for writing; one line, with what to do about it.
+/// Why a segment cannot be opened for writing. The message is one line and includes a remedy.
 #[derive(Debug, Error)]
 #[error("segment {}: {refusal}", path.display())]
 pub struct OpenError {
@@ -15,39 +15,43 @@ pub struct OpenError {
     refusal: Refusal,
 }
 
-/// What is in the way.
+/// The reason for an [`OpenError`].
 #[derive(Debug, Error)]
 pub(super) enum Refusal {
     #[error("this is a directory; give the path of a file")]
     Directory,
     #[error("this is a symbolic link, which is not followed; give the path of the file itself")]
     Symlink,
-    #[error("this is no regular file; remove it or give another path")]
+    #[error("this is not a regular file; remove it or give another path")]
     Special,
-    #[error("held by another clockbound daemon, process {0}; stop it or give another path")]
+    #[error("locked by another clockbound daemon, process {0}; stop it or give another path")]
     Held(String),
-    #[error("its lock file cannot be used by user {user}: {0}; {advice}", user = user(), advice = ADVICE)]
+    #[error("user {user} cannot use its lock file: {0}; {ADVICE}", user = user())]
     LockFile(#[source] io::Error),
-    #[error("its directory is missing and cannot be made by user {user}: {0}; make it, writable for the daemon's user", user = user())]
+    #[error(
+        "its directory is missing and user {user} cannot create it: {0}; \
+         create it, writable for the daemon's user",
+        user = user()
+    )]
     Parent(#[source] io::Error),
-    #[error("cannot be opened for writing by user {user}: {0}; {advice}", user = user(), advice = ADVICE)]
+    #[error("user {user} cannot open it for writing: {0}; {ADVICE}", user = user())]
     Open(#[source] io::Error),
-    #[error("cannot be made by user {user}: {0}; {advice}", user = user(), advice = ADVICE)]
+    #[error("user {user} cannot create it: {0}; {ADVICE}", user = user())]
     Create(#[source] io::Error),
 }
 
 const ADVICE: &str = "the file and its directory must be writable for the daemon's user";
 
-/// The kinds of [`OpenError`] that callers tell apart.
+/// The kind of an [`OpenError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenErrorKind {
-    /// What stands at the path is no regular file.
+    /// The path is not a regular file.
     NotAFile,
-    /// Another daemon writes there.
+    /// Another daemon has locked the path.
     Held,
-    /// The user may not write there.
+    /// The user has no write permission.
     NotPermitted,
-    /// Anything else that the system said.
+    /// Any other error of the system.
     Io,
 }
 
@@ -59,7 +63,7 @@ impl OpenError {
         }
     }
 
-    /// What kind of error it is.
+    /// The kind of this error.
     #[must_use]
     pub fn kind(&self) -> OpenErrorKind {
         match &self.refusal {
@@ -78,7 +82,7 @@ impl OpenError {
     }
 }
 
-/// Who we are, by name where there is one.
+/// The name of the effective user; the number if there is no name.
 fn user() -> String {
     let uid = Uid::effective();
     User::from_uid(uid)

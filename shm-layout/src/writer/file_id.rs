@@ -1,11 +1,12 @@
-//! Which file it is, whatever its name.
+//! The identity of a file, independent of its name.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Device and inode. No other file has them for as long as this one is open or mapped, even if it was deleted.
+/// Device and inode number. No other file gets them while this one is open or mapped, even if it
+/// was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId {
     device: u64,
@@ -17,7 +18,7 @@ impl FileId {
         Ok(Self::from(&file.metadata()?))
     }
 
-    /// Whether this very file is at `path`; a symbolic link to it is not.
+    /// Whether this file is at `path`. A symbolic link to it does not count.
     pub(super) fn is_at(self, path: &Path) -> bool {
         fs::symlink_metadata(path).is_ok_and(|metadata| Self::from(&metadata) == self)
     }

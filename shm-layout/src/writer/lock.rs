@@ -1,8 +1,8 @@
-//! The lock file: one writer a path, and which boot its segment is of.
+//! The lock file: it allows one writer for each path, and records the boot of the segment's record.
 //!
-//! A file beside the segment, mode 0600. Not the segment itself: any user may open that, and whoever can
-//! open a file can hold a lock on it. The file stays when the daemon ends, since an unlinked lock file
-//! could be locked twice; its text is `<pid> <boot id>`.
+//! The file is beside the segment and has mode 0600. The segment itself cannot be the lock file:
+//! any user may open it, and everyone who can open a file can lock it. The file remains when the
+//! daemon exits, since a deleted lock file could be locked twice. Its text is `<pid> <boot id>`.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
@@ -15,12 +15,12 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use super::error::Refusal;
 use super::file_id::FileId;
-use crate::identity::parse_boot_id;
+use crate::record::parse_boot_id;
 
-/// More than a pid and a boot id; a longer text is somebody else's.
+/// The length limit of the text, above that of a pid and a boot id.
 const MAX_TEXT_BYTES: u64 = 128;
 
-/// A lock that is held until it is dropped, by the process's end at the latest.
+/// A lock. It is released when it is dropped, or when the process exits.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: Flock<File>,
@@ -46,7 +46,9 @@ impl Lock {
         let file = opened.map_err(Refusal::LockFile)?;
         let metadata = file.metadata().map_err(Refusal::LockFile)?;
         if !metadata.is_file() {
-            return Err(Refusal::LockFile(io::Error::other("it is no regular file")));
+            return Err(Refusal::LockFile(io::Error::other(
+                "it is not a regular file",
+            )));
         }
         let id = FileId::of(&file).map_err(Refusal::LockFile)?;
         let text = read(&file);
@@ -75,23 +77,24 @@ impl Lock {
         &self.path
     }
 
-    /// Whether the file that is locked is still at its path. If not, another daemon may have locked the one that is.
+    /// Whether the locked file is still at its path. If not, another daemon may have locked the
+    /// file that is.
     pub(super) fn is_in_place(&self) -> bool {
         self.id.is_at(&self.path)
     }
 
-    /// The boot in which the segment was last written, as far as is known.
+    /// The boot in which the segment was last written, if it is known.
     pub(super) fn boot_id(&self) -> Option<[u8; 16]> {
         self.boot_id
     }
 
-    /// Notes that this process holds the lock, and that the segment holds a record of this boot.
+    /// Writes that this process holds the lock, and that the segment's record is of this boot.
     pub(super) fn sign(&self, boot_id: &[u8; 16]) -> Result<(), Refusal> {
         let boot_id = u128::from_be_bytes(*boot_id);
         let text = format!("{} {boot_id:032x}\n", std::process::id());
         let write = || -> io::Result<()> {
             let mut file: &File = &self.file;
-            // Only the owner may; the mode was right when it was made.
+            // Only the owner may change the mode, which was correct when the file was created.
             let _ = file.set_permissions(Permissions::from_mode(0o600));
             file.set_len(0)?;
             file.rewind()?;
@@ -101,7 +104,7 @@ impl Lock {
     }
 }
 
-/// The file's text; whatever is wrong with it only means that no boot is known.
+/// The file's text; empty when it is not readable, so that the boot is unknown.
 fn read(file: &File) -> String {
     let mut text = String::new();
     match file.take(MAX_TEXT_BYTES).read_to_string(&mut text) {

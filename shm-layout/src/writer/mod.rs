@@ -1,108 +1,75 @@
-//! The writer's side of a segment of any layout.
+//! The writer of a segment of any layout.
 //!
-//! Opening takes these steps; nothing at the path is touched before the lock is held:
-//! 1. what stands at the path is looked at, not opened: only a regular file, or nothing, will do;
-//! 2. the lock file beside it is locked: one writer a path;
-//! 3. a file with a valid header is reused in place, its generation carried on. Its record is resumed when it
-//!    is whole and of this boot; otherwise one that claims nothing takes its place at once. Only a write of this boot
-//!    that was cut short stays as it is until the next: readers go by what they read before;
-//! 4. anything else is replaced: a new segment is made in a temporary file and renamed over it, and
-//!    readers of the old inode keep it;
-//! 5. this boot's id goes into the lock file: from now on the segment holds a record of this boot.
+//! [`Segment::open`] takes these steps. It changes nothing at the path before it holds the lock:
+//! 1. check what is at the path, without opening it: only a regular file or a free path is
+//!    accepted;
+//! 2. lock the lock file beside it, so that each path has one writer;
+//! 3. if the header is valid, reuse the file in place and continue its generation. A complete
+//!    record of this boot is resumed; any other is replaced at once by one that claims nothing.
+//!    Exception: after an unfinished write of this boot the record stays until the next write,
+//!    since readers still use the previous one;
+//! 4. otherwise, replace the file: create a segment in a temporary file and rename it. Readers of
+//!    the old inode keep it;
+//! 5. write this boot's id to the lock file: from now on the segment's record is of this boot.
 //!
-//! A segment of an earlier revision counts as valid: it is made longer, then its header is changed. Readers that have it
-//! mapped do not notice; an earlier daemon that finds it replaces it.
+//! A segment of an earlier revision is valid. It is extended, then its header is changed. Readers
+//! that have it mapped are not affected; an older daemon that finds it later replaces it.
 //!
-//! A file that is deleted afterwards, with or without its directory, is made again by
-//! [`check_file`](Segment::check_file), in the steps 2, 4 and 5. Readers that have the deleted one mapped may not look for
-//! another: it goes on being written.
+//! [`Segment::check_file`] recreates a file that was deleted afterwards, with or without its
+//! directory, in the steps 2, 4 and 5. Readers that have the deleted file mapped may not check the
+//! path again, so it is still written.
 
+mod clock;
 mod error;
 mod file_id;
 mod lock;
+mod segment_file;
+mod start;
 
-use std::fmt;
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use nix::fcntl::OFlag;
-
-pub use error::{OpenError, OpenErrorKind};
-
-use crate::clock::now_ns;
-use crate::identity::{BOOT_ID_PATH, Identity, boot_id_at};
 use crate::layout::Layout;
-use crate::map::{Access, Map};
-use crate::native::{self, Native};
-use crate::resume::{self, TooLong};
-use crate::sequence::{self, Generation};
-use crate::v1::V1;
-use crate::v2::V2;
+use crate::layout::native::resume_area::{self, TooLong};
+use crate::layout::native::{self, Native};
+use crate::layout::v1::V1;
+use crate::layout::v2::V2;
+use crate::memory::map::Map;
+use crate::memory::sequence_lock::{self, Generation};
+use crate::record::{BOOT_ID_PATH, Identity, boot_id_at};
+use clock::now_ns;
 use error::Refusal;
 use file_id::FileId;
 use lock::Lock;
+use segment_file::{Existing, check_kind, create, existing, make_parent, write_record};
 
-/// Readers are other users; writers are not.
-const MODE: u32 = 0o644;
+pub use error::{OpenError, OpenErrorKind};
+pub use start::Start;
 
-/// How many deleted files are written for the readers that have them mapped.
+/// How many deleted files are still written for readers that have them mapped.
 const MAX_DELETED: usize = 4;
 
-/// What was found at the path, and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// A record of this boot: it goes on.
-    Warm,
-    /// A valid segment, reused in place, whose record could not be resumed: it claims nothing now, or is
-    /// unreadable until the first write.
-    Cold {
-        /// Why its record could not be resumed.
-        why: String,
-    },
-    /// A new segment; the path was free.
-    Created,
-    /// A new segment in place of something else.
-    Replaced {
-        /// What was wrong with the file.
-        why: String,
-    },
-}
-
-impl fmt::Display for Start {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Warm => f.write_str("resumed"),
-            Self::Cold { why } => write!(f, "reused, record dropped: {why}"),
-            Self::Created => f.write_str("created"),
-            Self::Replaced { why } => write!(f, "replaced: {why}"),
-        }
-    }
-}
-
-/// A segment, mapped for writing and locked against other writers, until it is dropped.
+/// A segment, mapped for writing, and locked against other writers until it is dropped.
 #[derive(Debug)]
 pub struct Segment<L: Layout> {
     path: PathBuf,
     identity: Identity,
-    /// Its lock keeps two threads from writing at once.
+    /// The mutex makes sure that there is one writer at a time.
     state: Mutex<State<L>>,
 }
 
 #[derive(Debug)]
 struct State<L: Layout> {
     map: Map,
-    /// The file that is mapped.
+    /// The mapped file.
     file: FileId,
-    /// The record committed last.
+    /// The last record that was written completely, or resumed.
     last: L::Record,
     lock: Lock,
-    /// Files that were deleted, the oldest first.
+    /// The maps of deleted files, the oldest first.
     deleted: Vec<Map>,
-    /// Whether another daemon has locked the path, so that nothing is written.
+    /// Whether another daemon has locked the path. Then nothing is written.
     is_displaced: bool,
 }
 
@@ -114,15 +81,15 @@ pub type V2Segment = Segment<V2>;
 pub type NativeSegment = Segment<Native>;
 
 impl<L: Layout> Segment<L> {
-    /// Opens the segment at `path`, making it if need be, as the module's documentation says.
+    /// Opens the segment at `path`, or creates it, in the steps of the [module](self).
     ///
     /// # Errors
-    /// [`OpenError`]; nothing at the path has changed then.
+    /// [`OpenError`]; the path is then unchanged.
     pub fn open(path: &Path) -> Result<(Self, Start), OpenError> {
         Self::open_in_boot(path, Path::new(BOOT_ID_PATH))
     }
 
-    /// As [`open`](Self::open), with the boot's id read from `boot_id_path`.
+    /// As [`open`](Self::open), with the boot id from the file `boot_id_path`.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -132,9 +99,9 @@ impl<L: Layout> Segment<L> {
         make_parent(path).map_err(|err| refused(Refusal::Parent(err)))?;
         let lock = Lock::take(path).map_err(refused)?;
         let identity = Identity {
-            // Unreadable: no boot equals this one, so nothing is resumed.
+            // If it is unreadable, no boot equals this one, so nothing is resumed.
             boot_id: boot_id_at(boot_id_path).unwrap_or_default(),
-            // Unreadable: as in all but a few containers.
+            // If it is unreadable, the initial time namespace is the likely one.
             namespace_offset_ns: Identity::own().map_or(0, |own| own.namespace_offset_ns),
         };
         let same_boot = identity.is_known() && lock.boot_id() == Some(identity.boot_id);
@@ -171,17 +138,17 @@ impl<L: Layout> Segment<L> {
         ))
     }
 
-    /// Writes `record`. A generation that a crash left odd is healed.
+    /// Writes `record`. This also repairs a segment after an unfinished write.
     pub fn publish(&self, record: &L::Record) {
         let mut state = self.state();
         if !state.is_displaced {
-            write::<L>(&state.map, record);
+            write_record::<L>(&state.map, record);
             state.write_deleted(record);
         }
         state.last = *record;
     }
 
-    /// As [`publish`](Self::publish), with a call to `midway` when half of the record is written.
+    /// As [`publish`](Self::publish); calls `midway` after half of the record.
     #[cfg(feature = "fault-injection")]
     pub fn publish_interrupted(&self, record: &L::Record, midway: impl FnOnce()) {
         let mut state = self.state();
@@ -189,20 +156,22 @@ impl<L: Layout> Segment<L> {
             midway();
         } else {
             let (generation, cells) = (L::generation(&state.map), L::written(&state.map));
-            sequence::write_interrupted(generation, cells, L::encode(record).as_ref(), midway);
+            sequence_lock::write_interrupted(generation, cells, L::encode(record).as_ref(), midway);
             state.write_deleted(record);
         }
         state.last = *record;
     }
 
-    /// Looks whether the segment and its lock file are still at their paths, and makes again what is not, with the record
-    /// that stands in the segment; returns the path of what was made. It asks the system for the two files each time.
+    /// Checks that the segment and its lock file are still at their paths, and recreates a missing
+    /// one, with the current record; returns the path of the recreated file. Each call takes two
+    /// system calls.
     ///
-    /// Another daemon that has locked the path in the meantime is an error of the kind [`OpenErrorKind::Held`]; nothing is
-    /// written then, until a later call finds the path free.
+    /// If another daemon has locked the path in the meantime, the error's kind is
+    /// [`OpenErrorKind::Held`], and [`publish`](Self::publish) writes nothing until a later call
+    /// finds the path unlocked.
     ///
     /// # Errors
-    /// As [`open`](Self::open). The segment can be written all the same.
+    /// As [`open`](Self::open). Except for the case above, the segment can still be written.
     pub fn check_file(&self) -> Result<Option<PathBuf>, OpenError> {
         let mut state = self.state();
         state
@@ -210,51 +179,52 @@ impl<L: Layout> Segment<L> {
             .map_err(|refusal| OpenError::new(&self.path, refusal))
     }
 
-    /// The record that stands in the segment: written last, or resumed. A write that was cut short
-    /// does not count.
+    /// The current record: the last one that was written completely, or the resumed one.
     #[must_use]
     pub fn last_record(&self) -> L::Record {
         self.state().last
     }
 
-    /// The generation as it stands.
+    /// The current generation.
     #[must_use]
     pub fn generation(&self) -> u64 {
         L::generation(&self.state().map).load(Ordering::Relaxed)
     }
 
-    /// A writer that panicked half-way leaves its lock poisoned and the last committed record in it.
+    /// A panic in the middle of a write poisons the mutex, but leaves the last complete record in
+    /// the state.
     fn state(&self) -> MutexGuard<'_, State<L>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Segment<Native> {
-    /// Keeps `content` for the next daemon of this boot. A process that is killed meanwhile leaves the content before.
+    /// Stores `content` for the next daemon of this boot. If the process is killed in this
+    /// function, the previous content remains.
     ///
     /// # Errors
-    /// When it is longer than [`resume::CAPACITY`].
+    /// When `content` is longer than [`resume_area::CAPACITY`].
     pub fn store_resume(&self, content: &[u8]) -> Result<(), TooLong> {
         let state = self.state();
         if state.is_displaced {
             return Ok(());
         }
-        resume::store(native::resume_area(&state.map), content)
+        resume_area::store(native::resume_words(&state.map), content)
     }
 
-    /// The content that was kept last, by this daemon or by an earlier one of this boot, whether or not the record could be
-    /// resumed; `None` when there is none that is whole.
+    /// The content that was stored last, by this daemon or an earlier one of this boot, even if the
+    /// record could not be resumed; `None` when there is none, or it is damaged.
     #[must_use]
     pub fn resume(&self) -> Option<Vec<u8>> {
-        resume::load(native::resume_area(&self.state().map))
+        resume_area::load(native::resume_words(&self.state().map))
     }
 }
 
 impl<L: Layout> State<L> {
-    /// Writes `record` for the readers of files that were deleted.
+    /// Writes `record` for the readers of deleted files.
     fn write_deleted(&self, record: &L::Record) {
         for map in &self.deleted {
-            write::<L>(map, record);
+            write_record::<L>(map, record);
         }
     }
 
@@ -280,116 +250,22 @@ impl<L: Layout> State<L> {
         self.file = file;
         self.deleted.push(std::mem::replace(&mut self.map, map));
         if self.deleted.len() > MAX_DELETED {
-            // Nobody would correct it any more.
-            write::<L>(&self.deleted.remove(0), &L::no_claim(now_ns(L::CLOCK)));
+            // It is not written again, so it must not keep a claim.
+            write_record::<L>(&self.deleted.remove(0), &L::no_claim(now_ns(L::CLOCK)));
         }
         Ok(Some(path.to_owned()))
     }
 }
 
-enum Existing {
-    None,
-    Valid(Map, FileId),
-    Unusable(String),
-}
-
-/// Refuses what is no regular file, without opening it: a FIFO would block, a symlink be followed.
-fn check_kind(path: &Path) -> Result<(), Refusal> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(()),
-        Ok(metadata) if metadata.is_dir() => Err(Refusal::Directory),
-        Ok(metadata) if metadata.is_symlink() => Err(Refusal::Symlink),
-        Ok(_) => Err(Refusal::Special),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(err) => Err(Refusal::Open(err)),
-    }
-}
-
-/// Makes the last directory of the path, if it is missing; the ones above it are the system's.
-fn make_parent(path: &Path) -> io::Result<()> {
-    let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    else {
-        return Ok(());
-    };
-    match fs::create_dir(parent) {
-        // Set apart from the making, which the umask would have its say in.
-        Ok(()) => fs::set_permissions(parent, Permissions::from_mode(0o755)),
-        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) if parent.is_dir() => Ok(()),
-        Err(err) => Err(err),
-    }
-}
-
-fn existing<L: Layout>(path: &Path, identity: &Identity) -> Result<Existing, Refusal> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(flags.bits())
-        .open(path);
-    let file = match opened {
-        Ok(file) => file,
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Existing::None),
-        Err(err) => return Err(Refusal::Open(err)),
-    };
-    // It may have been changed since it was looked at.
-    if !file.metadata().map_err(Refusal::Open)?.is_file() {
-        return Err(Refusal::Special);
-    }
-    let map = match Map::new(&file, L::MIN_SIZE, Access::ReadWrite) {
-        Ok(map) => map,
-        Err(err) if err.kind() == io::ErrorKind::InvalidData => {
-            return Ok(Existing::Unusable(err.to_string()));
-        }
-        Err(err) => return Err(Refusal::Open(err)),
-    };
-    let unusable = |why| Ok(Existing::Unusable(why));
-    let is_smaller = match L::check(&map) {
-        Err(err) => return unusable(err.to_string()),
-        Ok(size) if size as usize == L::SIZE => false,
-        Ok(size) if size as usize == L::MIN_SIZE => true,
-        Ok(size) => return unusable(format!("a size of {size} bytes")),
-    };
-    if let Err(why) = L::check_identity(&map, identity) {
-        return unusable(why);
-    }
-    if L::generation(&map).load(Ordering::Relaxed) == 0 {
-        return unusable("it was never initialised".to_owned());
-    }
-    let map = match map_all::<L>(&file, is_smaller) {
-        Ok(map) => map,
-        Err(err) => return unusable(err.to_string()),
-    };
-    // Only the owner may; for anybody else who can write here it is as the owner wanted it.
-    let _ = file.set_permissions(Permissions::from_mode(MODE));
-    let id = FileId::of(&file).map_err(Refusal::Open)?;
-    Ok(Existing::Valid(map, id))
-}
-
-/// The whole of a valid segment, which is made longer first if it `is_smaller`.
-fn map_all<L: Layout>(file: &File, is_smaller: bool) -> io::Result<Map> {
-    // Never shorter: readers may have it mapped.
-    if is_smaller && file.metadata()?.len() < L::SIZE as u64 {
-        file.set_len(L::SIZE as u64)?;
-    }
-    let map = Map::new(file, L::SIZE, Access::ReadWrite)?;
-    if is_smaller {
-        L::grow(&map);
-    }
-    Ok(map)
-}
-
-/// Goes on with a valid segment in place.
+/// Resumes the record of a valid segment, or replaces it by one that claims nothing.
 fn reuse<L: Layout>(map: &Map, same_boot: bool) -> (L::Record, Start) {
     let now_ns = now_ns(L::CLOCK);
     let nothing = L::no_claim(now_ns);
     let mut written = L::Written::default();
-    let read = sequence::read(L::generation(map), L::written(map), written.as_mut());
+    let read = sequence_lock::read(L::generation(map), L::written(map), written.as_mut());
     let why = match read.map(|_| L::decode_written(&written)) {
         _ if !same_boot => "it may be of an earlier boot".to_owned(),
-        // Left as it is: readers have the record before, which is no less true for this.
+        // Left unchanged: readers still have the previous record, which is still valid.
         Err(_) => {
             let why = "its last write was cut short".to_owned();
             return (nothing, Start::Cold { why });
@@ -398,75 +274,6 @@ fn reuse<L: Layout>(map: &Map, same_boot: bool) -> (L::Record, Start) {
         Ok(Ok(record)) if L::as_of_ns(&record) > now_ns => "it is from the future".to_owned(),
         Ok(Ok(record)) => return (record, Start::Warm),
     };
-    write::<L>(map, &nothing);
+    write_record::<L>(map, &nothing);
     (nothing, Start::Cold { why })
-}
-
-fn write<L: Layout>(map: &Map, record: &L::Record) {
-    let words = L::encode(record);
-    sequence::write(L::generation(map), L::written(map), words.as_ref());
-}
-
-/// Makes a new segment beside the path and renames it into place, in succession to `before` if there is one.
-fn create<L: Layout>(
-    path: &Path,
-    identity: &Identity,
-    record: &L::Record,
-    before: Option<&Map>,
-) -> Result<(Map, FileId), Refusal> {
-    let make = || {
-        let temporary = Temporary::new(path)?;
-        let map = temporary.fill::<L>(identity, record)?;
-        if let Some(before) = before {
-            L::carry_over(before, &map);
-        }
-        let id = FileId::of(&temporary.file)?;
-        temporary.rename(path)?;
-        Ok((map, id))
-    };
-    make().map_err(Refusal::Create)
-}
-
-/// A file that is removed unless it was renamed.
-struct Temporary {
-    file: File,
-    path: PathBuf,
-}
-
-impl Temporary {
-    fn new(target: &Path) -> io::Result<Self> {
-        let mut name = target.as_os_str().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
-        let path = PathBuf::from(name);
-        // Left by a daemon of the same id that was killed at this very step.
-        let _ = fs::remove_file(&path);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(MODE)
-            .open(&path)?;
-        Ok(Self { file, path })
-    }
-
-    fn fill<L: Layout>(&self, identity: &Identity, record: &L::Record) -> io::Result<Map> {
-        self.file.set_len(L::SIZE as u64)?;
-        let map = Map::new(&self.file, L::SIZE, Access::ReadWrite)?;
-        L::set_header(&map, identity);
-        write::<L>(&map, record);
-        // Whatever the umask took away.
-        self.file.set_permissions(Permissions::from_mode(MODE))?;
-        Ok(map)
-    }
-
-    fn rename(&self, target: &Path) -> io::Result<()> {
-        fs::rename(&self.path, target)
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // Gone already when it was renamed.
-        let _ = fs::remove_file(&self.path);
-    }
 }

@@ -1,20 +1,20 @@
-//! The clock status, as the layouts in the field number it.
+//! The clock status, with the numbers of the v1, v2 and native layouts.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// What may be relied on.
+/// Whether the published interval contains true time, and whether a source is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum ClockStatus {
-    /// Nothing: the interval claims nothing.
+    /// Nothing is known: the interval claims nothing.
     Unknown = 0,
     /// The clock follows a source; the interval contains true time.
     Synchronized = 1,
-    /// The last bound is held over and grows; the interval contains true time.
+    /// The clock is in holdover: the bound grows with time; the interval contains true time.
     FreeRunning = 2,
-    /// The clock was disrupted (live migration): the interval claims nothing.
+    /// The clock was disrupted, for example by a live migration: the interval claims nothing.
     Disrupted = 3,
 }
 
@@ -23,7 +23,7 @@ pub enum ClockStatus {
 #[error(
     "clock status {0} is none of 0 (unknown), 1 (synchronized), 2 (free running), 3 (disrupted)"
 )]
-pub struct ForeignStatus(pub i32);
+pub struct InvalidStatus(pub i32);
 
 impl ClockStatus {
     /// Whether the interval contains true time.
@@ -35,7 +35,7 @@ impl ClockStatus {
         }
     }
 
-    /// The word for logs and tools.
+    /// The name used in logs and by tools.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -45,10 +45,8 @@ impl ClockStatus {
             Self::Disrupted => "disrupted",
         }
     }
-}
 
-impl ClockStatus {
-    /// The status of this number; a foreign one means that nothing is known.
+    /// The status of this number; `Unknown` for an invalid one.
     #[inline]
     pub(crate) fn or_unknown(number: i32) -> Self {
         Self::try_from(number).unwrap_or(Self::Unknown)
@@ -56,16 +54,16 @@ impl ClockStatus {
 }
 
 impl TryFrom<i32> for ClockStatus {
-    type Error = ForeignStatus;
+    type Error = InvalidStatus;
 
     #[inline]
-    fn try_from(number: i32) -> Result<Self, ForeignStatus> {
+    fn try_from(number: i32) -> Result<Self, InvalidStatus> {
         match number {
             0 => Ok(Self::Unknown),
             1 => Ok(Self::Synchronized),
             2 => Ok(Self::FreeRunning),
             3 => Ok(Self::Disrupted),
-            _ => Err(ForeignStatus(number)),
+            _ => Err(InvalidStatus(number)),
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Why the clock status is what it is.
+//! The reason for the clock status.
 
 use std::fmt;
 
-/// Why the status is what it is. The numbers are the native layout's and never change their meaning.
+/// The reason for the clock status. The numbers are those of the native layout and never change
+/// their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Reason {
@@ -10,39 +11,41 @@ pub enum Reason {
     Tracking = 0,
     /// No valid report has arrived since boot.
     NeverSynchronized = 1,
-    /// An earlier life of the daemon had published this.
+    /// The record was published by an earlier process or an earlier run of the publishing actors.
     Resumed = 2,
-    /// `CLOCK_REALTIME` is being slewed, or chronyd does not discipline it. Written by daemons before 0.2 only.
+    /// `CLOCK_REALTIME` is being slewed, or chronyd does not discipline it. Only daemons before 0.2
+    /// write it.
     SlewInFlight = 3,
     /// chronyd does not answer.
     ChronySilent = 4,
-    /// chronyd answers with reports that make no sense.
+    /// chronyd's reports are malformed or contain implausible values.
     ReportRefused = 5,
-    /// chronyd says that the clock is not synchronised.
+    /// chronyd reports that the clock is not synchronised.
     LeapUnsynchronized = 6,
-    /// The selected source has not answered chronyd's last polls, or none is selected.
+    /// The selected source has not answered chronyd's last polls, or no source is selected.
     SourceUnreachable = 7,
-    /// chronyd follows its own clock, or claims an impossible zero distance: no reference at all.
+    /// chronyd uses its local reference, or reports a root distance of zero: there is no reference.
     LocalReference = 8,
-    /// The machine was suspended, and chronyd has not measured since. Daemons before 0.2 wrote it after the clock was set, too.
+    /// The machine was suspended, and chronyd has not measured since. Daemons before 0.2 also wrote
+    /// it after the clock was set.
     ClockStepped = 9,
-    /// The PTP hardware clock's error bound is missing, unreadable or makes no sense.
+    /// The PTP hardware clock's error bound is missing, unreadable or implausible.
     PhcUnreadable = 10,
     /// The last valid report is too old.
     HoldoverExpired = 11,
-    /// The bound is wider than the operator's cap.
+    /// The bound exceeds the operator's limit.
     BoundOverCap = 12,
     /// The clock was disrupted, and no later report has arrived.
     Disrupted = 13,
-    /// The daemon has not written for a while; found out by readers.
+    /// The daemon has stopped writing. Readers derive it; the daemon never writes it.
     DaemonSilent = 14,
-    /// Measurements contradict each other: the interval is the hull of both sides.
+    /// Measurements are disjoint: the interval is the hull of both.
     Contradiction = 15,
-    /// More than half of the reachable sources contradict the selected one.
+    /// More than half of the reachable sources disagree with the selected one.
     SourcesDisagree = 16,
-    /// Fewer sources are reachable than `--falsetickers` needs.
+    /// Fewer sources are reachable than `--falsetickers` requires.
     TooFewSources = 17,
-    /// The layout does not tell, or a daemon newer than this library does.
+    /// The layout has no reason, or the number is one that only a newer daemon uses.
     Untold = 255,
 }
 
@@ -70,7 +73,7 @@ impl Reason {
         Self::Untold,
     ];
 
-    /// The word for logs and tools.
+    /// The name used in logs and by tools.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -98,7 +101,7 @@ impl Reason {
 }
 
 impl From<u8> for Reason {
-    /// A number that is not known here is one of a newer daemon.
+    /// An unknown number, which only a newer daemon writes, becomes [`Reason::Untold`].
     #[inline]
     fn from(number: u8) -> Self {
         match number {
@@ -136,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_comes_back_from_its_number_and_new_ones_are_untold() {
+    fn reason_converts_to_its_number_and_back_and_unknown_numbers_become_untold() {
         for reason in Reason::ALL {
             assert_eq!(Reason::from(reason as u8), reason);
         }

@@ -1,44 +1,45 @@
-//! The sequence lock: one writer never waits, any number of readers never block it.
+//! The sequence lock. Its one writer never waits, and readers never block it.
 //!
-//! The generation is even at rest, odd while a write is in progress, 0 before the first write. It is as wide as
-//! its layout has it: 16 bits wrap within hours, and a reader that sleeps for exactly that long in the middle of a
-//! read is fooled; 64 bits never do.
+//! The generation is 0 before the first write, odd while a write is in progress, and otherwise
+//! even. Its width depends on the layout. A 16-bit generation wraps within hours: a reader that is
+//! interrupted in the middle of a read for exactly that long does not detect the writes. A 64-bit
+//! generation never wraps.
 //!
 //! Writer:
 //! 1. store the odd generation, relaxed;
-//! 2. release fence W: what follows is not seen before the odd generation;
+//! 2. release fence W: no reader sees a later store without the odd generation;
 //! 3. store the payload as relaxed atomic words;
-//! 4. store the next even generation, release: it is not seen before the payload.
+//! 4. store the next even generation, release: no reader sees it without the payload.
 //!
 //! Reader:
-//! 1. load the generation, acquire (partner of W4): the payload of that write is seen, or a later one;
-//!    if it is odd or 0, begin again;
+//! 1. load the generation, acquire (partner of W4): the reader sees the payload of that write, or a
+//!    later one; if the generation is odd, retry;
 //! 2. load the payload as relaxed atomic words;
-//! 3. acquire fence R (partner of W2): if any word came from a later write, so does the next load;
-//! 4. load the generation again, relaxed; if it changed, begin again.
+//! 3. acquire fence R (partner of W2): if any word is from a later write, so is the next load;
+//! 4. load the generation again, relaxed; if it has changed, retry.
 //!
-//! A release *store* in W1 would not keep the payload's stores behind it, nor an acquire *load* in R4
-//! the payload's loads before it: hence the fences. `tests/sequence_loom.rs` shows that each is needed.
+//! A release *store* in W1 would not order the payload's stores after it, nor would an acquire
+//! *load* in R4 order the payload's loads before it. Hence the fences; `tests/sequence_loom.rs`
+//! shows that each is needed.
 //!
-//! A writer that dies between W1 and W4 leaves an odd generation. The next write keeps it odd in W1 and
-//! ends it in W4 with an even one that no reader has seen: healed.
+//! A writer that is killed between W1 and W4 leaves an odd generation. W1 of the next write keeps
+//! it, and W4 stores an even one that no reader has seen, which repairs the segment.
 
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicU16, AtomicU64, Ordering, fence};
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering, fence};
 
-/// How often a reader begins again before it says so: far longer than a write takes, far shorter
-/// than a person notices.
+/// How many times a reader tries: much longer than a write takes, and too short to be noticed.
 const ATTEMPTS: u32 = if cfg!(loom) { 2 } else { 10_000 };
 
-/// A generation, of whatever width.
+/// A generation of any width.
 pub trait Generation {
-    /// The largest number that it can hold.
+    /// The largest value.
     const MAX: u64;
-    /// Loads it.
+    /// Loads the generation.
     fn load(&self, ordering: Ordering) -> u64;
-    /// Stores a number up to [`MAX`](Self::MAX).
+    /// Stores a generation of at most [`MAX`](Self::MAX).
     fn store(&self, number: u64, ordering: Ordering);
 }
 
@@ -66,21 +67,21 @@ impl Generation for AtomicU64 {
     }
 }
 
-/// Why a reader has no snapshot.
+/// Why no snapshot is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoSnapshot {
-    /// Nothing was ever written.
+    /// Nothing has been written.
     NotInitialized,
-    /// A write has been in progress for as long as was waited: its writer died, or was stopped.
+    /// A write was in progress at every attempt: its writer was killed or stopped.
     WriteInProgress,
 }
 
-/// Writes `words` to `payload`. One writer at a time is the caller's to ensure.
+/// Writes `words` to `payload`. The caller ensures that there is one writer at a time.
 pub fn write<G: Generation>(generation: &G, payload: &[AtomicU64], words: &[u64]) {
     write_ordered::<true, G>(generation, payload, words, || {});
 }
 
-/// As [`write`], with a call to `midway` when half of the payload is written.
+/// As [`write`]; calls `midway` after half of the payload.
 #[cfg(any(loom, feature = "fault-injection"))]
 pub fn write_interrupted<G: Generation>(
     generation: &G,
@@ -91,10 +92,10 @@ pub fn write_interrupted<G: Generation>(
     write_ordered::<true, G>(generation, payload, words, midway);
 }
 
-/// Reads `payload` into `words`, and returns the generation that they belong to.
+/// Reads `payload` into `words`; returns the generation of the write they are from.
 ///
 /// # Errors
-/// [`NoSnapshot`]; `words` then hold nothing of use.
+/// [`NoSnapshot`]; the content of `words` is then undefined.
 #[inline]
 pub fn read<G: Generation>(
     generation: &G,
@@ -104,7 +105,7 @@ pub fn read<G: Generation>(
     read_ordered::<true, G>(generation, payload, words)
 }
 
-/// As [`read`], without beginning again: `None` when there was a write.
+/// As [`read`], with one attempt: `None` when a write was in progress, or nothing has been written.
 #[inline]
 pub fn read_once<G: Generation>(
     generation: &G,
@@ -115,7 +116,7 @@ pub fn read_once<G: Generation>(
     attempt::<true, G>(generation, before, payload, words).then_some(before)
 }
 
-/// The lock without its fences, for the model to fail on.
+/// The lock without its fences, with which the loom model must fail.
 #[cfg(loom)]
 pub mod unfenced {
     use super::{AtomicU64, Generation, NoSnapshot, read_ordered, write_ordered};
@@ -164,7 +165,7 @@ fn store(payload: &[AtomicU64], words: &[u64]) {
     }
 }
 
-/// The even generation that ends a write; 0 means not initialised, so the wrap skips it.
+/// The even generation that ends a write. 0 means not initialised, so the wrap skips it.
 fn even_after<G: Generation>(odd: u64) -> u64 {
     match odd.wrapping_add(1) & G::MAX {
         0 => 2,
@@ -194,7 +195,7 @@ fn read_ordered<const FENCED: bool, G: Generation>(
     Err(NoSnapshot::WriteInProgress)
 }
 
-/// Whether the words are those of the generation `before`, which was loaded with acquire (R1).
+/// Whether all words are of the generation `before`, which was loaded with acquire (R1).
 #[inline]
 fn attempt<const FENCED: bool, G: Generation>(
     generation: &G,
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_and_the_generation_advances_by_two() {
+    fn read_returns_the_last_write_and_each_write_adds_two_to_the_generation() {
         let (generation, payload) = cells();
         let mut words = [0; 2];
         assert_eq!(
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wrap_skips_zero() {
+    fn the_generation_wraps_past_zero() {
         let (generation, payload) = cells();
         for (before, after) in [
             (65_532, 65_534),
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_never_ends_is_reported_and_the_next_one_heals_it() {
+    fn an_unfinished_write_is_reported_and_the_next_write_repairs_it() {
         let (generation, payload) = cells();
         write(&generation, &payload, &[1, 1]);
         generation.store(3, Ordering::Relaxed);

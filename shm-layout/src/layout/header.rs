@@ -1,4 +1,4 @@
-//! The 16 bytes that the v1 and v2 layouts begin with.
+//! The first 14 bytes of every layout.
 //!
 //! | offset | type | field |
 //! |---|---|---|
@@ -6,53 +6,51 @@
 //! | 4 | u32 | magic 1 |
 //! | 8 | u32 | segment size in bytes, header included |
 //! | 12 | u16 | layout version |
-//! | 14 | u16 | generation: 0 not initialised, odd while a write is in progress |
+//!
+//! All numbers are native endian. Each layout defines the 2 bytes at [`END`] itself.
 
 use std::sync::atomic::Ordering;
 
 use thiserror::Error;
 
-use crate::map::Map;
+use crate::memory::map::Map;
 
-/// The magic number, native endian.
-pub const MAGIC: [u32; 2] = [0x414D_5A4E, 0x4342_0200];
+/// The offset of the first byte after the header.
+pub const END: usize = VERSION_OFFSET + 2;
 
-/// The size of the header in bytes.
-pub const HEADER_BYTES: usize = 16;
+pub(super) const SIZE_OFFSET: usize = 8;
+pub(super) const VERSION_OFFSET: usize = 12;
 
-/// Where the generation is.
-pub const GENERATION_OFFSET: usize = 14;
-
-/// Why a header is not that of a layout.
+/// Why a header is not valid for a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum HeaderError {
-    /// Something else altogether.
+    /// The magic number is wrong: the file is of an unrelated format or layout.
     #[error("the magic number is {:08x} {:08x}, which is not this layout's", .0[0], .0[1])]
     Magic([u32; 2]),
-    /// Another layout.
+    /// The layout version is wrong.
     #[error("layout version {found} is not version {expected}")]
     Version {
         /// The version in the header.
         found: u16,
-        /// The version that is understood here.
+        /// The supported version.
         expected: u16,
     },
-    /// A size that the layout does not have.
+    /// The segment is shorter than the layout.
     #[error("a size of {found} bytes is not the layout's {expected}")]
     Size {
         /// The size in the header.
         found: u32,
-        /// The layout's size.
+        /// The size of the layout.
         expected: u32,
     },
 }
 
-/// Whether `map` begins with this magic number, version and at least this size, all three at the places of the
-/// table above; returns the size. Each field is read by itself: a foreign writer may be at it.
+/// Checks that `map` begins with this magic number, this version, and at least this size; returns
+/// the size in the header. Each field is loaded separately, since another process may write it.
 ///
 /// # Errors
 /// The first field that is wrong.
-pub(crate) fn check(
+pub(super) fn check(
     map: &Map,
     magic: [u32; 2],
     version: u16,
@@ -62,12 +60,12 @@ pub(crate) fn check(
     if found_magic != magic {
         return Err(HeaderError::Magic(found_magic));
     }
-    let found = map.u16_at(12).load(Ordering::Relaxed);
+    let found = map.u16_at(VERSION_OFFSET).load(Ordering::Relaxed);
     if found != version {
         let expected = version;
         return Err(HeaderError::Version { found, expected });
     }
-    let found = map.u32_at(8).load(Ordering::Relaxed);
+    let found = map.u32_at(SIZE_OFFSET).load(Ordering::Relaxed);
     if found < size {
         let expected = size;
         return Err(HeaderError::Size { found, expected });
@@ -75,10 +73,10 @@ pub(crate) fn check(
     Ok(found)
 }
 
-/// Writes what [`check`] reads.
-pub(crate) fn set(map: &Map, magic: [u32; 2], version: u16, size: u32) {
+/// Writes the fields that [`check`] reads.
+pub(super) fn write(map: &Map, magic: [u32; 2], version: u16, size: u32) {
     map.u32_at(0).store(magic[0], Ordering::Relaxed);
     map.u32_at(4).store(magic[1], Ordering::Relaxed);
-    map.u32_at(8).store(size, Ordering::Relaxed);
-    map.u16_at(12).store(version, Ordering::Relaxed);
+    map.u32_at(SIZE_OFFSET).store(size, Ordering::Relaxed);
+    map.u16_at(VERSION_OFFSET).store(version, Ordering::Relaxed);
 }

@@ -1,4 +1,14 @@
-//! The reader's side of a segment of any layout: no lock, no allocation, `&self`.
+//! The reader of a segment of any layout. It takes no lock, allocates nothing after opening, and is
+//! shared by reference.
+//!
+//! 1. [`Reader::open`] checks the header, maps the file, and waits briefly for an unfinished write;
+//! 2. [`Reader::glance`] copies the payload once. It returns a record if the generation is the one
+//!    in the cache, so that the payload was validated before;
+//! 3. [`Reader::snapshot`] also retries, validates a new payload, and stores it in the cache. While
+//!    a write is unfinished, it returns the last record in the cache.
+
+mod error;
+mod last_good;
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -9,59 +19,29 @@ use std::thread;
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
-use thiserror::Error;
 
-use crate::cache::LastGood;
-use crate::header::HeaderError;
-use crate::identity::Identity;
-use crate::layout::{Layout, MIN_BYTES, RecordError};
-use crate::map::{Access, Map};
-use crate::native::{self, Native};
-use crate::sequence::{self, Generation, NoSnapshot};
-use crate::v1::V1;
-use crate::v2::V2;
+use crate::layout::Layout;
+use crate::layout::native::{self, Native};
+use crate::layout::v1::V1;
+use crate::layout::v2::V2;
+use crate::memory::map::{Access, MIN_BYTES, Map};
+use crate::memory::sequence_lock::{self, Generation, NoSnapshot};
+use crate::record::Identity;
+use last_good::LastGood;
 
-/// How often, and how long each time, opening waits for a write in progress: longer than a scheduler's turn.
+pub use error::ReadError;
+
+/// The number of waits for an unfinished write when a segment is opened. Together they are longer
+/// than a scheduler's time slice.
 const OPENING_WAITS: u32 = 50;
 const OPENING_WAIT: Duration = Duration::from_micros(200);
 
-/// Why a segment cannot be read.
-#[derive(Debug, Error)]
-pub enum ReadError {
-    /// The file cannot be opened or mapped.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The path is no regular file.
-    #[error("not a regular file")]
-    NotAFile,
-    /// The file is shorter than its header says, or than a header.
-    #[error("{found} bytes are too few for a segment of {expected}")]
-    TooShort {
-        /// The file's length.
-        found: u64,
-        /// The length that it should have at least.
-        expected: u64,
-    },
-    /// Not a segment of this layout.
-    #[error(transparent)]
-    Header(#[from] HeaderError),
-    /// Nothing was written yet.
-    #[error("the segment is not initialised yet")]
-    NotInitialized,
-    /// A write was cut short, and nothing was read before it.
-    #[error("a write is in progress and does not end")]
-    WriteInProgress,
-    /// The writer wrote nonsense.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-}
-
-/// Opens a file that may be a segment, or anything else.
+/// Opens a file of any kind for reading.
 ///
 /// # Errors
-/// What open(2) says.
+/// Those of open(2).
 pub fn open_file(path: &Path) -> io::Result<File> {
-    // Non-blocking, so that a FIFO does not hang; for a regular file it changes nothing.
+    // Opening a FIFO would block without O_NONBLOCK, which has no effect on regular files.
     let flags = OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     OpenOptions::new()
         .read(true)
@@ -74,8 +54,9 @@ pub fn open_file(path: &Path) -> io::Result<File> {
 pub struct Reader<L: Layout> {
     map: Map,
     cache: LastGood<L>,
-    /// The odd generation that was waited for in vain; it is not waited for again.
-    stuck: AtomicU64,
+    /// The odd generation of an unfinished write that a reader has waited for. It is not waited for
+    /// again.
+    unfinished: AtomicU64,
 }
 
 /// A reader of the v1 layout.
@@ -86,15 +67,15 @@ pub type V2Reader = Reader<V2>;
 pub type NativeReader = Reader<Native>;
 
 impl<L: Layout> Reader<L> {
-    /// Maps the segment at `path`, checked before it is mapped.
+    /// Checks the header of the segment at `path` and maps it.
     ///
     /// # Errors
-    /// [`ReadError`], all but `Record` and `WriteInProgress`.
+    /// Every [`ReadError`] except `Record` and `WriteInProgress`.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         Self::from_file(&open_file(path)?)
     }
 
-    /// As [`open`](Self::open), of a file that is open already.
+    /// As [`open`](Self::open), for an open file.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -111,7 +92,7 @@ impl<L: Layout> Reader<L> {
             });
         }
         let expected = L::check(&Map::new(file, MIN_BYTES, Access::Read)?)?.into();
-        // Looked up again: a writer may have made it longer before it wrote the header.
+        // Read again: a writer may have extended the file before it wrote the header.
         let found = file.metadata()?.len();
         if found < expected {
             return Err(ReadError::TooShort { found, expected });
@@ -123,15 +104,15 @@ impl<L: Layout> Reader<L> {
         let reader = Self {
             map,
             cache: LastGood::default(),
-            stuck: AtomicU64::new(0),
+            unfinished: AtomicU64::new(0),
         };
-        reader.wait_for_a_write();
+        reader.wait_for_unfinished_write();
         Ok(reader)
     }
 
-    /// Gives a write that is in progress the time to end, so that there is a record to fall back on from
-    /// the beginning: its writer may have been scheduled away for a moment.
-    fn wait_for_a_write(&self) {
+    /// Waits for an unfinished write, whose writer may have been preempted, so that a fallback
+    /// record is available from the beginning.
+    fn wait_for_unfinished_write(&self) {
         for _ in 0..OPENING_WAITS {
             match self.snapshot() {
                 Err(ReadError::WriteInProgress) => thread::sleep(OPENING_WAIT),
@@ -140,38 +121,39 @@ impl<L: Layout> Reader<L> {
         }
     }
 
-    /// The record that was written last. While a write is cut short, the last one that was read here.
+    /// The record that was written last. While a write is unfinished, the last record that was read
+    /// here.
     ///
     /// # Errors
     /// `WriteInProgress`, `NotInitialized` or `Record`.
     #[inline]
     pub fn snapshot(&self) -> Result<L::Record, ReadError> {
-        self.glance().map_or_else(|| self.read_anew(), Ok)
+        self.glance().map_or_else(|| self.read_new(), Ok)
     }
 
-    /// The record that was written last, if it was read before and no write is in progress: nearly always.
+    /// The record that was written last, if it was read here before and no write is in progress.
+    /// This is the usual case.
     #[inline]
     #[must_use]
     pub fn glance(&self) -> Option<L::Record> {
         let mut payload = L::Payload::default();
         let (generation, cells) = (L::generation(&self.map), L::payload(&self.map).as_ref());
-        let generation = sequence::read_once(generation, cells, payload.as_mut())?;
+        let generation = sequence_lock::read_once(generation, cells, payload.as_mut())?;
         self.cache.holds(generation).then(|| L::recall(&payload))
     }
 
-    /// The record of a write that was not seen before or is in progress; if that one does not end, what was
-    /// read before it.
+    /// The record of a new write. If that does not end, the last record that was read here.
     #[cold]
-    fn read_anew(&self) -> Result<L::Record, ReadError> {
+    fn read_new(&self) -> Result<L::Record, ReadError> {
         let (generation, cells) = (L::generation(&self.map), L::payload(&self.map).as_ref());
         let recall = || self.cache.last().as_ref().map(L::recall);
-        let stuck = self.stuck.load(Ordering::Relaxed);
-        let known = stuck != 0 && generation.load(Ordering::Relaxed) == stuck;
-        if known && let Some(record) = recall() {
+        let unfinished = self.unfinished.load(Ordering::Relaxed);
+        let is_known = unfinished != 0 && generation.load(Ordering::Relaxed) == unfinished;
+        if is_known && let Some(record) = recall() {
             return Ok(record);
         }
         let mut payload = L::Payload::default();
-        match sequence::read(generation, cells, payload.as_mut()) {
+        match sequence_lock::read(generation, cells, payload.as_mut()) {
             Ok(generation) => {
                 let record = L::decode(&payload)?;
                 self.cache.keep(generation, &payload);
@@ -179,7 +161,7 @@ impl<L: Layout> Reader<L> {
             }
             Err(no_snapshot) => {
                 let odd = generation.load(Ordering::Relaxed) | 1;
-                self.stuck.store(odd, Ordering::Relaxed);
+                self.unfinished.store(odd, Ordering::Relaxed);
                 recall().ok_or(match no_snapshot {
                     NoSnapshot::NotInitialized => ReadError::NotInitialized,
                     NoSnapshot::WriteInProgress => ReadError::WriteInProgress,
@@ -188,7 +170,7 @@ impl<L: Layout> Reader<L> {
         }
     }
 
-    /// The generation as it stands, for tools and tests.
+    /// The current generation, for tools and tests.
     #[must_use]
     pub fn generation(&self) -> u64 {
         L::generation(&self.map).load(Ordering::Relaxed)
@@ -196,7 +178,7 @@ impl<L: Layout> Reader<L> {
 }
 
 impl Reader<Native> {
-    /// Whose instants the segment's are.
+    /// The boot and the time namespace of the segment's instants.
     #[must_use]
     pub fn identity(&self) -> Identity {
         native::identity_of(&self.map)

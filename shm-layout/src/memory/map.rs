@@ -1,4 +1,4 @@
-//! The map: a file's beginning as shared atomic words. The only room with unsafe code.
+//! A mapped file as shared atomic words. This is the only module with unsafe code.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -9,29 +9,30 @@ use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
-use crate::layout::MIN_BYTES;
+/// The length of the shortest map: the header of the shortest layout.
+pub const MIN_BYTES: usize = 16;
 
-/// What may be done through a map.
+/// How a file is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Loads only; a store would kill the process, so only readers' code holds such a map.
+    /// For loads only. A store would kill the process (SIGSEGV); only the reader uses such maps.
     Read,
-    /// Loads and stores.
+    /// For loads and stores.
     ReadWrite,
 }
 
 /// The first bytes of a file, shared with every process that maps them.
 ///
-/// All access is atomic, so other processes may write at any time. A file that is truncated
-/// under its map kills whoever touches it (SIGBUS): writers never truncate, and this
-/// length was checked when the map was made.
+/// Every access is atomic, so other processes may write at any time. Access beyond the end of a
+/// file kills the process (SIGBUS). Therefore [`Map::new`] checks the length, and writers never
+/// truncate.
 #[derive(Debug)]
 pub struct Map {
     start: NonNull<u8>,
     length: NonZeroUsize,
 }
 
-// SAFETY: the memory belongs to the map until it is dropped, and is accessed atomically only.
+// SAFETY: the memory is mapped until the map is dropped, and every access to it is atomic.
 unsafe impl Send for Map {}
 // SAFETY: as above.
 unsafe impl Sync for Map {}
@@ -40,8 +41,8 @@ impl Map {
     /// Maps the first `length` bytes of `file`, a multiple of 8 and at least [`MIN_BYTES`].
     ///
     /// # Errors
-    /// `InvalidData` when the file is shorter, `InvalidInput` for a length that no layout has, otherwise
-    /// what mmap(2) says.
+    /// `InvalidData` when the file is shorter than `length`, `InvalidInput` for an invalid length,
+    /// and the errors of mmap(2).
     pub fn new(file: &File, length: usize, access: Access) -> io::Result<Self> {
         let length = NonZeroUsize::new(length)
             .filter(|length| length.get() >= MIN_BYTES && length.get().is_multiple_of(8))
@@ -64,17 +65,23 @@ impl Map {
         })
     }
 
-    /// The two bytes at `offset`, which must be aligned and inside.
+    /// The two bytes at `offset`.
+    ///
+    /// # Panics
+    /// When `offset` is not aligned, or the bytes are not within the map.
     #[inline]
     #[must_use]
     pub fn u16_at(&self, offset: usize) -> &AtomicU16 {
         self.check(offset, 2);
-        // SAFETY: inside the map and aligned, as was checked; the map is page aligned and lives as long as
-        // `self`; atomics may be shared with any other process.
+        // SAFETY: `check` has verified that the bytes are within the map and aligned to it, and the
+        // map is page aligned. It exists as long as `self`. Other processes may access atomics.
         unsafe { &*self.start.as_ptr().add(offset).cast() }
     }
 
-    /// The four bytes at `offset`, likewise.
+    /// The four bytes at `offset`.
+    ///
+    /// # Panics
+    /// As [`u16_at`](Self::u16_at).
     #[inline]
     #[must_use]
     pub fn u32_at(&self, offset: usize) -> &AtomicU32 {
@@ -83,7 +90,10 @@ impl Map {
         unsafe { &*self.start.as_ptr().add(offset).cast() }
     }
 
-    /// The eight bytes at `offset`, likewise.
+    /// The eight bytes at `offset`.
+    ///
+    /// # Panics
+    /// As [`u16_at`](Self::u16_at).
     #[inline]
     #[must_use]
     pub fn u64_at(&self, offset: usize) -> &AtomicU64 {
@@ -92,13 +102,16 @@ impl Map {
         unsafe { &*self.start.as_ptr().add(offset).cast() }
     }
 
-    /// `N` words from `offset` on, likewise.
+    /// The `N` words that begin at `offset`.
+    ///
+    /// # Panics
+    /// As [`u16_at`](Self::u16_at).
     #[inline]
     #[must_use]
     pub fn words_at<const N: usize>(&self, offset: usize) -> &[AtomicU64; N] {
         self.check(offset, 8);
         assert!(offset + 8 * N <= self.length.get());
-        // SAFETY: as in `u16_at`, and `N` words fit behind `offset`.
+        // SAFETY: as in `u16_at`; the assertion above covers all `N` words.
         unsafe { &*self.start.as_ptr().add(offset).cast() }
     }
 
@@ -110,8 +123,9 @@ impl Map {
 
 impl Drop for Map {
     fn drop(&mut self) {
-        // SAFETY: exactly what `new` mapped, and nothing borrows from it any more. It cannot fail for
-        // a mapping that exists, and a failure would only leave it mapped.
+        // SAFETY: this is exactly the range that `new` mapped, and no borrow of it remains.
+        // munmap(2) does not fail for an existing mapping; a failure would leave it mapped, which
+        // is harmless.
         let _ = unsafe { munmap(self.start.cast(), self.length.get()) };
     }
 }

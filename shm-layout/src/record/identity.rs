@@ -1,4 +1,5 @@
-//! Whose instants a segment's are: this boot's, in one time namespace.
+//! The boot and the time namespace in which a segment's instants were taken. Monotonic clocks can
+//! be compared only within one boot, and only after correction for the namespace offset.
 
 use std::fs;
 use std::io;
@@ -6,37 +7,40 @@ use std::path::Path;
 
 use thiserror::Error;
 
-/// Where the kernel says which boot this is; a new random UUID each time (random(4)).
+use super::limits::NS_PER_S;
+
+/// The kernel's boot id: a new random UUID at each boot (random(4)).
 pub const BOOT_ID_PATH: &str = "/proc/sys/kernel/random/boot_id";
 
-/// Where the kernel says how far this process's monotonic clocks are from the initial ones (time_namespaces(7)).
+/// The offsets of this process's monotonic clocks from those of the initial time namespace
+/// (time_namespaces(7)).
 const TIME_NAMESPACE_PATH: &str = "/proc/self/timens_offsets";
 
-/// Which boot, and which time namespace.
+/// A boot and a time namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// The kernel's boot id; all zeros when it cannot be read, which no boot equals.
+    /// The kernel's boot id; all zeros, which no boot has, when it cannot be read.
     pub boot_id: [u8; 16],
     /// How far the monotonic clocks are ahead of those of the initial time namespace, ns.
     pub namespace_offset_ns: i64,
 }
 
-/// Why a process cannot say which time namespace it is in.
+/// The offset of this process's time namespace cannot be read.
 #[derive(Debug, Error)]
-#[error("the time namespace cannot be told, {TIME_NAMESPACE_PATH}: {0}; mount /proc")]
+#[error("cannot read the time namespace offset from {TIME_NAMESPACE_PATH}: {0}; mount /proc")]
 pub struct IdentityError(#[source] io::Error);
 
 impl Identity {
-    /// This process's.
+    /// The identity of this process.
     ///
     /// # Errors
-    /// When the time namespace cannot be told.
+    /// [`IdentityError`] when `/proc` is not mounted or the offsets have an unknown format.
     pub fn own() -> Result<Self, IdentityError> {
         let boot_id = boot_id_at(Path::new(BOOT_ID_PATH)).unwrap_or_default();
         let namespace_offset_ns = match fs::read_to_string(TIME_NAMESPACE_PATH) {
             Ok(text) => parse_offsets(&text)
                 .ok_or_else(|| IdentityError(io::ErrorKind::InvalidData.into()))?,
-            // A kernel without time namespaces (before 5.6).
+            // The kernel has no time namespaces (before 5.6).
             Err(err)
                 if err.kind() == io::ErrorKind::NotFound && Path::new("/proc/self").exists() =>
             {
@@ -50,20 +54,20 @@ impl Identity {
         })
     }
 
-    /// Whether this boot is known at all.
+    /// Whether the boot id is known.
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.boot_id != [0; 16]
     }
 }
 
-/// The boot id in a file: a UUID of 32 hexadecimal digits.
+/// The boot id in the file at `path`: a UUID of 32 hexadecimal digits.
 pub(crate) fn boot_id_at(path: &Path) -> Option<[u8; 16]> {
     let text = fs::read_to_string(path).ok()?;
     parse_boot_id(&text)
 }
 
-/// A UUID, with or without its hyphens.
+/// Parses a UUID, with or without its hyphens.
 pub(crate) fn parse_boot_id(text: &str) -> Option<[u8; 16]> {
     let digits: String = text.trim().chars().filter(|&c| c != '-').collect();
     let is_uuid = digits.len() == 32 && digits.chars().all(|c| c.is_ascii_hexdigit());
@@ -71,14 +75,14 @@ pub(crate) fn parse_boot_id(text: &str) -> Option<[u8; 16]> {
     is_uuid.then(|| number.to_be_bytes())
 }
 
-/// The line `monotonic <seconds> <nanoseconds>`, in ns.
+/// The offset in the line `monotonic <seconds> <nanoseconds>`, in ns.
 fn parse_offsets(text: &str) -> Option<i64> {
     let line = text
         .lines()
         .find_map(|line| line.trim().strip_prefix("monotonic"))?;
     let mut numbers = line.split_whitespace().map(str::parse::<i64>);
     let (seconds, nanoseconds) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-    seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds)
+    seconds.checked_mul(NS_PER_S)?.checked_add(nanoseconds)
 }
 
 #[cfg(test)]
@@ -86,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn offsets_are_read_as_the_kernel_prints_them() {
+    fn offsets_are_parsed_in_the_kernels_format() {
         for (text, expected) in [
             (
                 "monotonic           0         0\nboottime            0         0\n",
@@ -110,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boot_id_is_a_uuid_and_nothing_else() {
+    fn only_a_uuid_is_accepted_as_boot_id() {
         let id = parse_boot_id("01234567-89ab-cdef-0123-456789abcdef\n").expect("a boot id");
         assert_eq!(&id[..4], [0x01, 0x23, 0x45, 0x67]);
         for text in [
@@ -124,8 +128,8 @@ mod tests {
     }
 
     #[test]
-    fn this_process_knows_its_own() {
-        let own = Identity::own().expect("told");
+    fn the_identity_of_this_process_is_available() {
+        let own = Identity::own().expect("an identity");
         assert!(own.is_known());
     }
 }

@@ -2,37 +2,42 @@
 //!
 //! | offset | type | field |
 //! |---|---|---|
-//! | 0 | | [header], version 2 |
+//! | 0 | 14 bytes | [header](super::header), version 2 |
+//! | 14 | u16 | generation: 0 not initialised, odd while a write is in progress |
 //! | 16 | i64, i64 | as_of: seconds, nanoseconds of `CLOCK_MONOTONIC_COARSE` |
-//! | 32 | i64, i64 | void_after, likewise |
-//! | 48 | i64 | bound in nanoseconds |
+//! | 32 | i64, i64 | void_after: as as_of |
+//! | 48 | i64 | bound, ns |
 //! | 56 | u64 | disruption marker |
-//! | 64 | u32 | max_drift in parts per billion |
-//! | 68 | i32 | clock status |
-//! | 72 | u8 | whether the disruption marker is kept up to date |
-//! | 73 | | padding, 0 |
+//! | 64 | u32 | maximum drift rate, parts per billion |
+//! | 68 | i32 | clock status: 0 unknown, 1 synchronized, 2 free running, 3 disrupted |
+//! | 72 | u8 | whether the disruption marker is maintained |
+//! | 73 | 7 bytes | padding, 0 |
+//!
+//! [`realtime_bound`](super::realtime_bound) describes the meaning and the ageing of the bound.
 
 use std::mem::{align_of, offset_of, size_of};
 use std::sync::atomic::{AtomicU16, AtomicU64};
 
 use nix::time::ClockId;
 
-use crate::header::{self, GENERATION_OFFSET, HEADER_BYTES, HeaderError, MAGIC};
-use crate::identity::Identity;
-use crate::layout::{Layout, RecordError};
-use crate::map::Map;
-use crate::v1::{Fields, V1Record, first_half, second_half, split, word};
+use super::Layout;
+use super::realtime_bound::{
+    Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, RealtimeBound, encode_bound, first_half,
+    second_half, word,
+};
+use crate::memory::map::Map;
+use crate::record::RecordError;
 
-/// The name of the file beside the v1 segment.
+/// The name of the file in the daemon's directory.
 pub const FILE_NAME: &str = "shm0";
 /// The version in the header.
 pub const VERSION: u16 = 2;
 /// The segment's size in bytes.
 pub const SIZE: usize = 80;
 /// The payload's size in 8-byte words.
-pub const PAYLOAD_WORDS: usize = (SIZE - HEADER_BYTES) / 8;
+pub const PAYLOAD_WORDS: usize = (SIZE - PAYLOAD_OFFSET) / 8;
 
-/// The layout as a C compiler sees it; only measured, never instantiated.
+/// The layout as a C compiler sees it. It is only measured, never instantiated.
 #[repr(C)]
 struct Bytes {
     magic: [u32; 2],
@@ -60,20 +65,20 @@ const _: () = {
     assert!(offset_of!(Bytes, padding) == 73 && PAYLOAD_WORDS == 8);
 };
 
-/// What a v2 segment says.
+/// The record of a v2 segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct V2Record {
-    /// What a v1 segment would say, except that the status may be `Disrupted`.
-    pub bound: V1Record,
-    /// Changes when the virtual machine's clock was disrupted.
+    /// The bound, as in a v1 record, except that the status may be `Disrupted`.
+    pub bound: RealtimeBound,
+    /// A number that changes when the virtual machine's clock is disrupted.
     pub disruption_marker: u64,
-    /// Whether the marker is kept up to date. Readers that see it compare the marker with the device's.
+    /// Whether the marker is maintained. Readers then have to compare it with that of the device.
     pub disruption_supported: bool,
 }
 
-/// What a v1 record would say in v2.
-impl From<V1Record> for V2Record {
-    fn from(bound: V1Record) -> Self {
+/// A v2 record without a disruption marker.
+impl From<RealtimeBound> for V2Record {
+    fn from(bound: RealtimeBound) -> Self {
         Self {
             bound,
             disruption_marker: 0,
@@ -82,7 +87,8 @@ impl From<V1Record> for V2Record {
     }
 }
 
-/// The layout itself, for [`Reader`](crate::reader::Reader) and [`Segment`](crate::writer::Segment).
+/// The layout, a parameter of [`Reader`](crate::reader::Reader) and
+/// [`Segment`](crate::writer::Segment).
 #[derive(Debug)]
 pub enum V2 {}
 
@@ -94,22 +100,11 @@ impl Layout for V2 {
     type Written = [u64; PAYLOAD_WORDS];
 
     const NAME: &'static str = "v2";
+    const MAGIC: [u32; 2] = MAGIC;
+    const VERSION: u16 = VERSION;
     const SIZE: usize = SIZE;
     const MIN_SIZE: usize = SIZE;
     const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC_COARSE;
-
-    fn check(map: &Map) -> Result<u32, HeaderError> {
-        header::check(map, MAGIC, VERSION, SIZE as u32)
-    }
-
-    fn set_header(map: &Map, _identity: &Identity) {
-        header::set(map, MAGIC, VERSION, SIZE as u32);
-    }
-
-    /// As in v1, the lock file beside the segment says whose it is.
-    fn check_identity(_map: &Map, _identity: &Identity) -> Result<(), String> {
-        Ok(())
-    }
 
     #[inline]
     fn generation(map: &Map) -> &AtomicU16 {
@@ -118,7 +113,7 @@ impl Layout for V2 {
 
     #[inline]
     fn payload(map: &Map) -> &[AtomicU64; PAYLOAD_WORDS] {
-        map.words_at(HEADER_BYTES)
+        map.words_at(PAYLOAD_OFFSET)
     }
 
     fn written(map: &Map) -> &[AtomicU64] {
@@ -126,15 +121,14 @@ impl Layout for V2 {
     }
 
     fn encode(record: &V2Record) -> [u64; PAYLOAD_WORDS] {
-        let [as_of_s, as_of_ns] = split(record.bound.as_of_ns);
-        let [void_s, void_ns] = split(record.bound.void_after_ns);
+        let [as_of_s, as_of_ns, void_s, void_ns, bound] = encode_bound(&record.bound);
         let status = record.bound.status as i32;
         [
             as_of_s,
             as_of_ns,
             void_s,
             void_ns,
-            record.bound.bound_ns as u64,
+            bound,
             record.disruption_marker,
             word(
                 record.bound.max_drift_ppb.to_ne_bytes(),
@@ -149,23 +143,17 @@ impl Layout for V2 {
     }
 
     fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<V2Record, RecordError> {
-        fields(payload).check()?;
-        Ok(Self::recall(payload))
+        let bound = fields(payload).decode()?;
+        Ok(with_disruption_fields(bound, payload))
     }
 
     #[inline]
     fn recall(payload: &[u64; PAYLOAD_WORDS]) -> V2Record {
-        let [.., support] = *payload;
-        let [supported, ..] = support.to_ne_bytes();
-        V2Record {
-            bound: fields(payload).record(),
-            disruption_marker: payload[5],
-            disruption_supported: supported != 0,
-        }
+        with_disruption_fields(fields(payload).recall(), payload)
     }
 
     fn no_claim(now_ns: i64) -> V2Record {
-        V1Record::no_claim(now_ns).into()
+        RealtimeBound::no_claim(now_ns).into()
     }
 
     fn as_of_ns(record: &V2Record) -> i64 {
@@ -194,15 +182,25 @@ fn fields(payload: &[u64; PAYLOAD_WORDS]) -> Fields {
     }
 }
 
+#[inline]
+fn with_disruption_fields(bound: RealtimeBound, payload: &[u64; PAYLOAD_WORDS]) -> V2Record {
+    let [.., marker, _drift, support] = *payload;
+    let [supported, ..] = support.to_ne_bytes();
+    V2Record {
+        bound,
+        disruption_marker: marker,
+        disruption_supported: supported != 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::ClockStatus;
-    use crate::v1::{DRIFT_LIMIT_PPB, NO_CLAIM_BOUND_NS};
+    use crate::record::{ClockStatus, DRIFT_LIMIT_PPB, NO_CLAIM_BOUND_NS};
     use proptest::prelude::*;
 
     const RECORD: V2Record = V2Record {
-        bound: V1Record {
+        bound: RealtimeBound {
             as_of_ns: 12_000_000_034,
             void_after_ns: 1_012_000_000_000,
             bound_ns: 56_789,
@@ -214,7 +212,7 @@ mod tests {
     };
 
     #[test]
-    fn the_payload_is_laid_out_as_in_the_table() {
+    fn the_payload_has_the_documented_layout() {
         let mut expected = Vec::new();
         for number in [12i64, 34, 1012, 0, 56_789, 77] {
             expected.extend(number.to_ne_bytes());
@@ -231,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_by_the_name_of_its_field() {
+    fn an_invalid_field_is_refused_and_named() {
         for (index, value, name) in [
             (0, u64::MAX, "as_of"),
             (3, 1 << 40, "void_after"),
@@ -245,19 +243,23 @@ mod tests {
         ] {
             let mut payload = V2::encode(&RECORD);
             payload[index] = value;
-            let message = V2::decode(&payload).expect_err("nonsense").to_string();
+            let message = V2::decode(&payload)
+                .expect_err("an invalid field")
+                .to_string();
             assert!(message.contains(name), "{message}");
         }
     }
 
     proptest! {
         #[test]
-        fn every_record_comes_back(
-            as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX, bound_ns in 0..=NO_CLAIM_BOUND_NS,
-            max_drift_ppb in 0..DRIFT_LIMIT_PPB, status in 0..4i32, disruption_marker: u64, disruption_supported: bool,
+        fn every_record_survives_encoding_and_decoding(
+            as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX,
+            bound_ns in 0..=NO_CLAIM_BOUND_NS, max_drift_ppb in 0..DRIFT_LIMIT_PPB,
+            status in 0..4i32,
+            disruption_marker: u64, disruption_supported: bool,
         ) {
             let status = ClockStatus::try_from(status).expect("in range");
-            let bound = V1Record { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status };
+            let bound = RealtimeBound { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status };
             let record = V2Record { bound, disruption_marker, disruption_supported };
             prop_assert_eq!(V2::decode(&V2::encode(&record)), Ok(record));
         }

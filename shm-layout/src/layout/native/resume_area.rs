@@ -1,18 +1,20 @@
-//! The resume area of the native segment: what a daemon leaves there for the next one of the same boot.
+//! The resume area of the native segment: content that a daemon stores for the next one of the same
+//! boot.
 //!
-//! Only the holder of the segment's lock reads and writes it. The area has two slots of 1952 bytes each:
+//! Only the holder of the segment's lock reads and writes it. The area has two slots of 1952 bytes
+//! each:
 //!
 //! | offset in the slot | type | field |
 //! |---|---|---|
-//! | 0 | u64 | number: 0 empty, otherwise one more than the number of the content before |
-//! | 8 | u64 | checksum: FNV-1a of the number, the 8 bytes at 16 and the content, filled up with zeros to 8 bytes |
+//! | 0 | u64 | number: 0 empty, otherwise one more than the number of the previous content |
+//! | 8 | u64 | checksum: FNV-1a of number, bytes 16 to 23, content padded with zeros to 8 bytes |
 //! | 16 | u32 | length of the content in bytes, at most 1928 |
 //! | 20 | u32 | reserved, 0 |
 //! | 24 | 1928 bytes | content |
 //!
-//! A content is stored in the slot that does not hold the newest one: that slot is marked as empty, filled, and
-//! numbered last. A process that is killed in between leaves the other slot as it was. The checksum guards against
-//! everything that is not a store of this module.
+//! Content is stored in the slot without the newest content: that slot is marked as empty, filled,
+//! and numbered last. A process that is killed in between leaves the other slot intact. The
+//! checksum detects any other damage.
 
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
@@ -32,18 +34,18 @@ const CONTENT: usize = 3;
 
 const _: () = assert!(SLOT_WORDS == CONTENT + CAPACITY / 8 && CAPACITY.is_multiple_of(8));
 
-/// The content does not fit into a slot.
+/// The content is longer than [`CAPACITY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{length} bytes to resume are more than {CAPACITY}")]
+#[error("{length} bytes do not fit into the resume area's {CAPACITY}")]
 pub struct TooLong {
-    /// Its length in bytes.
+    /// The length of the content in bytes.
     pub length: usize,
 }
 
-/// Stores `content` in the slot that does not hold the newest content.
+/// Stores `content` in the slot without the newest content.
 ///
 /// # Errors
-/// When the content is longer than [`CAPACITY`]; nothing has changed then.
+/// When the content is longer than [`CAPACITY`]; the area is then unchanged.
 pub(crate) fn store(area: &[AtomicU64; AREA_WORDS], content: &[u8]) -> Result<(), TooLong> {
     let length = content.len();
     if length > CAPACITY {
@@ -61,14 +63,14 @@ pub(crate) fn store(area: &[AtomicU64; AREA_WORDS], content: &[u8]) -> Result<()
     let words: Vec<u64> = content.chunks(8).map(word).collect();
 
     slot[NUMBER].store(0, Ordering::Relaxed);
-    // What follows is not seen while the slot still has its old number.
+    // No process sees the following stores with the slot's old number.
     fence(Ordering::Release);
     for (cell, &word) in slot[CONTENT..].iter().zip(&words) {
         cell.store(word, Ordering::Relaxed);
     }
     slot[LENGTH].store(length, Ordering::Relaxed);
     slot[CHECKSUM].store(checksum(number, length, &words), Ordering::Relaxed);
-    // Not seen before all of the above.
+    // No process sees the new number without the stores above.
     slot[NUMBER].store(number, Ordering::Release);
     Ok(())
 }
@@ -91,7 +93,7 @@ fn load_slot(slot: &[AtomicU64]) -> Option<(u64, Vec<u8>)> {
     let (number, length) = (load(NUMBER), load(LENGTH));
     let [a, b, c, d, ..] = length.to_ne_bytes();
     let bytes = u32::from_ne_bytes([a, b, c, d]) as usize;
-    // No daemon gets as far as the last number, which has no successor.
+    // The last number has no successor. No daemon reaches it.
     if number == 0 || number == u64::MAX || bytes > CAPACITY {
         return None;
     }
@@ -104,7 +106,7 @@ fn load_slot(slot: &[AtomicU64]) -> Option<(u64, Vec<u8>)> {
     Some((number, content))
 }
 
-/// Up to 8 bytes as a word, filled up with zeros.
+/// Up to 8 bytes as a word, padded with zeros.
 fn word(bytes: &[u8]) -> u64 {
     u64::from_ne_bytes(array::from_fn(|n| bytes.get(n).copied().unwrap_or(0)))
 }
@@ -140,7 +142,7 @@ mod tests {
         array::from_fn(|n| area[n].load(Ordering::Relaxed))
     }
 
-    /// An area in which these contents were stored, one after the other.
+    /// An area in which `contents` were stored in this order.
     fn stored(contents: &[&[u8]]) -> Words {
         let area = area(&[0; AREA_WORDS]);
         for content in contents {
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_content_that_was_stored_last_is_resumed() {
+    fn load_returns_the_content_that_was_stored_last() {
         let area = area(&[0; AREA_WORDS]);
         assert_eq!(load(&area), None);
         for length in [0, 1, 7, 8, 9, 100, CAPACITY - 1, CAPACITY] {
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_content_that_does_not_fit_is_refused_and_changes_nothing() {
+    fn too_long_content_is_refused_and_changes_nothing() {
         let before = stored(&[b"content"]);
         let area = area(&before);
         let length = CAPACITY + 1;
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_cut_short_leaves_the_older_or_the_newer_content() {
+    fn an_interrupted_store_leaves_the_older_or_the_newer_content() {
         // The slot is not empty, was used before, or holds a longer content.
         let histories: [&[&[u8]]; 4] = [
             &[],
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_that_was_changed_is_not_resumed() {
+    fn a_damaged_slot_is_not_loaded() {
         let before = stored(&[b"the only content"]);
         for index in [NUMBER, CHECKSUM, LENGTH, CONTENT, CONTENT + 1] {
             for bit in 0..64 {
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_without_a_successor_is_that_of_no_content() {
+    fn a_number_without_a_successor_is_invalid() {
         let mut forged = stored(&[b"forged"]);
         forged[NUMBER] = u64::MAX;
         let content = forged[CONTENT..CONTENT + 1].to_vec();
@@ -248,8 +250,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn garbage_gives_nothing_and_a_content_that_is_stored_over_it_is_resumed(
-            garbage in vec(any::<u64>(), AREA_WORDS), lengths in any::<[u16; 2]>(), content in vec(any::<u8>(), 0..=CAPACITY),
+        fn garbage_is_not_loaded_and_can_be_overwritten(
+            garbage in vec(any::<u64>(), AREA_WORDS), lengths in any::<[u16; 2]>(),
+            content in vec(any::<u8>(), 0..=CAPACITY),
         ) {
             let mut words: Words = array::from_fn(|n| garbage[n]);
             for (slot, length) in lengths.into_iter().enumerate() {
@@ -262,7 +265,7 @@ mod tests {
         }
 
         #[test]
-        fn a_damaged_area_gives_a_content_that_was_stored_or_none(
+        fn a_damaged_area_yields_stored_content_or_nothing(
             contents in vec(vec(any::<u8>(), 0..=64), 1..4), index in 0..AREA_WORDS, damage: u64,
         ) {
             let stored_ones: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();

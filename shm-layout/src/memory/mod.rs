@@ -1,0 +1,5 @@
+//! A segment's bytes: the mapped file, and the lock that keeps a reader from using half a record.
+
+#[cfg(not(loom))]
+pub mod map;
+pub mod sequence_lock;

@@ -1,0 +1,75 @@
+//! The last payload that was read completely and decoded: it is not validated again, and it is the
+//! fallback while a write is unfinished.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use crate::layout::Layout;
+use crate::memory::sequence_lock;
+
+/// Two slots, each with a sequence lock. One slot is written while the other can be read, even if a
+/// thread is stopped at any point. A thread that finds the cache locked by another does not write:
+/// both have read nearly the same.
+#[derive(Debug)]
+pub(crate) struct LastGood<L: Layout> {
+    is_locked: AtomicBool,
+    /// The segment's generation from which the newest payload was read.
+    kept_generation: AtomicU64,
+    /// The index of the newer slot.
+    newer: AtomicUsize,
+    slots: [Slot<L>; 2],
+}
+
+#[derive(Debug)]
+struct Slot<L: Layout> {
+    generation: AtomicU64,
+    payload: L::Cells,
+}
+
+impl<L: Layout> Default for Slot<L> {
+    fn default() -> Self {
+        Self {
+            generation: AtomicU64::new(0),
+            payload: L::Cells::default(),
+        }
+    }
+}
+
+impl<L: Layout> Default for LastGood<L> {
+    fn default() -> Self {
+        Self {
+            is_locked: AtomicBool::new(false),
+            kept_generation: AtomicU64::new(0),
+            newer: AtomicUsize::new(0),
+            slots: [Slot::default(), Slot::default()],
+        }
+    }
+}
+
+impl<L: Layout> LastGood<L> {
+    /// Whether the newest payload in the cache was read from the segment's `generation`.
+    #[inline]
+    pub(crate) fn holds(&self, generation: u64) -> bool {
+        self.kept_generation.load(Ordering::Relaxed) == generation
+    }
+
+    /// Keeps a payload that was read from the segment's `generation`.
+    pub(crate) fn keep(&self, generation: u64, payload: &L::Payload) {
+        if self.is_locked.swap(true, Ordering::Acquire) {
+            return;
+        }
+        let older = 1 - self.newer.load(Ordering::Relaxed);
+        let slot = &self.slots[older];
+        sequence_lock::write(&slot.generation, slot.payload.as_ref(), payload.as_ref());
+        self.newer.store(older, Ordering::Release);
+        self.kept_generation.store(generation, Ordering::Relaxed);
+        self.is_locked.store(false, Ordering::Release);
+    }
+
+    /// The newest payload; `None` when there is none.
+    pub(crate) fn last(&self) -> Option<L::Payload> {
+        let slot = &self.slots[self.newer.load(Ordering::Acquire)];
+        let mut payload = L::Payload::default();
+        sequence_lock::read(&slot.generation, slot.payload.as_ref(), payload.as_mut()).ok()?;
+        Some(payload)
+    }
+}

@@ -1,0 +1,17 @@
+//! What a record consists of, in every layout.
+
+mod error;
+mod identity;
+mod leap;
+mod limits;
+mod reason;
+mod status;
+
+pub use error::RecordError;
+pub use identity::{BOOT_ID_PATH, Identity, IdentityError};
+pub(crate) use identity::{boot_id_at, parse_boot_id};
+pub use leap::{InvalidLeap, Leap};
+pub(crate) use limits::NS_PER_S;
+pub use limits::{DRIFT_LIMIT_PPB, NO_CLAIM_BOUND_NS, STALE_AFTER_NS};
+pub use reason::Reason;
+pub use status::{ClockStatus, InvalidStatus};
