@@ -16,11 +16,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clockbound_actors::daemon::{self, Config};
 use clockbound_actors::estimator::Settings;
 use clockbound_actors::fault::Faults;
-use clockbound_actors::segments::Segments;
+use clockbound_actors::publication::segments::Segments;
 use clockbound_actors::supervision::Ending;
-use clockbound_actors::system::{self, Config};
 use crossbeam_channel::Receiver;
 use shm_layout::layout::Layout;
 use shm_layout::writer::{OpenError, Segment, Start};
@@ -114,7 +114,7 @@ fn run(
             return Exit::OsErr.into();
         }
     };
-    match system::run(
+    match daemon::run(
         config,
         Arc::new(opened.segments),
         signals,

@@ -21,23 +21,13 @@
 
 #![deny(unsafe_code)]
 
-pub mod change_gate;
+pub mod actors;
 pub mod chrony;
-pub mod chrony_poller;
-pub mod clock_state;
-pub mod clock_watch;
-pub mod clocks;
+pub mod daemon;
 pub mod estimator;
 pub mod fault;
-mod kernel_clock;
+pub mod os;
 pub mod phc;
-pub mod phc_reader;
-pub mod progress;
-pub mod projection;
-mod readable;
-pub mod segments;
-pub mod shm_publisher;
+pub mod publication;
 pub mod supervision;
-pub mod system;
-mod ticker;
 pub mod time;

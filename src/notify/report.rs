@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use clockbound_actors::progress::{Round, Said};
+use clockbound_actors::publication::rounds::{Round, Said};
 
 /// The status is not said more often.
 const BETWEEN_STATUSES: Duration = Duration::from_secs(1);

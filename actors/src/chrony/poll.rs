@@ -10,7 +10,8 @@
 //! report changes with every update: every batch ends with a tracking request, and the replies before it count when
 //! nothing has changed since the tracking report before them. Otherwise the round asks again.
 
-use super::error::{ParseError, QueryError, Status};
+use super::error::{ParseError, QueryError};
+use super::protocol::Status;
 use super::reply::Reply;
 use super::report::{SourceData, SourceState, Tracking};
 use super::request::Request;
@@ -207,7 +208,7 @@ impl SourceWalk {
                     // The replies before it are of another clock, if there are any.
                     steady &= same || at == 0;
                 }
-                (_, Ok(other)) => return Progress::Done(Err(QueryError::unexpected(&other))),
+                (_, Ok(other)) => return Progress::Done(Err(QueryError::Unexpected(other.name()))),
                 (_, Err(err)) => return Progress::Done(Err(err.into())),
             }
         }

@@ -3,8 +3,8 @@
 //! Header, 28 bytes: version u8, packet type u8 = 2, two reserved bytes, command u16, reply u16, status u16,
 //! 6 bytes of padding, sequence u32, 8 bytes of padding.
 
-use super::VERSION;
-use super::error::{ParseError, Status};
+use super::error::ParseError;
+use super::protocol::{Status, VERSION};
 use super::report::{Activity, SelectData, SourceData, Tracking};
 use super::wire::{Reader, Writer};
 

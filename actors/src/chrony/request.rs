@@ -5,8 +5,9 @@
 //! (an amplification guard), so requests are filled up with zeros.
 
 use super::error::ParseError;
+use super::protocol::VERSION;
+use super::reply::REPLY_HEADER_BYTES;
 use super::wire::{Address, Reader, Writer};
-use super::{REPLY_HEADER_BYTES, VERSION};
 
 /// The size of a request's header in bytes.
 pub const REQUEST_HEADER_BYTES: usize = 20;

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::error::ParseError;
+use crate::time::NS_PER_S;
 
 /// An address as chronyd has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +41,6 @@ const EXPONENT_MIN: i32 = -64;
 const EXPONENT_MAX: i32 = 63;
 /// Seconds above 2^32 in a time from a chronyd that does not know them.
 const NO_HIGH_SECONDS: u32 = 0x7fff_ffff;
-
-const NS_PER_S: i64 = 1_000_000_000;
 
 /// Reads a packet from its beginning; what is not there is an error.
 pub(super) struct Reader<'a> {

@@ -3,8 +3,7 @@
 use super::error_budget::ErrorBudget;
 use super::status::{ClockStatus, Reason};
 use crate::chrony::Leap;
-use crate::clocks::Readings;
-use crate::time::{Interval, NS_PER_S, RateBand};
+use crate::time::{Interval, NS_PER_S, RateBand, Readings};
 
 /// Half the width of an interval that claims nothing, ns: 31 years, for readers that forget to look at the status.
 pub const NO_CLAIM_NS: i64 = 1_000_000_000 * NS_PER_S;

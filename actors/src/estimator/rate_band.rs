@@ -232,7 +232,7 @@ impl WanderBand {
 
 impl Growth for WanderBand {
     /// A breach of this premise is seen between the narrowest measurements. With 32 points they are thinned out too early:
-    /// in simulated worlds it was found up to 66 measurements later than it could have been, with 128 points up to 2.
+    /// in simulated runs it was found up to 66 measurements later than it could have been, with 128 points up to 2.
     const POINTS: usize = 4 * MAX_POINTS;
 
     fn learn(&mut self, older_ns: i64, newer_ns: i64, mean: RateBand) {

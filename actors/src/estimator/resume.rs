@@ -11,14 +11,14 @@
 //!   number of points, then each: raw_ns earliest_ns latest_ns
 //! ```
 
+use super::core::{Estimator, Wander};
+use super::held::Held;
 use super::history::{History, MAX_POINTS, Point};
 use super::leap_second::{Announced, Change, LeapSecond};
 use super::rate_band::{Epoch, MAX_EPOCHS};
 use super::status::{ClockStatus, Reason};
-use super::{Estimator, Held, Wander, drift_ppt, wander_ppt_per_s};
 use crate::chrony::Leap;
-use crate::clocks::Readings;
-use crate::time::{Interval, NS_PER_S, RateBand};
+use crate::time::{Interval, NS_PER_S, RateBand, Readings, SUSPEND_NOISE_NS};
 
 /// The time between two states that differ by measurements that agree with what is held, ns.
 const KEEP_INTERVAL_NS: i64 = NS_PER_S;
@@ -87,7 +87,7 @@ impl State {
     #[must_use]
     pub fn is_of(&self, suspended_ns: i64) -> bool {
         let slept_ns = suspended_ns.saturating_sub(self.suspended_ns);
-        self.held.is_some() && slept_ns.saturating_abs() <= super::SUSPEND_NOISE_NS
+        self.held.is_some() && slept_ns.saturating_abs() <= SUSPEND_NOISE_NS
     }
 
     /// The bytes.
@@ -278,8 +278,8 @@ impl Estimator {
         });
         State {
             suspended_ns,
-            drift_ppt: drift_ppt(&self.settings),
-            wander_ppt_per_s: wander_ppt_per_s(&self.settings),
+            drift_ppt: self.settings.drift_ppt(),
+            wander_ppt_per_s: self.settings.wander_ppt_per_s(),
             wander_void_until_ns,
             held: self.held.point(),
             leap_second,
@@ -301,7 +301,9 @@ impl Estimator {
         };
         let mut growth = self.held.growth().clone();
         // What was proved with a smaller drift rate is worth less now.
-        let more_ppt = drift_ppt(&self.settings)
+        let more_ppt = self
+            .settings
+            .drift_ppt()
             .saturating_sub(state.drift_ppt)
             .max(0);
         growth.resume(&state.epochs, more_ppt);
@@ -309,7 +311,7 @@ impl Estimator {
         if let Some(wander) = &mut self.wander {
             wander.void_until_ns = state.wander_void_until_ns;
         }
-        let as_steady = wander_ppt_per_s(&self.settings) <= state.wander_ppt_per_s;
+        let as_steady = self.settings.wander_ppt_per_s() <= state.wander_ppt_per_s;
         let left = state.wander.filter(|_| as_steady);
         if let (Some(Wander { held, .. }), Some((point, limits))) = (&mut self.wander, left) {
             let mut growth = held.growth().clone();

@@ -14,11 +14,11 @@
 
 use std::fmt::{self, Write as _};
 
+use super::ablation::Safeguard;
 use super::error_budget::ErrorBudget;
-use super::remedy::Remedy;
+use super::history::Point;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState, Tracking};
-use crate::clocks::Readings;
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, scaled_ceil};
+use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, Readings, scaled_ceil};
 
 /// A float on the wire may be less than what was meant by 1.5 x 2^-24 of its value: 25 bits, rounded, the last of them
 /// cut off from 0.5 upwards. 2^-22 pays for that and for the arithmetic here.
@@ -63,6 +63,15 @@ impl fmt::Display for Key {
             Address::Id(_) | Address::Unspecified => f.write_str("unresolved"),
         }
     }
+}
+
+/// A new measurement of a source.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    pub key: Key,
+    pub point: Point,
+    pub budget: ErrorBudget,
+    pub poll_ns: i64,
 }
 
 /// An earlier report of the same source.
@@ -160,14 +169,14 @@ pub struct Charges {
 impl Charges {
     /// Without the charge that a test takes away.
     #[must_use]
-    pub fn without(self, remedy: Option<Remedy>) -> Self {
-        match remedy {
-            Some(Remedy::SampleAge) => Self {
+    pub fn without(self, safeguard: Option<Safeguard>) -> Self {
+        match safeguard {
+            Some(Safeguard::SampleAge) => Self {
                 age_ns: 0,
                 exchange_ns: 0,
                 ..self
             },
-            Some(Remedy::ClockMoved) => Self {
+            Some(Safeguard::ClockMoved) => Self {
                 moved_ns: 0,
                 ..self
             },

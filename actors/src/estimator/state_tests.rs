@@ -1,7 +1,10 @@
 //! When the state for the next life is to be kept anew.
 
 use super::simulation::bench::{Bench, MS, settings};
+use super::status::Reason;
 use super::*;
+use crate::chrony::Leap;
+use crate::time::NS_PER_S;
 
 fn changed(bench: &mut Bench) -> Option<State> {
     let at = bench.readings();
@@ -27,7 +30,7 @@ fn a_leap_second_that_is_announced_or_recalled_changes_the_state() {
     let before = changed(&mut bench).expect("measurements");
     assert_eq!(changed(&mut bench), None);
     for leap in [Leap::InsertSecond, Leap::Normal] {
-        bench.world.leap = leap;
+        bench.host.leap = leap;
         bench.look();
         let after = changed(&mut bench).unwrap_or_else(|| panic!("{leap:?}"));
         let announced =

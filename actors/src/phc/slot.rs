@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{PhcError, read_start};
+use super::error::PhcError;
+use super::file::read_start;
 
 /// The kernel's `IFNAMSIZ` without the closing zero, in bytes.
 const MAX_INTERFACE_BYTES: usize = 15;

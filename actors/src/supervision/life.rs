@@ -16,7 +16,8 @@ use actix::{Actor, Addr, ArbiterHandle, Context, Supervised};
 use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 
-use super::{ActorName, Verdict};
+use super::actor_name::ActorName;
+use super::crash_budget::Verdict;
 
 /// Messages that wait while an actor is between two lives; the senders drop what does not fit.
 const MAILBOX_CAPACITY: usize = 16;

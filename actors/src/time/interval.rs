@@ -1,6 +1,6 @@
 //! An interval of true time.
 
-use super::RateBand;
+use super::rate::RateBand;
 
 /// Where true time lies at some instant: `earliest_ns` to `latest_ns`, both included, ns of UTC since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

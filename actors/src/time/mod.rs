@@ -9,9 +9,11 @@
 
 mod interval;
 mod rate;
+mod readings;
 
 pub use interval::Interval;
 pub use rate::{PPT_PER_PPB, PPT_PER_PPM, RateBand, mean_rate, scaled_ceil, scaled_floor};
+pub use readings::{Readings, SUSPEND_NOISE_NS};
 
 /// Nanoseconds in a second.
 pub const NS_PER_S: i64 = 1_000_000_000;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use clockbound_actors::chrony::Leap;
-use clockbound_actors::clocks::Readings;
+use clockbound_actors::time::Readings;
 use clockbound_actors::estimator::status::ClockStatus;
 use clockbound_actors::estimator::{Estimator, Resumed, Settings, State};
 use libfuzzer_sys::fuzz_target;

@@ -1,21 +1,21 @@
 //! The daemon: it looks at chronyd, publishes, and is restarted.
 
-use super::checks::Lost;
 use super::event_loop::{Event, Simulation};
-use crate::clocks::Readings;
+use super::report::Lost;
 use crate::estimator::*;
+use crate::time::Readings;
 
 impl Simulation {
     /// Asks chronyd, and publishes what comes of it.
     pub fn look(&mut self, event: Event) -> Result<(), Lost> {
         let next_ns = self.next_ns().unwrap_or(i64::MAX);
         let latency_ns = self.noise.ns(50_000, 400_000).min(next_ns - self.now_ns);
-        let at = self.world.readings(self.now_ns);
+        let at = self.host.readings(self.now_ns);
         let answer_ns = self.now_ns + latency_ns / 2;
         let all = !(self.config.has("partial") && self.noise.chance(0.5));
-        let report = self.world.report(answer_ns, all);
-        let answered = self.world.readings(self.now_ns + latency_ns);
-        let outcome = if self.now_ns < self.world.down_until_ns {
+        let report = self.host.report(answer_ns, all);
+        let answered = self.host.readings(self.now_ns + latency_ns);
+        let outcome = if self.now_ns < self.host.down_until_ns {
             Err(PollFailure::Silent)
         } else {
             Ok(&report)
@@ -37,11 +37,11 @@ impl Simulation {
             let sampled = self.estimator.sampled.map(|(point, budget)| {
                 format!(
                     "{:?} {budget}",
-                    point.interval.shift(-self.world.utc.at(point.raw_ns))
+                    point.interval.shift(-self.host.utc.at(point.raw_ns))
                 )
             });
             let band = self.estimator.held.growth().band();
-            let rate = self.world.utc.rate_at(self.now_ns) * 1e12;
+            let rate = self.host.utc.rate_at(self.now_ns) * 1e12;
             let text = format!(
                 "    sampled {} band {band:?} true {rate:.0}",
                 sampled.unwrap_or_default()
@@ -90,9 +90,9 @@ impl Simulation {
         let published = self.published;
         if self.config.has("sets") && self.noise.chance(0.3) {
             let by_ns = self.noise.sign() * self.noise.scale(1e3, 2e10);
-            self.world.set(by_ns as i64);
+            self.host.set(by_ns as i64);
         }
-        let now = self.world.readings(self.now_ns);
+        let now = self.host.readings(self.now_ns);
         let state = State::from_bytes(&bytes).filter(|state| state.is_of(now.suspended_ns));
         let resumed = state
             .filter(|_| published.status.is_trusted())
@@ -105,7 +105,7 @@ impl Simulation {
             });
         if resumed.is_none() {
             // What a cold start believes of samples from before it is no matter of the premises.
-            self.world.restart_chronyd(self.now_ns, 0);
+            self.host.restart_chronyd(self.now_ns, 0);
         }
         let ahead_ns = |at: &Readings| at.realtime_ns - at.raw_ns;
         let unwatched_ns = (ahead_ns(&now) - ahead_ns(&self.published_at)).abs();

@@ -3,7 +3,7 @@
 use super::line::Line;
 use super::random::Rng;
 
-/// What the world can do, drawn from the seed.
+/// What an oscillator can do, drawn from the seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Oscillator {
     pub drift: f64,

@@ -1,15 +1,18 @@
 //! Whose measurements are used: the selected source's, those of others while it is unreachable, or what all but
 //! `--falsetickers` agree on; and whether that is enough.
 
+use super::core::Estimator;
 use super::error_budget::ErrorBudget;
+use super::finding::Finding;
 use super::history::Point;
-use super::sample::{self, Key};
+use super::sample::{self, Key, Sample};
 use super::source_fusion::{Source, covered_by, majority};
 use super::status::Reason;
-use super::{Estimator, Finding, Sample, UNDECLARED_DELAY_S};
 use crate::chrony::Tracking;
-use crate::clocks::Readings;
-use crate::time::{Interval, NS_PER_S};
+use crate::time::{Interval, NS_PER_S, Readings};
+
+/// chrony's root delay of a reference clock whose configuration declares none, s.
+const UNDECLARED_DELAY_S: f64 = 1.001e-9;
 
 impl Estimator {
     /// Trusts the source that chronyd follows; while it is unreachable, what most of the others agree on.

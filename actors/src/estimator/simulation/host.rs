@@ -1,15 +1,14 @@
-//! The world: UTC, `CLOCK_REALTIME`, and a chronyd that corrects it.
+//! The host: UTC, `CLOCK_REALTIME`, and a chronyd that corrects it.
 
 use super::line::Line;
 use super::random::Rng;
 use super::server::{Measurement, Server};
 use crate::chrony::Leap;
-use crate::clocks::Readings;
-use crate::time::NS_PER_S;
+use crate::time::{NS_PER_S, Readings};
 
 /// Clocks and chronyd.
 #[derive(Debug)]
-pub struct World {
+pub struct Host {
     pub utc: Line,
     pub realtime: Line,
     /// chronyd's corrected time.
@@ -29,7 +28,7 @@ pub struct World {
     pub rng: Rng,
 }
 
-impl World {
+impl Host {
     pub fn new(raw_ns: i64, utc_ns: i64, steers: bool, servers: Vec<Server>, mut rng: Rng) -> Self {
         let clock = |value_ns| Line {
             raw_ns,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use actix::prelude::*;
 use slog::{Logger, debug, warn};
 
-use crate::clocks::Readings;
 use crate::estimator::Estimate;
 use crate::fault::{Faults, Point};
-use crate::progress::{Progress, Said};
-use crate::segments::Segments;
+use crate::publication::rounds::{Rounds, Said};
+use crate::publication::segments::Segments;
 use crate::supervision::ActorName;
+use crate::time::Readings;
 
 /// The time from one look at the segments' files to the next, ns: each round looks if rounds are a second apart.
 const FILE_CHECK_INTERVAL_NS: i64 = 900_000_000;
@@ -18,7 +18,7 @@ const FILE_CHECK_INTERVAL_NS: i64 = 900_000_000;
 /// The actor that writes the segments. What it keeps between two messages, a new life may lose.
 pub struct ShmPublisher {
     segments: Arc<Segments>,
-    progress: Arc<Progress>,
+    rounds: Arc<Rounds>,
     faults: Faults,
     log: Logger,
     /// When the files were looked at last, `CLOCK_MONOTONIC_RAW` in ns.
@@ -28,17 +28,12 @@ pub struct ShmPublisher {
 }
 
 impl ShmPublisher {
-    /// A publisher to `segments`, which acknowledges each round to `progress`.
+    /// A publisher to `segments`, which acknowledges each round to `rounds`.
     #[must_use]
-    pub fn new(
-        segments: Arc<Segments>,
-        progress: Arc<Progress>,
-        faults: Faults,
-        log: Logger,
-    ) -> Self {
+    pub fn new(segments: Arc<Segments>, rounds: Arc<Rounds>, faults: Faults, log: Logger) -> Self {
         Self {
             segments,
-            progress,
+            rounds,
             faults,
             log,
             files_checked_raw_ns: 0,
@@ -101,7 +96,7 @@ impl Handler<Publish> for ShmPublisher {
             reason: estimate.reason,
             reference_id: estimate.reference_id,
         };
-        self.progress
+        self.rounds
             .acknowledge(said, estimate.realtime_error_ns(&at));
         debug!(self.log, "published";
             "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse_ns,

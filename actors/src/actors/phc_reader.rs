@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use slog::{Logger, debug, error, info};
 
-use crate::change_gate::ChangeGate;
-use crate::clock_state::{ClockState, PhcPolled};
-use crate::clocks::monotonic_raw_ns;
+use super::clock_state::{ClockState, PhcPolled};
+use super::rate_limit::ChangeGate;
 use crate::fault::{Faults, Point};
+use crate::os::clocks::monotonic_raw_ns;
 use crate::phc::{PhcError, PhcErrorKind, PhcWindow, SYS_ROOT, read_error_bound, resolve_slot};
 use crate::supervision::ActorName;
 

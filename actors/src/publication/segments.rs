@@ -6,11 +6,11 @@ use std::time::Duration;
 use shm_layout::layout::Layout;
 use shm_layout::writer::{NativeSegment, OpenError, Segment, V1Segment, V2Segment};
 
-use crate::clocks::Readings;
+use super::projection;
 use crate::estimator::{Estimate, Resumed, State};
 use crate::fault::{Faults, Point};
-use crate::projection;
 use crate::supervision::ActorName;
+use crate::time::Readings;
 
 /// Every segment that estimates are projected onto, each unless it is switched off.
 pub struct Segments {

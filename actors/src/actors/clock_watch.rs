@@ -15,20 +15,18 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use slog::{Logger, debug, error};
 use tokio::io::unix::AsyncFd;
 
-use crate::clock_state::{ClockSet, ClockState};
-use crate::clocks::suspended_ns;
+use super::clock_state::{ClockSet, ClockState};
 use crate::fault::{Faults, Point};
-use crate::readable::readable;
+use crate::os::async_fd::readable;
+use crate::os::clocks::suspended_ns;
 use crate::supervision::ActorName;
+use crate::time::SUSPEND_NOISE_NS;
 
 /// An instant that never comes: the year 2262, where 64 bits of nanoseconds end.
 const NEVER: Duration = Duration::from_nanos(i64::MAX as u64);
 
 /// How long to wait before asking again for a timer that was not to be had.
 const TIMER_RETRY: Duration = Duration::from_secs(1);
-
-/// Less than this is the difference of two clock readings, ns; nobody suspends for so short a time.
-const SUSPEND_NOISE_NS: i64 = 1_000_000;
 
 /// What ClockWatch is rebuilt from at the beginning of every life.
 pub struct Parts {

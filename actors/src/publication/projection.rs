@@ -8,8 +8,8 @@ use shm_layout::v1::{DRIFT_LIMIT_PPB, NO_CLAIM_BOUND_NS, V1Record};
 use shm_layout::v2::V2Record;
 
 use crate::chrony::Leap;
-use crate::clocks::Readings;
 use crate::estimator::{Estimate, Resumed, State};
+use crate::time::Readings;
 use crate::time::{Interval, NS_PER_S, PPT_PER_PPB, PPT_PER_PPM, RateBand, scaled_ceil};
 
 /// A synchronized record that was not renewed for this long reads as free running, ns, unless the operator's

@@ -12,17 +12,17 @@ use actix::prelude::*;
 use slog::{Logger, debug, error, info, warn};
 use tokio::time::sleep;
 
-use crate::change_gate::ChangeGate;
+use super::clock_state::{ChronyPolled, ClockState};
+use super::rate_limit::ChangeGate;
 use crate::chrony::{
     ChronyPoll, ChronySocket, Progress, QueryError, QueryErrorKind, SourceTrouble, SourceWalk,
 };
-use crate::clock_state::{ChronyPolled, ClockState};
-use crate::clocks::Readings;
 use crate::estimator::PollFailure;
 use crate::fault::{Faults, Point};
+use crate::os::clocks;
+use crate::os::ticker::Ticker;
 use crate::supervision::ActorName;
-use crate::ticker::Ticker;
-use crate::time::NS_PER_S;
+use crate::time::{NS_PER_S, Readings};
 
 /// How long chronyd may take to answer. A slow answer is as good as a fast one, since its
 /// instant is the one before the question; only the socket's queue must not fill.
@@ -100,9 +100,9 @@ impl Polling {
             let faults = &self.parts.faults;
             faults.reach(ActorName::ChronyPoller, Point::Handler);
             // Read before the first request: a late reply then only makes the interval wider.
-            let mut at = Readings::of_clocks();
+            let mut at = clocks::read_without_adjtimex();
             let outcome = self.poll(&mut at).await;
-            let answered = Readings::now();
+            let answered = clocks::read();
             self.report(at, answered, outcome);
         }
     }
@@ -121,7 +121,7 @@ impl Polling {
             let replies = socket.query_batch(requests, QUERY_TIMEOUT).await?;
             match self.walk.digest(replies) {
                 Progress::More => {}
-                Progress::Anew => *at = Readings::of_clocks(),
+                Progress::Anew => *at = clocks::read_without_adjtimex(),
                 Progress::Done(outcome) => return outcome,
             }
         }

@@ -12,7 +12,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::io::unix::AsyncFd;
 
-use crate::readable::readable;
+use super::async_fd::readable;
 
 /// Ticks at a fixed interval. Ticks that were slept through are one tick.
 #[derive(Debug)]

@@ -9,15 +9,16 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, o, warn};
 
-use crate::change_gate::ChangeGate;
+use super::rate_limit::ChangeGate;
+use super::shm_publisher::{Publish, ShmPublisher};
 use crate::chrony::ChronyPoll;
-use crate::clocks::Readings;
 use crate::estimator::status::ClockStatus;
 use crate::estimator::{Estimator, Finding, PollFailure, Settings};
 use crate::fault::{Faults, Point};
-use crate::segments::Segments;
-use crate::shm_publisher::{Publish, ShmPublisher};
+use crate::os::clocks;
+use crate::publication::segments::Segments;
 use crate::supervision::ActorName;
+use crate::time::Readings;
 
 /// What ClockState is rebuilt from at the beginning of every life.
 pub struct Parts {
@@ -139,7 +140,7 @@ impl ClockState {
         }
         self.silence = Some(ctx.run_later(self.parts.patience, |act, ctx| {
             act.silence = None;
-            let now = Readings::now();
+            let now = clocks::read();
             act.estimator.clocks_read(&now);
             act.estimator.pass_time(&now);
             act.publish(now, ctx);
@@ -148,7 +149,7 @@ impl ClockState {
 }
 
 fn resume(parts: &Parts) -> Estimator {
-    let now = Readings::now();
+    let now = clocks::read();
     let resumed = parts.segments.resume(&now);
     let moved_ns = parts.segments.moved_since_published_ns(&now);
     Estimator::new(parts.settings, resumed, moved_ns, &now)
@@ -247,7 +248,7 @@ impl Handler<ClockSet> for ClockState {
     type Result = ();
 
     fn handle(&mut self, set: ClockSet, ctx: &mut Self::Context) {
-        let now = Readings::now();
+        let now = clocks::read();
         self.estimator.clocks_read(&now);
         warn!(self.parts.log, "the clock was set"; "suspended" => set.suspended);
         self.publish(now, ctx);

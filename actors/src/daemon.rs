@@ -10,16 +10,16 @@ use actix::{Arbiter, ArbiterHandle, System};
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use slog::{Logger, o, warn};
 
-use crate::chrony_poller::{self, ChronyPoller};
-use crate::clock_state::{self, ClockState};
-use crate::clock_watch::{self, ClockWatch};
+use crate::actors::chrony_poller::{self, ChronyPoller};
+use crate::actors::clock_state::{self, ClockState};
+use crate::actors::clock_watch::{self, ClockWatch};
+use crate::actors::phc_reader::{self, PhcReader};
+use crate::actors::shm_publisher::ShmPublisher;
 use crate::estimator::Settings;
 use crate::fault::Faults;
-use crate::kernel_clock;
-use crate::phc_reader::{self, PhcReader};
-use crate::progress::Progress;
-use crate::segments::Segments;
-use crate::shm_publisher::ShmPublisher;
+use crate::os::adjtimex;
+use crate::publication::rounds::Rounds;
+use crate::publication::segments::Segments;
 use crate::supervision::{self, ActorName, Ending, Overseer, mailbox, supervise};
 
 /// How long the runtime may take to end before the process goes without it: an actor that hangs
@@ -58,13 +58,13 @@ pub fn run(
     overseer: &mut dyn Overseer,
     log: &Logger,
 ) -> io::Result<Ending> {
-    if let Err(err) = kernel_clock::frequency_ppb() {
+    if let Err(err) = adjtimex::frequency_ppb() {
         warn!(log, "kernel's clock frequency cannot be read"; "err" => %err,
             "advice" => "allow adjtimex: while the clock is slewed, v1 and v2 are too narrow");
     }
     let runtime = Runtime::start(config.phc_interface.is_some())?;
     let (ends_tx, ends) = unbounded();
-    let progress = Arc::new(Progress::default());
+    let rounds = Arc::new(Rounds::default());
     let child_log = |name: ActorName| log.new(o!("actor" => name.as_str()));
 
     let (publisher, publisher_mailbox) = mailbox::<ShmPublisher>();
@@ -79,7 +79,7 @@ pub fn run(
         publisher_mailbox,
         ShmPublisher::new(
             segments.clone(),
-            progress.clone(),
+            rounds.clone(),
             config.faults.clone(),
             child_log(ActorName::ShmPublisher),
         ),
@@ -139,14 +139,7 @@ pub fn run(
         ends_tx,
     );
 
-    let ending = supervision::run(
-        &ends,
-        signals,
-        config.crash_budget,
-        &progress,
-        overseer,
-        log,
-    );
+    let ending = supervision::run(&ends, signals, config.crash_budget, &rounds, overseer, log);
     // Held until here: an actor whose every address is gone is not given another life.
     drop((publisher, clock_state, poller, phc_reader, clock_watch));
     if !runtime.stop() {
