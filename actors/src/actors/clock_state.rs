@@ -211,7 +211,7 @@ impl Handler<ChronyPolled> for ClockState {
             self.report(finding);
         }
         self.publish(answered, ctx);
-        if let Some(state) = self.estimator.changed_state(&answered) {
+        if let Some(state) = self.estimator.take_changed_state(&answered) {
             self.parts.segments.keep(&state);
         }
     }

@@ -59,22 +59,23 @@ impl PhcReader {
         let read = self.read();
         self.say(read.as_ref().err());
         match read {
-            Ok(bound_ns) => self.window.good(bound_ns, raw_ns),
+            Ok(bound_ns) => self.window.add(bound_ns),
             Err(_) => {
-                self.window.failed();
+                self.window.add_failure();
                 self.path = None;
                 // A missing update, never a bound of zero: ClockState notices that none comes.
                 return;
             }
         }
-        let Some(bound) = self.window.bound() else {
+        let Some(bound_ns) = self.window.bound_ns() else {
             return;
         };
-        let fact = PhcPolled {
-            raw_ns,
-            bound_ns: bound.bound_ns,
-        };
-        if self.parts.clock_state.try_send(fact).is_err() {
+        if self
+            .parts
+            .clock_state
+            .try_send(PhcPolled { raw_ns, bound_ns })
+            .is_err()
+        {
             debug!(self.parts.log, "clock state is busy, error bound dropped");
         }
     }

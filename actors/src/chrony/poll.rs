@@ -39,8 +39,6 @@ pub struct ChronyPoll {
     pub sources: Vec<SourceData>,
     /// Whether `sources` has every source that chronyd has.
     pub complete: bool,
-    /// Whether chronyd refuses to report its sources; `sources` is empty then.
-    pub refused: bool,
 }
 
 /// Why a poll does not tell of all sources.
@@ -302,7 +300,6 @@ impl SourceWalk {
             tracking,
             sources,
             complete,
-            refused: matches!(self.trouble, Some(SourceTrouble::Refused(_))),
         }))
     }
 

@@ -8,7 +8,7 @@ use crate::time::NS_PER_S;
 /// An address as chronyd has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// None: a reference clock's in a tracking report, or "all" in a request.
+    /// None: a reference clock's in a tracking report.
     Unspecified,
     /// IPv4; for a reference clock in a source report, its reference id.
     V4(Ipv4Addr),
@@ -168,10 +168,6 @@ impl Writer {
     pub(super) fn u32(mut self, value: u32) -> Self {
         self.0.extend(value.to_be_bytes());
         self
-    }
-
-    pub(super) fn i32(self, value: i32) -> Self {
-        self.u32(value.cast_unsigned())
     }
 
     /// The nearest float, off by at most 2^-24 of the value; what is too large becomes the largest, NaN zero.

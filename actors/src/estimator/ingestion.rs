@@ -56,7 +56,7 @@ impl Estimator {
                 // It may be another chronyd that answers next.
                 self.chronyd_restarted();
             }
-            Ok(poll) => self.reported(poll, at, answered, &mut findings),
+            Ok(poll) => self.handle_report(poll, at, answered, &mut findings),
         }
         self.pass_time(answered);
         findings
@@ -75,7 +75,7 @@ impl Estimator {
         }
     }
 
-    fn reported(
+    fn handle_report(
         &mut self,
         poll: &ChronyPoll,
         at: &Readings,

@@ -36,7 +36,7 @@ impl Estimator {
                 ref_time_ns: poll.tracking.ref_time_ns,
             };
             let new_always = !self.has(Safeguard::NewMeasurement);
-            let Some(source) = self.sources.reported(data) else {
+            let Some(source) = self.sources.entry_of(data) else {
                 continue;
             };
             source.data = *data;
@@ -87,8 +87,8 @@ impl Estimator {
                 raw_ns: at.raw_ns,
                 interval,
             };
-            if let Some(source) = self.sources.reported(data) {
-                source.measured(point, band);
+            if let Some(source) = self.sources.entry_of(data) {
+                source.add_measurement(point, band);
                 samples.push(Sample {
                     key: source.key,
                     point,
@@ -98,7 +98,7 @@ impl Estimator {
             }
         }
         if poll.complete {
-            self.sources.complete(&poll.sources, at.raw_ns);
+            self.sources.keep_only(&poll.sources, at.raw_ns);
         }
         samples
     }

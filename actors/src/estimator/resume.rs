@@ -244,7 +244,7 @@ impl<I: Iterator<Item = i64>> Words<I> {
 impl Estimator {
     /// What is known, for the next life, if that has changed since it was last asked for. Measurements that agree with what is
     /// held change it once a second at most: what was kept before them is no less true.
-    pub fn changed_state(&mut self, now: &Readings) -> Option<State> {
+    pub fn take_changed_state(&mut self, now: &Readings) -> Option<State> {
         let since_ns = now.raw_ns.saturating_sub(self.kept_raw_ns);
         let is_due = self.changed_much || self.changed && since_ns >= KEEP_INTERVAL_NS;
         if !is_due {

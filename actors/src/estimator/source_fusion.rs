@@ -65,7 +65,7 @@ impl Source {
     /// Takes a measurement of the source.
     ///
     /// One that contradicts those before begins anew: an honest source never contradicts itself.
-    pub fn measured(&mut self, point: Point, band: RateBand) {
+    pub fn add_measurement(&mut self, point: Point, band: RateBand) {
         let common = self
             .own_at(point.raw_ns, band)
             .and_then(|own| own.intersect(point.interval));
@@ -118,7 +118,7 @@ impl Sources {
 
     /// Takes a report, and returns its source as it was known before. One that is new here was added since all were
     /// last asked for.
-    pub fn reported(&mut self, data: &SourceData) -> Option<&mut Source> {
+    pub fn entry_of(&mut self, data: &SourceData) -> Option<&mut Source> {
         let key = Key::of(data);
         if data.state == SourceState::Selected {
             // Only one is; the others' reports may be older.
@@ -150,7 +150,7 @@ impl Sources {
     }
 
     /// These are all sources that there are, as of `raw_ns`: the others are gone.
-    pub fn complete(&mut self, reports: &[SourceData], raw_ns: i64) {
+    pub fn keep_only(&mut self, reports: &[SourceData], raw_ns: i64) {
         self.all
             .retain(|source| reports.iter().any(|data| Key::of(data) == source.key));
         self.complete_ns = Some(raw_ns);

@@ -8,7 +8,7 @@ use crate::time::NS_PER_S;
 
 fn changed(bench: &mut Bench) -> Option<State> {
     let at = bench.readings();
-    bench.estimator.changed_state(&at)
+    bench.estimator.take_changed_state(&at)
 }
 
 #[test]

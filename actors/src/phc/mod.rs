@@ -3,7 +3,7 @@
 //! ```text
 //!  interface name --resolve_slot--> PCI slot --error_bound_path--> phc_error_bound
 //!                                                                       |
-//!                       PhcWindow <-- good / failed -- read_error_bound, once a poll
+//!                       PhcWindow <-- add, add_failure -- read_error_bound, once a poll
 //! ```
 //! [`parse_error_bound`], [`PciSlot`] and [`PhcWindow`] are pure; [`resolve_slot`] and
 //! [`read_error_bound`] read one small file each. A read of sysfs runs driver code and may block,
@@ -20,7 +20,7 @@ mod window;
 pub use error::{PhcError, PhcErrorKind};
 pub use reading::{MAX_PLAUSIBLE_NS, parse_error_bound, read_error_bound};
 pub use slot::{PciSlot, check_interface_name, resolve_slot};
-pub use window::{PHC_WINDOW_POLLS, PhcBound, PhcWindow};
+pub use window::{PHC_WINDOW_POLLS, PhcWindow};
 
 /// Where the kernel mounts sysfs.
 pub const SYS_ROOT: &str = "/sys";

@@ -88,7 +88,7 @@ pub fn run(
                 let Some(panic) = panic else { return Ending::Ended { actor: Some(actor) } };
                 let log = log.new(o!("actor" => actor.as_str(), "err" => panic.clone()));
                 let budget = budgets.entry(actor).or_insert_with(|| CrashBudget::new(crash_budget));
-                let verdict = budget.crashed(Instant::now());
+                let verdict = budget.record_crash(Instant::now());
                 match verdict {
                     Verdict::Restart { pause } => warn!(log, "actor crashed, restarting it"; "pause_ms" => pause.as_millis() as u64),
                     Verdict::GiveUp => {

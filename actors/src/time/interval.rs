@@ -43,12 +43,6 @@ impl Interval {
         self.width_ns() / 2 + self.width_ns() % 2
     }
 
-    /// The instant in the middle.
-    #[must_use]
-    pub fn midpoint_ns(self) -> i64 {
-        self.earliest_ns.midpoint(self.latest_ns)
-    }
-
     /// Whether `instant_ns` lies inside.
     #[must_use]
     pub fn contains(self, instant_ns: i64) -> bool {

@@ -35,12 +35,6 @@ impl RateBand {
         Self::new(-ppt, ppt)
     }
 
-    /// The rate in the middle, rounded down.
-    #[must_use]
-    pub fn centre_ppt(self) -> i64 {
-        self.slowest_ppt.midpoint(self.fastest_ppt)
-    }
-
     /// Half the width, rounded up, parts per trillion.
     #[must_use]
     pub fn half_width_ppt(self) -> i64 {

@@ -62,7 +62,6 @@ impl Host {
             tracking,
             sources,
             complete: all,
-            refused: false,
         }
     }
 }
