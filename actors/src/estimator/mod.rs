@@ -1,22 +1,35 @@
-//! The estimator: from single measurements of chronyd's sources to an interval that contains true time. Pure: every
-//! instant is an argument, and nothing is read, written or logged.
+//! The estimator: from single measurements of chronyd's sources to an interval that contains true
+//! time.
 //!
-//! Let r be `CLOCK_MONOTONIC_RAW`, T(r) UTC, and dT/dr = 1 + y(r). The premises are those of `docs/truth.md`.
+//! Pure: every instant is an argument, and nothing is read, written or logged. It uses [`time`] and
+//! the report types of [`chrony`]; it has no part in a segment layout.
+//!
+//! Let r be `CLOCK_MONOTONIC_RAW`, T(r) UTC, and dT/dr = 1 + y(r). `docs/truth.md` has the
+//! premises.
 //!
 //! ```text
-//!   a report of chronyd
-//!      | sample           which sources have a new measurement, where it puts true time, what it is wide of
-//!      | source_fusion    the selected source's, or what all but F sources agree on
-//!      | leap_second      in which count of seconds it is
+//!   chronyd's report, PHC's error bound, clock readings
+//!      | ingestion         the entry points; the status changes here
+//!      | new_measurements  which measurements of the report are new, and what is charged to them
+//!      | sample            one measurement becomes an interval
+//!      | source_selection  the selected source's, or what all but F sources have in common
+//!      |                   (source_fusion)
 //!      v
-//!   held                  intersected with what is held, carried on by
-//!      | rate_band        the rates that pairs of earlier intervals (history) prove
-//!      | contradiction    disjoint: both are kept until further measurements decide
+//!   observation            intersected with the held interval, or in contradiction to it
+//!      | held              the held interval under one premise about the oscillator, carried on by
+//!      | rate_band         the rates that pairs of earlier intervals (history) prove
+//!      | contradiction     disjoint: both are kept until further measurements decide
+//!      | leap_second       in which count of seconds an interval is
 //!      v
-//!   estimate              interval, growth, status, reason, error budget
+//!   queries                Estimate: interval, growth, status, reason, error budget
+//!   resume                 State: what the next life resumes from
 //! ```
-//! chronyd's own line through its measurements, and its frequency, are statistics about what the servers said. No
-//! interval is made from them.
+//! [`Estimator`] is declared in `core`; each of the modules above has a part of its methods. No
+//! interval is made from chronyd's regression of its measurements or from its frequency estimate:
+//! those are statistics.
+//!
+//! [`time`]: crate::time
+//! [`chrony`]: crate::chrony
 
 mod ablation;
 #[cfg(test)]
@@ -30,6 +43,7 @@ mod finding;
 mod held;
 mod history;
 mod ingestion;
+mod kept_state;
 mod leap_second;
 mod new_measurements;
 mod observation;
@@ -52,6 +66,6 @@ pub use self::core::{Estimator, PollFailure};
 pub use error_budget::ErrorBudget;
 pub use estimate::{Estimate, NO_CLAIM_NS};
 pub use finding::Finding;
-pub use resume::{Resumed, State};
+pub use kept_state::{Resumed, State};
 pub use sample::Key;
 pub use settings::Settings;
