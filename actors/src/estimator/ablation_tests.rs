@@ -156,7 +156,7 @@ fn keeps_truth(safeguard: Safeguard, without: Option<Safeguard>) -> bool {
 }
 
 #[test]
-fn every_remedy_keeps_truth_that_is_lost_without_it() {
+fn every_safeguard_keeps_truth_that_is_lost_without_it() {
     let wrong: Vec<String> = ALL
         .into_iter()
         .map(|safeguard| {

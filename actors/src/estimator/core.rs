@@ -147,7 +147,7 @@ impl Estimator {
         new
     }
 
-    /// Without one of the remedies, to see that it matters.
+    /// Without one of the safeguards, to see that it matters.
     #[cfg(test)]
     pub(crate) fn without(mut self, safeguard: Option<Safeguard>) -> Self {
         self.without = safeguard;
