@@ -71,7 +71,7 @@ pub struct Options {
 #[cfg(feature = "fault-injection")]
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct FaultOptions {
-    /// Where to listen for faults to inject, one a datagram: <actor> <point> <action>
+    /// Where to listen for configurations of fail points, one a datagram: <actor>.<point>=<actions>
     #[arg(long, value_name = "PATH")]
     pub fault_socket: Option<PathBuf>,
 

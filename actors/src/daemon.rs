@@ -1,4 +1,5 @@
-//! The wiring: one function that reads as the diagram in the crate's documentation.
+//! The wiring: one function that reads as the diagram in the crate's documentation, from its bottom
+//! to its top, so that every message finds its receiver.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,7 +17,6 @@ use crate::actors::clock_watch::{self, ClockWatch};
 use crate::actors::phc_reader::{self, PhcReader};
 use crate::actors::shm_publisher::ShmPublisher;
 use crate::estimator::Settings;
-use crate::fault::Faults;
 use crate::os::adjtimex;
 use crate::publication::rounds::Rounds;
 use crate::publication::segments::Segments;
@@ -42,12 +42,11 @@ pub struct Config {
     pub phc_interface: Option<String>,
     /// Crashes of one actor forgiven in ten seconds.
     pub crash_budget: usize,
-    /// Switches for tests.
-    pub faults: Faults,
 }
 
 /// Runs the actors until a signal, or a crash loop, ends them. Called on the main thread, which
-/// becomes the supervisor's and tells `overseer` how it goes. The last record stays in the segments for readers to age.
+/// becomes the supervisor's and tells `overseer` how it goes. The last record stays in the segments
+/// for readers to age.
 ///
 /// # Errors
 /// When the runtime's threads cannot be started.
@@ -80,7 +79,6 @@ pub fn run(
         ShmPublisher::new(
             segments.clone(),
             rounds.clone(),
-            config.faults.clone(),
             child_log(ActorName::ShmPublisher),
         ),
         ends_tx.clone(),
@@ -94,7 +92,6 @@ pub fn run(
             patience: config.poll_interval * PATIENCE_POLLS,
             segments,
             publisher: publisher.clone(),
-            faults: config.faults.clone(),
             log: child_log(ActorName::ClockState),
         }),
         ends_tx.clone(),
@@ -108,7 +105,6 @@ pub fn run(
                 interface,
                 poll_interval: config.poll_interval,
                 clock_state: clock_state.clone(),
-                faults: config.faults.clone(),
                 log: child_log(ActorName::PhcReader),
             }),
             ends_tx.clone(),
@@ -120,7 +116,6 @@ pub fn run(
         clock_watch_mailbox,
         ClockWatch::new(clock_watch::Parts {
             clock_state: clock_state.clone(),
-            faults: config.faults.clone(),
             log: child_log(ActorName::ClockWatch),
         }),
         ends_tx.clone(),
@@ -133,7 +128,6 @@ pub fn run(
             socket_path: config.chrony_socket,
             poll_interval: config.poll_interval,
             clock_state: clock_state.clone(),
-            faults: config.faults,
             log: child_log(ActorName::ChronyPoller),
         }),
         ends_tx,

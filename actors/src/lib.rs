@@ -20,8 +20,8 @@
 //!                                                   ^            |
 //!                        a life of an actor ended --+            +--> service manager
 //! ```
-//! [`daemon::run`] does the wiring, and its order is that of the diagram. The segments are mapped
-//! above the actors and stay mapped until the process ends.
+//! [`daemon::run`] does the wiring, from the bottom of the diagram to its top. The segments are
+//! mapped above the actors and stay mapped until the process ends.
 //!
 //! The folders, from the highest layer to the lowest. A module imports only from layers below its
 //! own, or from its own folder:
@@ -37,6 +37,7 @@
 //! | [`phc`] | the error bound of a PTP hardware clock |
 //! | [`os`] | reads the clocks and adjtimex; timer and descriptor adapters |
 //! | [`time`] | pure: intervals, rate bands, clock readings as data |
+//! | [`fail_points`] | places at which tests crash or hang the daemon; empty in release builds |
 //!
 //! Pure means no actor, clock, IO or log.
 
@@ -46,7 +47,7 @@ pub mod actors;
 pub mod chrony;
 pub mod daemon;
 pub mod estimator;
-pub mod fault;
+pub mod fail_points;
 pub mod os;
 pub mod phc;
 pub mod publication;

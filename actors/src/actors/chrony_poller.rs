@@ -18,10 +18,9 @@ use crate::chrony::{
     ChronyPoll, ChronySocket, Progress, QueryError, QueryErrorKind, SourceTrouble, SourceWalk,
 };
 use crate::estimator::PollFailure;
-use crate::fault::{Faults, Point};
+use crate::fail_points::fail_point;
 use crate::os::clocks;
 use crate::os::ticker::Ticker;
-use crate::supervision::ActorName;
 use crate::time::{NS_PER_S, Readings};
 
 /// How long chronyd may take to answer. A slow answer is as good as a fast one, since its
@@ -43,8 +42,6 @@ pub struct Parts {
     pub poll_interval: Duration,
     /// Where the reports go.
     pub clock_state: Addr<ClockState>,
-    /// Switches for tests.
-    pub faults: Faults,
     /// The actor's log.
     pub log: Logger,
 }
@@ -97,8 +94,7 @@ impl Polling {
         let mut ticker = Ticker::every(self.parts.poll_interval)?;
         loop {
             ticker.tick().await?;
-            let faults = &self.parts.faults;
-            faults.reach(ActorName::ChronyPoller, Point::Handler);
+            fail_point!("chrony_poller.handler");
             // Read before the first request: a late reply then only makes the interval wider.
             let mut at = clocks::read_without_adjtimex();
             let outcome = self.poll(&mut at).await;
@@ -190,9 +186,7 @@ impl Actor for ChronyPoller {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.parts
-            .faults
-            .reach(ActorName::ChronyPoller, Point::Started);
+        fail_point!("chrony_poller.started");
         ctx.spawn(Polling::new(self.parts.clone()).run().into_actor(self));
     }
 }

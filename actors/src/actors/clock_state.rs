@@ -1,7 +1,8 @@
 //! ClockState: turns what the other actors measured into an estimate.
 //!
-//! A thin shell around [`Estimator`]: it reads the clocks, logs what the estimator finds, keeps its state for the next life,
-//! and passes the estimate on after every message. When messages stop coming it wakes up by itself.
+//! A thin shell around [`Estimator`]: it reads the clocks, logs what the estimator finds, keeps its
+//! state for the next life, and passes the estimate on after every message. When messages stop
+//! coming it wakes up by itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,10 +15,9 @@ use super::shm_publisher::{Publish, ShmPublisher};
 use crate::chrony::ChronyPoll;
 use crate::estimator::status::ClockStatus;
 use crate::estimator::{Estimator, Finding, PollFailure, Settings};
-use crate::fault::{Faults, Point};
+use crate::fail_points::fail_point;
 use crate::os::clocks;
 use crate::publication::segments::Segments;
-use crate::supervision::ActorName;
 use crate::time::Readings;
 
 /// What ClockState is rebuilt from at the beginning of every life.
@@ -30,8 +30,6 @@ pub struct Parts {
     pub segments: Arc<Segments>,
     /// Where estimates go.
     pub publisher: Addr<ShmPublisher>,
-    /// Switches for tests.
-    pub faults: Faults,
     /// The actor's log.
     pub log: Logger,
 }
@@ -159,9 +157,7 @@ impl Actor for ClockState {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.parts
-            .faults
-            .reach(ActorName::ClockState, Point::Started);
+        fail_point!("clock_state.started");
         // Nothing is published before there is something to say: what stands in the segment is no
         // less true for the restart, and readers age it by themselves.
         self.expect_a_message(ctx);
@@ -194,9 +190,7 @@ impl Handler<ChronyPolled> for ClockState {
     type Result = ();
 
     fn handle(&mut self, polled: ChronyPolled, ctx: &mut Self::Context) {
-        self.parts
-            .faults
-            .reach(ActorName::ClockState, Point::Handler);
+        fail_point!("clock_state.handler");
         let ChronyPolled {
             at,
             answered,

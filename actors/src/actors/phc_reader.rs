@@ -10,10 +10,9 @@ use slog::{Logger, debug, error, info};
 
 use super::clock_state::{ClockState, PhcPolled};
 use super::rate_limit::ChangeGate;
-use crate::fault::{Faults, Point};
+use crate::fail_points::fail_point;
 use crate::os::clocks::monotonic_raw_ns;
 use crate::phc::{PhcError, PhcErrorKind, PhcWindow, SYS_ROOT, read_error_bound, resolve_slot};
-use crate::supervision::ActorName;
 
 /// What PhcReader is rebuilt from at the beginning of every life.
 pub struct Parts {
@@ -23,8 +22,6 @@ pub struct Parts {
     pub poll_interval: Duration,
     /// Where the bounds go.
     pub clock_state: Addr<ClockState>,
-    /// Switches for tests.
-    pub faults: Faults,
     /// The actor's log.
     pub log: Logger,
 }
@@ -51,9 +48,7 @@ impl PhcReader {
     }
 
     fn poll(&mut self, ctx: &mut Context<Self>) {
-        self.parts
-            .faults
-            .reach(ActorName::PhcReader, Point::Handler);
+        fail_point!("phc_reader.handler");
         ctx.run_later(self.parts.poll_interval, Self::poll);
         let raw_ns = monotonic_raw_ns();
         let read = self.read();
@@ -111,9 +106,7 @@ impl Actor for PhcReader {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.parts
-            .faults
-            .reach(ActorName::PhcReader, Point::Started);
+        fail_point!("phc_reader.started");
         ctx.run_later(Duration::ZERO, Self::poll);
     }
 }
