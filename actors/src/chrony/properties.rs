@@ -208,8 +208,8 @@ fn a_status_is_said_by_its_name() {
     }
 }
 
-/// What chronyd 4.3 reports of sources that it has never heard from: a server that does not answer, a name
-/// that does not resolve, a reference clock without samples.
+/// What chronyd 4.3 reports of sources that it has never heard from: a server that does not answer,
+/// a name that does not resolve, a reference clock without samples.
 #[test]
 fn sources_without_samples_read_as_such() {
     let header = |command, code| {

@@ -1,7 +1,7 @@
 //! Replies.
 //!
-//! Header, 28 bytes: version u8, packet type u8 = 2, two reserved bytes, command u16, reply u16, status u16,
-//! 6 bytes of padding, sequence u32, 8 bytes of padding.
+//! Header, 28 bytes: version u8, packet type u8 = 2, two reserved bytes, command u16, reply u16,
+//! status u16, 6 bytes of padding, sequence u32, 8 bytes of padding.
 
 use super::error::ParseError;
 use super::protocol::{Status, VERSION};

@@ -5,11 +5,13 @@ use super::wire::{Address, Reader, Writer};
 
 /// Offsets beyond this are absurd, seconds: 31 years. No bound made from one would be of use.
 const MAX_OFFSET_S: f64 = 1e9;
-/// More than NTP's 16.16 bit format can say of a root delay or dispersion, seconds (RFC 5905, section 6).
+/// More than NTP's 16.16 bit format can say of a root delay or dispersion, seconds (RFC 5905,
+/// section 6).
 const MAX_ROOT_S: f64 = 65_536.0;
 /// A clock off by this much stands still, ppm.
 const MAX_FREQUENCY_PPM: f64 = 1e6;
-/// chronyd begins at 10^6 ppm and comes down from there; a large `maxupdateskew` lets it climb a little.
+/// chronyd begins at 10^6 ppm and comes down from there; a large `maxupdateskew` lets it climb a
+/// little.
 const MAX_SKEW_PPM: f64 = 1e7;
 /// Longer than any interval between updates, seconds.
 const MAX_INTERVAL_S: f64 = 1e10;
@@ -50,7 +52,8 @@ impl Leap {
 /// Source: chronyc(1), `tracking`; times in seconds, `CLOCK_REALTIME`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tracking {
-    /// The reference id of the selected source: an IPv4 address, or up to four characters; 0 for none.
+    /// The reference id of the selected source: an IPv4 address, or up to four characters; 0 for
+    /// none.
     pub ref_id: u32,
     /// The selected source's address; unspecified for a reference clock.
     pub address: Address,
@@ -252,8 +255,8 @@ fn stratum(stratum: u16) -> Result<u16, ParseError> {
     Ok(stratum)
 }
 
-/// A value of either sign whose size is at most `limit`. The wire has no NaN and no infinities, but a
-/// comparison that they fail costs nothing.
+/// A value of either sign whose size is at most `limit`. The wire has no NaN and no infinities, but
+/// a comparison that they fail costs nothing.
 fn signed(field: &'static str, value: f64, limit: f64) -> Result<f64, ParseError> {
     if value.abs() <= limit {
         return Ok(value);

@@ -1,8 +1,8 @@
 //! Requests.
 //!
-//! Header, 20 bytes: version u8, packet type u8 = 1, two reserved bytes, command u16, attempt u16, sequence
-//! u32, 8 bytes of padding. chronyd answers no request that is shorter than its reply would be
-//! (an amplification guard), so requests are filled up with zeros.
+//! Header, 20 bytes: version u8, packet type u8 = 1, two reserved bytes, command u16, attempt u16,
+//! sequence u32, 8 bytes of padding. chronyd answers no request that is shorter than its reply
+//! would be (an amplification guard), so requests are filled up with zeros.
 
 use super::error::ParseError;
 use super::protocol::VERSION;

@@ -19,8 +19,9 @@ pub enum Address {
 }
 
 impl Address {
-    /// The reference id that chronyd has for a source of this address: an IPv4 address as it is, which a reference
-    /// clock's is made to look like. Those of other addresses cannot be told from the address.
+    /// The reference id that chronyd has for a source of this address: an IPv4 address as it is,
+    /// which a reference clock's is made to look like. Those of other addresses cannot be told from
+    /// the address.
     #[must_use]
     pub fn as_reference_id(self) -> Option<u32> {
         match self {
@@ -90,8 +91,8 @@ impl<'a> Reader<'a> {
 
     /// A float: coefficient x 2^(exponent - 25), always finite.
     ///
-    /// chronyd's encoder rounds and then, for values of 0.5 and more, cuts one bit off: the value may be
-    /// up to 1.5 x 2^-24 of itself too small, and below 0.5 up to 2^-24 of itself off.
+    /// chronyd's encoder rounds and then, for values of 0.5 and more, cuts one bit off: the value
+    /// may be up to 1.5 x 2^-24 of itself too small, and below 0.5 up to 2^-24 of itself off.
     pub(super) fn float(&mut self) -> Result<f64, ParseError> {
         let word = self.i32()?;
         let exponent = word >> COEFFICIENT_BITS;
@@ -170,7 +171,8 @@ impl Writer {
         self
     }
 
-    /// The nearest float, off by at most 2^-24 of the value; what is too large becomes the largest, NaN zero.
+    /// The nearest float, off by at most 2^-24 of the value; what is too large becomes the largest,
+    /// NaN zero.
     pub(super) fn float(self, value: f64) -> Self {
         if value == 0.0 || value.is_nan() {
             return self.u32(0);

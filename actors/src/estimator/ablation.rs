@@ -1,5 +1,5 @@
-//! Ablation switches: what keeps the interval true, one by one. The daemon has all of them. A test takes each away and checks
-//! that true time is lost without it.
+//! Ablation switches: what keeps the interval true, one by one. The daemon has all of them. A test
+//! takes each away and checks that true time is lost without it.
 
 /// What is done about a hazard; `docs/truth.md` has the table of hazards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! Each safeguard is taken away in a run with its hazard: true time is inside with it, and lost without it.
+//! Each safeguard is taken away in a run with its hazard: true time is inside with it, and lost
+//! without it.
 
 use super::ablation::Safeguard;
 use super::sample::Charges;

@@ -16,8 +16,8 @@ use super::status::{ClockStatus, Event, Reason, next};
 use crate::chrony::Leap;
 use crate::time::{PPT_PER_PPM, RateBand, Readings};
 
-/// No oscillator is further from its nominal frequency, parts per trillion: beyond it no kernel could be disciplined
-/// (RFC 5905, `MAXFREQ`).
+/// No oscillator is further from its nominal frequency, parts per trillion: beyond it no kernel
+/// could be disciplined (RFC 5905, `MAXFREQ`).
 const FREQUENCY_TOLERANCE_PPT: i64 = 500 * PPT_PER_PPM;
 
 /// Polls of a source that history reaches back at least, however short the span is.

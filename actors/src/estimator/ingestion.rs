@@ -1,4 +1,5 @@
-//! What the estimator takes in: reports of chronyd, the PHC's error bound and readings of the clocks.
+//! What the estimator takes in: reports of chronyd, the PHC's error bound and readings of the
+//! clocks.
 
 use super::ablation::Safeguard;
 use super::core::{Estimator, PhcBound, PollFailure};
@@ -18,7 +19,8 @@ impl Estimator {
         self.phc = Some(PhcBound { bound_ns, raw_ns });
     }
 
-    /// The clocks were read: after `CLOCK_REALTIME` was set, or the machine suspended, at the latest.
+    /// The clocks were read: after `CLOCK_REALTIME` was set, or the machine suspended, at the
+    /// latest.
     pub fn clocks_read(&mut self, at: &Readings) {
         if let Some(before) = self.last.replace(*at) {
             let suspended_ns = at.suspended_ns.saturating_sub(before.suspended_ns);
@@ -31,8 +33,8 @@ impl Estimator {
         self.clock.note(at);
     }
 
-    /// chronyd was restarted. It can have loaded measurements from files, of a clock whose correction it no longer knows: they
-    /// were not seen to arrive.
+    /// chronyd was restarted. It can have loaded measurements from files, of a clock whose
+    /// correction it no longer knows: they were not seen to arrive.
     pub fn chronyd_restarted(&mut self) {
         self.sources.forget_looks();
     }

@@ -1,4 +1,5 @@
-//! What the next life of the daemon goes on from: the held interval, the history and the proved rates, as bytes.
+//! What the next life of the daemon goes on from: the held interval, the history and the proved
+//! rates, as bytes.
 //!
 //! The bytes are 64-bit words in native order, for a file that does not outlive the boot:
 //!
@@ -18,7 +19,8 @@ use super::status::ClockStatus;
 use crate::chrony::Leap;
 use crate::time::{Interval, RateBand, SUSPEND_NOISE_NS};
 
-/// Instants beyond it, in 1823 and 2116, are refused: differences of two others stay within 64 bits.
+/// Instants beyond it, in 1823 and 2116, are refused: differences of two others stay within 64
+/// bits.
 const FARTHEST: u64 = 1 << 62;
 
 /// The first word: what the others mean.
@@ -56,7 +58,8 @@ pub struct State {
 }
 
 impl State {
-    /// The state of a daemon that left no more than a published interval, with the rates that it published.
+    /// The state of a daemon that left no more than a published interval, with the rates that it
+    /// published.
     #[must_use]
     pub fn of_interval(
         raw_ns: i64,
@@ -78,7 +81,8 @@ impl State {
         }
     }
 
-    /// Whether it is of use after the machine was suspended for `suspended_ns` in all: not if that is more than it was.
+    /// Whether it is of use after the machine was suspended for `suspended_ns` in all: not if that
+    /// is more than it was.
     #[must_use]
     pub fn is_of(&self, suspended_ns: i64) -> bool {
         let slept_ns = suspended_ns.saturating_sub(self.suspended_ns);

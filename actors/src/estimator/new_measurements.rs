@@ -9,7 +9,8 @@ use super::sample::{self, Charges, Look, Reported, Sample};
 use crate::chrony::{ChronyPoll, SourceData, Tracking};
 use crate::time::{Interval, NS_PER_S, Readings};
 
-/// chronyd accepts an answer until so long after its request, ns: a measurement can have begun so long before it was made.
+/// chronyd accepts an answer until so long after its request, ns: a measurement can have begun so
+/// long before it was made.
 const LONGEST_EXCHANGE_NS: i64 = 4 * NS_PER_S;
 
 impl Estimator {
@@ -118,7 +119,8 @@ impl Estimator {
         (interval.widen(-by_ns), budget)
     }
 
-    /// The PHC's error bound if this source is the PHC, 0 for any other; `None` when it is not known or too old.
+    /// The PHC's error bound if this source is the PHC, 0 for any other; `None` when it is not
+    /// known or too old.
     pub(super) fn phc_bound_ns(&self, data: &SourceData, at: &Readings) -> Option<i64> {
         if self.settings.phc_reference_id != data.address.as_reference_id() {
             return Some(0);
@@ -141,7 +143,8 @@ struct Unseen {
     unwatched_ns: i64,
 }
 
-/// What is charged to a new measurement; `None` when it must not be used: it was made before anybody watched.
+/// What is charged to a new measurement; `None` when it must not be used: it was made before
+/// anybody watched.
 fn charges(
     data: &SourceData,
     look: Option<Look>,

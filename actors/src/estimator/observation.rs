@@ -1,4 +1,5 @@
-//! What a measurement does to the held interval: it narrows it, contradicts it, or shows that a leap second happened.
+//! What a measurement does to the held interval: it narrows it, contradicts it, or shows that a
+//! leap second happened.
 
 use super::ablation::Safeguard;
 use super::contradiction::{Contradiction, Verdict};
@@ -86,8 +87,9 @@ impl Estimator {
         if raw_ns < wander.void_until_ns {
             return;
         }
-        // This premise is about all of time: a pair proves something however long ago it was measured, and a breach
-        // that is slow beside the errors of measurements is seen in long ones only.
+        // This premise is about all of time: a pair proves something however long ago it was
+        // measured, and a breach that is slow beside the errors of measurements is seen in long
+        // ones only.
         let agrees = wander.held.observe(point, i64::MAX) == Observed::Agrees;
         // Both premises are about the rate of now: it is in what either of them proves.
         let rates = wander.held.growth().published(raw_ns, 0);
@@ -107,7 +109,8 @@ impl Estimator {
         }
     }
 
-    /// Whether a measurement can be used as far as leap seconds are concerned; one may show that the leap has happened.
+    /// Whether a measurement can be used as far as leap seconds are concerned; one may show that
+    /// the leap has happened.
     fn settle_leap_second(&mut self, point: Point, findings: &mut Vec<Finding>) -> bool {
         let held = self.held.at(point.raw_ns);
         let to_use = self.leap_second.use_of(held, point.interval);

@@ -15,7 +15,8 @@ use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand};
 
 const SPAN_NS: i64 = 1_000 * NS_PER_S;
 
-/// A step of the oscillator: seconds, where the rate is in its tube, half the width of a measurement in ns, where truth is in it.
+/// A step of the oscillator: seconds, where the rate is in its tube, half the width of a
+/// measurement in ns, where truth is in it.
 fn steps() -> impl Strategy<Value = Vec<(i64, f64, i64, f64)>> {
     proptest::collection::vec(
         (

@@ -73,7 +73,8 @@ impl Estimator {
         }
     }
 
-    /// The interval at `raw_ns`, and the rates by which it contains true time for `horizon_ns` more.
+    /// The interval at `raw_ns`, and the rates by which it contains true time for `horizon_ns`
+    /// more.
     fn known(&self, raw_ns: i64, horizon_ns: i64) -> Option<Known> {
         let (interval, band, contradiction_ns) = self.in_one_count(raw_ns, horizon_ns)?;
         let covered = if self.has(Safeguard::LeapCover) {

@@ -12,8 +12,9 @@ use crate::time::{NS_PER_S, Readings};
 const KEEP_INTERVAL_NS: i64 = NS_PER_S;
 
 impl Estimator {
-    /// What is known, for the next life, if that has changed since it was last asked for. Measurements that agree with what is
-    /// held change it once a second at most: what was kept before them is no less true.
+    /// What is known, for the next life, if that has changed since it was last asked for.
+    /// Measurements that agree with what is held change it once a second at most: what was kept
+    /// before them is no less true.
     pub fn take_changed_state(&mut self, now: &Readings) -> Option<State> {
         let since_ns = now.raw_ns.saturating_sub(self.kept_raw_ns);
         let is_due = self.changed_much || self.changed && since_ns >= KEEP_INTERVAL_NS;
@@ -25,7 +26,8 @@ impl Estimator {
         Some(self.state(now))
     }
 
-    /// What is known, for the next life. While measurements contradict each other, their hull without any rates.
+    /// What is known, for the next life. While measurements contradict each other, their hull
+    /// without any rates.
     #[must_use]
     pub fn state(&self, now: &Readings) -> State {
         let suspended_ns = now.suspended_ns;

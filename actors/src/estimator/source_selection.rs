@@ -1,5 +1,5 @@
-//! Whose measurements are used: the selected source's, those of others while it is unreachable, or what all but
-//! `--falsetickers` agree on; and whether that is enough.
+//! Whose measurements are used: the selected source's, those of others while it is unreachable, or
+//! what all but `--falsetickers` agree on; and whether that is enough.
 
 use super::core::Estimator;
 use super::error_budget::ErrorBudget;
@@ -15,7 +15,8 @@ use crate::time::{Interval, NS_PER_S, Readings};
 const UNDECLARED_DELAY_S: f64 = 1.001e-9;
 
 impl Estimator {
-    /// Trusts the source that chronyd follows; while it is unreachable, what most of the others agree on.
+    /// Trusts the source that chronyd follows; while it is unreachable, what most of the others
+    /// agree on.
     pub(super) fn follow_selected(
         &mut self,
         samples: &[Sample],
@@ -83,7 +84,8 @@ impl Estimator {
         }
     }
 
-    /// No source is followed, or one that does not answer: what most of those agree on that chronyd takes for good.
+    /// No source is followed, or one that does not answer: what most of those agree on that chronyd
+    /// takes for good.
     fn follow_others(&mut self, samples: &[Sample], findings: &mut Vec<Finding>) {
         for sample in samples {
             let is_selectable = self
@@ -183,8 +185,8 @@ impl Estimator {
         self.set_dissent(dissent, disjoint, own.len(), findings);
     }
 
-    /// Replaces the dissent: where true time is by the sources that contradict what is held, `disjoint` of `reachable`. Reports
-    /// one that begins.
+    /// Replaces the dissent: where true time is by the sources that contradict what is held,
+    /// `disjoint` of `reachable`. Reports one that begins.
     fn set_dissent(
         &mut self,
         dissent: Option<Point>,

@@ -22,7 +22,8 @@ pub fn read() -> Readings {
     now
 }
 
-/// Reads all but `kernel_ppb`, for instants at which nothing is published: this takes no system call.
+/// Reads all but `kernel_ppb`, for instants at which nothing is published: this takes no system
+/// call.
 #[must_use]
 pub fn read_without_adjtimex() -> Readings {
     let coarse_ns = read_ns(ClockId::CLOCK_MONOTONIC_COARSE);
@@ -54,8 +55,8 @@ pub fn monotonic_raw_ns() -> i64 {
 
 /// How long the machine has been suspended since it was booted, ns.
 ///
-/// A process that does not run between the readings of two clocks would see a suspend of as long: they are read again until
-/// they are close together.
+/// A process that does not run between the readings of two clocks would see a suspend of as long:
+/// they are read again until they are close together.
 #[must_use]
 pub fn suspended_ns() -> i64 {
     let (mut closest_ns, mut suspended_ns) = (i64::MAX, 0);

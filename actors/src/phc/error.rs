@@ -79,7 +79,8 @@ pub enum PhcError {
         /// The content.
         text: String,
     },
-    /// The content is [`MAX_PLAUSIBLE_NS`](super::MAX_PLAUSIBLE_NS) or more, up to the driver's own mark for "none".
+    /// The content is [`MAX_PLAUSIBLE_NS`](super::MAX_PLAUSIBLE_NS) or more, up to the driver's own
+    /// mark for "none".
     #[error("the error bound {bound_ns} ns is a second or more: the device is out of order")]
     Implausible {
         /// The content, in nanoseconds.

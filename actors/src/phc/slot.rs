@@ -68,7 +68,8 @@ fn hex(text: &str, digits: usize) -> Option<u32> {
     u32::from_str_radix(text, 16).ok()
 }
 
-/// Whether the kernel could have an interface of this name; only such a name becomes part of a path.
+/// Whether the kernel could have an interface of this name; only such a name becomes part of a
+/// path.
 ///
 /// # Errors
 /// [`PhcError::BadInterface`].

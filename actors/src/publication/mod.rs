@@ -1,4 +1,5 @@
-//! The publication: what an estimate becomes in shared memory, and what the next life resumes from it.
+//! The publication: what an estimate becomes in shared memory, and what the next life resumes from
+//! it.
 //!
 //! ```text
 //!   Estimate --projection--> a record of each layout --segments--> shared memory

@@ -13,7 +13,8 @@ pub struct Round {
     pub number: u64,
     /// What it said.
     pub said: Said,
-    /// Half the width of the interval around `CLOCK_REALTIME`, ns. Means nothing while the status is not trusted.
+    /// Half the width of the interval around `CLOCK_REALTIME`, ns. Means nothing while the status
+    /// is not trusted.
     pub bound_ns: i64,
 }
 

@@ -1,7 +1,7 @@
 //! Supervision: actors that crash get a new life, readers of the segments notice nothing.
 //!
-//! The supervisor is a synchronous loop on a thread of its own. It does not live in the runtime that it
-//! supervises: whatever happens there, it can still decide, and end the process.
+//! The supervisor is a synchronous loop on a thread of its own. It does not live in the runtime
+//! that it supervises: whatever happens there, it can still decide, and end the process.
 
 mod actor_name;
 mod crash_budget;
@@ -59,7 +59,8 @@ impl Overseer for () {
 
 /// Answers the ends of lives until a signal or a crash loop ends it all.
 ///
-/// `signals` carries the names of the signals that ask for an orderly end. `overseer` is told of `rounds`.
+/// `signals` carries the names of the signals that ask for an orderly end. `overseer` is told of
+/// `rounds`.
 pub fn run(
     ends: &Receiver<LifeEnd>,
     signals: &Receiver<&'static str>,

@@ -4,8 +4,8 @@
 //!   Interval   [earliest, latest] of true time, ns of UTC since 1970
 //!   RateBand   [slowest, fastest] of the frequency offset of UTC relative to CLOCK_MONOTONIC_RAW, parts per trillion
 //! ```
-//! An interval that is true at one instant of `CLOCK_MONOTONIC_RAW` is carried to another by the band:
-//! [`Interval::carried`]. Pure: no clock, no IO.
+//! An interval that is true at one instant of `CLOCK_MONOTONIC_RAW` is carried to another by the
+//! band: [`Interval::carried`]. Pure: no clock, no IO.
 
 mod interval;
 mod rate;

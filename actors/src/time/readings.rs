@@ -14,7 +14,8 @@ pub struct Readings {
     pub realtime_ns: i64,
     /// How far from `raw_ns` the reading of `realtime_ns` may have been, ns.
     pub gap_ns: i64,
-    /// The kernel's frequency adjustment of `CLOCK_REALTIME`, parts per billion; `None` when it was not or cannot be read.
+    /// The kernel's frequency adjustment of `CLOCK_REALTIME`, parts per billion; `None` when it was
+    /// not or cannot be read.
     pub kernel_ppb: Option<i64>,
     /// How long the machine has been suspended since it was booted, ns; the clocks above other than
     /// `CLOCK_REALTIME` stood still then.

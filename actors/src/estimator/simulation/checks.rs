@@ -96,8 +96,8 @@ impl Simulation {
         Ok(())
     }
 
-    /// The ideal is the error of the last measurement, with the growth since then by the drift rate and the error of a rate
-    /// between two such measurements.
+    /// The ideal is the error of the last measurement, with the growth since then by the drift rate
+    /// and the error of a rate between two such measurements.
     pub fn measure_width(&mut self, estimate: &Estimate) {
         let best = self.host.selected.and_then(|n| self.host.servers[n].last);
         if let Some(last) = best {
@@ -110,7 +110,8 @@ impl Simulation {
         }
     }
 
-    /// True time is in the interval; while a broken wander premise is relied on, in the one by the drift rate alone.
+    /// True time is in the interval; while a broken wander premise is relied on, in the one by the
+    /// drift rate alone.
     pub fn check(
         &mut self,
         estimate: &Estimate,

@@ -77,7 +77,8 @@ impl Host {
         }
     }
 
-    /// Somebody changes the rate of the clock; not while chronyd slews it: what is seen of the clock then is the sum of both.
+    /// Somebody changes the rate of the clock; not while chronyd slews it: what is seen of the
+    /// clock then is the sum of both.
     pub fn steer(&mut self, raw_ns: i64, rate: f64) {
         if self.slew == 0.0 {
             self.foreign = rate;
@@ -85,7 +86,8 @@ impl Host {
         }
     }
 
-    /// chronyd corrects its idea of frequency and offset, by stepping or slewing; returns when the slew is over.
+    /// chronyd corrects its idea of frequency and offset, by stepping or slewing; returns when the
+    /// slew is over.
     pub fn correct(
         &mut self,
         raw_ns: i64,

@@ -1,7 +1,7 @@
 //! A server of chronyd, honest or not, and the measurements that chronyd keeps of it.
 //!
-//! A kept measurement is adjusted when chronyd corrects the clock, as chronyd 4.3 does it (`sourcestats.c`,
-//! `SST_SlewSamples`).
+//! A kept measurement is adjusted when chronyd corrects the clock, as chronyd 4.3 does it
+//! (`sourcestats.c`, `SST_SlewSamples`).
 
 use std::net::Ipv4Addr;
 

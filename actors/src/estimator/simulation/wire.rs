@@ -1,4 +1,5 @@
-//! What chronyd answers, as chronyd 4.3 makes it: ages are differences of whole seconds, floats have 25 bits (`util.c`).
+//! What chronyd answers, as chronyd 4.3 makes it: ages are differences of whole seconds, floats
+//! have 25 bits (`util.c`).
 
 use super::host::Host;
 use super::server::address;
