@@ -25,7 +25,7 @@ mod wire;
 
 pub use error::{ParseError, QueryError, QueryErrorKind};
 pub use poll::{ChronyPoll, MAX_BATCH, Progress, SourceTrouble, SourceWalk};
-pub use protocol::{Status, VERSION};
+pub use protocol::Status;
 pub use reply::{REPLY_HEADER_BYTES, Reply};
 pub use report::{Leap, SourceData, SourceMode, SourceState, Tracking};
 pub use request::{REQUEST_HEADER_BYTES, Request};
