@@ -16,11 +16,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clockbound_actors::daemon::{self, Config};
 use clockbound_actors::estimator::Settings;
-use clockbound_actors::fault::Faults;
-use clockbound_actors::segments::Segments;
+use clockbound_actors::publication::segments::Segments;
 use clockbound_actors::supervision::Ending;
-use clockbound_actors::system::{self, Config};
 use crossbeam_channel::Receiver;
 use shm_layout::layout::Layout;
 use shm_layout::writer::{OpenError, Segment, Start};
@@ -116,7 +115,7 @@ fn run(
             return Exit::OsErr.into();
         }
     };
-    match system::run(
+    match daemon::run(
         config,
         Arc::new(opened.segments),
         signals,
@@ -146,14 +145,13 @@ fn run(
 
 fn config(options: Options) -> std::io::Result<Config> {
     #[cfg(not(feature = "fault-injection"))]
-    let (faults, crash_budget) = (Faults, clockbound_actors::supervision::DEFAULT_CRASH_BUDGET);
+    let crash_budget = clockbound_actors::supervision::DEFAULT_CRASH_BUDGET;
     #[cfg(feature = "fault-injection")]
-    let (faults, crash_budget) = {
-        let faults = Faults::default();
+    let crash_budget = {
         if let Some(path) = &options.faults.fault_socket {
-            faults.listen(path)?;
+            clockbound_actors::fail_points::listen(path)?;
         }
-        (faults, options.faults.crash_budget)
+        options.faults.crash_budget
     };
     // The option parser limits every duration to one day.
     let ns = |time: std::time::Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
@@ -172,6 +170,5 @@ fn config(options: Options) -> std::io::Result<Config> {
         },
         phc_interface: options.phc.map(|phc| phc.interface),
         crash_budget,
-        faults,
     })
 }

@@ -1,43 +1,55 @@
-//! The actors of the clockbound daemon, their supervision, and the pure rooms that they ask.
+//! The actors of the clockbound daemon, their supervision, and the pure parts that they call.
 //!
 //! ```text
 //!   chronyd (unix datagram)     PHC error bound (sysfs)     kernel: clock was set, resume
-//!             |                           |                           |
+//!             | chrony                    | phc                       | os
 //!       ChronyPoller                  PhcReader (an arbiter       ClockWatch
 //!             |  ChronyPolled             |  of its own)              |  ClockSet
+//!             |                           |  PhcPolled                |
 //!             +---------------------------+---------------------------+
 //!                                         v
-//!                             ClockState        asks: estimator -> interval, growth, status
-//!                                  |  Publish(Estimate)
-//!                                  v
-//!                            ShmPublisher       asks: projection -> the layouts
-//!                                  |
-//!                              segments         mapped above the actors, never unmapped
+//!                             ClockState             calls estimator: measurements -> Estimate
+//!                               |  Publish(Estimate)     |  State
+//!                               v                        |
+//!                             ShmPublisher               |  calls publication::projection:
+//!                               |        | rounds        |  Estimate -> a record of each layout
+//!                               v        |               v
+//!               publication::segments <--|-- the next life resumes from here
+//!                               |        v
+//!          /run/clockbound/{native,shm0,shm}     supervision, on the main thread
+//!                                                   ^            |
+//!                        a life of an actor ended --+            +--> service manager
 //! ```
-//! Above them all stands [`supervision`], on the main thread. [`system::run`] wires it up.
+//! [`daemon::run`] does the wiring, from the bottom of the diagram to its top. The segments are
+//! mapped above the actors and stay mapped until the process ends.
 //!
-//! Pure, with no actor, clock, IO or log: [`time`], [`estimator`], [`projection`], [`change_gate`], and most of
-//! [`chrony`] and [`phc`].
+//! The folders, from the highest layer to the lowest. A module imports only from layers below its
+//! own, or from its own folder:
+//!
+//! | folder | contents |
+//! |---|---|
+//! | [`daemon`] | the wiring of the actors |
+//! | [`actors`] | the five actors, with their messages |
+//! | [`supervision`] | mailboxes that outlive actors, crash budgets, the supervisor's loop |
+//! | [`publication`] | projection onto the layouts (pure), the open segments, acknowledged rounds |
+//! | [`estimator`] | pure: measurements in, estimate out |
+//! | [`chrony`] | chronyd's command protocol: codec and search for sources (pure), client socket |
+//! | [`phc`] | the error bound of a PTP hardware clock |
+//! | [`os`] | reads the clocks and adjtimex; timer and descriptor adapters |
+//! | [`time`] | pure: intervals, rate bands, clock readings as data |
+//! | [`fail_points`] | places at which tests crash or hang the daemon; empty in release builds |
+//!
+//! Pure means no actor, clock, IO or log.
 
 #![deny(unsafe_code)]
 
-pub mod change_gate;
+pub mod actors;
 pub mod chrony;
-pub mod chrony_poller;
-pub mod clock_state;
-pub mod clock_watch;
-pub mod clocks;
+pub mod daemon;
 pub mod estimator;
-pub mod fault;
-mod kernel_clock;
+pub mod fail_points;
+pub mod os;
 pub mod phc;
-pub mod phc_reader;
-pub mod progress;
-pub mod projection;
-mod readable;
-pub mod segments;
-pub mod shm_publisher;
+pub mod publication;
 pub mod supervision;
-pub mod system;
-mod ticker;
 pub mod time;

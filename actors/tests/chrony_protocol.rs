@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use clockbound_actors::chrony::{
-    Activity, Address, Burst, Leap, ParseError, Reply, Request, SelectData, SourceData, SourceMode,
-    SourceState, Status, Tracking,
+    Address, Leap, ParseError, Reply, Request, SourceData, SourceMode, SourceState, Status,
+    Tracking,
 };
 use proptest::prelude::*;
 
@@ -71,23 +71,8 @@ fn an_unsynchronised_chronyd_is_a_report_like_any_other() {
 #[test]
 fn real_replies_go_both_ways() {
     let source = "7f00000100000000000000000000000000010000fffe000500000000000000ff00000000cd543389cd616d84ded464e7";
-    let select = "7f0000017f000001000000000000000000000000000100002a000000000000000000000004800000df3f2058ded140df";
     let table = [
-        (14, "000e00020000", "00000001", Reply::NSources(1)),
-        (66, "004200010000", "", Reply::Null),
-        (3, "000300010000", "", Reply::Null),
-        (
-            44,
-            "002c000c0000",
-            "0000000100000000000000000000000000000000",
-            Reply::Activity(Activity {
-                online: 1,
-                offline: 0,
-                burst_online: 0,
-                burst_offline: 0,
-                unresolved: 0,
-            }),
-        ),
+        (33, "002100010000", "", Reply::Null),
         (
             15,
             "000f00030000",
@@ -104,24 +89,6 @@ fn real_replies_go_both_ways() {
                 original_offset_s: float(0xcd54_3389),
                 offset_s: float(0xcd61_6d84),
                 offset_error_s: float(0xded4_64e7),
-            }),
-        ),
-        (
-            69,
-            "004500170000",
-            select,
-            Reply::SelectData(SelectData {
-                ref_id: 0x7f00_0001,
-                address: LOCALHOST,
-                state: b'*',
-                authenticated: 0,
-                leap: Leap::Normal,
-                configured_options: 0,
-                effective_options: 0,
-                last_sample_ago_s: 0,
-                score: 1.0,
-                low_limit_s: float(0xdf3f_2058),
-                high_limit_s: float(0xded1_40df),
             }),
         ),
     ];
@@ -191,11 +158,7 @@ fn requests_are_as_long_as_chronyd_demands() {
     // Shorter ones were refused with BADPKTLENGTH.
     for (request, length) in [
         (Request::Tracking, 104),
-        (Request::NSources, 32),
         (Request::SourceData { index: 0 }, 76),
-        (Request::SelectData { index: 0 }, 76),
-        (Request::Activity, 48),
-        (Request::ResetSources, 28),
     ] {
         assert_eq!(request.encode(0).len(), length, "{request:?}");
     }
@@ -235,31 +198,10 @@ fn fields_that_cannot_be_are_refused_by_name() {
     }
 }
 
-fn address() -> impl Strategy<Value = Address> {
-    prop_oneof![
-        Just(Address::Unspecified),
-        any::<Ipv4Addr>().prop_map(Address::V4),
-        any::<std::net::Ipv6Addr>().prop_map(Address::V6),
-        any::<u32>().prop_map(Address::Id),
-    ]
-}
-
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         Just(Request::Tracking),
-        Just(Request::NSources),
         any::<u32>().prop_map(|index| Request::SourceData { index }),
-        any::<u32>().prop_map(|index| Request::SelectData { index }),
-        Just(Request::Activity),
-        Just(Request::ResetSources),
-        (address(), address(), any::<i32>(), any::<i32>()).prop_map(
-            |(mask, address, good, total)| Request::Burst(Burst {
-                mask,
-                address,
-                good,
-                total
-            })
-        ),
     ]
 }
 
@@ -289,7 +231,7 @@ proptest! {
 
     #[test]
     fn whatever_is_accepted_is_sane_and_comes_back(
-        code in prop_oneof![Just(1u16), Just(2), Just(3), Just(5), Just(12), Just(23), any::<u16>()],
+        code in prop_oneof![Just(1u16), Just(3), Just(5), any::<u16>()],
         data in proptest::collection::vec(any::<u8>(), 0..120),
     ) {
         let mut packet = Reply::Null.encode(33, SEQUENCE);

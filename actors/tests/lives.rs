@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use actix::prelude::*;
-use clockbound_actors::progress::Progress;
+use clockbound_actors::publication::rounds::Rounds;
 use clockbound_actors::supervision::{self, ActorName, Ending, mailbox, supervise};
 use crossbeam_channel::{Sender, bounded, unbounded};
 use slog::{Discard, Logger, o};
@@ -109,7 +109,7 @@ impl Bench {
                 &ends,
                 &signals,
                 crash_budget,
-                &Progress::default(),
+                &Rounds::default(),
                 &mut (),
                 &log,
             ));

@@ -82,7 +82,7 @@ impl Launch {
         self
     }
 
-    /// Listens for [`Daemon::crash`]; only a build with fault injection can.
+    /// Listens for [`Daemon::inject`]; only a build with fault injection can.
     #[must_use]
     pub fn fault_socket(mut self, path: &Path) -> Launch {
         self.fault_socket = Some(path.to_owned());
@@ -222,28 +222,29 @@ impl Daemon {
         self.process.wait()
     }
 
-    /// Arms a fault; it strikes once, when `actor` next comes to `point`.
+    /// Configures a fail point of the daemon; [`inject`] has the details.
     ///
     /// # Panics
     /// If the daemon does not listen for faults.
     #[track_caller]
-    pub fn crash(&self, actor: &str, point: &str, action: &str) {
+    pub fn inject(&self, actor: &str, point: &str, actions: &str) {
         let socket = self
             .fault_socket
             .as_ref()
             .expect("started with a fault socket");
-        inject(socket, actor, point, action);
+        inject(socket, actor, point, actions);
     }
 }
 
-/// Arms a fault of the daemon that listens at `socket`.
+/// Configures the fail point `point` of `actor` in the daemon that listens at `socket`. The actions are
+/// those of the crate `fail`: `1*panic` for the next time, `panic` for every time, `pause` for a hang.
 ///
 /// # Panics
 /// If nobody does.
 #[track_caller]
-pub fn inject(socket: &Path, actor: &str, point: &str, action: &str) {
+pub fn inject(socket: &Path, actor: &str, point: &str, actions: &str) {
     let sender = UnixDatagram::unbound().expect("a socket");
-    let line = format!("{actor} {point} {action}");
+    let line = format!("{actor}.{point}={actions}");
     wait::until(wait::PATIENCE, "someone is at the fault socket", || {
         sender.send_to(line.as_bytes(), socket).is_ok()
     });

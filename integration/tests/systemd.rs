@@ -264,7 +264,7 @@ impl Host {
                 &self.container.path(FAULTS),
                 "shm_publisher",
                 "handler",
-                "hang",
+                "pause",
             );
             wait::until(wait::PATIENCE, "the watchdog bites", || {
                 self.restarts() > before

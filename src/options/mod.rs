@@ -73,7 +73,7 @@ pub struct Options {
 #[cfg(feature = "fault-injection")]
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct FaultOptions {
-    /// Path of a datagram socket to receive faults on, one per datagram: <actor> <point> <action>
+    /// Path of a datagram socket to receive fail points on, one per datagram: <actor>.<point>=<actions>
     #[arg(long, value_name = "PATH")]
     pub fault_socket: Option<PathBuf>,
 

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
-use clockbound_actors::progress::Round;
+use clockbound_actors::publication::rounds::Round;
 use clockbound_actors::supervision::Overseer;
 use slog::{Logger, warn};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use clockbound_actors::progress::{Round, Said};
+use clockbound_actors::publication::rounds::{Round, Said};
 
 /// The least time between two statuses.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);

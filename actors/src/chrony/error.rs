@@ -1,62 +1,12 @@
 //! What can go wrong with a packet, and with a query.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
 
-use super::VERSION;
-use super::reply::Reply;
-
-/// What chronyd says of a request, by the names in `candm.h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status(pub u16);
-
-impl Status {
-    /// The request was carried out.
-    pub const SUCCESS: Self = Self(0);
-    /// There is no source of that number.
-    pub const NO_SUCH_SOURCE: Self = Self(4);
-    /// chronyd speaks another version of the protocol.
-    pub const BAD_PACKET_VERSION: Self = Self(18);
-
-    /// By number; 20 has none.
-    const NAMES: [&str; 22] = [
-        "SUCCESS",
-        "FAILED",
-        "UNAUTH",
-        "INVALID",
-        "NOSUCHSOURCE",
-        "INVALIDTS",
-        "NOTENABLED",
-        "BADSUBNET",
-        "ACCESSALLOWED",
-        "ACCESSDENIED",
-        "NOHOSTACCESS",
-        "SOURCEALREADYKNOWN",
-        "TOOMANYSOURCES",
-        "NORTC",
-        "BADRTCFILE",
-        "INACTIVE",
-        "BADSAMPLE",
-        "INVALIDAF",
-        "BADPKTVERSION",
-        "BADPKTLENGTH",
-        "",
-        "INVALIDNAME",
-    ];
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Self::NAMES.get(usize::from(self.0)) {
-            Some(name) if !name.is_empty() => f.write_str(name),
-            _ => write!(f, "status {}", self.0),
-        }
-    }
-}
+use super::protocol::{Status, VERSION};
 
 /// Why bytes are not the packet that was expected.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -149,12 +99,6 @@ pub enum QueryErrorKind {
 }
 
 impl QueryError {
-    /// The error of a `reply` that does not answer what was asked.
-    #[must_use]
-    pub fn unexpected(reply: &Reply) -> Self {
-        Self::Unexpected(reply.name())
-    }
-
     /// What kind of error it is.
     #[must_use]
     pub fn kind(&self) -> QueryErrorKind {

@@ -16,19 +16,18 @@ mod error;
 mod poll;
 #[cfg(test)]
 mod properties;
+mod protocol;
 mod reply;
 mod report;
 mod request;
 mod socket;
 mod wire;
 
-pub use error::{ParseError, QueryError, QueryErrorKind, Status};
+pub use error::{ParseError, QueryError, QueryErrorKind};
 pub use poll::{ChronyPoll, MAX_BATCH, Progress, SourceTrouble, SourceWalk};
+pub use protocol::Status;
 pub use reply::{REPLY_HEADER_BYTES, Reply};
-pub use report::{Activity, Leap, SelectData, SourceData, SourceMode, SourceState, Tracking};
-pub use request::{Burst, REQUEST_HEADER_BYTES, Request};
+pub use report::{Leap, SourceData, SourceMode, SourceState, Tracking};
+pub use request::{REQUEST_HEADER_BYTES, Request};
 pub use socket::{Batch, ChronySocket};
 pub use wire::Address;
-
-/// The protocol's version, which chronyd has spoken since 1.29.1.
-pub const VERSION: u8 = 6;

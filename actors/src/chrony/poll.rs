@@ -10,7 +10,8 @@
 //! report changes with every update: every batch ends with a tracking request, and the replies before it count when
 //! nothing has changed since the tracking report before them. Otherwise the round asks again.
 
-use super::error::{ParseError, QueryError, Status};
+use super::error::{ParseError, QueryError};
+use super::protocol::Status;
 use super::reply::Reply;
 use super::report::{SourceData, SourceState, Tracking};
 use super::request::Request;
@@ -45,8 +46,6 @@ pub struct ChronyPoll {
     pub sources: Vec<SourceData>,
     /// Whether `sources` has every source that chronyd has.
     pub complete: bool,
-    /// Whether chronyd refuses to report its sources; `sources` is empty then.
-    pub refused: bool,
 }
 
 /// Why a poll does not tell of all sources.
@@ -231,7 +230,7 @@ impl SourceWalk {
                     // The replies before it are of another clock, if there are any.
                     steady &= same || at == 0;
                 }
-                (_, Ok(other)) => return Progress::Done(Err(QueryError::unexpected(&other))),
+                (_, Ok(other)) => return Progress::Done(Err(QueryError::Unexpected(other.name()))),
                 (_, Err(err)) => return Progress::Done(Err(err.into())),
             }
         }
@@ -329,7 +328,6 @@ impl SourceWalk {
             tracking,
             sources,
             complete,
-            refused: matches!(self.trouble, Some(SourceTrouble::Refused(_))),
         }))
     }
 

@@ -1,11 +1,11 @@
 //! Replies.
 //!
-//! Header, 28 bytes: version u8, packet type u8 = 2, two reserved bytes, command u16, reply u16, status u16,
-//! 6 bytes of padding, sequence u32, 8 bytes of padding.
+//! Header, 28 bytes: version u8, packet type u8 = 2, two reserved bytes, command u16, reply u16,
+//! status u16, 6 bytes of padding, sequence u32, 8 bytes of padding.
 
-use super::VERSION;
-use super::error::{ParseError, Status};
-use super::report::{Activity, SelectData, SourceData, Tracking};
+use super::error::ParseError;
+use super::protocol::{Status, VERSION};
+use super::report::{SourceData, Tracking};
 use super::wire::{Reader, Writer};
 
 /// The size of a reply's header in bytes.
@@ -18,16 +18,10 @@ const PACKET_TYPE: u8 = 2;
 pub enum Reply {
     /// Done, and nothing to tell.
     Null,
-    /// The number of sources.
-    NSources(u32),
     /// What is known of one source.
     SourceData(SourceData),
     /// What the system clock is known to be.
     Tracking(Tracking),
-    /// How many sources are in which state.
-    Activity(Activity),
-    /// How one source fared in the last selection.
-    SelectData(SelectData),
 }
 
 impl Reply {
@@ -36,11 +30,8 @@ impl Reply {
     pub fn code(&self) -> u16 {
         match self {
             Self::Null => 1,
-            Self::NSources(_) => 2,
             Self::SourceData(_) => 3,
             Self::Tracking(_) => 5,
-            Self::Activity(_) => 12,
-            Self::SelectData(_) => 23,
         }
     }
 
@@ -49,11 +40,8 @@ impl Reply {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Null => "empty reply",
-            Self::NSources(_) => "number of sources",
             Self::SourceData(_) => "source report",
             Self::Tracking(_) => "tracking report",
-            Self::Activity(_) => "activity report",
-            Self::SelectData(_) => "selection report",
         }
     }
 
@@ -63,11 +51,8 @@ impl Reply {
         let header = header(command, self.code(), Status::SUCCESS, sequence);
         let packet = match self {
             Self::Null => header,
-            Self::NSources(number) => header.u32(*number),
             Self::SourceData(report) => report.write(header),
             Self::Tracking(report) => report.write(header),
-            Self::Activity(report) => report.write(header),
-            Self::SelectData(report) => report.write(header),
         };
         packet.finish(0)
     }
@@ -106,11 +91,8 @@ impl Reply {
         }
         match code {
             1 => Ok(Self::Null),
-            2 => reader.u32().map(Self::NSources),
             3 => SourceData::read(&mut reader).map(Self::SourceData),
             5 => Tracking::read(&mut reader).map(Self::Tracking),
-            12 => Activity::read(&mut reader).map(Self::Activity),
-            23 => SelectData::read(&mut reader).map(Self::SelectData),
             other => Err(ParseError::ReplyKind(other)),
         }
     }

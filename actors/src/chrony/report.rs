@@ -5,11 +5,13 @@ use super::wire::{Address, Reader, Writer};
 
 /// Offsets beyond this are absurd, seconds: 31 years. No bound made from one would be of use.
 const MAX_OFFSET_S: f64 = 1e9;
-/// More than NTP's 16.16 bit format can say of a root delay or dispersion, seconds (RFC 5905, section 6).
+/// More than NTP's 16.16 bit format can say of a root delay or dispersion, seconds (RFC 5905,
+/// section 6).
 const MAX_ROOT_S: f64 = 65_536.0;
 /// A clock off by this much stands still, ppm.
 const MAX_FREQUENCY_PPM: f64 = 1e6;
-/// chronyd begins at 10^6 ppm and comes down from there; a large `maxupdateskew` lets it climb a little.
+/// chronyd begins at 10^6 ppm and comes down from there; a large `maxupdateskew` lets it climb a
+/// little.
 const MAX_SKEW_PPM: f64 = 1e7;
 /// Longer than any interval between updates, seconds.
 const MAX_INTERVAL_S: f64 = 1e10;
@@ -50,7 +52,8 @@ impl Leap {
 /// Source: chronyc(1), `tracking`; times in seconds, `CLOCK_REALTIME`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tracking {
-    /// The reference id of the selected source: an IPv4 address, or up to four characters; 0 for none.
+    /// The reference id of the selected source: an IPv4 address, or up to four characters; 0 for
+    /// none.
     pub ref_id: u32,
     /// The selected source's address; unspecified for a reference clock.
     pub address: Address,
@@ -241,107 +244,6 @@ impl SourceData {
     }
 }
 
-/// How one source fared in the last selection: a line of chronyc's `selectdata`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SelectData {
-    /// Its reference id.
-    pub ref_id: u32,
-    /// Its address.
-    pub address: Address,
-    /// What became of it, one of chronyc's letters.
-    pub state: u8,
-    /// Whether it is authenticated: 1 or 0.
-    pub authenticated: u8,
-    /// The leap status it announces.
-    pub leap: Leap,
-    /// Options from the configuration, as in `candm.h`.
-    pub configured_options: u16,
-    /// Options in effect.
-    pub effective_options: u16,
-    /// The age of its last measurement, s. Zero like the limits when there has been none.
-    pub last_sample_ago_s: u32,
-    /// Its score against the selected source.
-    pub score: f64,
-    /// The lower end of its interval for the clock's offset, s.
-    pub low_limit_s: f64,
-    /// The upper end, s.
-    pub high_limit_s: f64,
-}
-
-impl SelectData {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
-        let (ref_id, address) = (reader.u32()?, reader.address()?);
-        let (state, authenticated, leap, _padding) =
-            (reader.u8()?, reader.u8()?, reader.u8()?, reader.u8()?);
-        Ok(Self {
-            ref_id,
-            address,
-            state,
-            authenticated,
-            leap: Leap::from_wire(leap.into())?,
-            configured_options: reader.u16()?,
-            effective_options: reader.u16()?,
-            last_sample_ago_s: reader.u32()?,
-            score: unsigned("score", reader.float()?, f64::MAX)?,
-            low_limit_s: signed("low limit", reader.float()?, MAX_OFFSET_S)?,
-            high_limit_s: signed("high limit", reader.float()?, MAX_OFFSET_S)?,
-        })
-    }
-
-    pub(super) fn write(&self, writer: Writer) -> Writer {
-        let writer = writer
-            .u32(self.ref_id)
-            .address(self.address)
-            .u8(self.state)
-            .u8(self.authenticated);
-        let writer = writer
-            .u8(self.leap as u8)
-            .u8(0)
-            .u16(self.configured_options)
-            .u16(self.effective_options);
-        let writer = writer.u32(self.last_sample_ago_s);
-        writer
-            .float(self.score)
-            .float(self.low_limit_s)
-            .float(self.high_limit_s)
-    }
-}
-
-/// How many sources are in which state: chronyc's `activity`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Activity {
-    /// Online.
-    pub online: u32,
-    /// Offline.
-    pub offline: u32,
-    /// In a burst, online after it.
-    pub burst_online: u32,
-    /// In a burst, offline after it.
-    pub burst_offline: u32,
-    /// With a name that is not resolved yet.
-    pub unresolved: u32,
-}
-
-impl Activity {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
-        Ok(Self {
-            online: reader.u32()?,
-            offline: reader.u32()?,
-            burst_online: reader.u32()?,
-            burst_offline: reader.u32()?,
-            unresolved: reader.u32()?,
-        })
-    }
-
-    pub(super) fn write(&self, writer: Writer) -> Writer {
-        let writer = writer
-            .u32(self.online)
-            .u32(self.offline)
-            .u32(self.burst_online);
-        writer.u32(self.burst_offline).u32(self.unresolved)
-    }
-}
-
 fn stratum(stratum: u16) -> Result<u16, ParseError> {
     if stratum > MAX_STRATUM {
         return Err(ParseError::field(
@@ -353,8 +255,8 @@ fn stratum(stratum: u16) -> Result<u16, ParseError> {
     Ok(stratum)
 }
 
-/// A value of either sign whose size is at most `limit`. The wire has no NaN and no infinities, but a
-/// comparison that they fail costs nothing.
+/// A value of either sign whose size is at most `limit`. The wire has no NaN and no infinities, but
+/// a comparison that they fail costs nothing.
 fn signed(field: &'static str, value: f64, limit: f64) -> Result<f64, ParseError> {
     if value.abs() <= limit {
         return Ok(value);

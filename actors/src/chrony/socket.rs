@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 use super::error::{ParseError, QueryError};
 use super::reply::Reply;
 use super::request::Request;
-use crate::readable::readable;
+use crate::os::async_fd::readable;
 
 /// No reply is longer.
 const MAX_REPLY_BYTES: usize = 1024;

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::super::{QueryErrorKind, Status};
+use super::super::{Address, Leap, QueryErrorKind, Status, Tracking};
 use super::*;
 
 /// Long for what should come, and never waited for in full.
@@ -75,6 +75,26 @@ impl Drop for Directory {
     }
 }
 
+/// A reply with this number in it.
+fn numbered(ref_id: u32) -> Reply {
+    Reply::Tracking(Tracking {
+        ref_id,
+        address: Address::Unspecified,
+        stratum: 1,
+        leap: Leap::Normal,
+        ref_time_ns: 0,
+        current_correction_s: 0.0,
+        last_offset_s: 0.0,
+        rms_offset_s: 0.0,
+        freq_ppm: 0.0,
+        resid_freq_ppm: 0.0,
+        skew_ppm: 0.0,
+        root_delay_s: 0.0,
+        root_dispersion_s: 0.0,
+        last_update_interval_s: 0.0,
+    })
+}
+
 fn receive(socket: &StdDatagram) -> (u32, Request, SocketAddr) {
     let mut buffer = [0; MAX_REPLY_BYTES];
     let (length, client) = socket.recv_from(&mut buffer).expect("a request");
@@ -101,17 +121,17 @@ fn a_question_is_answered_and_the_sockets_file_removed_in_the_end() {
         send(
             socket,
             client,
-            &Reply::NSources(sequence).encode(request.command(), sequence),
+            &numbered(sequence).encode(request.command(), sequence),
         );
     });
     block_on(async {
         let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
         for _ in 0..3 {
             let reply = socket
-                .query(&Request::NSources, LONG)
+                .query(&Request::Tracking, LONG)
                 .await
                 .expect("an answer");
-            assert_eq!(reply, Reply::NSources(socket.sequence));
+            assert_eq!(reply, numbered(socket.sequence));
         }
         assert_eq!(
             dir.names().len(),
@@ -133,26 +153,18 @@ fn replies_to_other_questions_are_ignored() {
         send(
             socket,
             client,
-            &Reply::NSources(1).encode(command, sequence.wrapping_sub(1)),
+            &numbered(1).encode(command, sequence.wrapping_sub(1)),
         );
-        send(
-            socket,
-            client,
-            &Reply::NSources(2).encode(command + 1, sequence),
-        );
-        send(
-            socket,
-            client,
-            &Reply::NSources(3).encode(command, sequence),
-        );
+        send(socket, client, &numbered(2).encode(command + 1, sequence));
+        send(socket, client, &numbered(3).encode(command, sequence));
     });
     block_on(async {
         let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
         let reply = socket
-            .query(&Request::NSources, LONG)
+            .query(&Request::Tracking, LONG)
             .await
             .expect("an answer");
-        assert_eq!(reply, Reply::NSources(3));
+        assert_eq!(reply, numbered(3));
     });
     chronyd.join().expect("served");
 }
@@ -162,7 +174,7 @@ fn a_late_reply_does_not_answer_the_next_question() {
     let dir = Directory::new();
     let mut late = None;
     let chronyd = dir.serve(2, move |socket, client, sequence, request| {
-        let reply = Reply::NSources(sequence).encode(request.command(), sequence);
+        let reply = numbered(sequence).encode(request.command(), sequence);
         match late.take() {
             None => late = Some(reply),
             Some(late) => {
@@ -174,15 +186,15 @@ fn a_late_reply_does_not_answer_the_next_question() {
     block_on(async {
         let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
         let err = socket
-            .query(&Request::NSources, SHORT)
+            .query(&Request::Tracking, SHORT)
             .await
             .expect_err("silence");
         assert_eq!(err.kind(), QueryErrorKind::Silent, "{err}");
         let reply = socket
-            .query(&Request::NSources, LONG)
+            .query(&Request::Tracking, LONG)
             .await
             .expect("an answer");
-        assert_eq!(reply, Reply::NSources(socket.sequence));
+        assert_eq!(reply, numbered(socket.sequence));
     });
     chronyd.join().expect("served");
 }
@@ -224,7 +236,7 @@ fn a_full_queue_is_silence_and_blocks_nothing() {
         let mut socket = ChronySocket::bind(&dir2).expect("bound");
         assert_eq!(
             socket
-                .query(&Request::ResetSources, LONG)
+                .query(&Request::Tracking, LONG)
                 .await
                 .expect("an answer"),
             Reply::Null
@@ -242,15 +254,15 @@ fn the_thread_runs_other_tasks_while_a_reply_is_late() {
         send(
             socket,
             client,
-            &Reply::NSources(7).encode(request.command(), sequence),
+            &numbered(7).encode(request.command(), sequence),
         );
     });
     block_on(async {
         let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
         // The runtime has one thread: without it this task would not begin.
         let other = tokio::spawn(async move { answer_now.send(()) });
-        let reply = socket.query(&Request::NSources, LONG).await;
-        assert_eq!(reply.expect("an answer"), Reply::NSources(7));
+        let reply = socket.query(&Request::Tracking, LONG).await;
+        assert_eq!(reply.expect("an answer"), numbered(7));
         other.await.expect("ran").expect("sent");
     });
     chronyd.join().expect("served");
@@ -275,7 +287,7 @@ fn a_queue_that_others_filled_costs_no_cpu_time_and_is_used_again_when_it_drains
         let before = thread_cpu_time();
         let patience = Duration::from_millis(300);
         let err = socket
-            .query(&Request::NSources, patience)
+            .query(&Request::Tracking, patience)
             .await
             .expect_err("silence");
         let spent = thread_cpu_time() - before;
@@ -285,10 +297,10 @@ fn a_queue_that_others_filled_costs_no_cpu_time_and_is_used_again_when_it_drains
         // Drained while the next question waits to be sent.
         let server = thread::spawn(move || {
             let mut buffer = [0; MAX_REPLY_BYTES];
-            while chronyd.recv(&mut buffer).expect("noise") != Request::NSources.encode(0).len() {}
+            while chronyd.recv(&mut buffer).expect("noise") != Request::Tracking.encode(0).len() {}
         });
         let err = socket
-            .query(&Request::NSources, SHORT * 10)
+            .query(&Request::Tracking, SHORT * 10)
             .await
             .expect_err("no answer");
         assert_eq!(err.kind(), QueryErrorKind::Silent, "{err}");
@@ -303,7 +315,7 @@ fn a_chronyd_that_comes_goes_and_comes_back_is_found_again() {
         let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
         let mut kind = async || {
             socket
-                .query(&Request::NSources, SHORT)
+                .query(&Request::Tracking, SHORT)
                 .await
                 .map_err(|err| err.kind())
         };
@@ -317,14 +329,14 @@ fn a_chronyd_that_comes_goes_and_comes_back_is_found_again() {
             send(
                 socket,
                 client,
-                &Reply::NSources(4).encode(request.command(), sequence),
+                &numbered(4).encode(request.command(), sequence),
             );
         });
         let answer = socket
-            .query(&Request::NSources, LONG)
+            .query(&Request::Tracking, LONG)
             .await
             .expect("an answer");
-        assert_eq!(answer, Reply::NSources(4));
+        assert_eq!(answer, numbered(4));
         chronyd.join().expect("served");
     });
 }
@@ -340,14 +352,14 @@ fn a_directory_made_anew_gets_a_new_socket() {
             send(
                 socket,
                 client,
-                &Reply::NSources(4).encode(request.command(), sequence),
+                &numbered(4).encode(request.command(), sequence),
             );
         });
         let answer = socket
-            .query(&Request::NSources, LONG)
+            .query(&Request::Tracking, LONG)
             .await
             .expect("an answer");
-        assert_eq!(answer, Reply::NSources(4));
+        assert_eq!(answer, numbered(4));
         chronyd.join().expect("served");
         drop(socket);
         assert_eq!(dir.names(), ["chronyd.sock"]);
@@ -364,13 +376,13 @@ fn a_query_that_is_dropped_leaves_the_socket_in_working_order() {
         send(
             socket,
             client,
-            &Reply::NSources(sequence).encode(request.command(), sequence),
+            &numbered(sequence).encode(request.command(), sequence),
         );
     });
     block_on(async {
         let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
         {
-            let mut query = std::pin::pin!(socket.query(&Request::NSources, LONG));
+            let mut query = std::pin::pin!(socket.query(&Request::Tracking, LONG));
             std::future::poll_fn(|cx| {
                 // Dropped as soon as the question has arrived, whether or not it is answered by then.
                 if asked.load(Ordering::Relaxed) > 0 || query.as_mut().poll(cx).is_ready() {
@@ -382,10 +394,10 @@ fn a_query_that_is_dropped_leaves_the_socket_in_working_order() {
             .await;
         }
         let reply = socket
-            .query(&Request::NSources, LONG)
+            .query(&Request::Tracking, LONG)
             .await
             .expect("an answer");
-        assert_eq!(reply, Reply::NSources(socket.sequence));
+        assert_eq!(reply, numbered(socket.sequence));
     });
     chronyd.join().expect("served");
 }
@@ -420,7 +432,7 @@ fn a_batch_is_sent_before_any_reply_and_its_replies_are_put_in_order() {
         for (at, (sequence, request)) in asked.iter().enumerate().rev() {
             let reply = match at {
                 3 => Reply::encode_refusal(request.command(), *sequence, Status::NO_SUCH_SOURCE),
-                at => Reply::NSources(at as u32).encode(request.command(), *sequence),
+                at => numbered(at as u32).encode(request.command(), *sequence),
             };
             send(&socket, &client, &reply);
             if at == 5 {
@@ -434,7 +446,7 @@ fn a_batch_is_sent_before_any_reply_and_its_replies_are_put_in_order() {
         let expected: Vec<_> = (0..count)
             .map(|at| match at {
                 3 => Err(ParseError::Status(Status::NO_SUCH_SOURCE)),
-                at => Ok(Reply::NSources(at as u32)),
+                at => Ok(numbered(at as u32)),
             })
             .collect();
         assert_eq!(replies, expected);
@@ -446,11 +458,11 @@ fn a_batch_is_sent_before_any_reply_and_its_replies_are_put_in_order() {
 fn a_batch_with_a_reply_missing_is_silence_and_the_others_do_not_answer_the_next_one() {
     let dir = Directory::new();
     let socket = dir.listen();
-    let requests = [Request::NSources, Request::Tracking];
+    let requests = [Request::SourceData { index: 0 }, Request::Tracking];
     let chronyd = thread::spawn(move || {
         let ((first, _), (last, _)) = {
             let (asked, client) = batch_of(&socket, 2);
-            let reply = Reply::NSources(1).encode(asked[0].1.command(), asked[0].0);
+            let reply = numbered(1).encode(asked[0].1.command(), asked[0].0);
             send(&socket, &client, &reply);
             (asked[0], asked[1])
         };
@@ -459,7 +471,7 @@ fn a_batch_with_a_reply_missing_is_silence_and_the_others_do_not_answer_the_next
         assert!(!fresh.contains(&first) && !fresh.contains(&last));
         for (sequence, value) in [(first, 2), (last, 3), (fresh[0], 4), (fresh[1], 5)] {
             for request in requests {
-                let reply = Reply::NSources(value).encode(request.command(), sequence);
+                let reply = numbered(value).encode(request.command(), sequence);
                 send(&socket, &client, &reply);
             }
         }
@@ -470,7 +482,7 @@ fn a_batch_with_a_reply_missing_is_silence_and_the_others_do_not_answer_the_next
         let err = err.expect_err("a reply is missing");
         assert_eq!(err.kind(), QueryErrorKind::Silent, "{err}");
         let replies = socket.query_batch(&requests, LONG).await.expect("replies");
-        assert_eq!(replies, [Ok(Reply::NSources(4)), Ok(Reply::NSources(5))]);
+        assert_eq!(replies, [Ok(numbered(4)), Ok(numbered(5))]);
     });
     chronyd.join().expect("served");
 }
@@ -480,7 +492,7 @@ fn a_chronyd_that_was_restarted_between_two_queries_is_asked_at_once() {
     let dir = Directory::new();
     let serve = || {
         dir.serve(1, |socket, client, sequence, request| {
-            let reply = Reply::NSources(sequence).encode(request.command(), sequence);
+            let reply = numbered(sequence).encode(request.command(), sequence);
             send(socket, client, &reply);
         })
     };
@@ -488,8 +500,8 @@ fn a_chronyd_that_was_restarted_between_two_queries_is_asked_at_once() {
         let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
         for _ in 0..3 {
             let chronyd = serve();
-            let reply = socket.query(&Request::NSources, LONG).await;
-            assert_eq!(reply.expect("an answer"), Reply::NSources(socket.sequence));
+            let reply = socket.query(&Request::Tracking, LONG).await;
+            assert_eq!(reply.expect("an answer"), numbered(socket.sequence));
             chronyd.join().expect("served");
         }
     });

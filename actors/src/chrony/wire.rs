@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::error::ParseError;
+use crate::time::NS_PER_S;
 
 /// An address as chronyd has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// None: a reference clock's in a tracking report, or "all" in a request.
+    /// None: a reference clock's in a tracking report.
     Unspecified,
     /// IPv4; for a reference clock in a source report, its reference id.
     V4(Ipv4Addr),
@@ -18,8 +19,9 @@ pub enum Address {
 }
 
 impl Address {
-    /// The reference id that chronyd has for a source of this address: an IPv4 address as it is, which a reference
-    /// clock's is made to look like. Those of other addresses cannot be told from the address.
+    /// The reference id that chronyd has for a source of this address: an IPv4 address as it is,
+    /// which a reference clock's is made to look like. Those of other addresses cannot be told from
+    /// the address.
     #[must_use]
     pub fn as_reference_id(self) -> Option<u32> {
         match self {
@@ -40,8 +42,6 @@ const EXPONENT_MIN: i32 = -64;
 const EXPONENT_MAX: i32 = 63;
 /// Seconds above 2^32 in a time from a chronyd that does not know them.
 const NO_HIGH_SECONDS: u32 = 0x7fff_ffff;
-
-const NS_PER_S: i64 = 1_000_000_000;
 
 /// Reads a packet from its beginning; what is not there is an error.
 pub(super) struct Reader<'a> {
@@ -91,8 +91,8 @@ impl<'a> Reader<'a> {
 
     /// A float: coefficient x 2^(exponent - 25), always finite.
     ///
-    /// chronyd's encoder rounds and then, for values of 0.5 and more, cuts one bit off: the value may be
-    /// up to 1.5 x 2^-24 of itself too small, and below 0.5 up to 2^-24 of itself off.
+    /// chronyd's encoder rounds and then, for values of 0.5 and more, cuts one bit off: the value
+    /// may be up to 1.5 x 2^-24 of itself too small, and below 0.5 up to 2^-24 of itself off.
     pub(super) fn float(&mut self) -> Result<f64, ParseError> {
         let word = self.i32()?;
         let exponent = word >> COEFFICIENT_BITS;
@@ -171,11 +171,8 @@ impl Writer {
         self
     }
 
-    pub(super) fn i32(self, value: i32) -> Self {
-        self.u32(value.cast_unsigned())
-    }
-
-    /// The nearest float, off by at most 2^-24 of the value; what is too large becomes the largest, NaN zero.
+    /// The nearest float, off by at most 2^-24 of the value; what is too large becomes the largest,
+    /// NaN zero.
     pub(super) fn float(self, value: f64) -> Self {
         if value == 0.0 || value.is_nan() {
             return self.u32(0);

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::clocks::Readings;
+use crate::time::Readings;
 
 /// Readings closer than this share an entry, ns.
 const ENTRY_NS: i64 = 50_000_000;

@@ -1,7 +1,8 @@
 //! What is to be done when measurements contradict what is held.
 //!
-//! Two intervals that should both contain true time and are disjoint: a premise is broken, and nobody knows which
-//! of them is wrong. Their hull is published and both are kept, until further measurements decide:
+//! Two intervals that should both contain true time and are disjoint: a premise is broken, and
+//! nobody knows which of them is wrong. Their hull is published and both are kept, until further
+//! measurements decide:
 //!
 //! ```text
 //!   a measurement agrees with     held only      the held interval stands
@@ -50,15 +51,16 @@ impl Contradiction {
         }
     }
 
-    /// The other interval at `raw_ns`. Nothing is known of the oscillator if it is the right one, but the tolerance.
+    /// The other interval at `raw_ns`. Nothing is known of the oscillator if it is the right one,
+    /// but the tolerance.
     #[must_use]
     pub fn other_at(&self, raw_ns: i64, tolerance: RateBand) -> Interval {
         let elapsed_ns = raw_ns.saturating_sub(self.other.raw_ns);
         self.other.interval.carried(elapsed_ns, tolerance)
     }
 
-    /// What the measurement `new` decides, while `held` is the held interval at the same instant; two polls of its source
-    /// take `two_polls_ns`.
+    /// What the measurement `new` decides, while `held` is the held interval at the same instant;
+    /// two polls of its source take `two_polls_ns`.
     #[must_use]
     pub fn weigh(
         self,

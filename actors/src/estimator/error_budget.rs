@@ -5,7 +5,8 @@ use std::fmt;
 /// The error budget of a published interval, ns. Each term is what it adds to half the width.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ErrorBudget {
-    /// Half the root delay and the root dispersion that chronyd has for the last measurement (RFC 5905, root distance).
+    /// Half the root delay and the root dispersion that chronyd has for the last measurement (RFC
+    /// 5905, root distance).
     pub root_distance_ns: i64,
     /// What chrony's floats on the wire may have lost.
     pub wire_rounding_ns: i64,
@@ -21,7 +22,8 @@ pub struct ErrorBudget {
     pub growth_ns: i64,
     /// What earlier measurements and other sources exclude: never positive.
     pub excluded_ns: i64,
-    /// Half the width of an interval that an earlier life of the daemon left, while nothing has been measured since.
+    /// Half the width of an interval that an earlier life of the daemon left, while nothing has
+    /// been measured since.
     pub resumed_ns: i64,
     /// What is added while measurements or sources contradict each other.
     pub contradiction_ns: i64,

@@ -3,16 +3,16 @@
 use super::error_budget::ErrorBudget;
 use super::status::{ClockStatus, Reason};
 use crate::chrony::Leap;
-use crate::clocks::Readings;
-use crate::time::{Interval, NS_PER_S, RateBand};
+use crate::time::{Interval, NS_PER_S, RateBand, Readings};
 
-/// Half the width of an interval that claims nothing, ns: 31 years, for readers that forget to look at the status.
+/// Half the width of an interval that claims nothing, ns: 31 years, for readers that forget to look
+/// at the status.
 pub const NO_CLAIM_NS: i64 = 1_000_000_000 * NS_PER_S;
 
 /// What is known of true time, and how that knowledge ages.
 ///
-/// While `status` is trusted: when `CLOCK_MONOTONIC_RAW` showed `raw_ns`, true time was in `interval`. From then on UTC
-/// advances against that clock with a frequency offset in `band`.
+/// While `status` is trusted: when `CLOCK_MONOTONIC_RAW` showed `raw_ns`, true time was in
+/// `interval`. From then on UTC advances against that clock with a frequency offset in `band`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Estimate {
     /// The clock status.
@@ -25,7 +25,8 @@ pub struct Estimate {
     pub interval: Interval,
     /// How true time goes on, until `void_after_raw_ns`.
     pub band: RateBand,
-    /// When chronyd was last known to follow a source, `CLOCK_MONOTONIC_RAW` in ns: silence is counted from here.
+    /// When chronyd was last known to follow a source, `CLOCK_MONOTONIC_RAW` in ns: silence is
+    /// counted from here.
     pub validated_raw_ns: i64,
     /// When nothing is claimed any more, `CLOCK_MONOTONIC_RAW` in ns.
     pub void_after_raw_ns: i64,

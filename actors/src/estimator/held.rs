@@ -1,4 +1,5 @@
-//! The held interval: what all measurements so far prove about true time, under one premise about the oscillator.
+//! The held interval: what all measurements so far prove about true time, under one premise about
+//! the oscillator.
 
 use super::history::{History, Point};
 use super::rate_band::Growth;
@@ -17,10 +18,11 @@ pub struct Held<G> {
 pub enum Observed {
     /// Both contain true time: what they have in common is held now.
     Agrees,
-    /// They have nothing in common, so one of them is wrong. The held one, at the same instant, stays as it is.
+    /// They have nothing in common, so one of them is wrong. The held one, at the same instant,
+    /// stays as it is.
     Disjoint(Interval),
-    /// They agree, but the rate that they prove contradicts the premise about the oscillator. Rates and history
-    /// are forgotten; the hull of both intervals is held now.
+    /// They agree, but the rate that they prove contradicts the premise about the oscillator. Rates
+    /// and history are forgotten; the hull of both intervals is held now.
     RateImpossible,
 }
 
@@ -98,7 +100,8 @@ impl<G: Growth> Held<G> {
         Observed::Agrees
     }
 
-    /// Narrows the held interval to what it has in common with one that also contains true time, and learns nothing.
+    /// Narrows the held interval to what it has in common with one that also contains true time,
+    /// and learns nothing.
     pub fn narrow(&mut self, to: Point) {
         if let Some(interval) = self
             .at(to.raw_ns)

@@ -5,8 +5,8 @@
 //! ```text
 //!   (earliest_b - latest_a) / (b - a) - 1  <=  mean of y over [a, b]  <=  (latest_b - earliest_a) / (b - a) - 1
 //! ```
-//! A long baseline with narrow ends proves most, so the points that are kept are spread evenly over the logarithm of
-//! their age.
+//! A long baseline with narrow ends proves most, so the points that are kept are spread evenly over
+//! the logarithm of their age.
 
 use crate::time::{Interval, RateBand, mean_rate};
 
@@ -46,7 +46,8 @@ impl History {
         &self.points
     }
 
-    /// What each kept point proves together with `newer`: the instant of the older end, and the range of the mean rate.
+    /// What each kept point proves together with `newer`: the instant of the older end, and the
+    /// range of the mean rate.
     pub fn mean_rates(&self, newer: Point) -> impl Iterator<Item = (Point, RateBand)> + '_ {
         self.points.iter().filter_map(move |&older| {
             let elapsed_ns = newer.raw_ns.saturating_sub(older.raw_ns);
@@ -70,7 +71,8 @@ impl History {
         })
     }
 
-    /// Adds the newest point and drops those that are older than `span_ns`; no more than `most` are kept.
+    /// Adds the newest point and drops those that are older than `span_ns`; no more than `most` are
+    /// kept.
     pub fn add(&mut self, point: Point, span_ns: i64, most: usize) {
         let oldest_ns = point.raw_ns.saturating_sub(span_ns);
         self.points.retain(|kept| kept.raw_ns >= oldest_ns);

@@ -1,9 +1,10 @@
 //! Leap seconds.
 //!
-//! UTC as computers count it repeats a second when one is inserted, and skips one when one is deleted, at the end
-//! of a UTC day. Every interval here is kept in the count from before the leap, until a measurement after it has shown
-//! that it happened. From shortly before the leap until then the published interval covers both counts. The announcement
-//! alone is not trusted: chronyd may have it from a server that is wrong.
+//! UTC as computers count it repeats a second when one is inserted, and skips one when one is
+//! deleted, at the end of a UTC day. Every interval here is kept in the count from before the leap,
+//! until a measurement after it has shown that it happened. From shortly before the leap until then
+//! the published interval covers both counts. The announcement alone is not trusted: chronyd may
+//! have it from a server that is wrong.
 //!
 //! ```text
 //!            LEAD before midnight       midnight        SETTLED after     first measurement
@@ -15,10 +16,12 @@ use crate::time::{Interval, NS_PER_S};
 
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
 
-/// How long before midnight both counts are covered, ns: servers and kernel may differ about the instant.
+/// How long before midnight both counts are covered, ns: servers and kernel may differ about the
+/// instant.
 const LEAD_NS: i64 = 3 * NS_PER_S;
 
-/// How long after midnight measurements may still be in either count, ns: the leap second itself and the lead.
+/// How long after midnight measurements may still be in either count, ns: the leap second itself
+/// and the lead.
 const SETTLED_NS: i64 = NS_PER_S + LEAD_NS;
 
 /// What happens to the count at the end of the day.
@@ -99,8 +102,8 @@ impl LeapSecond {
         }
     }
 
-    /// How long `held` can be carried on before it has to cover both counts, ns: a record that is not renewed until then
-    /// claims nothing.
+    /// How long `held` can be carried on before it has to cover both counts, ns: a record that is
+    /// not renewed until then claims nothing.
     #[must_use]
     pub fn until_midnight_ns(&self, held: Interval) -> Option<i64> {
         let leap = self.announced?;
@@ -110,11 +113,13 @@ impl LeapSecond {
             .midnight_ns
             .saturating_sub(skipped_ns)
             .saturating_sub(held.latest_ns);
-        // The clock itself may be slow; an oscillator that is off by a thousandth is not within any tolerance.
+        // The clock itself may be slow; an oscillator that is off by a thousandth is not within any
+        // tolerance.
         (left_ns >= LEAD_NS - skipped_ns).then_some(left_ns - left_ns / 1_000)
     }
 
-    /// What to do with the measurement `new`, while `held` is the held interval at the same instant.
+    /// What to do with the measurement `new`, while `held` is the held interval at the same
+    /// instant.
     #[must_use]
     pub fn use_of(&self, held: Option<Interval>, new: Interval) -> Use {
         let Some(leap) = self.announced else {
@@ -139,8 +144,9 @@ impl LeapSecond {
         }
     }
 
-    /// Since when measurements are in the count that they will stay in, `CLOCK_MONOTONIC_RAW` in ns, while `held` is the held
-    /// interval at `raw_ns`; `None` unless a leap second is near or undecided.
+    /// Since when measurements are in the count that they will stay in, `CLOCK_MONOTONIC_RAW` in
+    /// ns, while `held` is the held interval at `raw_ns`; `None` unless a leap second is near or
+    /// undecided.
     #[must_use]
     pub fn settled_since_ns(&self, held: Interval, raw_ns: i64) -> Option<i64> {
         let leap = self.announced?;

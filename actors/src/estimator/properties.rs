@@ -2,17 +2,21 @@
 
 use proptest::prelude::*;
 
+use super::held::Held;
 use super::history::Point;
 use super::rate_band::{DriftBand, Growth};
 use super::sample::{Reported, greatest_age_ns, is_new};
 use super::simulation::bench::{Bench, MS, PPM, settings};
 use super::simulation::line::Line;
+use super::status::ClockStatus;
 use super::*;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState};
+use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand};
 
 const SPAN_NS: i64 = 1_000 * NS_PER_S;
 
-/// A step of the oscillator: seconds, where the rate is in its tube, half the width of a measurement in ns, where truth is in it.
+/// A step of the oscillator: seconds, where the rate is in its tube, half the width of a
+/// measurement in ns, where truth is in it.
 fn steps() -> impl Strategy<Value = Vec<(i64, f64, i64, f64)>> {
     proptest::collection::vec(
         (
@@ -90,7 +94,7 @@ proptest! {
         for n in 0..number {
             bench.measure_server(n, 0);
         }
-        bench.world.selected = Some(0);
+        bench.host.selected = Some(0);
         bench.look();
         prop_assert_eq!(bench.published.status, ClockStatus::Synchronized);
         for (index, lie_ns, ms, ppm) in steps {

@@ -1,12 +1,15 @@
-//! The band of rates that earlier measurements prove for now, under one premise about the oscillator.
+//! The band of rates that earlier measurements prove for now, under one premise about the
+//! oscillator.
 //!
-//! Let r be `CLOCK_MONOTONIC_RAW`, T(r) UTC, and dT/dr = 1 + y(r). Two points of the [history](super::history) prove a range
-//! for the mean of y between them; a premise says how far y can be from that mean now.
+//! Let r be `CLOCK_MONOTONIC_RAW`, T(r) UTC, and dT/dr = 1 + y(r). Two points of the
+//! [history](super::history) prove a range for the mean of y between them; a premise says how far y
+//! can be from that mean now.
 //!
-//! - [`DriftBand`] (`--max-drift-rate` d): within the span, y stays within d of its mean over any measured part. A
-//!   pair's range, widened by d, holds until its older end is older than the span.
-//! - [`WanderBand`] (`--max-wander` w): |dy/dr| <= w. The mean over [a, b] differs from y(r) by at most w (r - (a + b) / 2):
-//!   every pair gives a limit that recedes at w, so that the tightest limit is a single number for each side.
+//! - [`DriftBand`] (`--max-drift-rate` d): within the span, y stays within d of its mean over any
+//!   measured part. A pair's range, widened by d, holds until its older end is older than the span.
+//! - [`WanderBand`] (`--max-wander` w): |dy/dr| <= w. The mean over [a, b] differs from y(r) by at
+//!   most w (r - (a + b) / 2): every pair gives a limit that recedes at w, so that the tightest
+//!   limit is a single number for each side.
 //!
 //! In both, |y| stays within the frequency tolerance of any oscillator (RFC 5905, `MAXFREQ`).
 
@@ -18,19 +21,22 @@ pub trait Growth {
     /// How many points of history are kept for it.
     const POINTS: usize;
 
-    /// Takes into account that the mean rate between the instants `older_ns` and `newer_ns` was in `mean`.
+    /// Takes into account that the mean rate between the instants `older_ns` and `newer_ns` was in
+    /// `mean`.
     fn learn(&mut self, older_ns: i64, newer_ns: i64, mean: RateBand);
 
     /// Whether all that was learned can be true at once.
     fn is_consistent(&self) -> bool;
 
-    /// Lets lapse what no longer holds when the newest measurement is of `newest_ns` and history reaches back `span_ns`.
+    /// Lets lapse what no longer holds when the newest measurement is of `newest_ns` and history
+    /// reaches back `span_ns`.
     fn expire(&mut self, newest_ns: i64, span_ns: i64);
 
     /// The interval of `point`, at the later instant `raw_ns`.
     fn carried(&self, point: Point, raw_ns: i64) -> Interval;
 
-    /// The rates by which an interval published at `raw_ns` contains true time for `horizon_ns` more.
+    /// The rates by which an interval published at `raw_ns` contains true time for `horizon_ns`
+    /// more.
     fn published(&self, raw_ns: i64, horizon_ns: i64) -> RateBand;
 
     /// Forgets what was learned.
@@ -219,7 +225,8 @@ impl WanderBand {
         i64::try_from(rounded).unwrap_or(i64::MAX)
     }
 
-    /// The rates whose constant application from `raw_ns` on covers every rate within the limits for `elapsed_ns`.
+    /// The rates whose constant application from `raw_ns` on covers every rate within the limits
+    /// for `elapsed_ns`.
     fn secant(&self, raw_ns: i64, elapsed_ns: i64) -> RateBand {
         let Some(limits) = self.limits_at(raw_ns) else {
             return self.tolerance;
@@ -231,8 +238,9 @@ impl WanderBand {
 }
 
 impl Growth for WanderBand {
-    /// A breach of this premise is seen between the narrowest measurements. With 32 points they are thinned out too early:
-    /// in simulated worlds it was found up to 66 measurements later than it could have been, with 128 points up to 2.
+    /// A breach of this premise is seen between the narrowest measurements. With 32 points they are
+    /// thinned out too early: in simulated runs it was found up to 66 measurements later than it
+    /// could have been, with 128 points up to 2.
     const POINTS: usize = 4 * MAX_POINTS;
 
     fn learn(&mut self, older_ns: i64, newer_ns: i64, mean: RateBand) {

@@ -1,30 +1,34 @@
 //! One measurement of one source becomes an interval of true time.
 //!
-//! chronyd reports of each source its last measurement m (positive when the clock is ahead of the source) and the bound e of
-//! its error: half the root delay and the root dispersion as they were then. With c, the correction that chronyd still
-//! has to make, and R, `CLOCK_REALTIME`, a measurement of the age a puts true time into
+//! chronyd reports of each source its last measurement m (positive when the clock is ahead of the
+//! source) and the bound e of its error: half the root delay and the root dispersion as they were
+//! then. With c, the correction that chronyd still has to make, and R, `CLOCK_REALTIME`, a
+//! measurement of the age a puts true time into
 //!
 //! ```text
 //!   R + c - m  -+  (e + a x (how far UTC's rate can be from the one that chronyd carries the measurement on with)
 //!                     + the round trip x (how far UTC's rate can have been from the one that it was measured with)
 //!                     + what R was moved within the age + the gap between the readings of two clocks + float rounding)
 //! ```
-//! chronyd moves m when it slews or steps the clock, so R + c - m stays what it was. Signs were checked against chronyd 4.3
-//! with a server of known offset. Source: RFC 5905 section 11.1; chrony's `sourcestats.c`, `SST_DoSourceReport`.
+//! chronyd moves m when it slews or steps the clock, so R + c - m stays what it was. Signs were
+//! checked against chronyd 4.3 with a server of known offset. Source: RFC 5905 section 11.1;
+//! chrony's `sourcestats.c`, `SST_DoSourceReport`.
 
 use std::fmt::{self, Write as _};
 
+use super::ablation::Safeguard;
 use super::error_budget::ErrorBudget;
-use super::remedy::Remedy;
+use super::history::Point;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState, Tracking};
-use crate::clocks::Readings;
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, scaled_ceil};
+use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, Readings, scaled_ceil};
 
-/// A float on the wire may be less than what was meant by 1.5 x 2^-24 of its value: 25 bits, rounded, the last of them
-/// cut off from 0.5 upwards. 2^-22 pays for that and for the arithmetic here.
+/// A float on the wire may be less than what was meant by 1.5 x 2^-24 of its value: 25 bits,
+/// rounded, the last of them cut off from 0.5 upwards. 2^-22 pays for that and for the arithmetic
+/// here.
 const WIRE_FLOAT_ERROR: f64 = 1.0 / (1 << 22) as f64;
 
-/// Rates are added here that multiply in truth: both are below 1000 ppm, so that the product is below 1 ppm.
+/// Rates are added here that multiply in truth: both are below 1000 ppm, so that the product is
+/// below 1 ppm.
 const SECOND_ORDER_PPT: i64 = PPT_PER_PPM;
 
 /// chronyd corrects no clock by more (`maxfreq` of the kernel's), parts per trillion.
@@ -65,10 +69,20 @@ impl fmt::Display for Key {
     }
 }
 
+/// A new measurement of a source.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    pub key: Key,
+    pub point: Point,
+    pub budget: ErrorBudget,
+    pub poll_ns: i64,
+}
+
 /// An earlier report of the same source.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Look {
-    /// When it was asked for, `CLOCK_MONOTONIC_RAW` in ns: what it does not have was measured later.
+    /// When it was asked for, `CLOCK_MONOTONIC_RAW` in ns: what it does not have was measured
+    /// later.
     pub raw_ns: i64,
     /// What was reported; `None` when the source was known not to exist.
     pub report: Option<Reported>,
@@ -83,8 +97,9 @@ pub struct Reported {
     pub ref_time_ns: i64,
 }
 
-/// Whether a report has a measurement at all. The age does not tell: `u32::MAX` stands for none, but also for a measurement that
-/// is a second ahead of a clock that was set back (a negative age, which chronyd casts).
+/// Whether a report has a measurement at all. The age does not tell: `u32::MAX` stands for none,
+/// but also for a measurement that is a second ahead of a clock that was set back (a negative age,
+/// which chronyd casts).
 #[must_use]
 pub fn has_measurement(data: &SourceData) -> bool {
     data.offset_error_s > 0.0
@@ -92,11 +107,13 @@ pub fn has_measurement(data: &SourceData) -> bool {
 
 /// Whether the report has another measurement than the one before.
 ///
-/// The reachability register proves nothing here: it also changes when a poll fails, and when chronyd rejects the answer. A
-/// reference clock may measure the same offset twice, to the last bit; then chronyd's update of the clock from it
-/// shows the new one, unless the clock was set, which moves ages. chronyd moves the time of its last update a little
-/// whenever it changes the clock's rate, too; the whole reported age of a reference clock's measurement is charged, so that an
-/// old one does no harm. A server's is charged less, and two of its measurements do not have the same offset.
+/// The reachability register proves nothing here: it also changes when a poll fails, and when
+/// chronyd rejects the answer. A reference clock may measure the same offset twice, to the last
+/// bit; then chronyd's update of the clock from it shows the new one, unless the clock was set,
+/// which moves ages. chronyd moves the time of its last update a little whenever it changes the
+/// clock's rate, too; the whole reported age of a reference clock's measurement is charged, so that
+/// an old one does no harm. A server's is charged less, and two of its measurements do not have the
+/// same offset.
 #[must_use]
 pub fn is_new(before: &Reported, now: &Reported, clock_was_set: bool) -> bool {
     let (old, new) = (&before.data, &now.data);
@@ -116,8 +133,9 @@ pub fn is_new(before: &Reported, now: &Reported, clock_was_set: bool) -> bool {
 
 /// How old a measurement can be that the look `looked_ns` ago did not have, ns.
 ///
-/// A measurement is usually seen when it is made. With `filter`, in interleaved mode and from reference clocks
-/// chronyd makes it from older ones; the reported age then shows that, in whole seconds of corrected time, which is `now_ns`.
+/// A measurement is usually seen when it is made. With `filter`, in interleaved mode and from
+/// reference clocks chronyd makes it from older ones; the reported age then shows that, in whole
+/// seconds of corrected time, which is `now_ns`.
 #[must_use]
 pub fn greatest_age_ns(data: &SourceData, looked_ns: Option<i64>, now_ns: i64) -> i64 {
     let reported_ns = (i64::from(data.since_sample_s).saturating_add(1)).saturating_mul(NS_PER_S);
@@ -160,14 +178,14 @@ pub struct Charges {
 impl Charges {
     /// Without the charge that a test takes away.
     #[must_use]
-    pub fn without(self, remedy: Option<Remedy>) -> Self {
-        match remedy {
-            Some(Remedy::SampleAge) => Self {
+    pub fn without(self, safeguard: Option<Safeguard>) -> Self {
+        match safeguard {
+            Some(Safeguard::SampleAge) => Self {
                 age_ns: 0,
                 exchange_ns: 0,
                 ..self
             },
-            Some(Remedy::ClockMoved) => Self {
+            Some(Safeguard::ClockMoved) => Self {
                 moved_ns: 0,
                 ..self
             },
@@ -176,7 +194,8 @@ impl Charges {
     }
 }
 
-/// Where true time was when the clocks were read `at`, and what that is wide of. UTC's rate is in `band`.
+/// Where true time was when the clocks were read `at`, and what that is wide of. UTC's rate is in
+/// `band`.
 #[must_use]
 pub fn interval(
     data: &SourceData,
@@ -235,7 +254,8 @@ pub fn interval_of_tracking(
     (Interval::around(centre_ns, budget.total_ns()), budget)
 }
 
-/// A duration from the wire in whole ns, rounded up. `as` saturates, and maps NaN to 0; the codec refuses both.
+/// A duration from the wire in whole ns, rounded up. `as` saturates, and maps NaN to 0; the codec
+/// refuses both.
 fn ceil_ns(seconds: f64) -> i64 {
     (seconds * NS_PER_S as f64).ceil().max(0.0) as i64
 }
@@ -257,8 +277,8 @@ mod tests {
 
     const MS: i64 = 1_000_000;
 
-    /// The report of a source that chronyd follows, whose last measurement was 10 us and is this old, with the time of chronyd's
-    /// last update.
+    /// The report of a source that chronyd follows, whose last measurement was 10 us and is this
+    /// old, with the time of chronyd's last update.
     fn report(mode: SourceMode, since_sample_s: u32, ref_time_ns: i64) -> Reported {
         Reported {
             data: SourceData {

@@ -1,8 +1,8 @@
 //! What several sources say together.
 //!
-//! Each source's own interval is what its own measurements leave, carried on by the proved rates. If at most F of n sources
-//! lie, true time is covered by at least n - F of their intervals, and so lies in the hull of the points that
-//! as many cover (Marzullo 1984).
+//! Each source's own interval is what its own measurements leave, carried on by the proved rates.
+//! If at most F of n sources lie, true time is covered by at least n - F of their intervals, and so
+//! lies in the hull of the points that as many cover (Marzullo 1984).
 
 use std::collections::VecDeque;
 
@@ -24,7 +24,8 @@ pub struct Source {
     pub key: Key,
     /// The last report.
     pub data: SourceData,
-    /// What the next report is compared with; `None` when it is not known which measurements came before.
+    /// What the next report is compared with; `None` when it is not known which measurements came
+    /// before.
     pub look: Option<Look>,
     /// Where true time is by its measurements alone.
     pub own: Option<Point>,
@@ -39,7 +40,8 @@ impl Source {
         self.data.reachability != 0
     }
 
-    /// Whether chronyd lets it vote: `noselect`, unreachable and unsynchronised sources are left out.
+    /// Whether chronyd lets it vote: `noselect`, unreachable and unsynchronised sources are left
+    /// out.
     #[must_use]
     pub fn votes(&self) -> bool {
         self.is_reachable() && self.data.state != SourceState::Nonselectable
@@ -65,7 +67,7 @@ impl Source {
     /// Takes a measurement of the source.
     ///
     /// One that contradicts those before begins anew: an honest source never contradicts itself.
-    pub fn measured(&mut self, point: Point, band: RateBand) {
+    pub fn add_measurement(&mut self, point: Point, band: RateBand) {
         let common = self
             .own_at(point.raw_ns, band)
             .and_then(|own| own.intersect(point.interval));
@@ -93,7 +95,8 @@ impl Source {
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     all: Vec<Source>,
-    /// When every source was last asked for, `CLOCK_MONOTONIC_RAW` in ns: one that appears later was added later.
+    /// When every source was last asked for, `CLOCK_MONOTONIC_RAW` in ns: one that appears later
+    /// was added later.
     complete_ns: Option<i64>,
 }
 
@@ -116,9 +119,9 @@ impl Sources {
         self.all.iter().find(selected)
     }
 
-    /// Takes a report, and returns its source as it was known before. One that is new here was added since all were
-    /// last asked for.
-    pub fn reported(&mut self, data: &SourceData) -> Option<&mut Source> {
+    /// Takes a report, and returns its source as it was known before. One that is new here was
+    /// added since all were last asked for.
+    pub fn entry_of(&mut self, data: &SourceData) -> Option<&mut Source> {
         let key = Key::of(data);
         if data.state == SourceState::Selected {
             // Only one is; the others' reports may be older.
@@ -150,13 +153,14 @@ impl Sources {
     }
 
     /// These are all sources that there are, as of `raw_ns`: the others are gone.
-    pub fn complete(&mut self, reports: &[SourceData], raw_ns: i64) {
+    pub fn keep_only(&mut self, reports: &[SourceData], raw_ns: i64) {
         self.all
             .retain(|source| reports.iter().any(|data| Key::of(data) == source.key));
         self.complete_ns = Some(raw_ns);
     }
 
-    /// Forgets which measurements came before: those that the next report has were not seen to arrive.
+    /// Forgets which measurements came before: those that the next report has were not seen to
+    /// arrive.
     pub fn forget_looks(&mut self) {
         for source in &mut self.all {
             source.look = None;
@@ -189,7 +193,8 @@ impl Sources {
     }
 }
 
-/// The hull of the points that at least `number` of these intervals cover; `None` when there are none.
+/// The hull of the points that at least `number` of these intervals cover; `None` when there are
+/// none.
 #[must_use]
 pub fn covered_by(intervals: &[Interval], number: usize) -> Option<Interval> {
     // At one instant intervals begin before others end: both ends are inside.

@@ -1,11 +1,15 @@
 //! When the state for the next life is to be kept anew.
 
 use super::simulation::bench::{Bench, MS, settings};
+use super::status::ClockStatus;
+use super::status::Reason;
 use super::*;
+use crate::chrony::Leap;
+use crate::time::NS_PER_S;
 
 fn changed(bench: &mut Bench) -> Option<State> {
     let at = bench.readings();
-    bench.estimator.changed_state(&at)
+    bench.estimator.take_changed_state(&at)
 }
 
 #[test]
@@ -27,7 +31,7 @@ fn a_leap_second_that_is_announced_or_recalled_changes_the_state() {
     let before = changed(&mut bench).expect("measurements");
     assert_eq!(changed(&mut bench), None);
     for leap in [Leap::InsertSecond, Leap::Normal] {
-        bench.world.leap = leap;
+        bench.host.leap = leap;
         bench.look();
         let after = changed(&mut bench).unwrap_or_else(|| panic!("{leap:?}"));
         let announced =
@@ -95,11 +99,11 @@ fn instants_that_no_clock_shows_are_no_state() {
 fn a_measurement_from_before_a_suspend_is_not_used_after_it() {
     let mut bench = Bench::new(settings(), None);
     bench.measure_for(10, 0);
-    let (at, report) = (bench.readings(), bench.world.report(bench.now_ns, true));
+    let (at, report) = (bench.readings(), bench.host.report(bench.now_ns, true));
     bench.pass(50 * MS);
     bench.measure(0);
     bench.published.status = ClockStatus::Unknown;
-    bench.world.suspend(100 * NS_PER_S, 30 * MS);
+    bench.host.suspend(100 * NS_PER_S, 30 * MS);
     let answered = bench.readings();
     bench.estimator.polled(Ok(&report), &at, &answered);
     bench.publish(&answered);

@@ -32,8 +32,8 @@ pub enum Event {
     Unsynchronized,
     /// No validated report for longer than the grace.
     Silence,
-    /// Nothing may be claimed any more: the held bound reached the end of its life, grew over the cap, or
-    /// chronyd has no reference at all.
+    /// Nothing may be claimed any more: the held bound reached the end of its life, grew over the
+    /// cap, or chronyd has no reference at all.
     Void,
     /// The clock was disrupted (live migration): no earlier report means anything.
     Disruption,

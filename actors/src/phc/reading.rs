@@ -2,11 +2,8 @@
 
 use std::path::Path;
 
-use super::{PhcError, read_start};
-
-/// Nothing longer is looked at. The driver prints up to 10 digits; what is longer but below this
-/// is still named for what it is (negative, too large) rather than for its length.
-pub(super) const MAX_BYTES: usize = 32;
+use super::error::{MAX_BOUND_BYTES, PhcError};
+use super::file::read_start;
 
 /// An error bound of a second or more, in nanoseconds, is refused: these clocks are good to
 /// microseconds, and the driver marks "no bound" with all 32 bits set. Published, it would be a
@@ -19,7 +16,7 @@ pub const MAX_PLAUSIBLE_NS: u32 = 1_000_000_000;
 /// [`PhcError::Missing`] or [`PhcError::Unreadable`] for the file, else those of
 /// [`parse_error_bound`].
 pub fn read_error_bound(path: &Path) -> Result<u32, PhcError> {
-    parse_error_bound(&read_start(path, MAX_BYTES as u64 + 1)?)
+    parse_error_bound(&read_start(path, MAX_BOUND_BYTES as u64 + 1)?)
 }
 
 /// The error bound, in nanoseconds, that these bytes spell: decimal digits and perhaps a newline.
@@ -28,7 +25,7 @@ pub fn read_error_bound(path: &Path) -> Result<u32, PhcError> {
 /// [`PhcError::Empty`], [`PhcError::TooLong`], [`PhcError::NotANumber`], [`PhcError::Negative`],
 /// [`PhcError::Zero`], [`PhcError::TooLarge`] or [`PhcError::Implausible`].
 pub fn parse_error_bound(bytes: &[u8]) -> Result<u32, PhcError> {
-    if bytes.len() > MAX_BYTES {
+    if bytes.len() > MAX_BOUND_BYTES {
         return Err(PhcError::TooLong);
     }
     let number = bytes.strip_suffix(b"\n").unwrap_or(bytes);

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{PhcError, read_start};
+use super::error::PhcError;
+use super::file::read_start;
 
 /// The kernel's `IFNAMSIZ` without the closing zero, in bytes.
 const MAX_INTERFACE_BYTES: usize = 15;
@@ -67,7 +68,8 @@ fn hex(text: &str, digits: usize) -> Option<u32> {
     u32::from_str_radix(text, 16).ok()
 }
 
-/// Whether the kernel could have an interface of this name; only such a name becomes part of a path.
+/// Whether the kernel could have an interface of this name; only such a name becomes part of a
+/// path.
 ///
 /// # Errors
 /// [`PhcError::BadInterface`].

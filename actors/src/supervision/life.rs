@@ -1,9 +1,9 @@
 //! A mailbox that outlives its actor.
 //!
-//! actix drops an actor, with its mailbox, when it panics, and tells nobody. Here the mailbox is made
-//! first, apart from the actor; the actor's future is polled inside `catch_unwind`; after a panic the
-//! supervisor is asked, and the same future is put back to its beginning with the mailbox and
-//! every peer's address as they were. Messages that waited are handled by the next life.
+//! actix drops an actor, with its mailbox, when it panics, and tells nobody. Here the mailbox is
+//! made first, apart from the actor; the actor's future is polled inside `catch_unwind`; after a
+//! panic the supervisor is asked, and the same future is put back to its beginning with the mailbox
+//! and every peer's address as they were. Messages that waited are handled by the next life.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -16,7 +16,8 @@ use actix::{Actor, Addr, ArbiterHandle, Context, Supervised};
 use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 
-use super::{ActorName, Verdict};
+use super::actor_name::ActorName;
+use super::crash_budget::Verdict;
 
 /// Messages that wait while an actor is between two lives; the senders drop what does not fit.
 const MAILBOX_CAPACITY: usize = 16;
@@ -85,7 +86,8 @@ where
             return;
         };
         tokio::time::sleep(pause).await;
-        // `restarting` is the actor's own code and may panic, too: that is a life that ended at once.
+        // `restarting` is the actor's own code and may panic, too: that is a life that ended at
+        // once.
         end = match catch_unwind(AssertUnwindSafe(|| life.restart())) {
             Ok(true) => until_panic(&mut life).await,
             Ok(false) => Ok(()),

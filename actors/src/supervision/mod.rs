@@ -1,66 +1,23 @@
 //! Supervision: actors that crash get a new life, readers of the segments notice nothing.
 //!
-//! The supervisor is a synchronous loop on a thread of its own. It does not live in the runtime that it
-//! supervises: whatever happens there, it can still decide, and end the process.
+//! The supervisor is a synchronous loop on a thread of its own. It does not live in the runtime
+//! that it supervises: whatever happens there, it can still decide, and end the process.
 
-mod budget;
+mod actor_name;
+mod crash_budget;
 mod life;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never, select, tick};
 use slog::{Logger, error, info, o, warn};
 
-pub use budget::{CrashBudget, DEFAULT_LIMIT as DEFAULT_CRASH_BUDGET, Verdict};
+pub use actor_name::ActorName;
+pub use crash_budget::{CrashBudget, DEFAULT_LIMIT as DEFAULT_CRASH_BUDGET, Verdict};
 pub use life::{LifeEnd, Mailbox, mailbox, supervise};
 
-use crate::progress::{Progress, Round};
-
-/// The actors, by the names they have in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ActorName {
-    /// Asks chronyd.
-    ChronyPoller,
-    /// Reads the PHC's error bound.
-    PhcReader,
-    /// Watches for steps of the clock.
-    ClockWatch,
-    /// Turns facts into an estimate.
-    ClockState,
-    /// Writes the segments.
-    ShmPublisher,
-}
-
-impl ActorName {
-    /// Every actor, in the order of the flow.
-    pub const ALL: [Self; 5] = [
-        Self::ChronyPoller,
-        Self::PhcReader,
-        Self::ClockWatch,
-        Self::ClockState,
-        Self::ShmPublisher,
-    ];
-
-    /// The actor's name in the log.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ChronyPoller => "chrony_poller",
-            Self::PhcReader => "phc_reader",
-            Self::ClockWatch => "clock_watch",
-            Self::ClockState => "clock_state",
-            Self::ShmPublisher => "shm_publisher",
-        }
-    }
-}
-
-impl fmt::Display for ActorName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::publication::rounds::{Round, Rounds};
 
 /// Why the supervisor's loop ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,24 +59,25 @@ impl Overseer for () {
 
 /// Answers the ends of lives until a signal or a crash loop ends it all.
 ///
-/// `signals` carries the names of the signals that ask for an orderly end. `overseer` is told of `progress`.
+/// `signals` carries the names of the signals that ask for an orderly end. `overseer` is told of
+/// `rounds`.
 pub fn run(
     ends: &Receiver<LifeEnd>,
     signals: &Receiver<&'static str>,
     crash_budget: usize,
-    progress: &Progress,
+    rounds: &Rounds,
     overseer: &mut dyn Overseer,
     log: &Logger,
 ) -> Ending {
     let (ticks, news) = match overseer.interval() {
-        Some(interval) => (tick(interval), progress.news().clone()),
+        Some(interval) => (tick(interval), rounds.news().clone()),
         None => (never(), never()),
     };
     let mut budgets: HashMap<ActorName, CrashBudget> = HashMap::new();
     loop {
         select! {
-            recv(ticks) -> _ => look(progress, overseer),
-            recv(news) -> _ => look(progress, overseer),
+            recv(ticks) -> _ => look(rounds, overseer),
+            recv(news) -> _ => look(rounds, overseer),
             recv(signals) -> signal => {
                 let signal = signal.unwrap_or("end of the signal thread");
                 overseer.stopping();
@@ -131,7 +89,7 @@ pub fn run(
                 let Some(panic) = panic else { return Ending::Ended { actor: Some(actor) } };
                 let log = log.new(o!("actor" => actor.as_str(), "err" => panic.clone()));
                 let budget = budgets.entry(actor).or_insert_with(|| CrashBudget::new(crash_budget));
-                let verdict = budget.crashed(Instant::now());
+                let verdict = budget.record_crash(Instant::now());
                 match verdict {
                     Verdict::Restart { pause } => warn!(log, "actor crashed, restarting it"; "pause_ms" => pause.as_millis() as u64),
                     Verdict::GiveUp => {
@@ -146,8 +104,8 @@ pub fn run(
     }
 }
 
-fn look(progress: &Progress, overseer: &mut dyn Overseer) {
-    if let Some(round) = progress.last() {
+fn look(rounds: &Rounds, overseer: &mut dyn Overseer) {
+    if let Some(round) = rounds.last() {
         overseer.look(&round, Instant::now());
     }
 }

@@ -1,8 +1,9 @@
 //! An interval of true time.
 
-use super::RateBand;
+use super::rate::RateBand;
 
-/// Where true time lies at some instant: `earliest_ns` to `latest_ns`, both included, ns of UTC since 1970.
+/// Where true time lies at some instant: `earliest_ns` to `latest_ns`, both included, ns of UTC
+/// since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval {
     /// The earliest that true time can be.
@@ -41,12 +42,6 @@ impl Interval {
     #[must_use]
     pub fn half_width_ns(self) -> i64 {
         self.width_ns() / 2 + self.width_ns() % 2
-    }
-
-    /// The instant in the middle.
-    #[must_use]
-    pub fn midpoint_ns(self) -> i64 {
-        self.earliest_ns.midpoint(self.latest_ns)
     }
 
     /// Whether `instant_ns` lies inside.
@@ -93,8 +88,8 @@ impl Interval {
         }
     }
 
-    /// The interval `elapsed_ns` of `CLOCK_MONOTONIC_RAW` later (earlier, when negative), while the frequency offset of
-    /// UTC stays within `band`.
+    /// The interval `elapsed_ns` of `CLOCK_MONOTONIC_RAW` later (earlier, when negative), while the
+    /// frequency offset of UTC stays within `band`.
     #[must_use]
     pub fn carried(self, elapsed_ns: i64, band: RateBand) -> Self {
         let (slower_ns, faster_ns) = band.gain_ns(elapsed_ns);

@@ -1,4 +1,5 @@
-//! Frequency offsets, in parts per trillion: fine enough that rounding outward costs nothing that is visible.
+//! Frequency offsets, in parts per trillion: fine enough that rounding outward costs nothing that
+//! is visible.
 
 /// Parts per trillion in one part per billion.
 pub const PPT_PER_PPB: i64 = 1_000;
@@ -8,8 +9,9 @@ pub const PPT_PER_PPM: i64 = 1_000_000;
 
 const UNIT: i128 = 1_000_000_000_000;
 
-/// A range of frequency offsets of UTC relative to `CLOCK_MONOTONIC_RAW`, parts per trillion. While the clock shows an
-/// elapsed time t, UTC advances by t (1 + rate), with the rate somewhere in the range.
+/// A range of frequency offsets of UTC relative to `CLOCK_MONOTONIC_RAW`, parts per trillion. While
+/// the clock shows an elapsed time t, UTC advances by t (1 + rate), with the rate somewhere in the
+/// range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateBand {
     /// The lowest rate.
@@ -33,12 +35,6 @@ impl RateBand {
     #[must_use]
     pub fn within(ppt: i64) -> Self {
         Self::new(-ppt, ppt)
-    }
-
-    /// The rate in the middle, rounded down.
-    #[must_use]
-    pub fn centre_ppt(self) -> i64 {
-        self.slowest_ppt.midpoint(self.fastest_ppt)
     }
 
     /// Half the width, rounded up, parts per trillion.
@@ -76,8 +72,8 @@ impl RateBand {
         below.max(above)
     }
 
-    /// The least and the most that UTC gains on the clock in `elapsed_ns` of it, ns. For a negative elapsed time, what
-    /// the ends of an interval gain when it is carried back.
+    /// The least and the most that UTC gains on the clock in `elapsed_ns` of it, ns. For a negative
+    /// elapsed time, what the ends of an interval gain when it is carried back.
     #[must_use]
     pub fn gain_ns(self, elapsed_ns: i64) -> (i64, i64) {
         let (low, high) = if elapsed_ns >= 0 {
@@ -103,7 +99,8 @@ pub fn scaled_ceil(ns: i64, ppt: i64) -> i64 {
     clamp(-(-product).div_euclid(UNIT))
 }
 
-/// The range of mean rates of a clock that gained between `least_ns` and `most_ns` in `elapsed_ns`, rounded outward.
+/// The range of mean rates of a clock that gained between `least_ns` and `most_ns` in `elapsed_ns`,
+/// rounded outward.
 ///
 /// `None` unless time has elapsed.
 #[must_use]

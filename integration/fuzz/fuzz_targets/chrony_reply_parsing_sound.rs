@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
     let again = Reply::parse(&reply.encode(TRACKING, SEQUENCE), TRACKING, SEQUENCE);
     assert_eq!(again, Ok(reply));
     match reply {
-        Reply::Null | Reply::NSources(_) | Reply::Activity(_) => {}
+        Reply::Null => {}
         Reply::Tracking(report) => {
             assert!(report.root_delay_s >= 0.0 && report.root_delay_s.is_finite());
             assert!(report.root_dispersion_s >= 0.0 && report.root_dispersion_s.is_finite());
@@ -37,10 +37,6 @@ fuzz_target!(|data: &[u8]| {
             assert!(report.offset_s.is_finite() && report.original_offset_s.is_finite());
             assert!(report.offset_error_s >= 0.0 && report.offset_error_s.is_finite());
             assert!(report.stratum <= 16);
-        }
-        Reply::SelectData(report) => {
-            assert!(report.low_limit_s.is_finite() && report.high_limit_s.is_finite());
-            assert!(report.score >= 0.0 && report.score.is_finite());
         }
     }
 });

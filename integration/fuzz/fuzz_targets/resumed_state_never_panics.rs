@@ -2,9 +2,9 @@
 #![no_main]
 
 use clockbound_actors::chrony::Leap;
-use clockbound_actors::clocks::Readings;
 use clockbound_actors::estimator::status::ClockStatus;
 use clockbound_actors::estimator::{Estimator, Resumed, Settings, State};
+use clockbound_actors::time::Readings;
 use libfuzzer_sys::fuzz_target;
 
 const S: i64 = 1_000_000_000;

@@ -1,12 +1,13 @@
 //! A bench: an estimator beside a chronyd with one server, step by step.
 
+use super::host::Host;
 use super::random::Rng;
 use super::server::Server;
-use super::world::World;
 use crate::chrony::{Address, Leap, SourceMode};
-use crate::clocks::Readings;
+use crate::estimator::ablation::Safeguard;
+use crate::estimator::ingestion::LOCAL_REFERENCE_ID;
 use crate::estimator::*;
-use crate::time::NS_PER_S;
+use crate::time::{NS_PER_S, Readings};
 
 pub const UTC_NS: i64 = 1_800_000_000 * NS_PER_S;
 pub const MS: i64 = 1_000_000;
@@ -27,10 +28,10 @@ pub fn settings() -> Settings {
 
 /// An estimator beside a chronyd with one server 0.2 ms away that declares 1 us.
 pub struct Bench {
-    pub world: World,
+    pub host: Host,
     pub estimator: Estimator,
     pub settings: Settings,
-    remedy: Option<Remedy>,
+    safeguard: Option<Safeguard>,
     pub now_ns: i64,
     pub published: Estimate,
     pub gap_ns: i64,
@@ -41,18 +42,18 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn new(settings: Settings, remedy: Option<Remedy>) -> Self {
+    pub fn new(settings: Settings, safeguard: Option<Safeguard>) -> Self {
         let mut server = Server::new(7, 0, true, Rng::new(1, 1));
         server.declared_ns = 1_000;
-        let mut world = World::new(0, UTC_NS, false, vec![server], Rng::new(1, 2));
-        let at = world.readings(0);
-        let estimator = Estimator::new(settings, None, 0, &at).without(remedy);
+        let mut host = Host::new(0, UTC_NS, false, vec![server], Rng::new(1, 2));
+        let at = host.readings(0);
+        let estimator = Estimator::new(settings, None, 0, &at).without(safeguard);
         let published = estimator.estimate(&at);
         Self {
-            world,
+            host,
             estimator,
             settings,
-            remedy,
+            safeguard,
             now_ns: 0,
             published,
             gap_ns: 0,
@@ -63,35 +64,35 @@ impl Bench {
     }
 
     pub fn rate(&mut self, rate: f64) {
-        self.world.utc.turn(self.now_ns, rate, 0.0);
+        self.host.utc.turn(self.now_ns, rate, 0.0);
     }
 
     /// More servers like the first one; there are `number` then.
     pub fn with_servers(mut self, number: u32) -> Self {
-        let first = &self.world.servers[0];
+        let first = &self.host.servers[0];
         let servers = (0..number).map(|n| {
             let mut server = first.clone();
             server.address += n;
             server
         });
-        self.world.servers = servers.collect();
+        self.host.servers = servers.collect();
         self
     }
 
     /// A measurement of the first server, which chronyd selects, 0.2 ms there and back; it is wrong by `lie_ns`.
     pub fn measure(&mut self, lie_ns: i64) {
         self.measure_server(0, lie_ns);
-        self.world.selected = Some(0);
+        self.host.selected = Some(0);
     }
 
     /// A measurement of any server.
     pub fn measure_server(&mut self, n: usize, lie_ns: i64) {
-        self.world.begin_exchange(n, self.now_ns);
+        self.host.begin_exchange(n, self.now_ns);
         self.pass(100_000);
-        self.world.servers[n].lie_ns = lie_ns;
-        self.world.serve(n, self.now_ns, false);
+        self.host.servers[n].lie_ns = lie_ns;
+        self.host.serve(n, self.now_ns, false);
         self.pass(100_000);
-        self.world.end_exchange(n, self.now_ns, Some(true));
+        self.host.end_exchange(n, self.now_ns, Some(true));
     }
 
     /// Time goes by, with what was published last.
@@ -103,20 +104,20 @@ impl Bench {
     pub fn check(&mut self, raw_ns: i64) {
         let estimate = &self.published;
         if estimate.status.is_trusted() && raw_ns < estimate.void_after_raw_ns {
-            self.kept &= estimate.at(raw_ns).contains(self.world.utc.at(raw_ns));
+            self.kept &= estimate.at(raw_ns).contains(self.host.utc.at(raw_ns));
         }
     }
 
     pub fn readings(&mut self) -> Readings {
-        let mut at = self.world.readings(self.now_ns);
-        at.realtime_ns = self.world.realtime.at(self.now_ns) + self.gap_ns;
+        let mut at = self.host.readings(self.now_ns);
+        at.realtime_ns = self.host.realtime.at(self.now_ns) + self.gap_ns;
         at.gap_ns = self.gap_ns;
         at
     }
 
     pub fn look(&mut self) {
         let at = self.readings();
-        let mut poll = self.world.report(self.now_ns, true);
+        let mut poll = self.host.report(self.now_ns, true);
         if self.is_reference_clock {
             poll.sources
                 .iter_mut()
@@ -151,7 +152,7 @@ impl Bench {
     }
 
     pub fn set(&mut self, by_ns: i64) {
-        self.world.set(by_ns);
+        self.host.set(by_ns);
     }
 
     /// The daemon ends; the next life begins `after_ns` later, when this has happened.
@@ -177,15 +178,15 @@ impl Bench {
         };
         // Whatever the clock was set by, it was set back.
         self.estimator = Estimator::new(self.settings, Some(resumed), 0, &now);
-        self.estimator.without = self.remedy;
+        self.estimator.without = self.safeguard;
     }
 
     /// UTC has so many ns left until midnight, and a second is inserted then.
     pub fn announce_insertion(&mut self, left_ns: i64) {
         let day_ns = 86_400 * NS_PER_S;
         let by_ns = day_ns - UTC_NS % day_ns - left_ns;
-        self.world.utc.value_ns += by_ns;
+        self.host.utc.value_ns += by_ns;
         self.set(by_ns);
-        self.world.leap = Leap::InsertSecond;
+        self.host.leap = Leap::InsertSecond;
     }
 }

@@ -1,8 +1,10 @@
-//! What comes of a wander premise that the oscillator breaks: is true time lost, do measurements show it, is it alarmed?
+//! What comes of a wander premise that the oscillator breaks: is true time lost, do measurements
+//! show it, is it alarmed?
 //!
-//! A breach can be smaller than the error of the measurements: an oscillator that keeps to the premise would have
-//! explained all of them as well, and nothing can find it. Which oscillators would, is computed here in another way than
-//! the estimator's: by the set of all offsets and rates that they can have, a polygon.
+//! A breach can be smaller than the error of the measurements: an oscillator that keeps to the
+//! premise would have explained all of them as well, and nothing can find it. Which oscillators
+//! would, is computed here in another way than the estimator's: by the set of all offsets and rates
+//! that they can have, a polygon.
 
 use crate::estimator::history::Point;
 
@@ -56,7 +58,8 @@ impl Breach {
 struct Explained {
     first: Point,
     raw_ns: i64,
-    /// Corners of a convex polygon, counterclockwise: gained on `CLOCK_MONOTONIC_RAW` since the first, ns, and rate.
+    /// Corners of a convex polygon, counterclockwise: gained on `CLOCK_MONOTONIC_RAW` since the
+    /// first, ns, and rate.
     corners: Vec<(f64, f64)>,
 }
 
@@ -80,7 +83,8 @@ impl Explained {
     fn measured(&mut self, point: Point, wander: f64) {
         let elapsed = (point.raw_ns - self.raw_ns) as f64;
         self.raw_ns = point.raw_ns;
-        // Within so long the rate changes by up to `most`; the offset by half of that on the way, give or take.
+        // Within so long the rate changes by up to `most`; the offset by half of that on the way,
+        // give or take.
         let most = wander * elapsed;
         let give = most * elapsed / 4.0;
         let along = most * elapsed / 2.0;

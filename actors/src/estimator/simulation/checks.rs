@@ -1,32 +1,9 @@
 //! What must be so at every event.
 
-use std::collections::VecDeque;
-
-use super::breach::Breach;
 use super::configuration::BEGIN_NS;
 use super::event_loop::{Event, Simulation};
+use super::report::Lost;
 use crate::estimator::*;
-
-/// What a run has seen.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    pub days: f64,
-    pub measurements: u64,
-    pub checks: u64,
-    pub looks: u64,
-    /// Share of the time since the first trusted interval.
-    pub synchronized: f64,
-    pub width_ns: f64,
-    pub ideal_ns: f64,
-    pub breach: Breach,
-}
-
-/// True time outside of what was published.
-#[derive(Clone, Debug)]
-pub struct Lost {
-    pub text: String,
-    pub log: VecDeque<String>,
-}
 
 impl Simulation {
     fn lost(&self, text: String) -> Lost {
@@ -67,7 +44,7 @@ impl Simulation {
     /// What the estimator makes of honest sources contains true time, whether it is used or not.
     pub fn check_sources(&mut self, event: Event) -> Result<(), Lost> {
         for server in self
-            .world
+            .host
             .servers
             .iter()
             .filter(|server| server.is_honest && !self.config.has("leap"))
@@ -82,10 +59,10 @@ impl Simulation {
                 .get(key)
                 .and_then(|source| source.own);
             let outside = own.filter(|own| {
-                own.raw_ns == self.now_ns && !own.interval.contains(self.world.utc.at(own.raw_ns))
+                own.raw_ns == self.now_ns && !own.interval.contains(self.host.utc.at(own.raw_ns))
             });
             if let Some(own) = outside {
-                let off = own.interval.shift(-self.world.utc.at(own.raw_ns));
+                let off = own.interval.shift(-self.host.utc.at(own.raw_ns));
                 return Err(self.lost(format!("{key:?} is not true at {event:?}: {off:?}")));
             }
         }
@@ -94,7 +71,7 @@ impl Simulation {
 
     /// The true rate is within the proved ones.
     pub fn check_rates(&mut self, event: Event) -> Result<(), Lost> {
-        let rate_ppt = (self.world.utc.rate_at(self.now_ns) * 1e12).round() as i64;
+        let rate_ppt = (self.host.utc.rate_at(self.now_ns) * 1e12).round() as i64;
         let drift = self.estimator.held.growth().band();
         let wander = self
             .estimator
@@ -119,10 +96,10 @@ impl Simulation {
         Ok(())
     }
 
-    /// The ideal is the error of the last measurement, with the growth since then by the drift rate and the error of a rate
-    /// between two such measurements.
+    /// The ideal is the error of the last measurement, with the growth since then by the drift rate
+    /// and the error of a rate between two such measurements.
     pub fn measure_width(&mut self, estimate: &Estimate) {
-        let best = self.world.selected.and_then(|n| self.world.servers[n].last);
+        let best = self.host.selected.and_then(|n| self.host.servers[n].last);
         if let Some(last) = best {
             let drift = f64::from(self.settings.max_drift_ppb) * 1e-9;
             let watched_ns = (estimate.raw_ns - BEGIN_NS).min(self.settings.holdover_ns) as f64;
@@ -133,7 +110,8 @@ impl Simulation {
         }
     }
 
-    /// True time is in the interval; while a broken wander premise is relied on, in the one by the drift rate alone.
+    /// True time is in the interval; while a broken wander premise is relied on, in the one by the
+    /// drift rate alone.
     pub fn check(
         &mut self,
         estimate: &Estimate,
@@ -145,7 +123,7 @@ impl Simulation {
             return Ok(());
         }
         self.report.checks += 1;
-        let (truth_ns, interval) = (self.world.utc.at(raw_ns), estimate.at(raw_ns));
+        let (truth_ns, interval) = (self.host.utc.at(raw_ns), estimate.at(raw_ns));
         if interval.contains(truth_ns) {
             return Ok(());
         }

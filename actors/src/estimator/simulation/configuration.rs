@@ -1,13 +1,13 @@
-//! What a simulated world is like: everything is drawn from a seed.
+//! The configuration of a run: everything is drawn from a seed.
 
+use super::host::Host;
 use super::oscillator::Oscillator;
 use super::random::Rng;
 use super::server::Server;
-use super::world::World;
 use crate::estimator::Settings;
 use crate::time::NS_PER_S;
 
-/// What can happen in a world.
+/// What can happen in a run.
 pub const FEATURES: [&str; 18] = [
     "sets",
     "steers",
@@ -29,7 +29,7 @@ pub const FEATURES: [&str; 18] = [
     "queued-replies",
 ];
 
-/// A world: everything else is drawn from it.
+/// A host: everything else is drawn from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Configuration {
     pub seed: u64,
@@ -48,11 +48,11 @@ pub enum WanderRate {
     Tenfold,
 }
 
-/// What was drawn: the daemon's settings and the world around it.
+/// What was drawn: the daemon's settings, the host and its oscillator.
 #[derive(Debug)]
 pub struct Drawn {
     pub settings: Settings,
-    pub world: World,
+    pub host: Host,
     pub oscillator: Oscillator,
 }
 
@@ -63,7 +63,7 @@ pub const BEGIN_NS: i64 = 1_000 * NS_PER_S;
 pub const BEGIN_UTC_NS: i64 = 1_800_000_000 * NS_PER_S;
 
 impl Configuration {
-    /// Only one thing can happen in this world, or nothing.
+    /// Only one thing can happen in this run, or nothing.
     pub fn only(seed: u64, feature: Option<&str>) -> Self {
         let features = feature.map_or(0, |feature| 1 << bit_of(feature));
         Self {
@@ -82,7 +82,7 @@ impl Configuration {
         FEATURES.into_iter().filter(|name| self.has(name)).collect()
     }
 
-    /// Draws settings and world.
+    /// Draws settings and host.
     pub fn draw(self, wander_rate: WanderRate) -> Drawn {
         let mut rng = Rng::new(self.seed, 1);
         let max_drift_ppb = rng.scale(100.0, 500_000.0) as u32;
@@ -110,7 +110,7 @@ impl Configuration {
         holdover_s = holdover_s.max(longest_s / 100.0);
         let at = rng.below(servers.len());
         servers.rotate_left(at);
-        let world = World::new(
+        let host = Host::new(
             BEGIN_NS,
             BEGIN_UTC_NS,
             self.has("steers"),
@@ -145,7 +145,7 @@ impl Configuration {
         );
         Drawn {
             settings,
-            world,
+            host,
             oscillator,
         }
     }

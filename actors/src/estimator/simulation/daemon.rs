@@ -1,22 +1,21 @@
 //! The daemon: it looks at chronyd, publishes, and is restarted.
 
-use super::checks::Lost;
 use super::event_loop::{Event, Simulation};
+use super::report::Lost;
 use crate::chrony::ChronyPoll;
-use crate::clocks::Readings;
 use crate::estimator::*;
-use crate::time::NS_PER_S;
+use crate::time::{NS_PER_S, Readings};
 
 impl Simulation {
     /// Queries chronyd. The replies are read at once or, where replies may be queued, up to a poll interval later.
     pub fn look(&mut self, event: Event) -> Result<(), Lost> {
         self.read_replies(event)?;
-        let at = self.world.readings(self.now_ns);
+        let at = self.host.readings(self.now_ns);
         let next_ns = self.next_ns().unwrap_or(i64::MAX);
         let latency_ns = self.noise.ns(50_000, 400_000).min(next_ns - self.now_ns);
         let all = !(self.config.has("partial") && self.noise.chance(0.5));
-        let report = self.world.report(self.now_ns + latency_ns / 2, all);
-        let outcome = if self.now_ns < self.world.down_until_ns {
+        let report = self.host.report(self.now_ns + latency_ns / 2, all);
+        let outcome = if self.now_ns < self.host.down_until_ns {
             Err(PollFailure::Silent)
         } else {
             Ok(report)
@@ -26,7 +25,7 @@ impl Simulation {
             self.after(NS_PER_S / 10, Event::Replies);
             return Ok(());
         }
-        let answered = self.world.readings(self.now_ns + latency_ns);
+        let answered = self.host.readings(self.now_ns + latency_ns);
         self.digest(&at, &answered, outcome, event)
     }
 
@@ -35,7 +34,7 @@ impl Simulation {
         let Some((at, outcome)) = self.queued.take() else {
             return Ok(());
         };
-        let answered = self.world.readings(self.now_ns);
+        let answered = self.host.readings(self.now_ns);
         self.digest(&at, &answered, outcome, event)
     }
 
@@ -64,11 +63,11 @@ impl Simulation {
             let sampled = self.estimator.sampled.map(|(point, budget)| {
                 format!(
                     "{:?} {budget}",
-                    point.interval.shift(-self.world.utc.at(point.raw_ns))
+                    point.interval.shift(-self.host.utc.at(point.raw_ns))
                 )
             });
             let band = self.estimator.held.growth().band();
-            let rate = self.world.utc.rate_at(self.now_ns) * 1e12;
+            let rate = self.host.utc.rate_at(self.now_ns) * 1e12;
             let text = format!(
                 "    sampled {} band {band:?} true {rate:.0}",
                 sampled.unwrap_or_default()
@@ -118,9 +117,9 @@ impl Simulation {
         let published = self.published;
         if self.config.has("sets") && self.noise.chance(0.3) {
             let by_ns = self.noise.sign() * self.noise.scale(1e3, 2e10);
-            self.world.set(by_ns as i64);
+            self.host.set(by_ns as i64);
         }
-        let now = self.world.readings(self.now_ns);
+        let now = self.host.readings(self.now_ns);
         let state = State::from_bytes(&bytes).filter(|state| state.is_of(now.suspended_ns));
         let resumed = state
             .filter(|_| published.status.is_trusted())
@@ -133,7 +132,7 @@ impl Simulation {
             });
         if resumed.is_none() {
             // What a cold start believes of samples from before it is no matter of the premises.
-            self.world.restart_chronyd(self.now_ns, 0);
+            self.host.restart_chronyd(self.now_ns, 0);
         }
         let ahead_ns = |at: &Readings| at.realtime_ns - at.raw_ns;
         let unwatched_ns = (ahead_ns(&now) - ahead_ns(&self.published_at)).abs();

@@ -1,18 +1,18 @@
-//! The events of a simulated world, in the order of their instants.
+//! The events of a simulated run, in the order of their instants.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::breach::Breach;
-use super::checks::{Lost, Report};
 use super::configuration::{BEGIN_NS, BEGIN_UTC_NS, Configuration, Drawn, WanderRate};
+use super::host::Host;
 use super::oscillator::Oscillator;
 use super::random::Rng;
-use super::world::World;
+use super::report::{Lost, Report};
 use crate::chrony::{ChronyPoll, Leap};
-use crate::clocks::Readings;
+use crate::estimator::status::ClockStatus;
 use crate::estimator::*;
-use crate::time::NS_PER_S;
+use crate::time::{NS_PER_S, Readings};
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,11 +36,11 @@ pub enum Event {
     Retained(usize),
 }
 
-/// A world in progress.
+/// A run in progress.
 pub struct Simulation {
     pub config: Configuration,
     pub settings: Settings,
-    pub world: World,
+    pub host: Host,
     pub oscillator: Oscillator,
     pub estimator: Estimator,
     /// What was published last, and the readings that it was made with.
@@ -55,7 +55,7 @@ pub struct Simulation {
     pub now_ns: i64,
     /// Since when an interval has been published.
     pub synced_ns: Option<i64>,
-    /// What came of the wander premise, in a world that breaks it.
+    /// What came of the wander premise, in a run that breaks it.
     pub breach: Option<Breach>,
     /// UTC of the leap second ahead; 0 for none.
     pub leaps_at_ns: i64,
@@ -73,16 +73,16 @@ impl Simulation {
     pub fn new(config: Configuration, wander_rate: WanderRate) -> Self {
         let Drawn {
             settings,
-            mut world,
+            mut host,
             oscillator,
         } = config.draw(wander_rate);
-        let published_at = world.readings(BEGIN_NS);
+        let published_at = host.readings(BEGIN_NS);
         let estimator = Estimator::new(settings, None, 0, &published_at);
         let published = estimator.estimate(&published_at);
         let mut new = Self {
             config,
             settings,
-            world,
+            host,
             oscillator,
             estimator,
             published,
@@ -102,7 +102,7 @@ impl Simulation {
         };
         new.after(0, Event::Oscillate);
         new.after(NS_PER_S, Event::KeepAlive);
-        for n in 0..new.world.servers.len() {
+        for n in 0..new.host.servers.len() {
             new.schedule_exchange(n);
         }
         for (feature, event) in [
@@ -132,19 +132,19 @@ impl Simulation {
 
     /// Moves the clocks to within a day of a leap second.
     fn announce_leap(&mut self) {
-        self.world.leap = if self.noise.chance(0.5) {
+        self.host.leap = if self.noise.chance(0.5) {
             Leap::InsertSecond
         } else {
             Leap::DeleteSecond
         };
         let day_ns = 86_400 * NS_PER_S;
-        let ahead = self.mean_poll_ns() * f64::from(self.config.exchanges)
-            / self.world.servers.len() as f64;
+        let ahead =
+            self.mean_poll_ns() * f64::from(self.config.exchanges) / self.host.servers.len() as f64;
         let ahead_ns = (ahead * self.noise.within(0.2, 0.8)).min(8e13) as i64;
         let midnight_ns = (BEGIN_UTC_NS / day_ns + 1) * day_ns;
-        self.world.utc.value_ns = midnight_ns - ahead_ns;
-        self.world.set(midnight_ns - ahead_ns - BEGIN_UTC_NS);
-        let skipped_ns = if self.world.leap == Leap::DeleteSecond {
+        self.host.utc.value_ns = midnight_ns - ahead_ns;
+        self.host.set(midnight_ns - ahead_ns - BEGIN_UTC_NS);
+        let skipped_ns = if self.host.leap == Leap::DeleteSecond {
             NS_PER_S
         } else {
             0
@@ -156,11 +156,11 @@ impl Simulation {
     /// The time between two measurements of a source on average, ns.
     fn mean_poll_ns(&self) -> f64 {
         let polls = self
-            .world
+            .host
             .servers
             .iter()
             .map(|server| 2f64.powi(-server.poll));
-        1e9 * self.world.servers.len() as f64 / polls.sum::<f64>()
+        1e9 * self.host.servers.len() as f64 / polls.sum::<f64>()
     }
 
     /// In so many ns this will happen.
@@ -179,9 +179,9 @@ impl Simulation {
 
     /// The next exchange with a server, and the looks before and after its end.
     pub fn schedule_exchange(&mut self, n: usize) {
-        let poll = 2f64.powi(self.world.servers[n].poll) * 1e9;
+        let poll = 2f64.powi(self.host.servers[n].poll) * 1e9;
         let begin_ns = (poll * self.noise.within(0.95, 1.05)) as i64;
-        let (there_ns, back_ns) = self.world.servers[n].delays_ns();
+        let (there_ns, back_ns) = self.host.servers[n].delays_ns();
         let (there_ns, back_ns) = if poll < 1e9 {
             (
                 there_ns.min((poll / 4.0) as i64),
@@ -226,7 +226,7 @@ impl Simulation {
         self.queue.peek().map(|Reverse((at_ns, ..))| *at_ns)
     }
 
-    /// Runs the world to its end.
+    /// Runs it to its end.
     pub fn run(mut self) -> Result<Report, Lost> {
         while self.exchanges < self.config.exchanges {
             let Some(Reverse((at_ns, _, event))) = self.queue.pop() else {
@@ -255,7 +255,7 @@ impl Simulation {
         let Some(log) = &mut self.log else {
             return;
         };
-        let (raw_ns, utc_ns) = (self.now_ns, self.world.utc.at(self.now_ns));
+        let (raw_ns, utc_ns) = (self.now_ns, self.host.utc.at(self.now_ns));
         let held = self.estimator.held.at(raw_ns);
         let off = held.map(|held| held.shift(-utc_ns));
         log.push_back(format!("{raw_ns:>22} {event:?} {off:?}"));

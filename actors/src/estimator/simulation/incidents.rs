@@ -1,7 +1,7 @@
 //! What each event does.
 
-use super::checks::Lost;
 use super::event_loop::{Event, Simulation};
+use super::report::Lost;
 use crate::chrony::Leap;
 use crate::time::NS_PER_S;
 
@@ -12,13 +12,13 @@ impl Simulation {
             Event::Oscillate => {
                 let length_ns = self
                     .oscillator
-                    .turn(&mut self.world.utc, now_ns, &mut self.noise);
+                    .turn(&mut self.host.utc, now_ns, &mut self.noise);
                 self.after(length_ns, Event::Oscillate);
             }
-            Event::Begin(n) => self.world.begin_exchange(n, now_ns),
+            Event::Begin(n) => self.host.begin_exchange(n, now_ns),
             Event::Serve(n) => {
                 let lies = self.config.has("lies");
-                self.world.serve(n, now_ns, lies);
+                self.host.serve(n, now_ns, lies);
             }
             Event::End(n) => self.end_exchange(n),
             Event::Look => self.look(event)?,
@@ -28,20 +28,20 @@ impl Simulation {
                 let ns = (self.settings.holdover_ns / 3).min(self.settings.grace_ns * 4 / 5);
                 self.after(ns, Event::KeepAlive);
             }
-            Event::SlewEnds => self.world.end_slew(now_ns),
+            Event::SlewEnds => self.host.end_slew(now_ns),
             Event::Set(by_ns) => {
-                self.world.set(by_ns);
+                self.host.set(by_ns);
                 self.after(500_000, Event::Noticed);
             }
             Event::Noticed => {
-                let at = self.world.readings(now_ns);
+                let at = self.host.readings(now_ns);
                 self.estimator.clocks_read(&at);
                 self.publish(&at, event)?;
             }
             Event::Disturb => {
                 let rate = self.noise.sign() * self.noise.scale(1e-8, 0.09);
                 let rate = if self.noise.chance(0.5) { 0.0 } else { rate };
-                self.world.steer(now_ns, rate);
+                self.host.steer(now_ns, rate);
                 self.seldom(event);
             }
             Event::RestartDaemon => {
@@ -50,7 +50,7 @@ impl Simulation {
             }
             Event::RestartChronyd => {
                 let down_ns = self.noise.ns(1_000_000, 5 * NS_PER_S);
-                self.world.restart_chronyd(now_ns, down_ns);
+                self.host.restart_chronyd(now_ns, down_ns);
                 self.seldom(event);
             }
             Event::Suspend => self.suspend(event)?,
@@ -69,15 +69,15 @@ impl Simulation {
     fn suspend(&mut self, event: Event) -> Result<(), Lost> {
         let now_ns = self.now_ns;
         let for_ns = self.noise.scale(1e7, 1e13) as i64;
-        if (0..=for_ns + 10 * NS_PER_S).contains(&(self.leaps_at_ns - self.world.utc.at(now_ns))) {
+        if (0..=for_ns + 10 * NS_PER_S).contains(&(self.leaps_at_ns - self.host.utc.at(now_ns))) {
             return Ok(());
         }
         let error_ns = (self.noise.sign() * self.noise.scale(1.0, 1e9)) as i64;
-        self.world.suspend(for_ns, error_ns);
+        self.host.suspend(for_ns, error_ns);
         self.retained
             .iter_mut()
             .for_each(|retained| *retained = None);
-        let at = self.world.readings(now_ns);
+        let at = self.host.readings(now_ns);
         self.estimator.clocks_read(&at);
         self.publish(&at, event)?;
         self.after(0, Event::LeapSecond);
@@ -87,8 +87,8 @@ impl Simulation {
 
     /// A source is added or removed.
     fn come_or_go(&mut self, event: Event) {
-        let n = self.noise.below(self.world.servers.len());
-        let server = &mut self.world.servers[n];
+        let n = self.noise.below(self.host.servers.len());
+        let server = &mut self.host.servers[n];
         server.listed = !server.listed;
         server.last = None;
         if self.noise.chance(0.3) {
@@ -99,7 +99,7 @@ impl Simulation {
 
     /// The leap second is here, or not yet; it may not come, and the kernel may not know of it.
     fn leap(&mut self, event: Event) {
-        let left_ns = self.leaps_at_ns - self.world.utc.at(self.now_ns);
+        let left_ns = self.leaps_at_ns - self.host.utc.at(self.now_ns);
         if self.leaps_at_ns == 0 {
             return;
         }
@@ -107,18 +107,18 @@ impl Simulation {
             self.after(left_ns - left_ns / 1_000, event);
             return;
         }
-        let by_ns = if self.world.leap == Leap::InsertSecond {
+        let by_ns = if self.host.leap == Leap::InsertSecond {
             -NS_PER_S
         } else {
             NS_PER_S
         };
         if self.noise.chance(0.8) {
-            self.world.utc.value_ns += by_ns;
+            self.host.utc.value_ns += by_ns;
         }
         if self.noise.chance(0.7) {
-            self.world.set(by_ns);
+            self.host.set(by_ns);
         }
-        self.world.leap = Leap::Normal;
+        self.host.leap = Leap::Normal;
         self.leaps_at_ns = 0;
     }
 
@@ -127,7 +127,7 @@ impl Simulation {
         let now_ns = self.now_ns;
         let leap_is_close = {
             let midnight_ns = 86_400 * NS_PER_S;
-            let utc_ns = self.world.utc.at(now_ns);
+            let utc_ns = self.host.utc.at(now_ns);
             self.config.has("leap")
                 && (utc_ns + midnight_ns / 2)
                     .rem_euclid(midnight_ns)
@@ -137,15 +137,15 @@ impl Simulation {
         let fails = self.config.has("failed-polls");
         let taken = match () {
             () if leap_is_close
-                || now_ns < self.world.down_until_ns
-                || !self.world.servers[n].listed =>
+                || now_ns < self.host.down_until_ns
+                || !self.host.servers[n].listed =>
             {
                 None
             }
             () if fails && self.noise.chance(0.1) => self.noise.chance(0.5).then_some(false),
             () => Some(true),
         };
-        self.world.end_exchange(n, now_ns, taken);
+        self.host.end_exchange(n, now_ns, taken);
         if taken == Some(true) {
             self.report.measurements += 1;
             let (reselects, wrong) = (
@@ -153,14 +153,14 @@ impl Simulation {
                 self.config.has("wrong-frequency"),
             );
             let any = self.settings.falsetickers > 0;
-            let before_ns = self.world.realtime.at(now_ns);
-            let ends = self.world.update(n, now_ns, reselects, wrong, |server| {
+            let before_ns = self.host.realtime.at(now_ns);
+            let ends = self.host.update(n, now_ns, reselects, wrong, |server| {
                 any || server.is_honest
             });
             if let Some(ends_ns) = ends {
                 self.after(ends_ns - now_ns, Event::SlewEnds);
             }
-            if self.world.realtime.at(now_ns) != before_ns {
+            if self.host.realtime.at(now_ns) != before_ns {
                 // chronyd has stepped the clock.
                 self.after(500_000, Event::Noticed);
             }

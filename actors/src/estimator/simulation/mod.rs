@@ -1,10 +1,10 @@
-//! A deterministic simulation: weeks of a world in which the premises hold, in seconds, with the estimator in it.
+//! A deterministic simulation: weeks in which the premises hold, in seconds, with the estimator in it.
 //!
 //! Only rounds that matter are simulated: the last look at chronyd before a measurement is made, the first one after
 //! it, and what keeps the status. That published intervals contain true time is checked before and after every event,
 //! and of some of them at random instants until they are void.
 //!
-//! `CLOCKBOUND_SIMULATED_DAYS` says how much; `CLOCKBOUND_SIMULATION="seed features exchanges"` repeats one world.
+//! `CLOCKBOUND_SIMULATED_DAYS` says how much; `CLOCKBOUND_SIMULATION="seed features exchanges"` repeats one run.
 
 pub mod bench;
 mod breach;
@@ -12,25 +12,21 @@ mod checks;
 mod configuration;
 mod daemon;
 mod event_loop;
+pub mod host;
 mod incidents;
 pub mod line;
 mod oscillator;
 pub mod random;
+mod report;
 pub mod server;
 mod shrinking;
 pub mod wire;
-pub mod world;
 
-use checks::{Lost, Report};
 use configuration::{Configuration, FEATURES, WanderRate};
 use event_loop::Simulation;
 use random::Rng;
-use shrinking::fail;
-
-/// Runs a world in which every premise holds.
-pub fn run(config: Configuration) -> Result<Report, Lost> {
-    Simulation::new(config, WanderRate::AsAllowed).run()
-}
+use report::Report;
+use shrinking::{fail, run};
 
 #[test]
 fn true_time_is_always_inside() {
@@ -59,7 +55,7 @@ fn true_time_is_always_inside() {
         .unwrap_or(1);
     let begun = std::time::Instant::now();
     let mut all = Report::default();
-    let mut worlds = 0;
+    let mut runs = 0;
     for seed in first.. {
         let mut rng = Rng::new(seed, 0);
         let features = (rng.next() & rng.next()) as u32 & ((1 << FEATURES.len()) - 1);
@@ -75,7 +71,7 @@ fn true_time_is_always_inside() {
                 all.measurements += report.measurements;
                 all.checks += report.checks;
                 all.looks += report.looks;
-                worlds += 1;
+                runs += 1;
             }
             Err(_) => fail(config),
         }
@@ -84,7 +80,7 @@ fn true_time_is_always_inside() {
         }
     }
     println!(
-        "report: {worlds} worlds, {:.0} days, {} measurements, {} looks, {} checks in {:.1} s",
+        "report: {runs} runs, {:.0} days, {} measurements, {} looks, {} checks in {:.1} s",
         all.days,
         all.measurements,
         all.looks,
@@ -93,7 +89,7 @@ fn true_time_is_always_inside() {
     );
 }
 
-/// A world without incidents, in which chronyd does not steer the clock.
+/// A run without incidents, in which chronyd does not steer the clock.
 fn healthy(seed: u64) -> Report {
     let config = Configuration::only(seed, None);
     run(config).unwrap_or_else(|_| fail(config))
@@ -103,7 +99,7 @@ fn healthy(seed: u64) -> Report {
 const WIDEST: f64 = 4.0;
 
 #[test]
-fn a_healthy_world_is_synchronized_and_no_wider_than_it_has_to_be() {
+fn a_healthy_run_is_synchronized_and_no_wider_than_it_has_to_be() {
     let mut worst = 0.0f64;
     for seed in 1..=20 {
         let report = healthy(seed);
@@ -136,7 +132,7 @@ fn a_wander_premise_broken_tenfold_is_never_lost_in_silence() {
         }
     }
     println!(
-        "report: true time was never lost in {never} worlds, lost and alarmed in {alarmed}, lost at the end and hidden by \
+        "report: true time was never lost in {never} runs, lost and alarmed in {alarmed}, lost at the end and hidden by \
          the errors of the measurements in {hidden}, lost in silence in {}",
         silent.len()
     );

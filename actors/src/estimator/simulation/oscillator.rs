@@ -1,9 +1,10 @@
-//! The oscillator: a rate of UTC against `CLOCK_MONOTONIC_RAW` that moves as far and as fast as the premises let it.
+//! The oscillator: a rate of UTC against `CLOCK_MONOTONIC_RAW` that moves as far and as fast as the
+//! premises let it.
 
 use super::line::Line;
 use super::random::Rng;
 
-/// What the world can do, drawn from the seed.
+/// What an oscillator can do, drawn from the seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Oscillator {
     pub drift: f64,
@@ -29,7 +30,8 @@ impl Oscillator {
         }
     }
 
-    /// Turns the rate of UTC to something else that keeps to the premises; returns for how long, ns.
+    /// Turns the rate of UTC to something else that keeps to the premises; returns for how long,
+    /// ns.
     pub fn turn(&mut self, utc: &mut Line, raw_ns: i64, rng: &mut Rng) -> i64 {
         let longest = (self.span_ns / 30.0).clamp(2e9, 4e12);
         let length = rng.scale(1e9, longest);

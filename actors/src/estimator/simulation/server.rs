@@ -1,10 +1,11 @@
 //! A server of chronyd, honest or not, and the measurements that chronyd keeps of it.
 //!
-//! A kept measurement is adjusted when chronyd corrects the clock, as chronyd 4.3 does it (`sourcestats.c`,
-//! `SST_SlewSamples`).
+//! A kept measurement is adjusted when chronyd corrects the clock, as chronyd 4.3 does it
+//! (`sourcestats.c`, `SST_SlewSamples`).
+
+use std::net::Ipv4Addr;
 
 use super::random::Rng;
-use super::wire::address;
 use crate::chrony::{Address, SourceState};
 use crate::time::NS_PER_S;
 
@@ -115,4 +116,8 @@ impl Server {
             *sent_ns += delta(*sent_ns);
         }
     }
+}
+
+pub fn address(number: u32) -> Address {
+    Address::V4(Ipv4Addr::from_bits(number))
 }

@@ -1,10 +1,15 @@
-//! The smallest world that still fails, and how to see it again.
+//! The smallest run that still fails, and how to see it again.
 
 use super::configuration::{Configuration, FEATURES, WanderRate};
 use super::event_loop::Simulation;
-use super::run;
+use super::report::{Lost, Report};
 
-/// The smallest world that still loses truth.
+/// Runs a configuration in which every premise holds.
+pub fn run(config: Configuration) -> Result<Report, Lost> {
+    Simulation::new(config, WanderRate::AsAllowed).run()
+}
+
+/// The smallest run that still loses truth.
 fn shrunk(mut config: Configuration) -> Configuration {
     let fails = |config: Configuration| run(config).is_err();
     loop {
@@ -27,7 +32,7 @@ fn shrunk(mut config: Configuration) -> Configuration {
     }
 }
 
-/// Fails with the smallest such world, its last events, and how to run it again.
+/// Fails with the smallest such run, its last events, and how to run it again.
 pub fn fail(config: Configuration) -> ! {
     let config = shrunk(config);
     let lost = Simulation::new(config, WanderRate::AsAllowed)

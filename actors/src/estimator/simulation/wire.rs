@@ -1,12 +1,12 @@
-//! What chronyd answers, as chronyd 4.3 makes it: ages are differences of whole seconds, floats have 25 bits (`util.c`).
+//! What chronyd answers, as chronyd 4.3 makes it: ages are differences of whole seconds, floats
+//! have 25 bits (`util.c`).
 
-use std::net::Ipv4Addr;
-
-use super::world::World;
+use super::host::Host;
+use super::server::address;
 use crate::chrony::{Address, ChronyPoll, Leap, SourceData, SourceMode, SourceState, Tracking};
 use crate::time::NS_PER_S;
 
-impl World {
+impl Host {
     /// What chronyd answers at `raw_ns`.
     pub fn report(&mut self, raw_ns: i64, all: bool) -> ChronyPoll {
         let corrected_ns = self.corrected.at(raw_ns);
@@ -63,13 +63,8 @@ impl World {
             tracking,
             sources,
             complete: all,
-            refused: false,
         }
     }
-}
-
-pub fn address(number: u32) -> Address {
-    Address::V4(Ipv4Addr::from_bits(number))
 }
 
 fn on_wire(ns: i64) -> f64 {

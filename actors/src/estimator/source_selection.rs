@@ -1,18 +1,22 @@
-//! Whose measurements are used: the selected source's, those of others while it is unreachable, or what all but
-//! `--falsetickers` agree on; and whether that is enough.
+//! Whose measurements are used: the selected source's, those of others while it is unreachable, or
+//! what all but `--falsetickers` agree on; and whether that is enough.
 
+use super::core::Estimator;
 use super::error_budget::ErrorBudget;
+use super::finding::Finding;
 use super::history::Point;
-use super::sample::{self, Key};
+use super::sample::{self, Key, Sample};
 use super::source_fusion::{Source, covered_by, majority};
 use super::status::Reason;
-use super::{Estimator, Finding, Sample, UNDECLARED_DELAY_S};
 use crate::chrony::Tracking;
-use crate::clocks::Readings;
-use crate::time::{Interval, NS_PER_S};
+use crate::time::{Interval, NS_PER_S, Readings};
+
+/// chrony's root delay of a reference clock whose configuration declares none, s.
+const UNDECLARED_DELAY_S: f64 = 1.001e-9;
 
 impl Estimator {
-    /// Trusts the source that chronyd follows; while it is unreachable, what most of the others agree on.
+    /// Trusts the source that chronyd follows; while it is unreachable, what most of the others
+    /// agree on.
     pub(super) fn follow_selected(
         &mut self,
         samples: &[Sample],
@@ -29,7 +33,7 @@ impl Estimator {
         };
         if self.followed != Some(selected) {
             self.followed = Some(selected);
-            self.take_over(selected, samples, at, findings);
+            self.begin_to_follow(selected, samples, at, findings);
             return;
         }
         for sample in samples.iter().filter(|sample| sample.key == selected) {
@@ -38,7 +42,7 @@ impl Estimator {
     }
 
     /// A source that becomes the one to follow brings what was measured of it before.
-    pub(super) fn take_over(
+    fn begin_to_follow(
         &mut self,
         key: Key,
         samples: &[Sample],
@@ -80,8 +84,9 @@ impl Estimator {
         }
     }
 
-    /// No source is followed, or one that does not answer: what most of those agree on that chronyd takes for good.
-    pub(super) fn follow_others(&mut self, samples: &[Sample], findings: &mut Vec<Finding>) {
+    /// No source is followed, or one that does not answer: what most of those agree on that chronyd
+    /// takes for good.
+    fn follow_others(&mut self, samples: &[Sample], findings: &mut Vec<Finding>) {
         for sample in samples {
             let is_selectable = self
                 .sources
@@ -119,31 +124,16 @@ impl Estimator {
         if own.len() <= 2 * falsetickers {
             return;
         }
-        match covered_by(&own, own.len() - falsetickers) {
-            Some(interval) => {
-                let raw_ns = at.raw_ns;
-                self.dissents(None);
-                self.observe(
-                    Sample {
-                        point: Point { raw_ns, interval },
-                        ..*sample
-                    },
-                    findings,
-                );
-            }
-            None => {
-                let all = own.iter().copied().reduce(Interval::hull);
-                let raw_ns = at.raw_ns;
-                let begins = self.dissent.is_none();
-                self.dissents(all.map(|interval| Point { raw_ns, interval }));
-                if begins {
-                    findings.push(Finding::SourcesDisagree {
-                        disjoint: own.len(),
-                        reachable: own.len(),
-                    });
-                }
-            }
-        }
+        let (raw_ns, reachable) = (at.raw_ns, own.len());
+        let Some(interval) = covered_by(&own, reachable - falsetickers) else {
+            let hull = own.into_iter().reduce(Interval::hull);
+            let dissent = hull.map(|interval| Point { raw_ns, interval });
+            self.set_dissent(dissent, reachable, reachable, findings);
+            return;
+        };
+        self.set_dissent(None, 0, reachable, findings);
+        let point = Point { raw_ns, interval };
+        self.observe(Sample { point, ..*sample }, findings);
     }
 
     /// chronyd's local mode, which the operator trusts: there is no source to be measured.
@@ -180,14 +170,10 @@ impl Estimator {
                 Some(contradiction) => held.hull(contradiction.other_at(at.raw_ns, self.tolerance)),
                 None => held,
             });
-        let Some(published) = published.filter(|_| self.leap_second.announced().is_none()) else {
-            self.dissents(None);
-            return;
-        };
-        let disjoint = own
-            .iter()
-            .filter(|own| own.intersect(published).is_none())
-            .count();
+        let comparable = published.filter(|_| self.leap_second.announced().is_none());
+        let is_disjoint =
+            |own: &&Interval| comparable.is_some_and(|other| own.intersect(other).is_none());
+        let disjoint = own.iter().filter(is_disjoint).count();
         let raw_ns = at.raw_ns;
         let dissent = if disjoint * 2 > own.len() {
             // Without a majority any of them may be right.
@@ -195,17 +181,25 @@ impl Estimator {
         } else {
             None
         };
+        let dissent = dissent.map(|interval| Point { raw_ns, interval });
+        self.set_dissent(dissent, disjoint, own.len(), findings);
+    }
+
+    /// Replaces the dissent: where true time is by the sources that contradict what is held,
+    /// `disjoint` of `reachable`. Reports one that begins.
+    fn set_dissent(
+        &mut self,
+        dissent: Option<Point>,
+        disjoint: usize,
+        reachable: usize,
+        findings: &mut Vec<Finding>,
+    ) {
         if dissent.is_some() && self.dissent.is_none() {
             findings.push(Finding::SourcesDisagree {
                 disjoint,
-                reachable: own.len(),
+                reachable,
             });
         }
-        self.dissents(dissent.map(|interval| Point { raw_ns, interval }));
-    }
-
-    /// What most sources agree on contradicts what is held, or no longer does.
-    pub(super) fn dissents(&mut self, dissent: Option<Point>) {
         self.changed_much |= self.dissent != dissent;
         self.dissent = dissent;
     }

@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use slog::{Logger, debug, error, info};
 
-use crate::change_gate::ChangeGate;
-use crate::clock_state::{ClockState, PhcPolled};
-use crate::clocks::monotonic_raw_ns;
-use crate::fault::{Faults, Point};
+use super::clock_state::{ClockState, PhcPolled};
+use super::rate_limit::ChangeGate;
+use crate::fail_points::fail_point;
+use crate::os::clocks::monotonic_raw_ns;
 use crate::phc::{PhcError, PhcErrorKind, PhcWindow, SYS_ROOT, read_error_bound, resolve_slot};
-use crate::supervision::ActorName;
 
 /// What PhcReader is rebuilt from at the beginning of every life.
 pub struct Parts {
@@ -23,8 +22,6 @@ pub struct Parts {
     pub poll_interval: Duration,
     /// Where the bounds go.
     pub clock_state: Addr<ClockState>,
-    /// Switches for tests.
-    pub faults: Faults,
     /// The actor's log.
     pub log: Logger,
 }
@@ -51,30 +48,29 @@ impl PhcReader {
     }
 
     fn poll(&mut self, ctx: &mut Context<Self>) {
-        self.parts
-            .faults
-            .reach(ActorName::PhcReader, Point::Handler);
+        fail_point!("phc_reader.handler");
         ctx.run_later(self.parts.poll_interval, Self::poll);
         let raw_ns = monotonic_raw_ns();
         let read = self.read();
         self.say(read.as_ref().err());
         match read {
-            Ok(bound_ns) => self.window.good(bound_ns, raw_ns),
+            Ok(bound_ns) => self.window.add(bound_ns),
             Err(_) => {
-                self.window.failed();
+                self.window.add_failure();
                 self.path = None;
                 // A missing update, never a bound of zero: ClockState notices that none comes.
                 return;
             }
         }
-        let Some(bound) = self.window.bound() else {
+        let Some(bound_ns) = self.window.bound_ns() else {
             return;
         };
-        let fact = PhcPolled {
-            raw_ns,
-            bound_ns: bound.bound_ns,
-        };
-        if self.parts.clock_state.try_send(fact).is_err() {
+        if self
+            .parts
+            .clock_state
+            .try_send(PhcPolled { raw_ns, bound_ns })
+            .is_err()
+        {
             debug!(self.parts.log, "clock state is busy, error bound dropped");
         }
     }
@@ -110,9 +106,7 @@ impl Actor for PhcReader {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.parts
-            .faults
-            .reach(ActorName::PhcReader, Point::Started);
+        fail_point!("phc_reader.started");
         ctx.run_later(Duration::ZERO, Self::poll);
     }
 }

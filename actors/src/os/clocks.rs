@@ -1,27 +1,9 @@
-//! The clocks, read together. Only actors that sample call this.
+//! Reads the clocks of the system together.
 
 use nix::time::{ClockId, clock_gettime};
 
-use crate::kernel_clock;
-use crate::time::NS_PER_S;
-
-/// All clocks at one instant, as nearly as they can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Readings {
-    /// `CLOCK_MONOTONIC_COARSE` in ns, read first: the clock of the v1 and v2 layouts.
-    pub coarse_ns: i64,
-    /// `CLOCK_MONOTONIC_RAW` in ns, which nothing steers.
-    pub raw_ns: i64,
-    /// `CLOCK_REALTIME` in ns since 1970.
-    pub realtime_ns: i64,
-    /// How far from `raw_ns` the reading of `realtime_ns` may have been, ns.
-    pub gap_ns: i64,
-    /// The kernel's frequency adjustment of `CLOCK_REALTIME`, parts per billion; `None` when it was not or cannot be read.
-    pub kernel_ppb: Option<i64>,
-    /// How long the machine has been suspended since it was booted, ns; the clocks above other than
-    /// `CLOCK_REALTIME` stood still then.
-    pub suspended_ns: i64,
-}
+use super::adjtimex;
+use crate::time::{NS_PER_S, Readings};
 
 /// Attempts at a tight pair; an interrupt seldom comes twice.
 const ATTEMPTS: usize = 3;
@@ -32,37 +14,36 @@ const SUSPEND_ATTEMPTS: usize = 32;
 /// Readings this close are close enough to tell a suspend, ns.
 const CLOSE_NS: i64 = 100_000;
 
-impl Readings {
-    /// Reads them all.
-    #[must_use]
-    pub fn now() -> Self {
-        let mut now = Self::of_clocks();
-        now.kernel_ppb = kernel_clock::frequency_ppb().ok();
-        now
-    }
+/// Reads all clocks and the kernel's frequency adjustment.
+#[must_use]
+pub fn read() -> Readings {
+    let mut now = read_without_adjtimex();
+    now.kernel_ppb = adjtimex::frequency_ppb().ok();
+    now
+}
 
-    /// Reads all but `kernel_ppb`, for instants at which nothing is published: this takes no system call.
-    #[must_use]
-    pub fn of_clocks() -> Self {
-        let coarse_ns = read_ns(ClockId::CLOCK_MONOTONIC_COARSE);
-        let (raw_ns, realtime_ns, gap_ns) = (0..ATTEMPTS)
-            .map(|_| {
-                let before = read_ns(ClockId::CLOCK_MONOTONIC_RAW);
-                let realtime_ns = read_ns(ClockId::CLOCK_REALTIME);
-                let after = read_ns(ClockId::CLOCK_MONOTONIC_RAW);
-                let gap_ns = (after - before + 1) / 2;
-                (before + gap_ns, realtime_ns, gap_ns)
-            })
-            .min_by_key(|&(_, _, gap_ns)| gap_ns)
-            .unwrap_or_default();
-        Self {
-            coarse_ns,
-            raw_ns,
-            realtime_ns,
-            gap_ns,
-            kernel_ppb: None,
-            suspended_ns: suspended_ns(),
-        }
+/// Reads all but `kernel_ppb`, for instants at which nothing is published: this takes no system
+/// call.
+#[must_use]
+pub fn read_without_adjtimex() -> Readings {
+    let coarse_ns = read_ns(ClockId::CLOCK_MONOTONIC_COARSE);
+    let (raw_ns, realtime_ns, gap_ns) = (0..ATTEMPTS)
+        .map(|_| {
+            let before = read_ns(ClockId::CLOCK_MONOTONIC_RAW);
+            let realtime_ns = read_ns(ClockId::CLOCK_REALTIME);
+            let after = read_ns(ClockId::CLOCK_MONOTONIC_RAW);
+            let gap_ns = (after - before + 1) / 2;
+            (before + gap_ns, realtime_ns, gap_ns)
+        })
+        .min_by_key(|&(_, _, gap_ns)| gap_ns)
+        .unwrap_or_default();
+    Readings {
+        coarse_ns,
+        raw_ns,
+        realtime_ns,
+        gap_ns,
+        kernel_ppb: None,
+        suspended_ns: suspended_ns(),
     }
 }
 
@@ -74,8 +55,8 @@ pub fn monotonic_raw_ns() -> i64 {
 
 /// How long the machine has been suspended since it was booted, ns.
 ///
-/// A process that does not run between the readings of two clocks would see a suspend of as long: they are read again until
-/// they are close together.
+/// A process that does not run between the readings of two clocks would see a suspend of as long:
+/// they are read again until they are close together.
 #[must_use]
 pub fn suspended_ns() -> i64 {
     let (mut closest_ns, mut suspended_ns) = (i64::MAX, 0);

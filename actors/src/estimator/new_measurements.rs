@@ -1,13 +1,17 @@
 //! Which measurements of a report are new, and what is charged to them.
 
+use super::ablation::Safeguard;
 use super::clock_log::ClockLog;
+use super::core::Estimator;
+use super::error_budget::ErrorBudget;
 use super::history::Point;
-use super::remedy::Remedy;
-use super::sample::{self, Charges, Look, Reported};
-use super::{ErrorBudget, Estimator, LONGEST_EXCHANGE_NS, Sample};
+use super::sample::{self, Charges, Look, Reported, Sample};
 use crate::chrony::{ChronyPoll, SourceData, Tracking};
-use crate::clocks::Readings;
-use crate::time::Interval;
+use crate::time::{Interval, NS_PER_S, Readings};
+
+/// chronyd accepts an answer until so long after its request, ns: a measurement can have begun so
+/// long before it was made.
+const LONGEST_EXCHANGE_NS: i64 = 4 * NS_PER_S;
 
 impl Estimator {
     /// The measurements of this report that are new.
@@ -25,15 +29,15 @@ impl Estimator {
             let phc_ns = self.phc_bound_ns(data, at);
             let settings = Unseen {
                 allowed: self.held.point().is_none() && !self.suspended
-                    || !self.has(Remedy::SeenToArrive),
+                    || !self.has(Safeguard::SeenToArrive),
                 unwatched_ns: self.unwatched_ns,
             };
             let reported = Reported {
                 data: *data,
                 ref_time_ns: poll.tracking.ref_time_ns,
             };
-            let new_always = !self.has(Remedy::NewMeasurement);
-            let Some(source) = self.sources.reported(data) else {
+            let new_always = !self.has(Safeguard::NewMeasurement);
+            let Some(source) = self.sources.entry_of(data) else {
                 continue;
             };
             source.data = *data;
@@ -73,7 +77,7 @@ impl Estimator {
             // It may be in the count from before a leap second.
             let begun_ns = answered.raw_ns.saturating_sub(charges.age_ns);
             let is_unsettled = settled_ns.is_some_and(|settled_ns| begun_ns < settled_ns);
-            if is_unsettled && self.has(Remedy::LeapSettling) {
+            if is_unsettled && self.has(Safeguard::LeapSettling) {
                 continue;
             }
             let charges = Charges { phc_ns, ..charges };
@@ -84,8 +88,8 @@ impl Estimator {
                 raw_ns: at.raw_ns,
                 interval,
             };
-            if let Some(source) = self.sources.reported(data) {
-                source.measured(point, band);
+            if let Some(source) = self.sources.entry_of(data) {
+                source.add_measurement(point, band);
                 samples.push(Sample {
                     key: source.key,
                     point,
@@ -95,7 +99,7 @@ impl Estimator {
             }
         }
         if poll.complete {
-            self.sources.complete(&poll.sources, at.raw_ns);
+            self.sources.keep_only(&poll.sources, at.raw_ns);
         }
         samples
     }
@@ -107,20 +111,21 @@ impl Estimator {
         mut budget: ErrorBudget,
     ) -> (Interval, ErrorBudget) {
         let term = match self.without {
-            Some(Remedy::RootDistance) => &mut budget.root_distance_ns,
-            Some(Remedy::ReadingGap) => &mut budget.clock_reading_gap_ns,
+            Some(Safeguard::RootDistance) => &mut budget.root_distance_ns,
+            Some(Safeguard::ReadingGap) => &mut budget.clock_reading_gap_ns,
             _ => return (interval, budget),
         };
         let by_ns = std::mem::take(term);
         (interval.widen(-by_ns), budget)
     }
 
-    /// The PHC's error bound if this source is the PHC, 0 for any other; `None` when it is not known or too old.
+    /// The PHC's error bound if this source is the PHC, 0 for any other; `None` when it is not
+    /// known or too old.
     pub(super) fn phc_bound_ns(&self, data: &SourceData, at: &Readings) -> Option<i64> {
         if self.settings.phc_reference_id != data.address.as_reference_id() {
             return Some(0);
         }
-        if self.settings.phc_reference_id.is_none() || !self.has(Remedy::PhcBound) {
+        if self.settings.phc_reference_id.is_none() || !self.has(Safeguard::PhcBound) {
             return Some(0);
         }
         let phc = self.phc?;
@@ -138,7 +143,8 @@ struct Unseen {
     unwatched_ns: i64,
 }
 
-/// What is charged to a new measurement; `None` when it must not be used: it was made before anybody watched.
+/// What is charged to a new measurement; `None` when it must not be used: it was made before
+/// anybody watched.
 fn charges(
     data: &SourceData,
     look: Option<Look>,

@@ -1,7 +1,7 @@
 //! A descriptor that is waited on for reading only.
 //!
-//! tokio's own sockets wait for writing, too, and a datagram socket becomes writable each time its peer
-//! takes a packet: one more wake-up for each question asked.
+//! tokio's own sockets wait for writing, too, and a datagram socket becomes writable each time its
+//! peer takes a packet: one more wake-up for each question asked.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -9,7 +9,8 @@ use std::os::fd::AsRawFd;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Registers a non-blocking `file`, which the result owns or borrows, in the tokio runtime of this thread.
+/// Registers a non-blocking `file`, which the result owns or borrows, in the tokio runtime of this
+/// thread.
 ///
 /// # Errors
 /// What epoll_ctl(2) says.

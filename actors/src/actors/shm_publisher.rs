@@ -5,21 +5,20 @@ use std::sync::Arc;
 use actix::prelude::*;
 use slog::{Logger, debug, warn};
 
-use crate::clocks::Readings;
 use crate::estimator::Estimate;
-use crate::fault::{Faults, Point};
-use crate::progress::{Progress, Said};
-use crate::segments::Segments;
-use crate::supervision::ActorName;
+use crate::fail_points::fail_point;
+use crate::publication::rounds::{Rounds, Said};
+use crate::publication::segments::Segments;
+use crate::time::Readings;
 
-/// The time from one look at the segments' files to the next, ns: each round looks if rounds are a second apart.
+/// The time from one look at the segments' files to the next, ns: each round looks if rounds are a
+/// second apart.
 const FILE_CHECK_INTERVAL_NS: i64 = 900_000_000;
 
 /// The actor that writes the segments. What it keeps between two messages, a new life may lose.
 pub struct ShmPublisher {
     segments: Arc<Segments>,
-    progress: Arc<Progress>,
-    faults: Faults,
+    rounds: Arc<Rounds>,
     log: Logger,
     /// When the files were looked at last, `CLOCK_MONOTONIC_RAW` in ns.
     files_checked_raw_ns: i64,
@@ -28,18 +27,12 @@ pub struct ShmPublisher {
 }
 
 impl ShmPublisher {
-    /// A publisher to `segments`, which acknowledges each round to `progress`.
+    /// A publisher to `segments`, which acknowledges each round to `rounds`.
     #[must_use]
-    pub fn new(
-        segments: Arc<Segments>,
-        progress: Arc<Progress>,
-        faults: Faults,
-        log: Logger,
-    ) -> Self {
+    pub fn new(segments: Arc<Segments>, rounds: Arc<Rounds>, log: Logger) -> Self {
         Self {
             segments,
-            progress,
-            faults,
+            rounds,
             log,
             files_checked_raw_ns: 0,
             files_refused: Vec::new(),
@@ -74,7 +67,7 @@ impl Actor for ShmPublisher {
     type Context = Context<Self>;
 
     fn started(&mut self, _ctx: &mut Self::Context) {
-        self.faults.reach(ActorName::ShmPublisher, Point::Started);
+        fail_point!("shm_publisher.started");
     }
 }
 
@@ -94,14 +87,14 @@ impl Handler<Publish> for ShmPublisher {
     type Result = ();
 
     fn handle(&mut self, Publish { estimate, at }: Publish, _ctx: &mut Self::Context) {
-        self.faults.reach(ActorName::ShmPublisher, Point::Handler);
-        self.segments.publish(&estimate, &at, &self.faults);
+        fail_point!("shm_publisher.handler");
+        self.segments.publish(&estimate, &at);
         let said = Said {
             status: estimate.status,
             reason: estimate.reason,
             reference_id: estimate.reference_id,
         };
-        self.progress
+        self.rounds
             .acknowledge(said, estimate.realtime_error_ns(&at));
         debug!(self.log, "published";
             "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse_ns,

@@ -1,8 +1,10 @@
-//! What keeps the interval true, one by one. The daemon has them all; tests take each away and see truth lost.
+//! Ablation switches: what keeps the interval true, one by one. The daemon has all of them. A test
+//! takes each away and checks that true time is lost without it.
 
-/// An answer to a hazard; `docs/truth.md` has the table of hazards.
+/// What is done about a hazard; `docs/truth.md` has the table of hazards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remedy {
+#[cfg_attr(not(test), expect(dead_code, reason = "most are named by tests only"))]
+pub enum Safeguard {
     /// The error that may have grown between a measurement and its first report is charged.
     SampleAge,
     /// What `CLOCK_REALTIME` moved while a measurement was under way is charged.

@@ -1,7 +1,7 @@
 //! The estimate, projected onto each published layout, and taken back from it by the next life.
 //!
-//! The native layout has the estimate as it is. Layouts that are centred on `CLOCK_REALTIME` are projected anew each
-//! round, from where that clock is and how the kernel lets it run.
+//! The native layout has the estimate as it is. Layouts that are centred on `CLOCK_REALTIME` are
+//! projected anew each round, from where that clock is and how the kernel lets it run.
 
 use shm_layout::layout::realtime_bound::growth_ns;
 use shm_layout::native::NativeRecord;
@@ -10,21 +10,22 @@ use shm_layout::v2::V2Record;
 use shm_layout::{DRIFT_LIMIT_PPB, Leap as NativeLeap, NO_CLAIM_BOUND_NS};
 
 use crate::chrony::Leap;
-use crate::clocks::Readings;
 use crate::estimator::{Estimate, Resumed, State};
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPB, PPT_PER_PPM, RateBand};
+use crate::time::{Interval, NS_PER_S, PPT_PER_PPB, PPT_PER_PPM, RateBand, Readings};
 
 /// The maximum lag of a reader's `CLOCK_MONOTONIC_COARSE`, ns: two ticks of the slowest kernel (HZ=100).
 /// 7.6 ms were measured at HZ=250, a little under two ticks. A reader does not count the growth of the
 /// bound in that time, so the published bound includes it.
 const READ_LAG_NS: i64 = 20_000_000;
 
-/// The kernel's own limit for the frequency of `CLOCK_REALTIME`, without a slew, parts per trillion (adjtimex(2)).
+/// The kernel's own limit for the frequency of `CLOCK_REALTIME`, without a slew, parts per trillion
+/// (adjtimex(2)).
 const KERNEL_LIMIT_PPT: i64 = 500 * PPT_PER_PPM;
 
 const PPT_PER_ONE: i128 = 1_000_000_000_000;
 
-/// The native record of `estimate`, to be read as free running `stale_ns` after chronyd was last known to follow a source.
+/// The native record of `estimate`, to be read as free running `stale_ns` after chronyd was last
+/// known to follow a source.
 #[must_use]
 pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRecord {
     let (rate, growth) = to_rate_and_growth(estimate.band);
@@ -45,7 +46,8 @@ pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRec
     }
 }
 
-/// The v1 record of `estimate` at the instant `at`: centred on `CLOCK_REALTIME`, aged by readers of the coarse clock.
+/// The v1 record of `estimate` at the instant `at`: centred on `CLOCK_REALTIME`, aged by readers of
+/// the coarse clock.
 #[must_use]
 pub fn to_v1(estimate: &Estimate, at: &Readings) -> V1Record {
     let max_drift_ppb = realtime_growth_ppb(estimate.band, at.kernel_ppb);
@@ -67,8 +69,8 @@ pub fn to_v2(estimate: &Estimate, at: &Readings) -> V2Record {
     to_v1(estimate, at).into()
 }
 
-/// What a native record of this boot leaves to the next life: all that `state` has, or the published interval. `stale_ns` is
-/// what it was published with.
+/// What a native record of this boot leaves to the next life: all that `state` has, or the
+/// published interval. `stale_ns` is what it was published with.
 ///
 /// `None` when it claims nothing, or when the machine was suspended since.
 #[must_use]
@@ -97,8 +99,8 @@ pub fn from_native(
     })
 }
 
-/// What a v1 record of this boot leaves to the next life, when there is no native one. Whether `CLOCK_REALTIME` was set or
-/// the machine suspended since cannot be known.
+/// What a v1 record of this boot leaves to the next life, when there is no native one. Whether
+/// `CLOCK_REALTIME` was set or the machine suspended since cannot be known.
 #[must_use]
 pub fn from_v1(record: &V1Record, now: &Readings) -> Option<Resumed> {
     if !record.status.is_trusted() {
@@ -116,8 +118,9 @@ pub fn from_v1(record: &V1Record, now: &Readings) -> Option<Resumed> {
     })
 }
 
-/// How fast an interval centred on `CLOCK_REALTIME` grows, parts per billion: by the largest difference of UTC's rate and
-/// the one at which the kernel lets that clock run, whether that is chronyd's correction, a slew, or somebody else's doing.
+/// How fast an interval centred on `CLOCK_REALTIME` grows, parts per billion: by the largest
+/// difference of UTC's rate and the one at which the kernel lets that clock run, whether that is
+/// chronyd's correction, a slew, or somebody else's doing.
 fn realtime_growth_ppb(band: RateBand, kernel_ppb: Option<i64>) -> u32 {
     let farthest_ppt = match kernel_ppb {
         Some(kernel_ppb) => band.farthest_from(kernel_ppb.saturating_mul(PPT_PER_PPB)),

@@ -7,11 +7,10 @@ use shm_layout::STALE_AFTER_NS;
 use shm_layout::layout::Layout;
 use shm_layout::writer::{NativeSegment, OpenError, Segment, V1Segment, V2Segment};
 
-use crate::clocks::Readings;
+use super::projection;
 use crate::estimator::{Estimate, Resumed, State};
-use crate::fault::{Faults, Point};
-use crate::projection;
-use crate::supervision::ActorName;
+use crate::fail_points::fail_point;
+use crate::time::Readings;
 
 /// Every segment that estimates are projected onto, each unless it is switched off.
 pub struct Segments {
@@ -26,7 +25,8 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// What was published last, by this or an earlier life, for the next one to go on from; `None` if that claims nothing.
+    /// What was published last, by this or an earlier life, for the next one to go on from; `None`
+    /// if that claims nothing.
     #[must_use]
     pub fn resume(&self, now: &Readings) -> Option<Resumed> {
         if let Some(native) = &self.native {
@@ -41,8 +41,8 @@ impl Segments {
             .find_map(|record| projection::from_v1(&record, now))
     }
 
-    /// How far `CLOCK_REALTIME` moved against `CLOCK_MONOTONIC_RAW` since the last publication of this boot, ns; 0 when that is
-    /// not known.
+    /// How far `CLOCK_REALTIME` moved against `CLOCK_MONOTONIC_RAW` since the last publication of
+    /// this boot, ns; 0 when that is not known.
     #[must_use]
     pub fn moved_since_published_ns(&self, now: &Readings) -> i64 {
         let record = self.native.as_ref().map(Segment::last_record);
@@ -69,20 +69,20 @@ impl Segments {
     }
 
     /// Projects `estimate` onto every layout, as it stands `at` that instant, and writes it.
-    pub fn publish(&self, estimate: &Estimate, at: &Readings, faults: &Faults) {
+    pub fn publish(&self, estimate: &Estimate, at: &Readings) {
         let native = projection::to_native(estimate, self.stale_ns(), at);
         // In the middle of all, as far as tests are concerned.
         write(self.native.as_ref(), &native, || {
             write(self.v2.as_ref(), &projection::to_v2(estimate, at), || {
                 write(self.v1.as_ref(), &projection::to_v1(estimate, at), || {
-                    faults.reach(ActorName::ShmPublisher, Point::MidWrite);
+                    fail_point!("shm_publisher.mid_write");
                 });
             });
         });
     }
 
-    /// Makes the files again that somebody has deleted, with the records that were published last. Each segment's result
-    /// is the path of what was made again, or why that failed.
+    /// Makes the files again that somebody has deleted, with the records that were published last.
+    /// Each segment's result is the path of what was made again, or why that failed.
     pub fn check_files(&self) -> [Result<Option<PathBuf>, OpenError>; 3] {
         [
             check_file(self.v1.as_ref()),

@@ -33,7 +33,8 @@ impl<K: Copy + PartialEq> ChangeGate<K> {
         self.said
     }
 
-    /// `Some(changes held back since the last one that was let through)` when `value` is to be said now.
+    /// `Some(changes held back since the last one that was let through)` when `value` is to be said
+    /// now.
     ///
     /// A change that is held back is said as soon as the minute is over, if it still holds then.
     pub fn pass(&mut self, value: K, now: Instant) -> Option<u32> {

@@ -1,4 +1,5 @@
-//! The wiring: one function that reads as the diagram in the crate's documentation.
+//! The wiring: one function that reads as the diagram in the crate's documentation, from its bottom
+//! to its top, so that every message finds its receiver.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,16 +11,15 @@ use actix::{Arbiter, ArbiterHandle, System};
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use slog::{Logger, o, warn};
 
-use crate::chrony_poller::{self, ChronyPoller};
-use crate::clock_state::{self, ClockState};
-use crate::clock_watch::{self, ClockWatch};
+use crate::actors::chrony_poller::{self, ChronyPoller};
+use crate::actors::clock_state::{self, ClockState};
+use crate::actors::clock_watch::{self, ClockWatch};
+use crate::actors::phc_reader::{self, PhcReader};
+use crate::actors::shm_publisher::ShmPublisher;
 use crate::estimator::Settings;
-use crate::fault::Faults;
-use crate::kernel_clock;
-use crate::phc_reader::{self, PhcReader};
-use crate::progress::Progress;
-use crate::segments::Segments;
-use crate::shm_publisher::ShmPublisher;
+use crate::os::adjtimex;
+use crate::publication::rounds::Rounds;
+use crate::publication::segments::Segments;
 use crate::supervision::{self, ActorName, Ending, Overseer, mailbox, supervise};
 
 /// How long the runtime may take to end before the process goes without it: an actor that hangs
@@ -42,12 +42,11 @@ pub struct Config {
     pub phc_interface: Option<String>,
     /// Crashes of one actor forgiven in ten seconds.
     pub crash_budget: usize,
-    /// Switches for tests.
-    pub faults: Faults,
 }
 
 /// Runs the actors until a signal, or a crash loop, ends them. Called on the main thread, which
-/// becomes the supervisor's and tells `overseer` how it goes. The last record stays in the segments for readers to age.
+/// becomes the supervisor's and tells `overseer` how it goes. The last record stays in the segments
+/// for readers to age.
 ///
 /// # Errors
 /// When the runtime's threads cannot be started.
@@ -58,13 +57,13 @@ pub fn run(
     overseer: &mut dyn Overseer,
     log: &Logger,
 ) -> io::Result<Ending> {
-    if let Err(err) = kernel_clock::frequency_ppb() {
+    if let Err(err) = adjtimex::frequency_ppb() {
         warn!(log, "kernel's clock frequency cannot be read"; "err" => %err,
             "advice" => "allow adjtimex: while the clock is slewed, v1 and v2 are too narrow");
     }
     let runtime = Runtime::start(config.phc_interface.is_some())?;
     let (ends_tx, ends) = unbounded();
-    let progress = Arc::new(Progress::default());
+    let rounds = Arc::new(Rounds::default());
     let child_log = |name: ActorName| log.new(o!("actor" => name.as_str()));
 
     let (publisher, publisher_mailbox) = mailbox::<ShmPublisher>();
@@ -79,8 +78,7 @@ pub fn run(
         publisher_mailbox,
         ShmPublisher::new(
             segments.clone(),
-            progress.clone(),
-            config.faults.clone(),
+            rounds.clone(),
             child_log(ActorName::ShmPublisher),
         ),
         ends_tx.clone(),
@@ -94,7 +92,6 @@ pub fn run(
             patience: config.poll_interval * PATIENCE_POLLS,
             segments,
             publisher: publisher.clone(),
-            faults: config.faults.clone(),
             log: child_log(ActorName::ClockState),
         }),
         ends_tx.clone(),
@@ -108,7 +105,6 @@ pub fn run(
                 interface,
                 poll_interval: config.poll_interval,
                 clock_state: clock_state.clone(),
-                faults: config.faults.clone(),
                 log: child_log(ActorName::PhcReader),
             }),
             ends_tx.clone(),
@@ -120,7 +116,6 @@ pub fn run(
         clock_watch_mailbox,
         ClockWatch::new(clock_watch::Parts {
             clock_state: clock_state.clone(),
-            faults: config.faults.clone(),
             log: child_log(ActorName::ClockWatch),
         }),
         ends_tx.clone(),
@@ -133,20 +128,12 @@ pub fn run(
             socket_path: config.chrony_socket,
             poll_interval: config.poll_interval,
             clock_state: clock_state.clone(),
-            faults: config.faults,
             log: child_log(ActorName::ChronyPoller),
         }),
         ends_tx,
     );
 
-    let ending = supervision::run(
-        &ends,
-        signals,
-        config.crash_budget,
-        &progress,
-        overseer,
-        log,
-    );
+    let ending = supervision::run(&ends, signals, config.crash_budget, &rounds, overseer, log);
     // Held until here: an actor whose every address is gone is not given another life.
     drop((publisher, clock_state, poller, phc_reader, clock_watch));
     if !runtime.stop() {

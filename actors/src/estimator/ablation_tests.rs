@@ -1,32 +1,36 @@
-//! Each remedy is taken away in a world of the hazard that it answers: truth is kept with it, and lost without it.
+//! Each safeguard is taken away in a run with its hazard: true time is inside with it, and lost
+//! without it.
 
+use super::ablation::Safeguard;
 use super::sample::Charges;
 use super::simulation::bench::{Bench, MS, PPM, UTC_NS, settings};
+use super::simulation::host::Host;
 use super::simulation::random::Rng;
 use super::simulation::server::Server;
 use super::simulation::wire::quantised;
-use super::simulation::world::World;
+use super::status::ClockStatus;
 use super::*;
 use crate::chrony::SourceData;
+use crate::time::{NS_PER_S, PPT_PER_PPM, RateBand, Readings};
 
-/// The hazard that a remedy answers.
-fn hazard(remedy: Remedy) -> fn(&mut Bench) {
-    match remedy {
-        Remedy::SampleAge => |bench| {
+/// The hazard that a safeguard answers.
+fn hazard(safeguard: Safeguard) -> fn(&mut Bench) {
+    match safeguard {
+        Safeguard::SampleAge => |bench| {
             // chronyd's frequency is wrong, and the first look is late.
             bench.rate(400.0 * PPM);
-            bench.world.correct(0, 400.0 * PPM, 0, false);
+            bench.host.correct(0, 400.0 * PPM, 0, false);
             bench.measure(0);
             bench.pass(4 * NS_PER_S);
             bench.look();
         },
-        Remedy::ClockMoved => |bench| {
+        Safeguard::ClockMoved => |bench| {
             bench.look();
             bench.measure(0);
             bench.set(100 * MS);
             bench.look();
         },
-        Remedy::SeenToArrive => |bench| {
+        Safeguard::SeenToArrive => |bench| {
             bench.measure_for(10, 0);
             bench.restart(|bench| {
                 bench.pass(NS_PER_S);
@@ -37,31 +41,31 @@ fn hazard(remedy: Remedy) -> fn(&mut Bench) {
             });
             bench.look();
         },
-        Remedy::ReadingGap => |bench| {
+        Safeguard::ReadingGap => |bench| {
             bench.measure(0);
             bench.gap_ns = 5 * MS;
             bench.look();
         },
-        Remedy::RootDistance => |bench| {
-            bench.world.servers[0].declared_ns = 5 * MS;
+        Safeguard::RootDistance => |bench| {
+            bench.host.servers[0].declared_ns = 5 * MS;
             bench.measure(5 * MS);
             bench.look();
         },
-        Remedy::FrequencyTolerance => |bench| {
+        Safeguard::FrequencyTolerance => |bench| {
             bench.rate(400.0 * PPM);
             bench.measure(0);
             bench.look();
             bench.pass(500 * NS_PER_S);
         },
-        Remedy::DriftRate => |bench| {
+        Safeguard::DriftRate => |bench| {
             bench.measure_for(100, 0);
             bench.rate(45.0 * PPM);
             bench.pass(500 * NS_PER_S);
         },
-        Remedy::BandExpiry => |bench| {
+        Safeguard::BandExpiry => |bench| {
             // The rate moves by three drift rates in three spans, in which measurements are poor.
             bench.measure_for(100, 0);
-            bench.world.servers[0].declared_ns = 300 * MS;
+            bench.host.servers[0].declared_ns = 300 * MS;
             for n in 1..=30 {
                 bench.rate(f64::from(n) * 5.0 * PPM);
                 bench.pass(90 * NS_PER_S);
@@ -70,44 +74,44 @@ fn hazard(remedy: Remedy) -> fn(&mut Bench) {
             }
             bench.pass(900 * NS_PER_S);
         },
-        Remedy::Hull => |bench| {
+        Safeguard::Hull => |bench| {
             bench.measure_for(10, 0);
             bench.measure_for(1, 100 * MS);
         },
-        Remedy::SuspendVoid => |bench| {
+        Safeguard::SuspendVoid => |bench| {
             bench.measure_for(10, 0);
             bench.published.status = ClockStatus::Unknown;
-            bench.world.suspend(100 * NS_PER_S, 0);
+            bench.host.suspend(100 * NS_PER_S, 0);
             bench.look();
         },
-        Remedy::LeapCover => |bench| {
+        Safeguard::LeapCover => |bench| {
             bench.announce_insertion(20 * NS_PER_S);
             bench.measure_for(16, 0);
             bench.pass(3 * NS_PER_S);
             bench.look();
             bench.pass(2 * NS_PER_S);
-            bench.world.utc.value_ns -= NS_PER_S;
+            bench.host.utc.value_ns -= NS_PER_S;
             bench.look();
         },
-        Remedy::LeapVoid => |bench| {
+        Safeguard::LeapVoid => |bench| {
             bench.announce_insertion(20 * NS_PER_S);
             bench.measure_for(10, 0);
             bench.pass(11 * NS_PER_S);
-            bench.world.utc.value_ns -= NS_PER_S;
+            bench.host.utc.value_ns -= NS_PER_S;
             bench.pass(NS_PER_S);
         },
-        Remedy::LeapSettling => |bench| {
+        Safeguard::LeapSettling => |bench| {
             // The server is two seconds early, and nothing is held.
             bench.announce_insertion(2 * NS_PER_S);
             bench.measure(-NS_PER_S);
             bench.look();
         },
-        Remedy::NoLocalReference => |bench| {
+        Safeguard::NoLocalReference => |bench| {
             bench.tracks_locally = true;
             bench.set(3 * NS_PER_S);
             bench.look();
         },
-        Remedy::PhcBound => |bench| {
+        Safeguard::PhcBound => |bench| {
             bench.settings.phc_reference_id = Some(7);
             bench.estimator.settings.phc_reference_id = Some(7);
             bench.is_reference_clock = true;
@@ -115,9 +119,9 @@ fn hazard(remedy: Remedy) -> fn(&mut Bench) {
             bench.measure(10 * MS);
             bench.look();
         },
-        Remedy::NewMeasurement => |bench| {
+        Safeguard::NewMeasurement => |bench| {
             bench.rate(400.0 * PPM);
-            bench.world.correct(0, 400.0 * PPM, 0, false);
+            bench.host.correct(0, 400.0 * PPM, 0, false);
             bench.measure(0);
             for _ in 0..50 {
                 bench.look();
@@ -127,45 +131,45 @@ fn hazard(remedy: Remedy) -> fn(&mut Bench) {
     }
 }
 
-const ALL: [Remedy; 16] = [
-    Remedy::SampleAge,
-    Remedy::ClockMoved,
-    Remedy::SeenToArrive,
-    Remedy::ReadingGap,
-    Remedy::RootDistance,
-    Remedy::FrequencyTolerance,
-    Remedy::DriftRate,
-    Remedy::BandExpiry,
-    Remedy::Hull,
-    Remedy::SuspendVoid,
-    Remedy::LeapCover,
-    Remedy::LeapVoid,
-    Remedy::LeapSettling,
-    Remedy::NoLocalReference,
-    Remedy::PhcBound,
-    Remedy::NewMeasurement,
+const ALL: [Safeguard; 16] = [
+    Safeguard::SampleAge,
+    Safeguard::ClockMoved,
+    Safeguard::SeenToArrive,
+    Safeguard::ReadingGap,
+    Safeguard::RootDistance,
+    Safeguard::FrequencyTolerance,
+    Safeguard::DriftRate,
+    Safeguard::BandExpiry,
+    Safeguard::Hull,
+    Safeguard::SuspendVoid,
+    Safeguard::LeapCover,
+    Safeguard::LeapVoid,
+    Safeguard::LeapSettling,
+    Safeguard::NoLocalReference,
+    Safeguard::PhcBound,
+    Safeguard::NewMeasurement,
 ];
 
-fn keeps_truth(remedy: Remedy, without: Option<Remedy>) -> bool {
+fn keeps_truth(safeguard: Safeguard, without: Option<Safeguard>) -> bool {
     let mut bench = Bench::new(settings(), without);
-    hazard(remedy)(&mut bench);
+    hazard(safeguard)(&mut bench);
     bench.kept
 }
 
 #[test]
-fn every_remedy_keeps_truth_that_is_lost_without_it() {
+fn every_safeguard_keeps_truth_that_is_lost_without_it() {
     let wrong: Vec<String> = ALL
         .into_iter()
-        .map(|remedy| {
+        .map(|safeguard| {
             (
-                remedy,
-                keeps_truth(remedy, None),
-                keeps_truth(remedy, Some(remedy)),
+                safeguard,
+                keeps_truth(safeguard, None),
+                keeps_truth(safeguard, Some(safeguard)),
             )
         })
         .filter(|(_, with, without)| !with || *without)
-        .map(|(remedy, with, without)| {
-            format!("{remedy:?}: kept with it {with}, without it {without}")
+        .map(|(safeguard, with, without)| {
+            format!("{safeguard:?}: kept with it {with}, without it {without}")
         })
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -182,18 +186,18 @@ fn no_term_of_a_measurement_can_be_left_out() {
         kernel_ppb: None,
         suspended_ns: 0,
     };
-    let mut world = World::new(
+    let mut host = Host::new(
         0,
         UTC_NS,
         false,
         vec![Server::new(7, 0, true, Rng::new(1, 1))],
         Rng::new(1, 2),
     );
-    world.selected = Some(0);
-    world.begin_exchange(0, 0);
-    world.serve(0, 0, false);
-    world.end_exchange(0, 0, Some(true));
-    let poll = world.report(0, true);
+    host.selected = Some(0);
+    host.begin_exchange(0, 0);
+    host.serve(0, 0, false);
+    host.end_exchange(0, 0, Some(true));
+    let poll = host.report(0, true);
     let (tracking, data) = (
         poll.tracking,
         SourceData {

@@ -42,7 +42,7 @@ impl CrashBudget {
     }
 
     /// Counts a crash at `now` and says what is to be done.
-    pub fn crashed(&mut self, now: Instant) -> Verdict {
+    pub fn record_crash(&mut self, now: Instant) -> Verdict {
         self.crashes
             .retain(|&at| now.saturating_duration_since(at) < WINDOW);
         self.crashes.push_back(now);
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn pauses_grow_until_the_budget_is_spent() {
         let (mut budget, now) = (CrashBudget::new(5), Instant::now());
-        let verdicts: Vec<_> = (0..6).map(|_| budget.crashed(now)).collect();
+        let verdicts: Vec<_> = (0..6).map(|_| budget.record_crash(now)).collect();
         assert_eq!(
             verdicts,
             [
@@ -88,12 +88,15 @@ mod tests {
     fn old_crashes_are_forgotten() {
         let (mut budget, start) = (CrashBudget::new(5), Instant::now());
         for n in 0..100 {
-            assert_eq!(budget.crashed(start + WINDOW * n), pause(1));
+            assert_eq!(budget.record_crash(start + WINDOW * n), pause(1));
         }
     }
 
     #[test]
     fn no_budget_means_the_first_crash_ends_it() {
-        assert_eq!(CrashBudget::new(0).crashed(Instant::now()), Verdict::GiveUp);
+        assert_eq!(
+            CrashBudget::new(0).record_crash(Instant::now()),
+            Verdict::GiveUp
+        );
     }
 }

@@ -13,7 +13,8 @@ pub struct Round {
     pub number: u64,
     /// What it said.
     pub said: Said,
-    /// Half the width of the interval around `CLOCK_REALTIME`, ns. Means nothing while the status is not trusted.
+    /// Half the width of the interval around `CLOCK_REALTIME`, ns. Means nothing while the status
+    /// is not trusted.
     pub bound_ns: i64,
 }
 
@@ -30,12 +31,12 @@ pub struct Said {
 
 /// Counts rounds. Written by the publisher after each, read by the supervisor.
 #[derive(Debug)]
-pub struct Progress {
+pub struct Rounds {
     last: Mutex<Option<Round>>,
     news: (Sender<()>, Receiver<()>),
 }
 
-impl Default for Progress {
+impl Default for Rounds {
     fn default() -> Self {
         Self {
             last: Mutex::default(),
@@ -44,7 +45,7 @@ impl Default for Progress {
     }
 }
 
-impl Progress {
+impl Rounds {
     /// Acknowledges a round. Called only once its every write is done.
     pub fn acknowledge(&self, said: Said, bound_ns: i64) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,8 +88,8 @@ mod tests {
 
     #[test]
     fn rounds_are_counted_and_only_changes_are_news() {
-        let progress = Progress::default();
-        assert_eq!(progress.last(), None);
+        let rounds = Rounds::default();
+        assert_eq!(rounds.last(), None);
         let lost = Said {
             status: ClockStatus::FreeRunning,
             reason: Reason::ChronySilent,
@@ -101,22 +102,22 @@ mod tests {
             (4, lost, 9_000, false),
             (5, SAID, 9_000, true),
         ] {
-            progress.acknowledge(said, bound_ns);
+            rounds.acknowledge(said, bound_ns);
             let round = Round {
                 number,
                 said,
                 bound_ns,
             };
-            assert_eq!(progress.last(), Some(round));
-            assert_eq!(progress.news().try_recv().is_ok(), news, "{round:?}");
+            assert_eq!(rounds.last(), Some(round));
+            assert_eq!(rounds.news().try_recv().is_ok(), news, "{round:?}");
         }
     }
 
     #[test]
     fn news_that_nobody_takes_stall_nothing() {
-        let progress = Progress::default();
+        let rounds = Rounds::default();
         for reference_id in 0..100 {
-            progress.acknowledge(
+            rounds.acknowledge(
                 Said {
                     reference_id,
                     ..SAID
@@ -124,8 +125,8 @@ mod tests {
                 0,
             );
         }
-        assert!(progress.news().try_recv().is_ok());
-        assert!(progress.news().try_recv().is_err());
-        assert_eq!(progress.last().map(|round| round.number), Some(100));
+        assert!(rounds.news().try_recv().is_ok());
+        assert!(rounds.news().try_recv().is_err());
+        assert_eq!(rounds.last().map(|round| round.number), Some(100));
     }
 }

@@ -1,7 +1,8 @@
 //! ClockState: turns what the other actors measured into an estimate.
 //!
-//! A thin shell around [`Estimator`]: it reads the clocks, logs what the estimator finds, keeps its state for the next life,
-//! and passes the estimate on after every message. When messages stop coming it wakes up by itself.
+//! A thin shell around [`Estimator`]: it reads the clocks, logs what the estimator finds, keeps its
+//! state for the next life, and passes the estimate on after every message. When messages stop
+//! coming it wakes up by itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,15 +10,15 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, o, warn};
 
-use crate::change_gate::ChangeGate;
+use super::rate_limit::ChangeGate;
+use super::shm_publisher::{Publish, ShmPublisher};
 use crate::chrony::ChronyPoll;
-use crate::clocks::Readings;
 use crate::estimator::status::ClockStatus;
 use crate::estimator::{Estimator, Finding, PollFailure, Settings};
-use crate::fault::{Faults, Point};
-use crate::segments::Segments;
-use crate::shm_publisher::{Publish, ShmPublisher};
-use crate::supervision::ActorName;
+use crate::fail_points::fail_point;
+use crate::os::clocks;
+use crate::publication::segments::Segments;
+use crate::time::Readings;
 
 /// What ClockState is rebuilt from at the beginning of every life.
 pub struct Parts {
@@ -29,8 +30,6 @@ pub struct Parts {
     pub segments: Arc<Segments>,
     /// Where estimates go.
     pub publisher: Addr<ShmPublisher>,
-    /// Switches for tests.
-    pub faults: Faults,
     /// The actor's log.
     pub log: Logger,
 }
@@ -139,7 +138,7 @@ impl ClockState {
         }
         self.silence = Some(ctx.run_later(self.parts.patience, |act, ctx| {
             act.silence = None;
-            let now = Readings::now();
+            let now = clocks::read();
             act.estimator.clocks_read(&now);
             act.estimator.pass_time(&now);
             act.publish(now, ctx);
@@ -148,7 +147,7 @@ impl ClockState {
 }
 
 fn resume(parts: &Parts) -> Estimator {
-    let now = Readings::now();
+    let now = clocks::read();
     let resumed = parts.segments.resume(&now);
     let moved_ns = parts.segments.moved_since_published_ns(&now);
     Estimator::new(parts.settings, resumed, moved_ns, &now)
@@ -158,9 +157,7 @@ impl Actor for ClockState {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.parts
-            .faults
-            .reach(ActorName::ClockState, Point::Started);
+        fail_point!("clock_state.started");
         // Nothing is published before there is something to say: what stands in the segment is no
         // less true for the restart, and readers age it by themselves.
         self.expect_a_message(ctx);
@@ -193,9 +190,7 @@ impl Handler<ChronyPolled> for ClockState {
     type Result = ();
 
     fn handle(&mut self, polled: ChronyPolled, ctx: &mut Self::Context) {
-        self.parts
-            .faults
-            .reach(ActorName::ClockState, Point::Handler);
+        fail_point!("clock_state.handler");
         let ChronyPolled {
             at,
             answered,
@@ -210,7 +205,7 @@ impl Handler<ChronyPolled> for ClockState {
             self.report(finding);
         }
         self.publish(answered, ctx);
-        if let Some(state) = self.estimator.changed_state(&answered) {
+        if let Some(state) = self.estimator.take_changed_state(&answered) {
             self.parts.segments.keep(&state);
         }
     }
@@ -247,7 +242,7 @@ impl Handler<ClockSet> for ClockState {
     type Result = ();
 
     fn handle(&mut self, set: ClockSet, ctx: &mut Self::Context) {
-        let now = Readings::now();
+        let now = clocks::read();
         self.estimator.clocks_read(&now);
         warn!(self.parts.log, "the clock was set"; "suspended" => set.suspended);
         self.publish(now, ctx);

@@ -1,7 +1,8 @@
 //! ClockWatch: notices at once when `CLOCK_REALTIME` is set, or the machine resumes from suspend.
 //!
-//! A timer on `CLOCK_REALTIME` for an instant that never comes, armed with `TFD_TIMER_CANCEL_ON_SET`: the
-//! kernel wakes its reader with ECANCELED when the clock is set, by whomever. Source: timerfd_create(2).
+//! A timer on `CLOCK_REALTIME` for an instant that never comes, armed with
+//! `TFD_TIMER_CANCEL_ON_SET`: the kernel wakes its reader with ECANCELED when the clock is set, by
+//! whomever. Source: timerfd_create(2).
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,11 +16,11 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use slog::{Logger, debug, error};
 use tokio::io::unix::AsyncFd;
 
-use crate::clock_state::{ClockSet, ClockState};
-use crate::clocks::suspended_ns;
-use crate::fault::{Faults, Point};
-use crate::readable::readable;
-use crate::supervision::ActorName;
+use super::clock_state::{ClockSet, ClockState};
+use crate::fail_points::fail_point;
+use crate::os::async_fd::readable;
+use crate::os::clocks::suspended_ns;
+use crate::time::SUSPEND_NOISE_NS;
 
 /// An instant that never comes: the year 2262, where 64 bits of nanoseconds end.
 const NEVER: Duration = Duration::from_nanos(i64::MAX as u64);
@@ -27,15 +28,10 @@ const NEVER: Duration = Duration::from_nanos(i64::MAX as u64);
 /// How long to wait before asking again for a timer that was not to be had.
 const TIMER_RETRY: Duration = Duration::from_secs(1);
 
-/// Less than this is the difference of two clock readings, ns; nobody suspends for so short a time.
-const SUSPEND_NOISE_NS: i64 = 1_000_000;
-
 /// What ClockWatch is rebuilt from at the beginning of every life.
 pub struct Parts {
     /// Who is to know.
     pub clock_state: Addr<ClockState>,
-    /// Switches for tests.
-    pub faults: Faults,
     /// The actor's log.
     pub log: Logger,
 }
@@ -72,9 +68,7 @@ impl ClockWatch {
     fn wait(&mut self, timer: AsyncFd<File>, ctx: &mut Context<Self>) {
         let set = async move { until_set(timer).await };
         ctx.spawn(set.into_actor(self).map(|set, act, ctx| {
-            act.parts
-                .faults
-                .reach(ActorName::ClockWatch, Point::Handler);
+            fail_point!("clock_watch.handler");
             match set {
                 // Armed again before it is told: what happens from here on is another step.
                 Ok(()) => act.begin(ctx),
@@ -127,9 +121,7 @@ impl Actor for ClockWatch {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.parts
-            .faults
-            .reach(ActorName::ClockWatch, Point::Started);
+        fail_point!("clock_watch.started");
         self.begin(ctx);
     }
 }

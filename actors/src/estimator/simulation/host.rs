@@ -1,15 +1,14 @@
-//! The world: UTC, `CLOCK_REALTIME`, and a chronyd that corrects it.
+//! The host: UTC, `CLOCK_REALTIME`, and a chronyd that corrects it.
 
 use super::line::Line;
 use super::random::Rng;
 use super::server::{Measurement, Server};
 use crate::chrony::Leap;
-use crate::clocks::Readings;
-use crate::time::NS_PER_S;
+use crate::time::{NS_PER_S, Readings};
 
 /// Clocks and chronyd.
 #[derive(Debug)]
-pub struct World {
+pub struct Host {
     pub utc: Line,
     pub realtime: Line,
     /// chronyd's corrected time.
@@ -29,7 +28,7 @@ pub struct World {
     pub rng: Rng,
 }
 
-impl World {
+impl Host {
     pub fn new(raw_ns: i64, utc_ns: i64, steers: bool, servers: Vec<Server>, mut rng: Rng) -> Self {
         let clock = |value_ns| Line {
             raw_ns,
@@ -78,7 +77,8 @@ impl World {
         }
     }
 
-    /// Somebody changes the rate of the clock; not while chronyd slews it: what is seen of the clock then is the sum of both.
+    /// Somebody changes the rate of the clock; not while chronyd slews it: what is seen of the
+    /// clock then is the sum of both.
     pub fn steer(&mut self, raw_ns: i64, rate: f64) {
         if self.slew == 0.0 {
             self.foreign = rate;
@@ -86,7 +86,8 @@ impl World {
         }
     }
 
-    /// chronyd corrects its idea of frequency and offset, by stepping or slewing; returns when the slew is over.
+    /// chronyd corrects its idea of frequency and offset, by stepping or slewing; returns when the
+    /// slew is over.
     pub fn correct(
         &mut self,
         raw_ns: i64,

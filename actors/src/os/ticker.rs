@@ -1,7 +1,7 @@
 //! A steady tick that costs one wake-up each: a timerfd, with `CLOCK_MONOTONIC`.
 //!
-//! tokio's own timers wake up twice for a delay of 100 ms, once to move the timer to a finer wheel and once for
-//! the tick; at ten polls a second that was a quarter of the daemon's whole cost.
+//! tokio's own timers wake up twice for a delay of 100 ms, once to move the timer to a finer wheel
+//! and once for the tick; at ten polls a second that was a quarter of the daemon's whole cost.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::io::unix::AsyncFd;
 
-use crate::readable::readable;
+use super::async_fd::readable;
 
 /// Ticks at a fixed interval. Ticks that were slept through are one tick.
 #[derive(Debug)]

@@ -21,18 +21,17 @@ use actix::prelude::*;
 use slog::{Logger, debug, error, info, warn};
 use tokio::time::sleep;
 
-use crate::change_gate::ChangeGate;
+use super::clock_state::{ChronyPolled, ClockState};
+use super::rate_limit::ChangeGate;
 use crate::chrony::{
     Batch, ChronyPoll, ChronySocket, Progress, QueryError, QueryErrorKind, SourceTrouble,
     SourceWalk,
 };
-use crate::clock_state::{ChronyPolled, ClockState};
-use crate::clocks::Readings;
 use crate::estimator::PollFailure;
-use crate::fault::{Faults, Point};
-use crate::supervision::ActorName;
-use crate::ticker::Ticker;
-use crate::time::NS_PER_S;
+use crate::fail_points::fail_point;
+use crate::os::clocks;
+use crate::os::ticker::Ticker;
+use crate::time::{NS_PER_S, Readings};
 
 /// How long chronyd may take to answer. A slow answer is as good as a fast one, since its
 /// instant is the one before the question; only the socket's queue must not fill.
@@ -56,8 +55,6 @@ pub struct Parts {
     pub poll_interval: Duration,
     /// Where the reports go.
     pub clock_state: Addr<ClockState>,
-    /// Switches for tests.
-    pub faults: Faults,
     /// The actor's log.
     pub log: Logger,
 }
@@ -113,8 +110,7 @@ impl Polling {
         let mut ticker = Ticker::every(self.parts.poll_interval)?;
         loop {
             ticker.tick().await?;
-            let faults = &self.parts.faults;
-            faults.reach(ActorName::ChronyPoller, Point::Handler);
+            fail_point!("chrony_poller.handler");
             if let Some((at, batch)) = self.queued.take() {
                 self.finish(at, batch).await;
             }
@@ -125,7 +121,7 @@ impl Polling {
     /// Begins a round, and ends it at once if a measurement is due.
     async fn begin(&mut self) {
         // Read before the first request: a late reply then only makes the interval wider.
-        let at = Readings::of_clocks();
+        let at = clocks::read_without_adjtimex();
         self.walk.begin(at.raw_ns);
         match self.submit().await {
             Err(err) => self.report(at, Err(err)),
@@ -156,7 +152,7 @@ impl Polling {
             let replies = socket.complete(batch, QUERY_TIMEOUT).await?;
             match self.walk.digest(replies) {
                 Progress::More => {}
-                Progress::Anew => *at = Readings::of_clocks(),
+                Progress::Anew => *at = clocks::read_without_adjtimex(),
                 Progress::Done(outcome) => return outcome,
             }
             batch = self.submit().await?;
@@ -169,7 +165,7 @@ impl Polling {
     }
 
     fn report(&mut self, at: Readings, outcome: Result<ChronyPoll, QueryError>) {
-        let answered = Readings::now();
+        let answered = clocks::read();
         self.say(outcome.as_ref().err());
         self.say_source_trouble();
         let outcome = outcome.map_err(|err| match err.kind() {
@@ -238,9 +234,7 @@ impl Actor for ChronyPoller {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.parts
-            .faults
-            .reach(ActorName::ChronyPoller, Point::Started);
+        fail_point!("chrony_poller.started");
         ctx.spawn(Polling::new(self.parts.clone()).run().into_actor(self));
     }
 }

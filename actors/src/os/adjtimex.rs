@@ -1,13 +1,13 @@
-//! The kernel's clock discipline, read. The one room of this crate with unsafe code: no safe wrapper of
-//! adjtimex(2) reports the tick length, which is what a slew changes.
+//! The kernel's clock discipline, read. The one room of this crate with unsafe code: no safe
+//! wrapper of adjtimex(2) reports the tick length, which is what a slew changes.
 #![allow(unsafe_code)]
 
 use std::io;
 
 /// How much faster than the hardware the kernel lets `CLOCK_REALTIME` run, parts per billion.
 ///
-/// chronyd puts its frequency correction there, and during a slew up to 83333 ppm on top. Reading needs
-/// no privilege. Source: adjtimex(2), `tick` and `freq`.
+/// chronyd puts its frequency correction there, and during a slew up to 83333 ppm on top. Reading
+/// needs no privilege. Source: adjtimex(2), `tick` and `freq`.
 ///
 /// # Errors
 /// When a sandbox forbids the call.

@@ -1,0 +1,213 @@
+//! The state of the estimator, and how a life of it begins and ends.
+
+use super::ablation::Safeguard;
+use super::clock_log::ClockLog;
+use super::contradiction::Contradiction;
+use super::error_budget::ErrorBudget;
+use super::held::Held;
+use super::history::Point;
+use super::kept_state::Resumed;
+use super::leap_second::LeapSecond;
+use super::rate_band::{DriftBand, WanderBand};
+use super::sample::Key;
+use super::settings::Settings;
+use super::source_fusion::Sources;
+use super::status::{ClockStatus, Event, Reason, next};
+use crate::chrony::Leap;
+use crate::time::{PPT_PER_PPM, RateBand, Readings};
+
+/// No oscillator is further from its nominal frequency, parts per trillion: beyond it no kernel
+/// could be disciplined (RFC 5905, `MAXFREQ`).
+const FREQUENCY_TOLERANCE_PPT: i64 = 500 * PPT_PER_PPM;
+
+/// Polls of a source that history reaches back at least, however short the span is.
+const POLLS_PER_SPAN: i64 = 4;
+
+/// Why a poll of chronyd gave no report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollFailure {
+    /// No answer.
+    Silent,
+    /// An answer that cannot be relied on.
+    Refused,
+    /// This user may not query chronyd.
+    NotPermitted,
+}
+
+/// The PHC's error bound, as last read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PhcBound {
+    pub(super) bound_ns: i64,
+    pub(super) raw_ns: i64,
+}
+
+/// The wander premise, when there is one.
+#[derive(Debug)]
+pub(super) struct Wander {
+    pub(super) held: Held<WanderBand>,
+    /// Not relied on before this instant, `CLOCK_MONOTONIC_RAW` in ns.
+    pub(super) void_until_ns: i64,
+}
+
+/// The estimator.
+#[derive(Debug)]
+pub struct Estimator {
+    pub(super) settings: Settings,
+    pub(super) tolerance: RateBand,
+    pub(super) held: Held<DriftBand>,
+    pub(super) wander: Option<Wander>,
+    pub(super) contradiction: Option<Contradiction>,
+    /// What most sources agree on while they contradict what is held.
+    pub(super) dissent: Option<Point>,
+    pub(super) leap_second: LeapSecond,
+    pub(super) sources: Sources,
+    pub(super) clock: ClockLog,
+    pub(super) last: Option<Readings>,
+    pub(super) phc: Option<PhcBound>,
+    pub(super) status: ClockStatus,
+    /// Why the status is so, unless it is `Synchronized`.
+    pub(super) reason: Reason,
+    /// What the status will be blamed on when the grace is over.
+    pub(super) trouble: Reason,
+    pub(super) validated_raw_ns: i64,
+    pub(super) leap: Leap,
+    pub(super) reference_id: u32,
+    /// The measurement that was used last, and what it was wide of.
+    pub(super) sampled: Option<(Point, ErrorBudget)>,
+    /// The source that the held interval is from.
+    pub(super) followed: Option<Key>,
+    /// The longest polling interval of a source that was used, ns.
+    pub(super) poll_ns: i64,
+    /// What the clock moved while no daemon watched, ns.
+    pub(super) unwatched_ns: i64,
+    /// Measurements from before the first look are not used at all: the machine was suspended.
+    pub(super) suspended: bool,
+    pub(super) undeclared_told: bool,
+    /// The state has changed since it was last asked for.
+    pub(super) changed: bool,
+    /// It has changed by more than a measurement that agrees.
+    pub(super) changed_much: bool,
+    /// When it was last asked for, `CLOCK_MONOTONIC_RAW` in ns.
+    pub(super) kept_raw_ns: i64,
+    /// Taken away by tests.
+    pub(super) without: Option<Safeguard>,
+}
+
+impl Estimator {
+    /// Goes on where an earlier life stopped, if it left anything.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        resumed: Option<Resumed>,
+        unwatched_ns: i64,
+        now: &Readings,
+    ) -> Self {
+        let tolerance_ppt = FREQUENCY_TOLERANCE_PPT.max(settings.drift_ppt());
+        let tolerance = RateBand::within(tolerance_ppt);
+        let drift = DriftBand::new(settings.drift_ppt(), tolerance, settings.holdover_ns);
+        let wander = settings.max_wander_ppb_per_s.map(|_| {
+            let growth = WanderBand::new(settings.wander_ppt_per_s(), tolerance);
+            Wander {
+                held: Held::new(growth),
+                void_until_ns: i64::MIN,
+            }
+        });
+        let mut new = Self {
+            settings,
+            tolerance,
+            held: Held::new(drift),
+            wander,
+            contradiction: None,
+            dissent: None,
+            leap_second: LeapSecond::default(),
+            sources: Sources::default(),
+            clock: ClockLog::default(),
+            last: None,
+            phc: None,
+            status: ClockStatus::Unknown,
+            reason: Reason::NeverSynchronized,
+            trouble: Reason::ChronySilent,
+            validated_raw_ns: now.raw_ns,
+            leap: Leap::Unsynchronized,
+            reference_id: 0,
+            sampled: None,
+            followed: None,
+            poll_ns: 0,
+            unwatched_ns,
+            suspended: false,
+            undeclared_told: false,
+            changed: false,
+            changed_much: false,
+            kept_raw_ns: i64::MIN,
+            without: None,
+        };
+        if let Some(resumed) = resumed {
+            new.resume(resumed, now);
+        }
+        new
+    }
+
+    /// Without one of the safeguards, to see that it matters.
+    #[cfg(test)]
+    pub(crate) fn without(mut self, safeguard: Option<Safeguard>) -> Self {
+        self.without = safeguard;
+        let mut drift_ppt = self.settings.drift_ppt();
+        if safeguard == Some(Safeguard::DriftRate) {
+            drift_ppt = 0;
+        }
+        if safeguard == Some(Safeguard::FrequencyTolerance) {
+            self.tolerance = RateBand::within(drift_ppt);
+        }
+        self.held = Held::new(DriftBand::new(
+            drift_ppt,
+            self.tolerance,
+            self.settings.holdover_ns,
+        ));
+        self
+    }
+
+    pub(super) fn has(&self, safeguard: Safeguard) -> bool {
+        self.without != Some(safeguard)
+    }
+
+    /// The clock status as it stands.
+    #[must_use]
+    pub fn status(&self) -> ClockStatus {
+        self.status
+    }
+
+    /// The report is as good as none, for this reason: the held interval lapses by itself.
+    pub(super) fn blame(&mut self, reason: Reason) {
+        self.trouble = reason;
+        if self.status == ClockStatus::Unknown {
+            self.reason = reason;
+        }
+    }
+
+    pub(super) fn advance(&mut self, event: Event, reason: Reason) {
+        self.status = next(self.status, event);
+        self.reason = reason;
+    }
+
+    /// Nothing is known any more.
+    pub(super) fn void(&mut self, reason: Reason) {
+        self.held.clear();
+        if let Some(wander) = &mut self.wander {
+            wander.held.clear();
+        }
+        self.contradiction = None;
+        self.dissent = None;
+        self.sampled = None;
+        self.followed = None;
+        self.changed_much = true;
+        self.sources.forget();
+        self.advance(Event::Void, reason);
+    }
+
+    /// How far back rates are measured, ns.
+    pub(super) fn span_ns(&self) -> i64 {
+        self.settings
+            .holdover_ns
+            .max(self.poll_ns.saturating_mul(POLLS_PER_SPAN))
+    }
+}

@@ -1,0 +1,167 @@
+//! What the estimator takes in: reports of chronyd, the PHC's error bound and readings of the
+//! clocks.
+
+use super::ablation::Safeguard;
+use super::core::{Estimator, PhcBound, PollFailure};
+use super::finding::Finding;
+use super::leap_second::Change;
+use super::sample::Sample;
+use super::status::{Event, Reason};
+use crate::chrony::{ChronyPoll, Leap, Tracking};
+use crate::time::{Readings, SUSPEND_NOISE_NS};
+
+/// The reference id of chronyd's local mode, 127.127.1.1.
+pub(super) const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;
+
+impl Estimator {
+    /// The PHC's error bound was read at `raw_ns`.
+    pub fn phc_read(&mut self, bound_ns: i64, raw_ns: i64) {
+        self.phc = Some(PhcBound { bound_ns, raw_ns });
+    }
+
+    /// The clocks were read: after `CLOCK_REALTIME` was set, or the machine suspended, at the
+    /// latest.
+    ///
+    /// Readings that are older than the last ones are ignored: a later message can overtake a
+    /// report.
+    pub fn clocks_read(&mut self, at: &Readings) {
+        if self.last.is_some_and(|last| at.raw_ns < last.raw_ns) {
+            return;
+        }
+        if let Some(before) = self.last.replace(*at) {
+            if was_suspended(&before, at) && self.has(Safeguard::SuspendVoid) {
+                self.void(Reason::ClockStepped);
+                self.sources.forget_looks();
+                self.suspended = true;
+            }
+        }
+        self.clock.note(at);
+    }
+
+    /// chronyd was restarted. It can have loaded measurements from files, of a clock whose
+    /// correction it no longer knows: they were not seen to arrive.
+    pub fn chronyd_restarted(&mut self) {
+        self.sources.forget_looks();
+    }
+
+    /// A poll of chronyd began `at`, and its last answer was here at `answered`.
+    pub fn polled(
+        &mut self,
+        outcome: Result<&ChronyPoll, PollFailure>,
+        at: &Readings,
+        answered: &Readings,
+    ) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        self.clocks_read(at);
+        self.clocks_read(answered);
+        // A report from before a suspend is no baseline for what is new, either.
+        let is_outdated = was_suspended(at, answered) && self.has(Safeguard::SuspendVoid);
+        match outcome {
+            Ok(_) if is_outdated => {}
+            Err(failure) => {
+                self.trouble = match failure {
+                    PollFailure::Silent => Reason::ChronySilent,
+                    PollFailure::Refused | PollFailure::NotPermitted => Reason::ReportRefused,
+                };
+                // It may be another chronyd that answers next.
+                self.chronyd_restarted();
+            }
+            Ok(poll) => self.handle_report(poll, at, answered, &mut findings),
+        }
+        self.pass_time(answered);
+        findings
+    }
+
+    /// Lets what has been held for too long lapse. Called at every report, and when none comes.
+    pub fn pass_time(&mut self, now: &Readings) {
+        if !self.status.is_trusted() {
+            return;
+        }
+        let silent_ns = now.raw_ns.saturating_sub(self.validated_raw_ns);
+        if silent_ns >= self.settings.holdover_ns {
+            self.void(Reason::HoldoverExpired);
+        } else if silent_ns > self.settings.grace_ns {
+            self.advance(Event::Silence, self.trouble);
+        }
+    }
+
+    fn handle_report(
+        &mut self,
+        poll: &ChronyPoll,
+        at: &Readings,
+        answered: &Readings,
+        findings: &mut Vec<Finding>,
+    ) {
+        let tracking = &poll.tracking;
+        let samples = self.new_samples(poll, at, answered);
+        if tracking.leap == Leap::Unsynchronized {
+            self.trouble = Reason::LeapUnsynchronized;
+            self.advance(Event::Unsynchronized, Reason::LeapUnsynchronized);
+            return;
+        }
+        if self.is_local(tracking) {
+            self.followed = None;
+            if !self.settings.allow_local_reference && self.has(Safeguard::NoLocalReference) {
+                self.blame(Reason::LocalReference);
+                return;
+            }
+            self.follow_local_clock(tracking, at, findings);
+        } else {
+            self.announce_leap(tracking, &samples, at);
+            self.forget_the_other_count(at);
+            if self.settings.falsetickers == 0 {
+                self.follow_selected(&samples, at, findings);
+                if poll.complete {
+                    self.cross_check(at, findings);
+                }
+            } else {
+                self.follow_all_but_falsetickers(&samples, at, findings);
+            }
+            if let Err(reason) = self.validate(at) {
+                self.blame(reason);
+                return;
+            }
+            self.warn_of_undeclared_reference_clock(tracking, findings);
+        }
+        if self.held.point().is_some() {
+            self.advance(Event::Report, Reason::Tracking);
+            self.validated_raw_ns = answered.raw_ns;
+            self.leap = tracking.leap;
+            self.reference_id = tracking.ref_id;
+        }
+    }
+
+    fn is_local(&self, tracking: &Tracking) -> bool {
+        let zero_distance = tracking.root_delay_s <= 0.0 && tracking.root_dispersion_s <= 0.0;
+        tracking.ref_id == LOCAL_REFERENCE_ID || zero_distance
+    }
+
+    fn announce_leap(&mut self, tracking: &Tracking, samples: &[Sample], at: &Readings) {
+        let change = match tracking.leap {
+            Leap::InsertSecond => Some(Change::Insert),
+            Leap::DeleteSecond => Some(Change::Delete),
+            Leap::Normal | Leap::Unsynchronized => None,
+        };
+        let now = self.held.at(at.raw_ns);
+        let now = now.or_else(|| samples.first().map(|sample| sample.point.interval));
+        if let Some(now) = now {
+            let before = self.leap_second.announced();
+            self.leap_second.announce(change, now);
+            self.changed_much |= self.leap_second.announced() != before;
+        }
+    }
+
+    /// Measurements of several sources are compared in one count of seconds only.
+    fn forget_the_other_count(&mut self, at: &Readings) {
+        let held = self.held.at(at.raw_ns);
+        let since_ns = held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
+        if let Some(since_ns) = since_ns {
+            self.sources.forget_before(since_ns);
+        }
+    }
+}
+
+/// Whether the machine was suspended between two readings of the clocks.
+fn was_suspended(before: &Readings, after: &Readings) -> bool {
+    after.suspended_ns.saturating_sub(before.suspended_ns) > SUSPEND_NOISE_NS
+}

@@ -1,0 +1,41 @@
+//! What the estimator is configured with.
+
+use crate::time::PPT_PER_PPB;
+
+/// What does not change while the daemon runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How far the oscillator may move from its measured rate within the holdover, parts per
+    /// billion.
+    pub max_drift_ppb: u32,
+    /// How fast the oscillator's rate may change, parts per billion a second, if that is known.
+    pub max_wander_ppb_per_s: Option<u32>,
+    /// How many of the sources may lie; 0 trusts the one that chronyd follows.
+    pub falsetickers: usize,
+    /// chrony's reference id of the PHC, if there is one.
+    pub phc_reference_id: Option<u32>,
+    /// How long chronyd may be without a source, or silent, before the status is no longer
+    /// `Synchronized`, ns.
+    pub grace_ns: i64,
+    /// How long the held interval is published without a source, ns; also the span within which
+    /// rates are measured.
+    pub holdover_ns: i64,
+    /// An error of `CLOCK_REALTIME` above this is not published as trusted, ns.
+    pub max_bound_ns: Option<i64>,
+    /// Whether chronyd's local mode counts as a reference.
+    pub allow_local_reference: bool,
+}
+
+impl Settings {
+    /// `max_drift_ppb` in parts per trillion.
+    #[must_use]
+    pub fn drift_ppt(&self) -> i64 {
+        i64::from(self.max_drift_ppb) * PPT_PER_PPB
+    }
+
+    /// `max_wander_ppb_per_s` in parts per trillion a second; 0 without the premise.
+    #[must_use]
+    pub fn wander_ppt_per_s(&self) -> i64 {
+        i64::from(self.max_wander_ppb_per_s.unwrap_or(0)) * PPT_PER_PPB
+    }
+}

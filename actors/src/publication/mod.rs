@@ -1,0 +1,11 @@
+//! The publication: what an estimate becomes in shared memory, and what the next life resumes from
+//! it.
+//!
+//! ```text
+//!   Estimate --projection--> a record of each layout --segments--> shared memory
+//!                                                       rounds: acknowledged to the supervisor
+//! ```
+
+pub mod projection;
+pub mod rounds;
+pub mod segments;

@@ -1,0 +1,47 @@
+//! The names of the actors.
+
+use std::fmt;
+
+/// The actors, by the names they have in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ActorName {
+    /// Asks chronyd.
+    ChronyPoller,
+    /// Reads the PHC's error bound.
+    PhcReader,
+    /// Watches for steps of the clock.
+    ClockWatch,
+    /// Turns facts into an estimate.
+    ClockState,
+    /// Writes the segments.
+    ShmPublisher,
+}
+
+impl ActorName {
+    /// Every actor, in the order of the flow.
+    pub const ALL: [Self; 5] = [
+        Self::ChronyPoller,
+        Self::PhcReader,
+        Self::ClockWatch,
+        Self::ClockState,
+        Self::ShmPublisher,
+    ];
+
+    /// The actor's name in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChronyPoller => "chrony_poller",
+            Self::PhcReader => "phc_reader",
+            Self::ClockWatch => "clock_watch",
+            Self::ClockState => "clock_state",
+            Self::ShmPublisher => "shm_publisher",
+        }
+    }
+}
+
+impl fmt::Display for ActorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,23 @@
+//! Readings of the clocks, as data.
+
+/// A shorter suspend is not told from the time between the readings of two clocks, ns.
+pub const SUSPEND_NOISE_NS: i64 = 1_000_000;
+
+/// All clocks at one instant, as nearly as they can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readings {
+    /// `CLOCK_MONOTONIC_COARSE` in ns, read first: the clock of the v1 and v2 layouts.
+    pub coarse_ns: i64,
+    /// `CLOCK_MONOTONIC_RAW` in ns, which nothing steers.
+    pub raw_ns: i64,
+    /// `CLOCK_REALTIME` in ns since 1970.
+    pub realtime_ns: i64,
+    /// How far from `raw_ns` the reading of `realtime_ns` may have been, ns.
+    pub gap_ns: i64,
+    /// The kernel's frequency adjustment of `CLOCK_REALTIME`, parts per billion; `None` when it was
+    /// not or cannot be read.
+    pub kernel_ppb: Option<i64>,
+    /// How long the machine has been suspended since it was booted, ns; the clocks above other than
+    /// `CLOCK_REALTIME` stood still then.
+    pub suspended_ns: i64,
+}
