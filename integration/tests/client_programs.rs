@@ -6,8 +6,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use integration::truth::clock_ns;
-use integration::{Sandbox, World, survival};
+use integration::host::sandbox::Sandbox;
+use integration::setup::client_check;
+use integration::setup::testbed::Testbed;
+use integration::time::clock::clock_ns;
 use nix::time::ClockId;
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_clockbound");
@@ -62,12 +64,12 @@ fn a_c_program_survives() {
 
 #[test]
 fn programs_that_were_written_for_the_1_x_and_2_x_headers_run_beside_this_daemon() {
-    let world = World::new();
-    let _daemon = world.start(DAEMON);
+    let testbed = Testbed::new();
+    let _daemon = testbed.start(DAEMON);
     for words in [&[][..], &["-DV2"]] {
-        let program = compile(&world.sandbox, "old_program.c", words);
+        let program = compile(&testbed.sandbox, "old_program.c", words);
         for name in ["shm", "shm0", "native"] {
-            let path = world.shm().with_file_name(name);
+            let path = testbed.shm().with_file_name(name);
             let before_ns = clock_ns(ClockId::CLOCK_REALTIME);
             let output = Command::new(&program).arg(path).output().expect("runs");
             let after_ns = clock_ns(ClockId::CLOCK_REALTIME);

@@ -1,6 +1,7 @@
 //! A command line that makes no sense is refused with one line that says why.
 
-use integration::{Launch, Sandbox};
+use integration::host::sandbox::Sandbox;
+use integration::programs::daemon::Launch;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 

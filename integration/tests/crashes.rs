@@ -2,18 +2,24 @@
 
 mod published;
 
-use integration::namespace::private;
-use integration::{Daemon, Launch, Reader, Sandbox, Segment, Status, World};
+use integration::fakes::phc::{PHC_OPTIONS, PHC0, Phc};
+use integration::host::namespace::private;
+use integration::host::sandbox::Sandbox;
+use integration::observe::reader::Reader;
+use integration::observe::reading::Status;
+use integration::observe::segment::Segment;
+use integration::programs::daemon::{Daemon, Launch};
+use integration::setup::testbed::Testbed;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 const CRASHES: usize = 300;
 const RESTARTED: &str = "restarting it";
 
 /// A launch that listens for faults and forgives them all.
-fn forgiving(world: &World) -> Launch {
-    world
+fn forgiving(testbed: &Testbed) -> Launch {
+    testbed
         .launch(BIN)
-        .fault_socket(&world.sandbox.path("faults.sock"))
+        .fault_socket(&testbed.sandbox.path("faults.sock"))
         .args(["--crash-budget", "1000000", "--poll-interval", "10ms"])
 }
 
@@ -27,69 +33,72 @@ fn crash(daemon: &Daemon, actor: &str, point: &str) {
 }
 
 /// Crashes `actor` many times under two readers that must not notice.
-fn readers_notice_nothing(world: &World, daemon: &Daemon, actor: &str, point: &str, times: usize) {
-    let readers = published::readers(&world.shm(), &world.truth);
+fn readers_notice_nothing(
+    testbed: &Testbed,
+    daemon: &Daemon,
+    actor: &str,
+    point: &str,
+    times: usize,
+) {
+    let readers = published::readers(&testbed.shm(), &testbed.truth);
     for _ in 0..times {
         crash(daemon, actor, point);
         // The next life serves before it crashes: a fact that a crash swallows is not told again, and
         // without any the clock would rightly run free.
-        Segment::wait_for_writes(&world.shm(), 1);
+        Segment::wait_for_writes(&testbed.shm(), 1);
     }
     // It still works after the last one.
-    Segment::wait_for_writes(&world.shm(), 5);
+    Segment::wait_for_writes(&testbed.shm(), 5);
     for reader in readers {
         let seen = reader.finish();
-        seen.assert_undisturbed();
+        seen.assert_valid_with_one_status();
         assert_eq!(seen.statuses, [Status::Synchronized]);
     }
 }
 
 #[test]
 fn the_poller_may_crash() {
-    let world = World::new();
-    let daemon = world.start_with(&forgiving(&world));
-    readers_notice_nothing(&world, &daemon, "chrony_poller", "handler", CRASHES);
+    let testbed = Testbed::new();
+    let daemon = testbed.start_with(&forgiving(&testbed));
+    readers_notice_nothing(&testbed, &daemon, "chrony_poller", "handler", CRASHES);
 }
 
 #[test]
 fn the_clocks_state_may_crash() {
-    let world = World::new();
-    let daemon = world.start_with(&forgiving(&world));
-    readers_notice_nothing(&world, &daemon, "clock_state", "handler", CRASHES);
+    let testbed = Testbed::new();
+    let daemon = testbed.start_with(&forgiving(&testbed));
+    readers_notice_nothing(&testbed, &daemon, "clock_state", "handler", CRASHES);
 }
 
 #[test]
 fn the_publisher_may_crash() {
-    let world = World::new();
-    let daemon = world.start_with(&forgiving(&world));
-    readers_notice_nothing(&world, &daemon, "shm_publisher", "handler", CRASHES);
+    let testbed = Testbed::new();
+    let daemon = testbed.start_with(&forgiving(&testbed));
+    readers_notice_nothing(&testbed, &daemon, "shm_publisher", "handler", CRASHES);
 }
 
 #[test]
 fn the_publisher_may_crash_in_the_middle_of_a_write() {
-    let world = World::new();
-    let daemon = world.start_with(&forgiving(&world));
-    readers_notice_nothing(&world, &daemon, "shm_publisher", "mid_write", CRASHES);
+    let testbed = Testbed::new();
+    let daemon = testbed.start_with(&forgiving(&testbed));
+    readers_notice_nothing(&testbed, &daemon, "shm_publisher", "mid_write", CRASHES);
 }
 
 #[test]
 fn the_hardware_clocks_reader_may_crash() {
     private(|host| {
         let sys = Sandbox::new();
-        let address = [80, 72, 67, 48].into();
-        host.loopback(&[address]);
-        let device = host.network_device(&sys, "eth0", "0000:00:05.0");
-        std::fs::write(device.join("phc_error_bound"), "20000\n").expect("write the error bound");
-        let world = World::served_at(address, 0);
-        let daemon = world.start_with(&forgiving(&world).args(["-r", "PHC0", "-i", "eth0"]));
-        readers_notice_nothing(&world, &daemon, "phc_reader", "handler", CRASHES);
+        Phc::new(host, &sys).set_error_bound("20000\n");
+        let testbed = Testbed::served_at(PHC0, 0);
+        let daemon = testbed.start_with(&forgiving(&testbed).args(PHC_OPTIONS));
+        readers_notice_nothing(&testbed, &daemon, "phc_reader", "handler", CRASHES);
     });
 }
 
 #[test]
 fn a_new_life_may_crash_before_it_has_begun() {
-    let world = World::new();
-    let daemon = world.start_with(&forgiving(&world));
+    let testbed = Testbed::new();
+    let daemon = testbed.start_with(&forgiving(&testbed));
     for actor in ["chrony_poller", "clock_state", "shm_publisher"] {
         let before = daemon.count_log(RESTARTED);
         daemon.crash(actor, "started", "panic");
@@ -97,18 +106,18 @@ fn a_new_life_may_crash_before_it_has_begun() {
         daemon.wait_until("both lives end", || {
             daemon.count_log(RESTARTED) >= before + 2
         });
-        readers_notice_nothing(&world, &daemon, actor, "handler", 1);
+        readers_notice_nothing(&testbed, &daemon, actor, "handler", 1);
     }
 }
 
 #[test]
 fn a_crash_loop_ends_the_daemon_with_an_error() {
     for actor in ["chrony_poller", "clock_state", "shm_publisher"] {
-        let world = World::new();
-        let launch = world
+        let testbed = Testbed::new();
+        let launch = testbed
             .launch(BIN)
-            .fault_socket(&world.sandbox.path("faults.sock"));
-        let mut daemon = world.start_with(&launch);
+            .fault_socket(&testbed.sandbox.path("faults.sock"));
+        let mut daemon = testbed.start_with(&launch);
         // More than any sensible budget; each strikes once.
         for _ in 0..50 {
             daemon.crash(actor, "handler", "panic");
@@ -122,34 +131,34 @@ fn a_crash_loop_ends_the_daemon_with_an_error() {
 
 #[test]
 fn a_daemon_that_aborts_in_the_middle_of_a_write_is_healed_by_the_next() {
-    let world = World::new();
-    let launch = forgiving(&world);
-    let mut daemon = world.start_with(&launch);
-    let readers = published::readers(&world.shm(), &world.truth);
+    let testbed = Testbed::new();
+    let launch = forgiving(&testbed);
+    let mut daemon = testbed.start_with(&launch);
+    let readers = published::readers(&testbed.shm(), &testbed.truth);
     for _ in 0..10 {
         daemon.crash("shm_publisher", "mid_write", "abort");
         assert_eq!(daemon.wait().code, None, "it ends by a signal");
-        let left = Segment::read(&world.shm()).expect("the file is there");
+        let left = Segment::read(&testbed.shm()).expect("the file is there");
         assert_eq!(left.generation() % 2, 1, "left in the middle of a write");
         readers.iter().for_each(|reader| reader.wait_for_reads(20));
         daemon = launch.start();
-        Segment::wait_for_writes(&world.shm(), 2);
+        Segment::wait_for_writes(&testbed.shm(), 2);
     }
     for reader in readers {
-        reader.finish().assert_undisturbed();
+        reader.finish().assert_valid_with_one_status();
     }
 }
 
 #[test]
 fn an_actor_that_hangs_lets_the_clock_run_free() {
-    let world = World::new();
-    let mut daemon = world.start_with(&forgiving(&world));
-    let reader = Reader::of(published::V1, &world.shm(), &world.truth);
+    let testbed = Testbed::new();
+    let mut daemon = testbed.start_with(&forgiving(&testbed));
+    let reader = Reader::of(published::V1, &testbed.shm(), &testbed.truth);
     daemon.crash("chrony_poller", "handler", "hang");
     // The published readers decide by the age of the record, whoever still writes or not.
     reader.wait_for(Status::FreeRunning);
     daemon.terminate();
-    let _daemon = world.start(BIN);
+    let _daemon = testbed.start(BIN);
     reader.wait_for(Status::Synchronized);
-    reader.finish().assert_flawless();
+    reader.finish().assert_valid();
 }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use integration::candm::Report;
-use integration::chronyd::Tracking;
-use integration::fake_chronyd::Answer;
-use integration::{Chronyd, FakeChronyd, NtpServer, Sandbox, Truth, namespace, wait};
+use integration::fakes::candm::Report;
+use integration::fakes::chronyd::{Answer, FakeChronyd};
+use integration::fakes::ntp_server::NtpServer;
+use integration::host::sandbox::Sandbox;
+use integration::host::{namespace, wait};
+use integration::programs::chronyd::{Chronyd, Tracking};
+use integration::time::truth::Truth;
 
 #[test]
 fn chronyd_follows_the_truth_that_a_test_chooses() {
@@ -13,7 +16,7 @@ fn chronyd_follows_the_truth_that_a_test_chooses() {
         let sandbox = Sandbox::new();
         let truth = Truth::offset_by_ns(offset_ns);
         let server = NtpServer::start(&truth);
-        server.set(|manner| manner.root_delay = 0.002);
+        server.set(|behaviour| behaviour.root_delay = 0.002);
         let mut chronyd = Chronyd::following(&sandbox, "chrony", server.address());
         let tracking = chronyd.start_synchronised().tracking().expect("a report");
         let error = tracking.correction - offset_ns as f64 / 1e9;
@@ -28,10 +31,10 @@ fn a_server_that_falls_silent_is_noticed_and_its_return_too() {
     let sandbox = Sandbox::new();
     let server = NtpServer::start(&Truth::default());
     let mut chronyd = Chronyd::following(&sandbox, "chrony", server.address());
-    server.set(|manner| manner.mute = true);
+    server.set(|behaviour| behaviour.silent = true);
     chronyd.start();
     assert!(!chronyd.is_synchronised());
-    server.set(|manner| manner.mute = false);
+    server.set(|behaviour| behaviour.silent = false);
     wait::until(wait::PATIENCE, "chronyd synchronises", || {
         chronyd.is_synchronised()
     });
@@ -92,7 +95,7 @@ fn a_fake_chronyd_answers_late_and_a_new_request_meanwhile() {
         Answer::after(after, Report::healthy().reply_to(request))
     });
     assert!(tracking_of(&fake).is_synchronised());
-    assert!(fake.asked() >= 2);
+    assert!(fake.requests() >= 2);
 }
 
 #[test]
@@ -120,5 +123,6 @@ fn a_private_namespace_has_addresses_and_paths_of_its_own() {
 }
 
 fn tracking_of(fake: &FakeChronyd) -> Tracking {
-    integration::chronyd::tracking_at(fake.socket()).expect("chronyc understands the reply")
+    integration::programs::chronyd::tracking_at(fake.socket())
+        .expect("chronyc understands the reply")
 }

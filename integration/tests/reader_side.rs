@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use integration::candm::Report;
-use integration::reader::own_client;
-use integration::world::shm_in;
-use integration::{FakeChronyd, Launch, Reading, Sandbox, Segment, Status};
+use integration::fakes::candm::Report;
+use integration::fakes::chronyd::FakeChronyd;
+use integration::host::sandbox::Sandbox;
+use integration::observe::reading::{Reading, Status, open_client};
+use integration::observe::segment::Segment;
+use integration::programs::daemon::Launch;
+use integration::setup::testbed::shm_path;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 
@@ -13,7 +16,7 @@ const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 fn good_segment() -> Vec<u8> {
     let sandbox = Sandbox::new();
     let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), Report::healthy);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let mut daemon = Launch::new(BIN, fake.socket(), &shm).start();
     Segment::wait_for_status(&shm, Status::Synchronized);
     daemon.terminate();
@@ -22,7 +25,7 @@ fn good_segment() -> Vec<u8> {
 
 /// Opens and reads, as a program does that has just started.
 fn first_read(path: &Path) -> Result<Reading, String> {
-    own_client(path)?()
+    open_client(path)?()
 }
 
 #[test]

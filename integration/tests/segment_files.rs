@@ -9,13 +9,18 @@ use std::os::unix::fs::{DirEntryExt, FileExt, chown, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use integration::candm::Report;
-use integration::sandbox::mode_of;
-use integration::wait;
-use integration::world::shm_in;
-use integration::{
-    Account, FakeChronyd, Launch, Layout, Reader, Sandbox, Segment, Status, Truth, World,
-};
+use integration::fakes::candm::Report;
+use integration::fakes::chronyd::FakeChronyd;
+use integration::host::sandbox::{Sandbox, mode_of};
+use integration::host::user::UserAccount;
+use integration::host::wait;
+use integration::observe::layout::Layout;
+use integration::observe::reader::Reader;
+use integration::observe::reading::Status;
+use integration::observe::segment::Segment;
+use integration::programs::daemon::Launch;
+use integration::setup::testbed::{Testbed, shm_path};
+use integration::time::truth::Truth;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
@@ -24,7 +29,7 @@ const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 /// A daemon beside a healthy fake chronyd, without the cost of a real one.
 fn launch(sandbox: &Sandbox) -> (FakeChronyd, Launch) {
     let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), Report::healthy);
-    let launch = Launch::new(BIN, fake.socket(), &shm_in(sandbox));
+    let launch = Launch::new(BIN, fake.socket(), &shm_path(sandbox));
     (fake, launch)
 }
 
@@ -60,7 +65,7 @@ fn a_damaged_segment_is_replaced_and_its_readers_live_on() {
     for (offset, bytes) in damages {
         let sandbox = Sandbox::new();
         let (_fake, launch) = launch(&sandbox);
-        let shm = shm_in(&sandbox);
+        let shm = shm_path(&sandbox);
         let mut daemon = launch.start();
         Segment::wait_for_status(&shm, Status::Synchronized);
         let readers = published::readers(&shm, &Truth::default());
@@ -78,7 +83,7 @@ fn a_damaged_segment_is_replaced_and_its_readers_live_on() {
         }
         let reader = Reader::start(&shm, &Truth::default());
         reader.wait_for_reads(200);
-        reader.finish().assert_undisturbed();
+        reader.finish().assert_valid_with_one_status();
     }
 }
 
@@ -104,7 +109,7 @@ fn a_file_that_is_no_segment_is_replaced() {
 fn what_is_no_plain_file_is_refused() {
     let sandbox = Sandbox::new();
     let (_fake, launch) = launch(&sandbox);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     sandbox.dir("clockbound", 0o755);
 
     fs::create_dir(&shm).expect("make a directory");
@@ -125,8 +130,8 @@ fn what_is_no_plain_file_is_refused() {
 fn a_directory_that_may_not_be_written_is_refused() {
     let sandbox = Sandbox::new();
     let dir = sandbox.dir("clockbound", 0o755);
-    let program = integration::daemon::copy_for_everyone(BIN.as_ref(), &sandbox.path(""));
-    let nobody = Account::named("nobody").expect("the account nobody");
+    let program = integration::programs::daemon::copy_for_everyone(BIN.as_ref(), &sandbox.path(""));
+    let nobody = UserAccount::named("nobody").expect("the account nobody");
     let launch = Launch::new(program, &sandbox.path("chronyd.sock"), &dir.join("shm"));
     assert_refused(&launch.account(&nobody), &dir);
 }
@@ -135,7 +140,7 @@ fn a_directory_that_may_not_be_written_is_refused() {
 fn a_second_daemon_on_one_path_is_refused() {
     let sandbox = Sandbox::new();
     let (_fake, launch) = launch(&sandbox);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let mut first = launch.start();
     Segment::wait_for_status(&shm, Status::Synchronized);
     let reader = Reader::start(&shm, &Truth::default());
@@ -144,7 +149,7 @@ fn a_second_daemon_on_one_path_is_refused() {
     }
     Segment::wait_for_writes(&shm, 3);
     assert!(first.is_running());
-    reader.finish().assert_undisturbed();
+    reader.finish().assert_valid_with_one_status();
     // The lock ends with its holder, however that ends.
     first.kill();
     let _second = launch.start();
@@ -156,7 +161,7 @@ fn the_umask_decides_nothing() {
     for umask in [0o000, 0o022, 0o077] {
         let sandbox = Sandbox::new();
         let (_fake, launch) = launch(&sandbox);
-        let shm = shm_in(&sandbox);
+        let shm = shm_path(&sandbox);
         let _daemon = launch.umask(umask).start();
         // Then all segments are there.
         Segment::wait_for_writes(&shm, 2);
@@ -166,7 +171,7 @@ fn the_umask_decides_nothing() {
             0o755,
             "umask {umask:03o}"
         );
-        for name in integration::sandbox::names_in(shm.parent().expect("a directory")) {
+        for name in integration::host::sandbox::names_in(shm.parent().expect("a directory")) {
             let mode = mode_of(&shm.with_file_name(&name));
             assert_eq!(
                 mode & 0o022,
@@ -179,32 +184,32 @@ fn the_umask_decides_nothing() {
 
 #[test]
 fn readers_notice_nothing_of_twenty_killed_daemons() {
-    let world = World::new();
-    let mut daemon = world.start(BIN);
-    let readers = published::readers(&world.shm(), &world.truth);
+    let testbed = Testbed::new();
+    let mut daemon = testbed.start(BIN);
+    let readers = published::readers(&testbed.shm(), &testbed.truth);
     for _ in 0..20 {
         daemon.kill();
-        daemon = world.launch(BIN).start();
-        Segment::wait_for_writes(&world.shm(), 2);
+        daemon = testbed.launch(BIN).start();
+        Segment::wait_for_writes(&testbed.shm(), 2);
     }
     for reader in readers {
         let seen = reader.finish();
-        seen.assert_undisturbed();
+        seen.assert_valid_with_one_status();
         assert_eq!(seen.statuses, [Status::Synchronized]);
     }
 }
 
 #[test]
 fn a_daemon_restarted_without_chronyd_keeps_the_last_good_bound() {
-    let mut world = World::new();
-    let mut daemon = world.start(BIN);
-    let reader = Reader::start(&world.shm(), &world.truth);
-    world.chronyd.stop();
-    let held = Segment::wait_for_status(&world.shm(), Status::FreeRunning);
+    let mut testbed = Testbed::new();
+    let mut daemon = testbed.start(BIN);
+    let reader = Reader::start(&testbed.shm(), &testbed.truth);
+    testbed.chronyd.stop();
+    let held = Segment::wait_for_status(&testbed.shm(), Status::FreeRunning);
     for _ in 0..2 {
         daemon.terminate();
-        daemon = world.launch(BIN).start();
-        let kept = Segment::wait_for_writes(&world.shm(), 2);
+        daemon = testbed.launch(BIN).start();
+        let kept = Segment::wait_for_writes(&testbed.shm(), 2);
         assert_eq!(kept.status(), Status::FreeRunning);
         // It is published for now, and has grown since; when it ends has not changed.
         let grown_ns = kept.bound_ns() - held.bound_ns();
@@ -216,7 +221,7 @@ fn a_daemon_restarted_without_chronyd_keeps_the_last_good_bound() {
         );
         assert_eq!(kept.void_after_ns(), held.void_after_ns());
     }
-    reader.finish().assert_flawless();
+    reader.finish().assert_valid();
 }
 
 #[test]
@@ -225,16 +230,16 @@ fn reserved_fields_and_padding_are_zero() {
     let (_fake, launch) = launch(&sandbox);
     let _daemon = launch.start();
     for _ in 0..5 {
-        assert!(Segment::wait_for_writes(&shm_in(&sandbox), 1).padding_is_zero());
+        assert!(Segment::wait_for_writes(&shm_path(&sandbox), 1).padding_is_zero());
     }
 }
 
 #[test]
 fn nothing_is_claimed_because_of_a_segment_from_another_boot() {
-    integration::namespace::private(|host| {
+    integration::host::namespace::private(|host| {
         let sandbox = Sandbox::new();
         let (fake, launch) = launch(&sandbox);
-        let shm = shm_in(&sandbox);
+        let shm = shm_path(&sandbox);
         let mut daemon = launch.start();
         let earlier = Segment::wait_for_status(&shm, Status::Synchronized);
         daemon.kill();
@@ -254,7 +259,7 @@ fn nothing_is_claimed_because_of_a_segment_from_another_boot() {
 fn nothing_is_claimed_because_of_a_segment_from_the_future() {
     let sandbox = Sandbox::new();
     let (fake, launch) = launch(&sandbox);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let mut daemon = launch
         .clone()
         .uptime(Duration::from_secs(10_000_000))
@@ -279,7 +284,7 @@ fn files_beside(shm: &Path) -> BTreeMap<OsString, u64> {
 fn assert_created_again(delete: impl Fn(&Path)) {
     let sandbox = Sandbox::new();
     let (_fake, launch) = launch(&sandbox);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let mut daemon = launch.start();
     Segment::wait_for_status(&shm, Status::Synchronized);
     let old = published::readers(&shm, &Truth::default());
@@ -302,7 +307,7 @@ fn assert_created_again(delete: impl Fn(&Path)) {
     let fresh = published::readers(&shm, &Truth::default());
     for reader in fresh {
         reader.wait_for_reads(200);
-        reader.finish().assert_undisturbed();
+        reader.finish().assert_valid_with_one_status();
     }
     Segment::wait_for_writes(&shm, 15);
     assert_eq!(
@@ -315,9 +320,9 @@ fn assert_created_again(delete: impl Fn(&Path)) {
     for reader in [&own, &v1, &v2] {
         reader.wait_for_reads(50);
         let seen = reader.seen();
-        let untrue = seen.errors + seen.inverted + seen.untrue;
+        let violations = seen.errors + seen.inverted + seen.violations;
         assert_eq!(
-            (untrue, &seen.statuses[..]),
+            (violations, &seen.statuses[..]),
             (0, &[Status::Synchronized][..]),
             "{seen:#?}"
         );
@@ -348,15 +353,15 @@ fn a_deleted_directory_is_created_again() {
 #[test]
 fn a_directory_that_cannot_be_created_again_is_said_once_and_its_readers_read_on() {
     let sandbox = Sandbox::new();
-    let nobody = Account::named("nobody").expect("the account nobody");
+    let nobody = UserAccount::named("nobody").expect("the account nobody");
     let [chrony, dir] = ["chrony", "clockbound"].map(|name| {
         let dir = sandbox.dir(name, 0o755);
         chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
         dir
     });
     let fake = FakeChronyd::reporting(&chrony, Report::healthy);
-    let shm = shm_in(&sandbox);
-    let program = integration::daemon::copy_for_everyone(BIN.as_ref(), &sandbox.path(""));
+    let shm = shm_path(&sandbox);
+    let program = integration::programs::daemon::copy_for_everyone(BIN.as_ref(), &sandbox.path(""));
     let launch = Launch::new(program, fake.socket(), &shm).account(&nobody);
     let daemon = launch.start();
     Segment::wait_for_status(&shm, Status::Synchronized);
@@ -371,7 +376,7 @@ fn a_directory_that_cannot_be_created_again_is_said_once_and_its_readers_read_on
     });
     for reader in readers {
         reader.wait_for_reads(50);
-        reader.finish().assert_undisturbed();
+        reader.finish().assert_valid_with_one_status();
     }
     fs::create_dir(&dir).expect("make it");
     chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
@@ -383,7 +388,7 @@ fn a_directory_that_cannot_be_created_again_is_said_once_and_its_readers_read_on
 fn an_interval_in_a_native_segment_of_revision_0_is_kept() {
     let sandbox = Sandbox::new();
     let (fake, launch) = launch(&sandbox);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let native = shm.with_file_name("native");
     let mut daemon = launch.start();
     Segment::wait_for_status(&shm, Status::Synchronized);
@@ -403,7 +408,7 @@ fn an_interval_in_a_native_segment_of_revision_0_is_kept() {
     Segment::wait_for_writes(&shm, 3);
     reader.wait_for_reads(50);
     let seen = reader.finish();
-    seen.assert_flawless();
+    seen.assert_valid();
     let trusted = |status: &Status| [Status::Synchronized, Status::FreeRunning].contains(status);
     assert!(seen.statuses.iter().all(trusted), "{seen:#?}");
     assert_eq!(fs::metadata(&native).expect("it is there").len(), 4_096);

@@ -3,10 +3,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use integration::candm::{Report, SOURCE_COMMAND, TRACKING_COMMAND};
-use integration::fake_chronyd::Answer;
-use integration::world::shm_in;
-use integration::{Daemon, FakeChronyd, Launch, Reader, Sandbox, Segment, Status, Truth, wait};
+use integration::fakes::candm::{Report, SOURCE_COMMAND, TRACKING_COMMAND};
+use integration::fakes::chronyd::{Answer, FakeChronyd};
+use integration::host::sandbox::Sandbox;
+use integration::host::wait;
+use integration::observe::reader::Reader;
+use integration::observe::reading::Status;
+use integration::observe::segment::Segment;
+use integration::programs::daemon::{Daemon, Launch};
+use integration::setup::testbed::shm_path;
+use integration::time::truth::Truth;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 const MS: i64 = 1_000_000;
@@ -22,7 +28,7 @@ impl Pair {
     fn new(report: impl FnMut() -> Report + Send + 'static) -> Pair {
         let sandbox = Sandbox::new();
         let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), report);
-        let daemon = Launch::new(BIN, fake.socket(), &shm_in(&sandbox)).start();
+        let daemon = Launch::new(BIN, fake.socket(), &shm_path(&sandbox)).start();
         Pair {
             daemon,
             fake,
@@ -31,14 +37,14 @@ impl Pair {
     }
 
     fn shm(&self) -> std::path::PathBuf {
-        shm_in(&self.sandbox)
+        shm_path(&self.sandbox)
     }
 
     /// Waits until the daemon has dealt with the script as it is now.
     fn wait_for_polls(&self, count: u64) {
-        let goal = self.fake.asked() + count;
+        let goal = self.fake.requests() + count;
         self.daemon
-            .wait_until("polls", || self.fake.asked() >= goal);
+            .wait_until("polls", || self.fake.requests() >= goal);
     }
 }
 
@@ -73,7 +79,7 @@ fn nothing_is_claimed_before_the_first_synchronisation() {
     let reader = Reader::start(&pair.shm(), &Truth::default());
     Segment::wait_for_writes(&pair.shm(), 5);
     let seen = reader.finish();
-    seen.assert_undisturbed();
+    seen.assert_valid_with_one_status();
     assert_eq!(seen.statuses, [Status::Unknown]);
     pair.fake.report(Report::healthy);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
@@ -83,9 +89,9 @@ fn nothing_is_claimed_before_the_first_synchronisation() {
 fn nothing_is_claimed_on_a_machine_that_has_just_started() {
     let sandbox = Sandbox::new();
     let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), Report::unsynchronised);
-    let launch = Launch::new(BIN, fake.socket(), &shm_in(&sandbox));
+    let launch = Launch::new(BIN, fake.socket(), &shm_path(&sandbox));
     let _daemon = launch.uptime(Duration::from_secs(20)).start();
-    let segment = Segment::wait_for_writes(&shm_in(&sandbox), 5);
+    let segment = Segment::wait_for_writes(&shm_path(&sandbox), 5);
     assert_eq!(segment.status(), Status::Unknown);
     assert!(segment.as_of_ns() < 600_000 * MS, "the uptime is faked");
 }
@@ -99,7 +105,7 @@ fn a_chronyd_that_loses_its_reference_leaves_a_clock_that_runs_free() {
     reader.wait_for(Status::FreeRunning);
     pair.fake.report(Report::healthy);
     reader.wait_for(Status::Synchronized);
-    reader.finish().assert_flawless();
+    reader.finish().assert_valid();
 }
 
 #[test]
@@ -163,7 +169,7 @@ fn a_clock_far_off_does_not_flap() {
         Segment::wait_for_status(&pair.shm(), Status::Synchronized);
         let reader = Reader::start(&pair.shm(), &Truth::offset_by_ns((correction * 1e9) as i64));
         pair.wait_for_polls(20);
-        reader.finish().assert_undisturbed();
+        reader.finish().assert_valid_with_one_status();
     }
 }
 
@@ -176,12 +182,12 @@ fn slow_answers_are_as_good_as_quick_ones() {
             Report::healthy().answer_to(request),
         )
     });
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let _daemon = Launch::new(BIN, fake.socket(), &shm).start();
     Segment::wait_for_status(&shm, Status::Synchronized);
     let reader = Reader::start(&shm, &Truth::default());
     Segment::wait_for_writes(&shm, 5);
-    reader.finish().assert_undisturbed();
+    reader.finish().assert_valid_with_one_status();
 }
 
 #[test]
@@ -249,7 +255,7 @@ fn datagrams_that_are_no_answers_are_let_pass() {
     assert!(pair.daemon.is_running());
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
     let seen = reader.finish();
-    seen.assert_flawless();
+    seen.assert_valid();
     assert!(!seen.statuses.contains(&Status::Unknown), "{seen:?}");
 }
 
@@ -262,7 +268,7 @@ fn silence_is_survived() {
     reader.wait_for(Status::FreeRunning);
     pair.fake.report(Report::healthy);
     reader.wait_for(Status::Synchronized);
-    reader.finish().assert_flawless();
+    reader.finish().assert_valid();
 }
 
 /// What is asked of a chronyd that updates the clock with every fourth tracking report.

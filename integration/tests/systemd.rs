@@ -8,8 +8,16 @@ mod published;
 
 use std::time::{Duration, Instant};
 
-use integration::namespace::private;
-use integration::{NtpServer, Publications, Root, Sandbox, Segment, Status, Truth, wait};
+use integration::fakes::ntp_server::NtpServer;
+use integration::host::container::Root;
+use integration::host::namespace::private;
+use integration::host::sandbox::Sandbox;
+use integration::host::wait;
+use integration::observe::publications::Publications;
+use integration::observe::reading::Status;
+use integration::observe::segment::Segment;
+use integration::programs::chronyd::server_line;
+use integration::time::truth::Truth;
 
 use booted::{Host, SHM, UNIT, install_before_boot};
 
@@ -29,7 +37,7 @@ fn at_home_in_systemd() {
         let truth = Truth::offset_by_ns(0);
         let server = NtpServer::start(&truth);
         let root = Root::overlay(host, &sandbox);
-        root.chrony_follows(server.address());
+        root.enable_chrony(&server_line(server.address()));
         install_before_boot(&root);
         let container = root.boot();
         let host = Host {
@@ -260,7 +268,7 @@ impl Host {
     fn watchdog(&self) {
         let before = self.restarts();
         self.unnoticed("a hung actor", || {
-            integration::daemon::inject(
+            integration::programs::daemon::inject(
                 &self.container.path(FAULTS),
                 "shm_publisher",
                 "handler",
@@ -335,7 +343,7 @@ impl Host {
         for reader in readers {
             let seen = reader.finish();
             assert_eq!(
-                (seen.errors, seen.untrue, seen.inverted),
+                (seen.errors, seen.violations, seen.inverted),
                 (0, 0, 0),
                 "{seen:?}"
             );

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use integration::truth::clock_ns;
-use integration::{Sandbox, Truth};
+use integration::host::sandbox::Sandbox;
+use integration::time::clock::clock_ns;
+use integration::time::truth::Truth;
 use nix::time::ClockId;
 use shm_layout::native::{Leap, NativeRecord};
 use shm_layout::v1::V1Record;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use integration::rig::{Report, Rig, apart, report, table};
+use integration::rig::{Report, Rig, report, scenarios, subprocess};
 
 mod published;
 
@@ -16,9 +16,9 @@ fn trusted_intervals_contain_true_time_in_every_scenario() {
     let rig = Rig {
         daemon: BIN.into(),
         layouts: published::ALL.to_vec(),
-        apart: &["--exact", "plays_a_scenario_when_asked", "--nocapture"],
+        subprocess_arguments: &["--exact", "plays_a_scenario_when_asked", "--nocapture"],
     };
-    let reports = rig.run_together(&table::all(), AT_A_TIME);
+    let reports = rig.run_together(&scenarios::all(), AT_A_TIME);
     report::show(&reports);
     // Said aloud, also when the test passes.
     let _ = writeln!(io::stdout(), "{}", report::counts(&reports));
@@ -33,5 +33,5 @@ fn trusted_intervals_contain_true_time_in_every_scenario() {
 /// Nothing by itself: what the rig starts under a virtual clock is this.
 #[test]
 fn plays_a_scenario_when_asked() {
-    apart::play_if_asked(&published::ALL, table::named);
+    subprocess::run_if_requested(&published::ALL, scenarios::named);
 }

@@ -7,11 +7,15 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::Command;
 use std::time::Duration;
 
-use integration::ntp_server::Manner;
-use integration::process::{Log, Process};
-use integration::truth::{LeapKind, LeapSecond, clock_ns};
-use integration::virtual_clock::Rate;
-use integration::{Account, Chronyd, Course, NtpServer, Sandbox, Truth, VirtualClock, wait};
+use integration::fakes::ntp_server::{NtpServer, ServerBehaviour};
+use integration::host::process::{Log, Process};
+use integration::host::sandbox::Sandbox;
+use integration::host::user::UserAccount;
+use integration::host::virtual_clock::{Rate, VirtualClock};
+use integration::host::wait;
+use integration::programs::chronyd::Chronyd;
+use integration::time::clock::clock_ns;
+use integration::time::truth::{Course, LeapKind, LeapSecond, Truth};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::sockopt::ReceiveTimestampns;
@@ -57,7 +61,7 @@ impl Machine {
 fn under(clock: &VirtualClock, program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
-    clock.environment().show_to(&mut command);
+    clock.environment().apply_to(&mut command);
     command
 }
 
@@ -97,7 +101,7 @@ fn a_program_sets_the_clock_for_all() {
     let after = 1_000_000_000 * S..1_000_000_100 * S;
     assert!(after.contains(&clock.now_ns()));
     assert!(after.contains(&shown_by_date(&clock)));
-    assert_eq!(clock.sets(), 1);
+    assert_eq!(clock.steps(), 1);
     machine.assert_unaffected();
 }
 
@@ -118,11 +122,11 @@ fn without_a_clock_the_library_changes_nothing() {
 /// Starts this program again under the clock, in this role.
 fn playing(clock: &VirtualClock, role: &str) -> Process {
     let program = env::current_exe().expect("a path");
-    let mut command = Account::own().command(program.to_str().expect("an UTF-8 path"));
+    let mut command = UserAccount::current().command(program.to_str().expect("an UTF-8 path"));
     command
         .args(["--exact", "plays_a_role_when_asked", "--nocapture"])
         .env(ROLE, role);
-    clock.environment().show_to(&mut command);
+    clock.environment().apply_to(&mut command);
     Process::start(role, command, Log::Kept)
 }
 
@@ -154,7 +158,7 @@ fn a_timer_is_cancelled_by_a_leap_second() {
     process.wait_for_log("armed again");
     process.wait_for_log("cancelled again");
     assert!((MIDNIGHT - S..MIDNIGHT + 60 * S).contains(&clock.now_ns()));
-    assert_eq!(clock.sets(), 3, "two steps and the leap second");
+    assert_eq!(clock.steps(), 3, "two steps and the leap second");
 }
 
 #[test]
@@ -289,7 +293,7 @@ fn chronyd_slews_the_clock_to_true_time() {
         (truth.now_ns() - clock.now_ns()).abs() < MS
     });
     assert!(
-        clock.sets() <= 1,
+        clock.steps() <= 1,
         "no step but the one by 0 with which chronyd begins"
     );
     wait::until(wait::PATIENCE, "chronyd has no correction left", || {
@@ -312,12 +316,12 @@ fn chronyd_steps_the_clock_to_true_time() {
         let correction = chronyd.tracking().expect("answers").correction;
         correction.abs() > 1.0
     });
-    let sets = clock.sets();
+    let steps = clock.steps();
     chronyd.makestep();
     wait::until(wait::PATIENCE, "the clock comes to true time", || {
         (truth.now_ns() - clock.now_ns()).abs() < MS
     });
-    assert!(clock.sets() > sets);
+    assert!(clock.steps() > steps);
     machine.assert_unaffected();
 }
 
@@ -333,26 +337,26 @@ fn chronyd_inserts_a_leap_second() {
         midnight_ns: MIDNIGHT,
     };
     let truth = Truth::on_raw_with_leap(Course::offset_by_ns(offset_ns), Some(leap_second));
-    let manner = Manner {
+    let behaviour = ServerBehaviour {
         leap: 1,
-        ..Manner::default()
+        ..ServerBehaviour::default()
     };
-    let server = NtpServer::start_with(&truth, Ipv4Addr::LOCALHOST, manner);
+    let server = NtpServer::start_with(&truth, Ipv4Addr::LOCALHOST, behaviour);
     let mut chronyd = Chronyd::following(&sandbox, "chrony", server.address()).disciplining(&clock);
     chronyd.start_synchronised();
     wait::until(wait::PATIENCE, "chronyd asks for the leap second", || {
         clock.state().status & STA_INS != 0
     });
-    let sets = clock.sets();
+    let steps = clock.steps();
     wait::until(wait::PATIENCE, "the leap second comes", || {
-        clock.sets() > sets
+        clock.steps() > steps
     });
     assert!((clock.now_ns() - MIDNIGHT).abs() < S);
-    server.set(|manner| manner.leap = 0);
+    server.set(|behaviour| behaviour.leap = 0);
     wait::until(wait::PATIENCE, "chronyd takes its request back", || {
         clock.state().status & STA_INS == 0
     });
-    assert_eq!(clock.sets(), sets + 1, "inserted once");
+    assert_eq!(clock.steps(), steps + 1, "inserted once");
     let off_ns = truth.now_ns() - clock.now_ns();
     assert!(off_ns.abs() < S / 2, "off by {off_ns} ns");
     machine.assert_unaffected();

@@ -8,9 +8,12 @@ use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use integration::chronyd::server_line;
-use integration::usage::Usage;
-use integration::{Chronyd, NtpServer, Sandbox, Truth, World};
+use integration::fakes::ntp_server::NtpServer;
+use integration::host::sandbox::Sandbox;
+use integration::observe::usage::Usage;
+use integration::programs::chronyd::{Chronyd, server_line};
+use integration::setup::testbed::Testbed;
+use integration::time::truth::Truth;
 
 const USAGE: u8 = 64;
 const RSS_GOAL_KIB: u64 = 4096;
@@ -30,11 +33,11 @@ fn main() -> ExitCode {
         eprintln!("usage: bench [--seconds N] [--sources N]");
         return ExitCode::from(USAGE);
     };
-    let (world, _others) = world(options.sources);
-    let launch = world
+    let (testbed, _others) = testbed(options.sources);
+    let launch = testbed
         .launch(&options.daemon)
         .args(["--poll-interval", "100ms"]);
-    let mut daemon = world.start_with(&launch);
+    let mut daemon = testbed.start_with(&launch);
     let pid = daemon.pid();
     println!(
         "polling every 100 ms for {} s, sources of chronyd: {}",
@@ -50,8 +53,8 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A chronyd that follows this many servers, and those that the world has no place for.
-fn world(sources: u8) -> (World, Vec<NtpServer>) {
+/// A chronyd that follows this many servers, and those that the testbed has no place for.
+fn testbed(sources: u8) -> (Testbed, Vec<NtpServer>) {
     let truth = Truth::default();
     let start = |n| NtpServer::start_at(&truth, Ipv4Addr::new(127, 0, 0, n));
     let mut servers: Vec<_> = (1..=sources).map(start).collect();
@@ -64,13 +67,13 @@ fn world(sources: u8) -> (World, Vec<NtpServer>) {
     let mut chronyd = Chronyd::new(&sandbox, "chrony", &lines);
     chronyd.start_synchronised();
     let server = servers.remove(0);
-    let world = World {
+    let testbed = Testbed {
         chronyd,
         server,
         truth,
         sandbox,
     };
-    (world, servers)
+    (testbed, servers)
 }
 
 fn options() -> Option<Options> {

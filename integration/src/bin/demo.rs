@@ -12,8 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{env, io, panic};
 
-use integration::reader::own_client;
-use integration::{Chronyd, Daemon, Launch, Reading, Sandbox, demo_text, host_servers, wait};
+use integration::demo::{table, time_servers};
+use integration::host::sandbox::Sandbox;
+use integration::host::wait;
+use integration::observe::reading::{Reading, open_client};
+use integration::programs::chronyd::Chronyd;
+use integration::programs::daemon::{Daemon, Launch};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 const INTERRUPTED: u8 = 130;
@@ -116,7 +120,7 @@ fn show(options: &Options, stop: &AtomicBool) {
 fn table(daemon: &mut Daemon, chronyd: &Chronyd, shm: &Path, seconds: u64, stop: &AtomicBool) {
     let mut now = None;
     let opened = wait_for(stop, wait::PATIENCE, || {
-        now = own_client(shm).ok();
+        now = open_client(shm).ok();
         now.is_some() || !daemon.is_running()
     });
     let log = daemon.log().join("\n");
@@ -125,7 +129,7 @@ fn table(daemon: &mut Daemon, chronyd: &Chronyd, shm: &Path, seconds: u64, stop:
         "the daemon does not publish:\n{log}"
     );
     let Some(mut now) = now else { return };
-    println!("{}", demo_text::header());
+    println!("{}", table::header());
     for _ in 0..seconds {
         if stop.load(Ordering::Relaxed) {
             return;
@@ -135,7 +139,7 @@ fn table(daemon: &mut Daemon, chronyd: &Chronyd, shm: &Path, seconds: u64, stop:
             .tracking()
             .map_or_else(|| "-".to_owned(), |tracking| tracking.source);
         match reading {
-            Ok(reading) => println!("{}", demo_text::row(&reading, &source)),
+            Ok(reading) => println!("{}", table::row(&reading, &source)),
             Err(err) => println!("no interval: {err}"),
         }
         wait_for(stop, Duration::from_secs(1), || false);
@@ -156,12 +160,12 @@ struct Sources {
 impl Sources {
     /// A chronyd that follows the time servers of this host, if they answer.
     fn of_the_host(sandbox: &Sandbox, stop: &AtomicBool) -> Option<Sources> {
-        let names = host_servers::configured();
+        let names = time_servers::configured();
         if names.is_empty() {
             return None;
         }
         println!("Asking the time servers of this host: {}", names.join(" "));
-        let answering = host_servers::answering(&names);
+        let answering = time_servers::answering(&names);
         if answering.is_empty() || stop.load(Ordering::Relaxed) {
             return None;
         }
@@ -185,7 +189,7 @@ impl Sources {
 
     /// A chronyd that follows another one, which declares itself the reference.
     fn private(sandbox: &Sandbox, stop: &AtomicBool) -> Sources {
-        let address = host_servers::free_address();
+        let address = time_servers::free_address();
         let mut reference = Chronyd::reference(sandbox, "reference", address.port());
         reference.start();
         // Not "chrony": that directory may have been made for the servers of the host.

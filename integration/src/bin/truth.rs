@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use integration::Layout;
-use integration::rig::{Report, Rig, Scenario, apart, report, svg, table};
+use integration::observe::layout::Layout;
+use integration::rig::{Report, Rig, Scenario, plot, report, scenarios, subprocess};
 
 const FAULT: u8 = 1;
 const USAGE: u8 = 64;
@@ -14,7 +14,7 @@ const CANNOT_CREATE: u8 = 73;
 const USAGE_TEXT: &str =
     "usage: truth [--list] [--all] [--scenario NAME [--seconds N] [--svg FILE]]";
 
-const LAYOUTS: [Layout; 3] = [Layout::NATIVE, Layout::OWN_V1, Layout::OWN_V2];
+const LAYOUTS: [Layout; 3] = [Layout::NATIVE, Layout::V1, Layout::V2];
 
 /// Scenarios mostly wait.
 const AT_A_TIME: usize = 20;
@@ -28,7 +28,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    if apart::play_if_asked(&LAYOUTS, table::named) {
+    if subprocess::run_if_requested(&LAYOUTS, scenarios::named) {
         return ExitCode::SUCCESS;
     }
     let options = match options(env::args().skip(1)) {
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let rig = Rig {
         daemon: options.daemon,
         layouts: LAYOUTS.to_vec(),
-        apart: &[],
+        subprocess_arguments: &[],
     };
     if options.list {
         list();
@@ -49,11 +49,11 @@ fn main() -> ExitCode {
     }
     let reports = match &options.scenario {
         Some(scenario) => show(&rig, std::slice::from_ref(scenario)),
-        None if options.all => show(&rig, &[table::slow(), table::all()].concat()),
-        None => show(&rig, &table::all()),
+        None if options.all => show(&rig, &[scenarios::slow(), scenarios::all()].concat()),
+        None => show(&rig, &scenarios::all()),
     };
     if let (Some(path), Some(report)) = (&options.svg, reports.first())
-        && let Err(err) = fs::write(path, svg::draw(report))
+        && let Err(err) = fs::write(path, plot::draw(report))
     {
         eprintln!("truth: {}: {err}", path.display());
         return ExitCode::from(CANNOT_CREATE);
@@ -82,7 +82,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
             "--svg" => options.svg = Some(value()?.into()),
             "--scenario" => {
                 let name = value()?;
-                let found = table::named(&name);
+                let found = scenarios::named(&name);
                 options.scenario = Some(found.ok_or(format!("no scenario {name}; see --list"))?);
             }
             "--seconds" => {
@@ -103,7 +103,10 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn list() {
-    let groups = [("always", table::all()), ("with --all", table::slow())];
+    let groups = [
+        ("always", scenarios::all()),
+        ("with --all", scenarios::slow()),
+    ];
     for (when, scenarios) in groups {
         let seconds: u64 = scenarios.iter().map(|scenario| scenario.seconds).sum();
         println!("{} scenarios of {seconds} s, run {when}:", scenarios.len());

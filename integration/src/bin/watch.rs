@@ -1,4 +1,4 @@
-//! Reads all the time with our own client library, for [`integration::survival`]: `watch DIRECTORY`.
+//! Reads all the time with our own client library, for [`integration::setup::client_check`]: `watch DIRECTORY`.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use clockbound_client::{Client, Error};
-use integration::truth::clock_ns;
+use integration::time::clock::clock_ns;
 use nix::time::ClockId;
 
 fn main() -> ExitCode {

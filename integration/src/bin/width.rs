@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use integration::Layout;
+use integration::observe::layout::Layout;
 use integration::width::{Comparison, Contender, Outcome, Setting};
 
 const FAULT: u8 = 1;
@@ -88,16 +88,11 @@ fn contenders(options: &Options) -> Vec<Contender> {
         let root = options.tools.join(format!("clock-bound-d-{version}"));
         root.join("bin/clockbound")
     };
-    let all = [Layout::NATIVE, Layout::OWN_V1, Layout::OWN_V2];
+    let all = [Layout::NATIVE, Layout::V1, Layout::V2];
     let mut contenders = vec![
         contender(OURS, options.daemon.clone(), &[], &all),
-        contender("1.0.0", published("1.0.0"), &[], &[Layout::OWN_V1]),
-        contender(
-            "2.0.3",
-            published("2.0.3"),
-            &WITHOUT_VMCLOCK,
-            &[Layout::OWN_V2],
-        ),
+        contender("1.0.0", published("1.0.0"), &[], &[Layout::V1]),
+        contender("2.0.3", published("2.0.3"), &WITHOUT_VMCLOCK, &[Layout::V2]),
     ];
     if let Some(max_wander) = &options.max_wander {
         let name = format!("ours, wander {max_wander}");

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use super::checker::{Sample, Seen};
 use super::scenario::{Expect, Scenario};
-use crate::Status;
+use crate::observe::reading::Status;
+use crate::observe::samples::{LayoutSamples, Sample};
 
 /// The part of the time that a healthy clock is Synchronized, once it was.
 const HEALTHY_SHARE: f64 = 0.99;
@@ -37,7 +37,7 @@ pub struct Report {
     /// When its rate was changed by much.
     pub slewed: Vec<Duration>,
     /// What was seen of each layout.
-    pub seen: Vec<Seen>,
+    pub layouts: Vec<LayoutSamples>,
     /// What chronyd declared about once a second, ns: twice half the root delay and the root dispersion.
     pub declared_ns: Vec<i64>,
     /// What the daemon said.
@@ -48,18 +48,18 @@ pub struct Report {
 
 impl Report {
     /// Violations that no move of CLOCK_REALTIME a moment before explains.
-    pub fn violations(&self, seen: &Seen) -> usize {
+    pub fn violations(&self, seen: &LayoutSamples) -> usize {
         let inexcusable = |at: &&Duration| self.blind_for(seen, **at).is_none();
         seen.violations.iter().filter(inexcusable).count()
     }
 
     /// The longest that a layout was wrong since CLOCK_REALTIME was moved, where that explains it.
-    pub fn blindness(&self, seen: &Seen) -> Option<Duration> {
+    pub fn blindness(&self, seen: &LayoutSamples) -> Option<Duration> {
         let blind = |at: &Duration| self.blind_for(seen, *at);
         seen.violations.iter().filter_map(blind).max()
     }
 
-    fn blind_for(&self, seen: &Seen, at: Duration) -> Option<Duration> {
+    fn blind_for(&self, seen: &LayoutSamples, at: Duration) -> Option<Duration> {
         let within = |moves: &[Duration], limit: Duration| {
             let since = |moved: &Duration| at.checked_sub(*moved);
             moves
@@ -74,7 +74,7 @@ impl Report {
 
     /// What is not as the scenario expects, in words.
     pub fn faults(&self) -> Vec<String> {
-        self.seen
+        self.layouts
             .iter()
             .flat_map(|seen| {
                 let layout = seen.layout.name;
@@ -84,7 +84,7 @@ impl Report {
             .collect()
     }
 
-    fn faults_of(&self, seen: &Seen) -> Vec<String> {
+    fn faults_of(&self, seen: &LayoutSamples) -> Vec<String> {
         let mut faults = Vec::new();
         let violations = self.violations(seen);
         if violations > 0 && self.scenario.not_held.is_none() {
@@ -102,7 +102,7 @@ impl Report {
             faults.push(format!("trust was lost {lapses} times"));
         }
         if self.times_first(seen).is_some_and(|times| times < 1.0) {
-            faults.push(format!("narrower than {}", self.seen[0].layout.name));
+            faults.push(format!("narrower than {}", self.layouts[0].layout.name));
         }
         if self.scenario.expect == Expect::Healthy {
             let (share, flaps) = (synchronized_share(seen), flaps(seen));
@@ -117,8 +117,8 @@ impl Report {
     }
 
     /// The layout's median bound, as a multiple of that of the first layout, which is to be the narrowest.
-    fn times_first(&self, seen: &Seen) -> Option<f64> {
-        let first = trusted_sorted(&self.seen[0], Sample::bound_ns);
+    fn times_first(&self, seen: &LayoutSamples) -> Option<f64> {
+        let first = trusted_sorted(&self.layouts[0], Sample::bound_ns);
         let own = trusted_sorted(seen, Sample::bound_ns);
         Some(*median(&own)? as f64 / *median(&first)? as f64)
     }
@@ -126,7 +126,7 @@ impl Report {
     /// The faults with all that helps to understand them.
     pub fn diagnosis(&self) -> String {
         let mut text = self.faults().join("\n");
-        for seen in &self.seen {
+        for seen in &self.layouts {
             for detail in &seen.details {
                 let _ = write!(text, "\n  {}: {detail}", seen.layout.name);
             }
@@ -153,10 +153,10 @@ impl Report {
 
     /// A line of the table for each layout.
     pub fn rows(&self) -> Vec<String> {
-        self.seen.iter().map(|seen| self.row(seen)).collect()
+        self.layouts.iter().map(|seen| self.row(seen)).collect()
     }
 
-    fn row(&self, seen: &Seen) -> String {
+    fn row(&self, seen: &LayoutSamples) -> String {
         let first = first_trusted(seen);
         let since = |start: Option<Duration>| match (first, start) {
             (Some(first), Some(start)) => {
@@ -254,43 +254,43 @@ fn columns(cells: [&str; 18]) -> String {
 }
 
 /// When the layout first promised anything.
-pub fn first_trusted(seen: &Seen) -> Option<Duration> {
+pub fn first_trusted(seen: &LayoutSamples) -> Option<Duration> {
     let first = seen.samples.iter().find(|sample| sample.is_trusted());
     first.map(|sample| sample.at)
 }
 
 /// How long the status was this one.
-pub fn time_in(seen: &Seen, status: Status) -> Duration {
+pub fn time_in(seen: &LayoutSamples, status: Status) -> Duration {
     time_where(&seen.samples, |sample| sample.status == status)
 }
 
 /// How often the status ceased to be Synchronized.
-pub fn flaps(seen: &Seen) -> usize {
+pub fn flaps(seen: &LayoutSamples) -> usize {
     let left = |pair: &&[Sample]| {
         pair[0].status == Status::Synchronized && pair[1].status != Status::Synchronized
     };
     seen.samples.windows(2).filter(left).count()
 }
 
-fn misses(seen: &Seen, sample: &Sample) -> bool {
+fn misses(seen: &LayoutSamples, sample: &Sample) -> bool {
     seen.violations.binary_search(&sample.at).is_ok()
 }
 
 /// How far true time was outside of a trusted interval, ns, when it ever was.
-fn worst_miss_ns(seen: &Seen) -> Option<i64> {
+fn worst_miss_ns(seen: &LayoutSamples) -> Option<i64> {
     let missed = seen.samples.iter().filter(|sample| misses(seen, sample));
     let miss_ns = |sample: &Sample| sample.earliest_ns.max(-sample.latest_ns);
     missed.map(miss_ns).max()
 }
 
 /// How often the interval ceased to be trusted.
-fn lapses(seen: &Seen) -> usize {
+fn lapses(seen: &LayoutSamples) -> usize {
     let lost = |pair: &&[Sample]| pair[0].is_trusted() && !pair[1].is_trusted();
     seen.samples.windows(2).filter(lost).count()
 }
 
 /// The part of the time since the layout was first trusted that it was Synchronized.
-fn synchronized_share(seen: &Seen) -> f64 {
+fn synchronized_share(seen: &LayoutSamples) -> f64 {
     let begin = seen.samples.iter().position(Sample::is_trusted);
     let samples = begin.map_or(&[][..], |begin| &seen.samples[begin..]);
     let all = time_where(samples, |_| true);
@@ -304,7 +304,7 @@ fn time_where(samples: &[Sample], cond: impl Fn(&Sample) -> bool) -> Duration {
     pairs.map(|pair| pair[1].at - pair[0].at).sum()
 }
 
-fn trusted_sorted(seen: &Seen, value: impl Fn(&Sample) -> i64) -> Vec<i64> {
+fn trusted_sorted(seen: &LayoutSamples, value: impl Fn(&Sample) -> i64) -> Vec<i64> {
     sorted(
         seen.samples.iter().filter(|sample| sample.is_trusted()),
         value,
@@ -325,7 +325,7 @@ fn median(sorted: &[i64]) -> Option<&i64> {
 }
 
 /// Every change of the status.
-fn story(seen: &Seen) -> String {
+fn story(seen: &LayoutSamples) -> String {
     let mut changes: Vec<String> = Vec::new();
     let mut last = None;
     for sample in &seen.samples {

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use crate::Course;
-use crate::chronyd::NEAR;
-use crate::ntp_server::Manner;
-use crate::reference_clock::{Driver, Feed};
-use crate::truth::LeapKind;
-use crate::virtual_clock::Rate;
+use crate::fakes::ntp_server::ServerBehaviour;
+use crate::fakes::reference_clock::{Driver, Feed};
+use crate::host::virtual_clock::Rate;
+use crate::programs::chronyd::NEAR;
+use crate::time::truth::{Course, LeapKind};
 
 /// The oscillator's drift that the daemon allows for, ppm, unless a scenario says otherwise.
 const MAX_DRIFT_PPM: &str = "50";
@@ -31,8 +30,8 @@ pub enum Expect {
 /// Something that happens during a scenario.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
-    /// The server of this number changes its manner.
-    Server(usize, fn(&mut Manner)),
+    /// The server of this number changes its behaviour.
+    Server(usize, fn(&mut ServerBehaviour)),
     /// The reference clock of this number measures differently.
     Refclock(usize, fn(&mut Feed)),
     /// chronyd is told by `chronyc add server` to use the server of this number, too.
@@ -100,7 +99,7 @@ pub enum Listed {
 #[derive(Clone, Copy, Debug)]
 pub struct Server {
     /// How it answers at first.
-    pub manner: Manner,
+    pub behaviour: ServerBehaviour,
     /// The options of its line instead of the scenario's.
     pub options: Option<&'static str>,
     /// How chronyd comes to know it.
@@ -138,7 +137,7 @@ pub struct Scenario {
     /// The servers. The first is at 127.0.0.1, the second at 127.0.0.2, and so on.
     pub servers: Vec<Server>,
     /// How many of the servers and reference clocks tell, at any time, a time that their declarations do not cover.
-    pub liars: usize,
+    pub falsetickers: usize,
     /// The reference clocks.
     pub refclocks: Vec<Refclock>,
     /// Options of chronyd's `server` lines.
@@ -176,7 +175,7 @@ impl Scenario {
             not_held: None,
             course: Course::default(),
             servers: vec![exact()],
-            liars: 0,
+            falsetickers: 0,
             refclocks: Vec::new(),
             polling: NEAR,
             pool: None,
@@ -224,20 +223,24 @@ impl Scenario {
     }
 
     /// Changes the first server.
-    pub(super) fn server(self, change: fn(&mut Manner)) -> Scenario {
+    pub(super) fn server(self, change: fn(&mut ServerBehaviour)) -> Scenario {
         self.change_server(0, change)
     }
 
     /// Changes the server of this number.
-    pub(super) fn change_server(mut self, number: usize, change: fn(&mut Manner)) -> Scenario {
-        change(&mut self.servers[number].manner);
+    pub(super) fn change_server(
+        mut self,
+        number: usize,
+        change: fn(&mut ServerBehaviour),
+    ) -> Scenario {
+        change(&mut self.servers[number].behaviour);
         self
     }
 
     /// Adds a server that is exact, but for this change.
-    pub(super) fn another_server(mut self, change: fn(&mut Manner)) -> Scenario {
+    pub(super) fn another_server(mut self, change: fn(&mut ServerBehaviour)) -> Scenario {
         let mut server = exact();
-        change(&mut server.manner);
+        change(&mut server.behaviour);
         self.servers.push(server);
         self
     }
@@ -265,8 +268,11 @@ impl Scenario {
         }
     }
 
-    pub(super) fn liars(self, liars: usize) -> Scenario {
-        Scenario { liars, ..self }
+    pub(super) fn falsetickers(self, falsetickers: usize) -> Scenario {
+        Scenario {
+            falsetickers,
+            ..self
+        }
     }
 
     pub(super) fn refclock(mut self, refclock: Refclock) -> Scenario {
@@ -350,10 +356,10 @@ impl Scenario {
 /// A server without any slack: it tells true time, and declares the smallest distance there is.
 fn exact() -> Server {
     Server {
-        manner: Manner {
+        behaviour: ServerBehaviour {
             root_delay: 1e-6,
             root_dispersion: 1e-6,
-            ..Manner::default()
+            ..ServerBehaviour::default()
         },
         options: None,
         listed: Listed::Configured,

@@ -7,8 +7,11 @@ use std::process::Command;
 use std::time::Instant;
 
 use super::scenario::{Listed, Refclock, Scenario, Server};
-use crate::namespace::Private;
-use crate::{NtpServer, ReferenceClock, Sandbox, Truth};
+use crate::fakes::ntp_server::NtpServer;
+use crate::fakes::reference_clock::ReferenceClock;
+use crate::host::namespace::Private;
+use crate::host::sandbox::Sandbox;
+use crate::time::truth::Truth;
 
 /// The name of the pool, which only a scenario's own file of hosts knows.
 const POOL: &str = "pool.test";
@@ -36,7 +39,7 @@ impl Sources {
         began: Instant,
     ) -> Sources {
         let start = |(address, server): (&SocketAddr, &Server)| {
-            NtpServer::start_in(truth, *address, server.manner, began)
+            NtpServer::start_in(truth, *address, server.behaviour, began)
         };
         let servers: Vec<NtpServer> = addresses.iter().zip(&scenario.servers).map(start).collect();
         let line = |(server, listed): (&NtpServer, &Server)| {

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::layout::Read;
-use crate::namespace::private;
-use crate::rig::Seen;
-use crate::{Launch, Layout, Truth, wait};
+use crate::host::namespace::private;
+use crate::host::wait;
+use crate::observe::layout::{Layout, Read};
+use crate::observe::samples::LayoutSamples;
+use crate::programs::daemon::Launch;
+use crate::time::truth::Truth;
 
 /// Where each daemon publishes by default, in its own mount namespace.
 pub const RUN_DIR: &str = "/run/clockbound";
@@ -36,7 +38,7 @@ pub enum Outcome {
         /// When it was started. Like every instant here: since the comparison began.
         started: Duration,
         /// The samples of each layout. A layout that was never published has none.
-        seen: Vec<Seen>,
+        seen: Vec<LayoutSamples>,
     },
     /// It ended by itself, and logged these lines.
     Ended(Vec<String>),
@@ -58,7 +60,7 @@ impl Contender {
         let started = began.elapsed();
         let arguments = self.arguments.iter().map(String::as_str);
         let mut daemon = Launch::bare(&self.program).args(arguments).start();
-        let mut seen: Vec<Seen> = self.layouts.iter().map(Seen::of).collect();
+        let mut seen: Vec<LayoutSamples> = self.layouts.iter().map(LayoutSamples::of).collect();
         let mut opened: Vec<Option<Read>> = self.layouts.iter().map(|_| None).collect();
         let v1 = Path::new(RUN_DIR).join("shm");
         while began.elapsed() < end {

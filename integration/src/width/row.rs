@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::Status;
-use crate::rig::{Sample, Seen};
+use crate::observe::reading::Status;
+use crate::observe::samples::{LayoutSamples, Sample};
 
 /// Mean and percentiles of latest - earliest.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,7 +53,7 @@ impl Row {
     /// measured from `from` on.
     pub fn of(
         daemon: &str,
-        seen: &Seen,
+        seen: &LayoutSamples,
         started: Duration,
         selected: Option<Duration>,
         from: Duration,
@@ -142,7 +142,7 @@ fn columns([name, cells @ ..]: [&str; 10]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Layout;
+    use crate::observe::layout::Layout;
 
     const S: fn(u64) -> Duration = Duration::from_secs;
 
@@ -163,7 +163,7 @@ mod tests {
             earliest_ns: 0,
             latest_ns: width_ns,
         };
-        let seen = Seen {
+        let seen = LayoutSamples {
             samples: vec![
                 sample(3, Status::Unknown, 9_000_000),
                 sample(6, Status::Synchronized, 9_000),
@@ -173,7 +173,7 @@ mod tests {
                 sample(13, Status::Synchronized, 6_000),
             ],
             violations: vec![S(6)],
-            ..Seen::of(&Layout::OWN_V1)
+            ..LayoutSamples::of(&Layout::V1)
         };
         let row = Row::of("ours", &seen, S(1), Some(S(4)), S(10));
         let expected = Row {
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_is_a_dash() {
-        let line = Row::of("2.0.3", &Seen::of(&Layout::OWN_V2), S(1), None, S(9)).line(None);
+        let line = Row::of("2.0.3", &LayoutSamples::of(&Layout::V2), S(1), None, S(9)).line(None);
         let cells: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(
             cells,

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::daemon::{Contender, Outcome, RUN_DIR};
 use super::row::{Row, heading};
-use crate::chronyd::Tracking;
-use crate::namespace::{Private, private};
-use crate::ntp_server::Manner;
-use crate::{Chronyd, NtpServer, Sandbox, Truth, wait};
+use crate::fakes::ntp_server::{NtpServer, ServerBehaviour};
+use crate::host::namespace::{Private, private};
+use crate::host::sandbox::Sandbox;
+use crate::host::wait;
+use crate::programs::chronyd::Chronyd;
+use crate::time::truth::Truth;
 
 const CHRONY_DIR: &str = "/run/chrony";
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
@@ -95,7 +97,11 @@ impl Setting {
         let mut widths_ns = Vec::new();
         while began.elapsed() < self.lasting {
             if began.elapsed() >= self.from {
-                widths_ns.extend(chronyd.tracking().as_ref().map(width_ns));
+                widths_ns.extend(
+                    chronyd
+                        .tracking()
+                        .map(|tracking| tracking.root_distance_width_ns()),
+                );
             }
             thread::sleep(BETWEEN_REPORTS);
         }
@@ -172,19 +178,14 @@ impl Comparison {
 }
 
 /// A good server about 0.35 ms away: a sleep takes some 0.08 ms longer than its duration.
-fn near() -> Manner {
-    Manner {
+fn near() -> ServerBehaviour {
+    ServerBehaviour {
         root_delay: 20e-6,
         root_dispersion: 10e-6,
         request_delay: Duration::from_micros(250),
         reply_delay: Duration::from_micros(250),
         request_jitter: Duration::from_micros(40),
         reply_jitter: Duration::from_micros(40),
-        ..Manner::default()
+        ..ServerBehaviour::default()
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "far below 2^63 ns")]
-fn width_ns(tracking: &Tracking) -> i64 {
-    ((tracking.root_delay + 2.0 * tracking.root_dispersion) * 1e9) as i64
 }

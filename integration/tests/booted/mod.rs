@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use integration::reader::Seen;
-use integration::{Container, Publications, Reader, Root, Segment, Status, Truth, wait};
+use integration::host::container::{Container, Root};
+use integration::host::wait;
+use integration::observe::publications::Publications;
+use integration::observe::reader::{Observations, Reader};
+use integration::observe::reading::Status;
+use integration::observe::segment::Segment;
+use integration::time::truth::Truth;
 use serde_json::Value;
 
 use crate::published;
@@ -90,7 +95,7 @@ impl Host {
     }
 
     /// Readers watch `act`; prints the longest gap between publications, returns what was seen.
-    pub fn watched(&self, what: &str, act: impl FnOnce()) -> [Seen; 3] {
+    pub fn watched(&self, what: &str, act: impl FnOnce()) -> [Observations; 3] {
         let readers = self.readers();
         let gap = self.publications.longest_gap(act);
         // They see what comes of it.
@@ -101,7 +106,7 @@ impl Host {
             gap.as_millis(),
             seen[0].statuses
         );
-        seen.iter().for_each(Seen::assert_flawless);
+        seen.iter().for_each(Observations::assert_valid);
         seen
     }
 

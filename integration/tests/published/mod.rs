@@ -4,7 +4,10 @@
 
 use std::path::Path;
 
-use integration::{Layout, Reader, Reading, Status, Truth};
+use integration::observe::layout::Layout;
+use integration::observe::reader::Reader;
+use integration::observe::reading::{Reading, Status};
+use integration::time::truth::Truth;
 
 /// The v1 segment, read by 1.0.0.
 pub const V1: Layout = Layout {
@@ -21,7 +24,7 @@ pub const V2: Layout = Layout {
 };
 
 /// Every layout, by our client and by theirs.
-pub const ALL: [Layout; 5] = [Layout::NATIVE, Layout::OWN_V1, V1, Layout::OWN_V2, V2];
+pub const ALL: [Layout; 5] = [Layout::NATIVE, Layout::V1, V1, Layout::V2, V2];
 
 /// Readers of the segments beside the v1 segment at `path`: our client's, and those as published.
 pub fn readers(path: &Path, truth: &Truth) -> [Reader; 3] {

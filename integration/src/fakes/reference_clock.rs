@@ -1,0 +1,220 @@
+//! A reference clock that feeds a chronyd, as well or as badly as we want.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::time::ClockId;
+
+use super::ntp_server::jitter;
+use super::ntp_shm::NtpShm;
+use crate::time::clock::clock_ns;
+use crate::time::profile::Profile;
+use crate::time::truth::Truth;
+
+/// chronyd knows a sample by this number.
+const SOCK_MAGIC: i32 = 0x534f_434b;
+const SOCK_SAMPLE_LENGTH: usize = 40;
+
+/// How the clock is connected to chronyd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// Datagrams to a socket of chronyd's.
+    Sock,
+    /// NTP's shared memory.
+    Shm,
+}
+
+/// How the clock measures.
+#[derive(Clone, Copy, Debug)]
+pub struct Feed {
+    /// The time between two samples.
+    pub every: Duration,
+    /// How far the time that it tells is ahead of true time, ns.
+    pub error_ns: i64,
+    /// What that gains over time.
+    pub error_profile: Profile,
+    /// The errors of samples spread by half of this to either side.
+    pub noise: Duration,
+    /// Sends nothing.
+    pub silent: bool,
+}
+
+impl Default for Feed {
+    /// An exact clock, read four times a second.
+    fn default() -> Feed {
+        Feed {
+            every: Duration::from_millis(250),
+            error_ns: 0,
+            error_profile: Profile::default(),
+            noise: Duration::ZERO,
+            silent: false,
+        }
+    }
+}
+
+impl Feed {
+    /// The largest error of a sample, ns, so many seconds after the beginning.
+    pub fn largest_error_ns_at(&self, second: f64) -> f64 {
+        let error_ns = self.error_ns as f64 + self.error_profile.at(second) * 1e9;
+        error_ns.abs() + self.noise.as_secs_f64() / 2.0 * 1e9
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a test's seconds, in nanoseconds"
+    )]
+    fn error_ns_of(&self, second: f64, number: u64) -> i64 {
+        let spread = jitter(self.noise, 0, number).as_secs_f64() - self.noise.as_secs_f64() / 2.0;
+        self.error_ns + ((self.error_profile.at(second) + spread) * 1e9) as i64
+    }
+}
+
+/// A running clock, which ends when dropped.
+#[derive(Debug)]
+pub struct ReferenceClock {
+    parameter: String,
+    feed: Arc<Mutex<Feed>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Line {
+    Sock(UnixDatagram, PathBuf),
+    Shm(NtpShm),
+}
+
+impl ReferenceClock {
+    /// Tells `truth` to a chronyd that makes its socket at `socket` (the driver SOCK only), also before that chronyd is
+    /// up; the profile of the feed counts from `began`.
+    ///
+    /// # Panics
+    /// If the kernel has no socket or no shared memory for it.
+    pub fn start(
+        driver: Driver,
+        socket: &Path,
+        truth: &Truth,
+        feed: Feed,
+        began: Instant,
+    ) -> ReferenceClock {
+        let (parameter, mut line) = match driver {
+            Driver::Sock => {
+                let sender = UnixDatagram::unbound().expect("a socket");
+                let parameter = format!("SOCK {}", socket.display());
+                (parameter, Line::Sock(sender, socket.to_owned()))
+            }
+            Driver::Shm => {
+                let shm = NtpShm::new().expect("a segment of shared memory");
+                (format!("SHM {}:perm=0666", shm.unit()), Line::Shm(shm))
+            }
+        };
+        let feed = Arc::new(Mutex::new(feed));
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = {
+            let (truth, feed, stop) = (truth.clone(), Arc::clone(&feed), Arc::clone(&stop));
+            thread::spawn(move || measure(&mut line, &truth, &feed, began, &stop))
+        };
+        ReferenceClock {
+            parameter,
+            feed,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// What follows `refclock` in chronyd's configuration, before the options.
+    pub fn parameter(&self) -> &str {
+        &self.parameter
+    }
+
+    /// Changes how it measures from now on.
+    ///
+    /// # Panics
+    /// If the clock's thread has panicked.
+    pub fn set(&self, change: impl FnOnce(&mut Feed)) {
+        change(&mut self.feed.lock().expect("feed"));
+    }
+}
+
+impl Drop for ReferenceClock {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn measure(line: &mut Line, truth: &Truth, feed: &Mutex<Feed>, began: Instant, stop: &AtomicBool) {
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let feed = *feed.lock().expect("feed");
+        if !feed.silent {
+            number += 1;
+            let before_ns = truth.now_ns();
+            let receive_ns = clock_ns(ClockId::CLOCK_REALTIME);
+            let true_ns = before_ns.midpoint(truth.now_ns());
+            let clock_ns = true_ns + feed.error_ns_of(began.elapsed().as_secs_f64(), number);
+            match line {
+                Line::Sock(sender, socket) => {
+                    // chronyd may not be there, as a real clock's program has to expect.
+                    let _ = sender.send_to(&sock_sample(clock_ns, receive_ns), socket);
+                }
+                Line::Shm(shm) => shm.put(clock_ns, receive_ns),
+            }
+        }
+        thread::sleep(feed.every);
+    }
+}
+
+/// A sample as the driver SOCK reads it: struct timeval, a double, and four integers, as the machine stores them.
+fn sock_sample(clock_ns: i64, receive_ns: i64) -> [u8; SOCK_SAMPLE_LENGTH] {
+    let receive_us = receive_ns / 1_000;
+    let offset_s = (clock_ns - receive_ns) as f64 / 1e9;
+    let (pulse, leap, padding) = (0_i32, 0_i32, 0_i32);
+    let mut bytes = [0; SOCK_SAMPLE_LENGTH];
+    bytes[..8].copy_from_slice(&(receive_us / 1_000_000).to_ne_bytes());
+    bytes[8..16].copy_from_slice(&(receive_us % 1_000_000).to_ne_bytes());
+    bytes[16..24].copy_from_slice(&offset_s.to_ne_bytes());
+    bytes[24..28].copy_from_slice(&pulse.to_ne_bytes());
+    bytes[28..32].copy_from_slice(&leap.to_ne_bytes());
+    bytes[32..36].copy_from_slice(&padding.to_ne_bytes());
+    bytes[36..].copy_from_slice(&SOCK_MAGIC.to_ne_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_errors_of_samples_stay_within_the_largest() {
+        let feed = Feed {
+            error_ns: 200_000,
+            error_profile: Profile::swing(0.0, 0.000_3, 10.0),
+            noise: Duration::from_micros(100),
+            ..Feed::default()
+        };
+        for number in 0..200_u32 {
+            let second = f64::from(number) * 0.25;
+            let error_ns = feed.error_ns_of(second, u64::from(number));
+            let limit_ns = feed.largest_error_ns_at(second) + 1.0;
+            assert!(error_ns.unsigned_abs() as f64 <= limit_ns, "{error_ns}");
+        }
+    }
+
+    #[test]
+    fn a_sock_sample_tells_when_and_by_how_much() {
+        let bytes = sock_sample(1_700_000_000_250_000_500, 1_700_000_000_000_000_500);
+        let word = |range: std::ops::Range<usize>| {
+            i64::from_ne_bytes(bytes[range].try_into().expect("8 bytes"))
+        };
+        assert_eq!((word(0..8), word(8..16)), (1_700_000_000, 0));
+        let offset_s = f64::from_ne_bytes(bytes[16..24].try_into().expect("8 bytes"));
+        assert!((offset_s - 0.25).abs() < 1e-9, "{offset_s}");
+        assert_eq!(bytes[36..], SOCK_MAGIC.to_ne_bytes());
+    }
+}

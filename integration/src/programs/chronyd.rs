@@ -1,0 +1,277 @@
+//! A real chronyd of our own, which never touches the clock of this machine: it disciplines a virtual clock, or none.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+
+use crate::host::process::{Exit, Log, Process};
+use crate::host::sandbox::Sandbox;
+use crate::host::user::UserAccount;
+use crate::host::virtual_clock::{Environment, VirtualClock};
+use crate::host::wait;
+
+/// Options of a `server` line: polled so often that chronyd synchronises within a second.
+pub const NEAR: &str = "iburst minpoll -4 maxpoll -4";
+
+/// A chronyd with its own run directory; it can be stopped and started again.
+#[derive(Debug)]
+pub struct Chronyd {
+    dir: PathBuf,
+    process: Option<Process>,
+    disciplined: Option<Environment>,
+}
+
+/// What `chronyc tracking` says, times in seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tracking {
+    /// Reference id.
+    pub refid: u32,
+    /// The source's name or address.
+    pub source: String,
+    /// Distance from the reference clock.
+    pub stratum: u16,
+    /// When the clock was last updated.
+    pub ref_time: f64,
+    /// Positive when our clock is slow.
+    pub correction: f64,
+    /// Frequency of our clock.
+    pub frequency_ppm: f64,
+    /// Estimated error of the frequency.
+    pub skew_ppm: f64,
+    /// Round trip to the reference clock.
+    pub root_delay: f64,
+    /// Dispersion accumulated from the reference clock.
+    pub root_dispersion: f64,
+    /// `Normal`, or `Not synchronised`, or which leap second is announced.
+    pub leap: String,
+}
+
+impl Tracking {
+    /// Parses a line of `chronyc -c tracking`.
+    pub fn parse(line: &str) -> Option<Tracking> {
+        let fields: Vec<&str> = line.trim().split(',').collect();
+        let number = |index: usize| fields.get(index)?.parse::<f64>().ok();
+        Some(Tracking {
+            refid: u32::from_str_radix(fields.first()?, 16).ok()?,
+            source: (*fields.get(1)?).to_owned(),
+            stratum: fields.get(2)?.parse().ok()?,
+            ref_time: number(3)?,
+            correction: number(4)?,
+            frequency_ppm: number(7)?,
+            skew_ppm: number(9)?,
+            root_delay: number(10)?,
+            root_dispersion: number(11)?,
+            leap: (*fields.get(13)?).to_owned(),
+        })
+    }
+
+    /// Whether it has a reference.
+    pub fn is_synchronised(&self) -> bool {
+        self.refid != 0 && self.leap != "Not synchronised"
+    }
+
+    /// Twice the root distance, 2 x (root delay / 2 + root dispersion), in nanoseconds.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an error bound in nanoseconds fits"
+    )]
+    pub fn root_distance_width_ns(&self) -> i64 {
+        ((self.root_delay + 2.0 * self.root_dispersion) * 1e9) as i64
+    }
+
+    /// |correction| + delay/2 + dispersion, in nanoseconds: the bound around the system's clock.
+    pub fn bound_ns(&self) -> f64 {
+        (self.correction.abs() + self.root_delay / 2.0 + self.root_dispersion) * 1e9
+    }
+}
+
+impl Chronyd {
+    /// Prepares a chronyd called `name` with these lines of configuration; it is not running yet.
+    pub fn new(sandbox: &Sandbox, name: &str, lines: &[&str]) -> Chronyd {
+        Chronyd::in_dir(sandbox.chrony_dir(name), lines)
+    }
+
+    /// Like [`Chronyd::new`], in a run directory that exists.
+    ///
+    /// # Panics
+    /// If the configuration cannot be written.
+    pub fn in_dir(dir: PathBuf, lines: &[&str]) -> Chronyd {
+        let at = dir.display();
+        let common = format!(
+            "user {}\ncmdport 0\nbindcmdaddress {at}/chronyd.sock\npidfile {at}/chronyd.pid\n",
+            UserAccount::chrony().name
+        );
+        fs::write(
+            dir.join("chrony.conf"),
+            format!("{common}{}\n", lines.join("\n")),
+        )
+        .expect("write chrony.conf");
+        Chronyd {
+            dir,
+            process: None,
+            disciplined: None,
+        }
+    }
+
+    /// Disciplines this clock, where chronyd otherwise runs with `-x`.
+    #[must_use]
+    pub fn disciplining(mut self, clock: &VirtualClock) -> Chronyd {
+        self.disciplined = Some(clock.environment().clone());
+        self
+    }
+
+    /// Prepares a client of one server, polled so often that it synchronises at once.
+    pub fn following(sandbox: &Sandbox, name: &str, server: SocketAddr) -> Chronyd {
+        Chronyd::new(sandbox, name, &["port 0", &server_line(server)])
+    }
+
+    /// Prepares a server on the loopback address that declares itself the reference.
+    pub fn reference(sandbox: &Sandbox, name: &str, port: u16) -> Chronyd {
+        let port = format!("port {port}");
+        Chronyd::new(
+            sandbox,
+            name,
+            &[
+                "local stratum 8",
+                "bindaddress 127.0.0.1",
+                "allow 127.0.0.1",
+                &port,
+            ],
+        )
+    }
+
+    /// Starts it, and waits until it answers commands.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn start(&mut self) -> &mut Chronyd {
+        // A chronyd that was killed leaves these; it would take its own pid file for a running twin.
+        let _ = fs::remove_file(self.dir.join("chronyd.pid"));
+        let mut command = UserAccount::chrony().command("chronyd");
+        command
+            .args(["-U", "-d", "-f"])
+            .arg(self.dir.join("chrony.conf"));
+        match &self.disciplined {
+            Some(environment) => environment.apply_to(&mut command),
+            None => {
+                command.arg("-x");
+            }
+        }
+        let process = self
+            .process
+            .insert(Process::start("chronyd", command, Log::Kept));
+        let socket = self.dir.join("chronyd.sock");
+        let answers = || tracking_at(&socket).is_some() || !process.is_running();
+        let up = wait::within(wait::PATIENCE, {
+            let mut answers = answers;
+            move || answers().then_some(())
+        });
+        assert!(
+            up.is_some() && process.is_running(),
+            "chronyd does not start:\n{}",
+            process.log().join("\n")
+        );
+        self
+    }
+
+    /// Starts it, and waits until it has a reference.
+    pub fn start_synchronised(&mut self) -> &mut Chronyd {
+        self.start();
+        wait::until(wait::PATIENCE, "chronyd synchronises", || {
+            self.is_synchronised()
+        });
+        self
+    }
+
+    /// Ends it as an operator does.
+    pub fn stop(&mut self) -> Exit {
+        self.running().terminate()
+    }
+
+    /// Ends it as a crash does.
+    pub fn kill(&mut self) -> Exit {
+        self.running().kill()
+    }
+
+    /// Hangs it: its socket stays, and nobody answers.
+    pub fn freeze(&mut self) {
+        self.running().signal(Signal::SIGSTOP);
+    }
+
+    /// Ends [`Chronyd::freeze`].
+    pub fn thaw(&mut self) {
+        self.running().signal(Signal::SIGCONT);
+    }
+
+    /// Lets it step the clock by the whole remaining correction: `chronyc makestep`.
+    ///
+    /// # Panics
+    /// If it refuses.
+    pub fn makestep(&self) {
+        let mut command = Command::new("chronyc");
+        command.arg("-h").arg(self.socket()).arg("makestep");
+        let output = command.output().expect("chronyc is installed");
+        assert!(
+            output.status.success(),
+            "chronyc makestep: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+
+    /// What it has logged since it was last started.
+    pub fn log(&self) -> Vec<String> {
+        self.process
+            .as_ref()
+            .map_or_else(Vec::new, |process| process.log())
+    }
+
+    /// Its command socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("chronyd.sock")
+    }
+
+    /// Its run directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its report, if it answers.
+    pub fn tracking(&self) -> Option<Tracking> {
+        tracking_at(&self.socket())
+    }
+
+    /// Whether it answers and has a reference.
+    pub fn is_synchronised(&self) -> bool {
+        self.tracking()
+            .is_some_and(|tracking| tracking.is_synchronised())
+    }
+
+    /// Whether it has selected a source since it was last started: it logs this at once.
+    pub fn has_selected(&self) -> bool {
+        let selected = |line: &String| line.contains("Selected source");
+        self.log().iter().any(selected)
+    }
+
+    fn running(&mut self) -> &mut Process {
+        self.process.as_mut().expect("chronyd was started")
+    }
+}
+
+/// The configuration line for a server that is near: the first update comes within a second.
+pub fn server_line(server: SocketAddr) -> String {
+    format!("server {} port {} {NEAR}", server.ip(), server.port())
+}
+
+/// What `chronyc tracking` says about the chronyd behind `socket`, if it answers.
+pub fn tracking_at(socket: &Path) -> Option<Tracking> {
+    let output = Command::new("chronyc")
+        .args(["-c", "-h"])
+        .arg(socket)
+        .arg("tracking")
+        .output()
+        .ok()?;
+    Tracking::parse(str::from_utf8(&output.stdout).ok()?)
+}
