@@ -15,7 +15,7 @@ use nix::time::ClockId;
 const DAEMON: &str = env!("CARGO_BIN_EXE_clockbound");
 
 fn survives(language: &str, words: &[String]) {
-    let survived = survival::run(Path::new(DAEMON), words);
+    let survived = client_check::run(Path::new(DAEMON), words);
     let (readings, recovery) = (survived.readings, survived.recovery);
     assert!(readings > 100, "{readings} readings");
     // Said aloud, although the test passes.

@@ -14,7 +14,7 @@ use crate::host::virtual_clock::{Environment, VirtualClock};
 use crate::host::wait;
 
 /// Options of a `server` line: polled so often that chronyd synchronises within a second.
-pub const NEAR: &str = "iburst minpoll -4 maxpoll -4";
+pub const FREQUENT_POLLS: &str = "iburst minpoll -4 maxpoll -4";
 
 /// A chronyd with its own run directory; it can be stopped and started again.
 #[derive(Debug)]
@@ -262,7 +262,11 @@ impl Chronyd {
 
 /// The configuration line for a server that is near: the first update comes within a second.
 pub fn server_line(server: SocketAddr) -> String {
-    format!("server {} port {} {NEAR}", server.ip(), server.port())
+    format!(
+        "server {} port {} {FREQUENT_POLLS}",
+        server.ip(),
+        server.port()
+    )
 }
 
 /// What `chronyc tracking` says about the chronyd behind `socket`, if it answers.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::fakes::ntp_server::ServerBehaviour;
 use crate::fakes::reference_clock::{Driver, Feed};
 use crate::host::virtual_clock::Rate;
-use crate::programs::chronyd::NEAR;
+use crate::programs::chronyd::FREQUENT_POLLS;
 use crate::time::truth::{Course, LeapKind};
 
 /// The oscillator's drift that the daemon allows for, ppm, unless a scenario says otherwise.
@@ -177,7 +177,7 @@ impl Scenario {
             servers: vec![exact()],
             falsetickers: 0,
             refclocks: Vec::new(),
-            polling: NEAR,
+            polling: FREQUENT_POLLS,
             pool: None,
             max_drift_ppm: MAX_DRIFT_PPM,
             daemon_args: &[],
@@ -275,8 +275,21 @@ impl Scenario {
         }
     }
 
-    pub(super) fn refclock(mut self, refclock: Refclock) -> Scenario {
-        self.refclocks.push(refclock);
+    /// Adds a reference clock that is exact, but for this change, and declares a delay of 2 ms.
+    pub(super) fn refclock(
+        mut self,
+        driver: Driver,
+        options: &'static str,
+        change: fn(&mut Feed),
+    ) -> Scenario {
+        let mut feed = Feed::default();
+        change(&mut feed);
+        self.refclocks.push(Refclock {
+            driver,
+            feed,
+            delay: 0.002,
+            options,
+        });
         self
     }
 
@@ -303,6 +316,19 @@ impl Scenario {
 
     pub(super) fn polling(self, polling: &'static str) -> Scenario {
         Scenario { polling, ..self }
+    }
+
+    /// chronyd polls every `poll_s` seconds after an initial burst.
+    pub(super) fn poll(self, poll_s: u64) -> Scenario {
+        self.polling(match poll_s {
+            1 => "iburst minpoll 0 maxpoll 0",
+            2 => "iburst minpoll 1 maxpoll 1",
+            4 => "iburst minpoll 2 maxpoll 2",
+            8 => "iburst minpoll 3 maxpoll 3",
+            16 => "iburst minpoll 4 maxpoll 4",
+            64 => "iburst minpoll 6 maxpoll 6",
+            _ => unreachable!("no scenario polls every {poll_s} s"),
+        })
     }
 
     pub(super) fn chrony_lines(self, chrony_lines: &'static [&'static str]) -> Scenario {
@@ -346,6 +372,15 @@ impl Scenario {
         }
     }
 
+    /// Steps the clock by `by_ns` every `interval_s` seconds from second 10 on.
+    pub(super) fn stepping(self, times: u32, interval_s: f64, by_ns: i64) -> Scenario {
+        let seconds = (0..times).map(|number| 10.0 + f64::from(number) * interval_s);
+        seconds.fold(self, |scenario, second| {
+            scenario.at(second, Action::StepClock(by_ns))
+        })
+    }
+
+    /// Performs an action at this second, after those that are already there.
     pub(super) fn at(mut self, second: f64, action: Action) -> Scenario {
         let earlier = self.script.partition_point(|&(other, _)| other <= second);
         self.script.insert(earlier, (second, action));

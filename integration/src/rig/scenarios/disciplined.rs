@@ -1,9 +1,11 @@
-//! chronyd disciplines the clock, or the kernel carries a frequency.
+//! chronyd disciplines the clock, or the kernel has a frequency offset.
 
-use super::super::scenario::{Action, Expect, Scenario};
-use super::{MS, PPM, polled_each};
+use super::table::{MS, PPM, course, kept, scenarios, silence, trusted};
 use crate::host::virtual_clock::Rate;
-use crate::time::truth::Course;
+use crate::rig::scenario::Action::{
+    KillChronyd, KillDaemon, Makestep, RestartDaemon, StartChronyd, StartDaemon, StepClock,
+};
+use crate::rig::scenario::Scenario;
 
 /// The scenarios of the table.
 pub fn all() -> Vec<Scenario> {
@@ -11,314 +13,103 @@ pub fn all() -> Vec<Scenario> {
 }
 
 fn slews() -> Vec<Scenario> {
-    vec![
-        Scenario::new(
-            "slewed",
-            "chronyd slews a clock that is 20 ms slow and loses 30 us a second",
-            30,
-        )
-        .expecting(Expect::Trusted)
-        .disciplined()
-        .course(course(20 * MS, 30)),
-        slewed(
-            "slewed-20-ms",
-            "chronyd slews a clock that is 20 ms fast and gains 30 us a second, polled every second",
-            24,
-            1,
-        )
-        .course(course(-20 * MS, -30)),
-        slewed(
-            "slewed-200-ms",
-            "chronyd slews a clock that is 200 ms slow, polled every 4 s",
-            40,
-            4,
-        )
-        .course(course(200 * MS, 0)),
-        slewed(
-            "slewed-200-ms-back",
-            "chronyd slews a clock that is 200 ms fast, polled every 16 s, drift rate 15",
-            60,
-            16,
-        )
-        .max_drift_ppm("15")
-        .course(course(-200 * MS, -10)),
-        slewed(
-            "slewed-and-restarted",
-            "the clock is 200 ms off, and the daemon restarted while chronyd slews, polled every second",
-            30,
-            1,
-        )
-        .course(course(200 * MS, 30))
-        .at(3.5, Action::RestartDaemon)
-        .at(5.0, Action::RestartDaemon)
-        .at(7.0, Action::RestartDaemon),
-        slewed(
-            "set-slewed-and-restarted",
-            "a clock that is set by 20 ms is slewed back, and the daemon restarted, polled every 4 s",
-            44,
-            4,
-        )
-        .at(12.0, Action::StepClock(20 * MS))
-        .at(17.0, Action::RestartDaemon)
-        .at(19.0, Action::RestartDaemon),
-        slewed(
-            "set-slewed-while-down",
-            "a clock that is set back by 200 ms is slewed while the daemon is down, polled every second",
-            30,
-            1,
-        )
-        .at(10.0, Action::StepClock(-200 * MS))
-        .at(10.5, Action::KillDaemon)
-        .at(13.0, Action::StartDaemon),
-        slewed(
-            "killed-in-its-slew",
-            "chronyd is killed while it slews by 200 ms, and back 3 s later, polled every second",
-            30,
-            1,
-        )
-        .at(10.0, Action::StepClock(200 * MS))
-        .at(12.5, Action::KillChronyd)
-        .at(15.5, Action::StartChronyd),
-        slewed(
-            "killed-in-its-slew-each-4-s",
-            "chronyd is killed while it slews by -200 ms, and back 6 s later, polled every 4 s, drift rate 15",
-            44,
-            4,
-        )
-        .max_drift_ppm("15")
-        .at(12.0, Action::StepClock(-200 * MS))
-        .at(18.5, Action::KillChronyd)
-        .at(24.5, Action::StartChronyd),
-        slewed(
-            "killed-in-its-first-slew",
-            "chronyd is killed in its first slew, the daemon restarted, and chronyd back, polled every 16 s",
-            60,
-            16,
-        )
-        .course(course(200 * MS, 0))
-        .at(7.5, Action::KillChronyd)
-        .at(9.0, Action::RestartDaemon)
-        .at(12.0, Action::StartChronyd),
-    ]
+    let mut slews = scenarios! { trusted;
+        "slewed", 30 s, "chronyd slews a clock that is 20 ms slow and loses 30 us a second"
+            [disciplined, course(course(20 * MS, 30))];
+    };
+    slews.extend(scenarios! { slewed;
+        "slewed-20-ms", 24 s, "chronyd slews a clock that is 20 ms fast and gains 30 us a second"
+            [poll(1), course(course(-20 * MS, -30))];
+        "slewed-200-ms", 40 s, "chronyd slews a clock that is 200 ms slow"
+            [poll(4), course(course(200 * MS, 0))];
+        "slewed-200-ms-back", 60 s, "chronyd slews a clock that is 200 ms fast"
+            [poll(16), max_drift_ppm("15"), course(course(-200 * MS, -10))];
+        "slewed-and-restarted", 30 s, "the daemon is restarted while chronyd slews a clock that is 200 ms slow"
+            [poll(1), course(course(200 * MS, 30))]
+            3.5: RestartDaemon, 5: RestartDaemon, 7: RestartDaemon;
+        "set-slewed-and-restarted", 44 s, "the daemon is restarted while chronyd slews back a step of 20 ms"
+            [poll(4)] 12: StepClock(20 * MS), 17: RestartDaemon, 19: RestartDaemon;
+        "set-slewed-while-down", 30 s, "chronyd slews a clock stepped by -200 ms while the daemon is down"
+            [poll(1)] 10: StepClock(-200 * MS), 10.5: KillDaemon, 13: StartDaemon;
+        "killed-in-its-slew", 30 s, "chronyd is killed while it slews by 200 ms, and started 3 s later"
+            [poll(1)] 10: StepClock(200 * MS), 12.5: KillChronyd, 15.5: StartChronyd;
+        "killed-in-its-slew-each-4-s", 44 s,
+            "chronyd is killed while it slews by -200 ms, and started 6 s later"
+            [poll(4), max_drift_ppm("15")]
+            12: StepClock(-200 * MS), 18.5: KillChronyd, 24.5: StartChronyd;
+        "killed-in-its-first-slew", 60 s,
+            "chronyd is killed in its first slew, the daemon restarted, and chronyd started"
+            [poll(16), course(course(200 * MS, 0))] 7.5: KillChronyd, 9: RestartDaemon, 12: StartChronyd;
+    });
+    slews
 }
 
 fn steps() -> Vec<Scenario> {
-    vec![
-        Scenario::new(
-            "makestep",
-            "chronyd is told to step a clock that was set by 200 ms",
-            30,
-        )
-        .expecting(Expect::Trusted)
-        .disciplined()
-        .polling(polled_each(1))
-        .at(12.0, Action::StepClock(200 * MS))
-        .at(14.0, Action::Makestep),
-        healthy(
-            "makestep-each-second",
-            "chronyd is told to step a clock that is 500 ms slow, polled every second",
-            24,
-            1,
-        )
-        .course(course(500 * MS, 20))
-        .at(6.0, Action::Makestep),
-        healthy(
-            "makestep-each-4-s",
-            "chronyd is told to step a clock that is 2 s fast, polled every 4 s, drift rate 15",
-            40,
-            4,
-        )
-        .max_drift_ppm("15")
-        .course(course(-2_000 * MS, -20))
-        .at(9.0, Action::Makestep),
-        healthy(
-            "makestep-each-16-s",
-            "chronyd is told to step a clock that was set by 200 ms before it has measured that, and after",
-            60,
-            16,
-        )
-        .at(10.0, Action::StepClock(200 * MS))
-        .at(12.0, Action::Makestep)
-        .at(25.0, Action::Makestep),
-        healthy(
-            "makestep-of-itself",
-            "chronyd steps a clock that is 500 ms slow by itself",
-            24,
-            1,
-        )
-        .chrony_lines(&["makestep 0.1 3"])
-        .course(course(500 * MS, 0)),
-        healthy(
-            "set-ten-times-disciplined",
-            "somebody sets a disciplined clock by 200 ms ten times in a row",
-            30,
-            1,
-        )
-        .at(10.0, Action::StepClock(200 * MS))
-        .at(10.5, Action::StepClock(200 * MS))
-        .at(11.0, Action::StepClock(200 * MS))
-        .at(11.5, Action::StepClock(200 * MS))
-        .at(12.0, Action::StepClock(200 * MS))
-        .at(12.5, Action::StepClock(200 * MS))
-        .at(13.0, Action::StepClock(200 * MS))
-        .at(13.5, Action::StepClock(200 * MS))
-        .at(14.0, Action::StepClock(200 * MS))
-        .at(14.5, Action::StepClock(200 * MS)),
-        healthy(
-            "set-disciplined-each-16-s",
-            "somebody sets a disciplined clock by 4.5 ms and back by 9 ms, polled every 16 s",
-            60,
-            16,
-        )
-        .at(12.0, Action::StepClock(4_500_000))
-        .at(30.0, Action::StepClock(-9 * MS)),
-    ]
+    let mut steps = scenarios! { trusted;
+        "makestep", 30 s, "chronyc makestep corrects a clock that was stepped by 200 ms"
+            [disciplined, poll(1)] 12: StepClock(200 * MS), 14: Makestep;
+    };
+    steps.extend(scenarios! { healthy;
+        "makestep-each-second", 24 s, "chronyc makestep corrects a clock that is 500 ms slow"
+            [poll(1), course(course(500 * MS, 20))] 6: Makestep;
+        "makestep-each-4-s", 40 s, "chronyc makestep corrects a clock that is 2 s fast"
+            [poll(4), max_drift_ppm("15"), course(course(-2_000 * MS, -20))] 9: Makestep;
+        "makestep-each-16-s", 60 s,
+            "chronyc makestep, before and after chronyd has measured a step of 200 ms"
+            [poll(16)] 10: StepClock(200 * MS), 12: Makestep, 25: Makestep;
+        "makestep-of-itself", 24 s, "chronyd's makestep directive corrects a clock that is 500 ms slow"
+            [poll(1), chrony_lines(&["makestep 0.1 3"]), course(course(500 * MS, 0))];
+        "set-ten-times-disciplined", 30 s, "a disciplined clock is stepped by 200 ms ten times in a row"
+            [poll(1), stepping(10, 0.5, 200 * MS)];
+        "set-disciplined-each-16-s", 60 s, "a disciplined clock is stepped by 4.5 ms and back by 9 ms"
+            [poll(16)] 12: StepClock(4_500_000), 30: StepClock(-9 * MS);
+    });
+    steps
 }
 
-/// The kernel carries a frequency when `chronyd -x` starts.
+/// The kernel has a frequency offset when `chronyd -x` starts.
 fn carried() -> Vec<Scenario> {
-    let carries = |name, about, seconds, poll_s, ppm| {
-        Scenario::new(name, about, seconds)
-            .expecting(Expect::Trusted)
-            .polling(polled_each(poll_s))
-            .rate(Rate::of_ppm(ppm))
-    };
-    vec![
-        Scenario::new(
-            "carries-a-frequency",
-            "the kernel carries 60 ppm when chronyd -x starts",
-            20,
-        )
-        .expecting(Expect::Trusted)
-        .rate(Rate::of_ppm(60)),
-        Scenario::new(
-            "carries-60-ppm-polled-often",
-            "the kernel carries 60 ppm, the oscillator is off by 60 ppm, drift rate 1, polled every 1/16 s",
-            30,
-        )
-        .expecting(Expect::Trusted)
-        .rate(Rate::of_ppm(60))
-        .max_drift_ppm("1")
-        .course(course(3 * MS, 60)),
-        Scenario::new(
-            "carries-60-ppm-for-120",
-            "the kernel carries 60 ppm, the oscillator is off by -60 ppm, drift rate 1, and the server dies",
-            40,
-        )
-        .expecting(Expect::Trusted)
-        .rate(Rate::of_ppm(60))
-        .max_drift_ppm("1")
-        .course(course(0, -60))
-        .at(15.0, Action::Server(0, |server| server.silent = true)),
-        carries(
-            "carries-60-ppm",
-            "the kernel carries 60 ppm, the oscillator is off by 60 ppm, drift rate 1, polled every second",
-            40,
-            1,
-            60,
-        )
-        .max_drift_ppm("1")
-        .course(course(3 * MS, 60)),
-        carries(
-            "carries-60-ppm-the-other-way",
-            "the kernel carries -60 ppm, the oscillator is off by 60 ppm, drift rate 1, polled every 4 s",
-            40,
-            4,
-            -60,
-        )
-        .max_drift_ppm("1")
-        .course(course(0, 60)),
-        carries(
-            "carries-450-ppm",
-            "the kernel carries 450 ppm, the oscillator is off by -60 ppm, drift rate 1, polled every 16 s",
-            60,
-            16,
-            450,
-        )
-        .max_drift_ppm("1")
-        .course(course(-3 * MS, -60)),
-        carries(
-            "carries-100-ppm-and-restarted",
-            "the kernel carries 100 ppm, the oscillator is off by -60 ppm, and the daemon is restarted, drift rate 15",
-            40,
-            4,
-            100,
-        )
-        .max_drift_ppm("15")
-        .course(course(0, -60))
-        .at(9.0, Action::RestartDaemon)
-        .at(20.0, Action::RestartDaemon),
-        carries(
-            "carries-60-ppm-and-is-left-alone",
-            "the kernel carries 60 ppm, the oscillator is off by 60 ppm, the server dies, drift rate 1",
-            50,
-            1,
-            60,
-        )
-        .max_drift_ppm("1")
-        .course(course(0, 60))
-        .at(16.0, Action::Server(0, |server| server.silent = true)),
-    ]
-}
-
-/// The same with a chronyd that disciplines.
-fn carried_disciplined() -> Vec<Scenario> {
-    let carries = |name, about, seconds, poll_s, ppm| {
-        slewed(name, about, seconds, poll_s).rate(Rate::of_ppm(ppm))
-    };
-    vec![
-        carries(
-            "carries-60-ppm-disciplined",
-            "the kernel carries 60 ppm when chronyd starts, the oscillator is off by 60 ppm, drift rate 1",
-            40,
-            1,
-            60,
-        )
-        .max_drift_ppm("1")
-        .course(course(3 * MS, 60)),
-        carries(
-            "carries-the-other-way-disciplined",
-            "the kernel carries -60 ppm when chronyd starts, the oscillator is off by 60 ppm, drift rate 1",
-            40,
-            4,
-            -60,
-        )
-        .max_drift_ppm("1")
-        .course(course(0, 60)),
-        carries(
-            "carries-450-ppm-disciplined",
-            "the kernel carries 450 ppm when chronyd starts, the oscillator is off by -60 ppm, polled every 16 s",
-            60,
-            16,
-            450,
-        )
-        .max_drift_ppm("15")
-        .course(course(-3 * MS, -60)),
-        carries(
-            "carries-a-tick-disciplined",
-            "the kernel runs off by 8000 ppm when chronyd starts, polled every second",
-            30,
-            1,
-            0,
-        )
-        .rate(Rate::default().faster_by(8_000 * PPM)),
-    ]
-}
-
-fn course(offset_ns: i64, drift_ppm: i64) -> Course {
-    Course {
-        offset_ns,
-        drift_ppb: drift_ppm * PPM,
-        ..Course::default()
+    scenarios! { trusted;
+        "carries-a-frequency", 20 s, "the kernel has an offset of 60 ppm" [rate(Rate::of_ppm(60))];
+        "carries-60-ppm-polled-often", 30 s, "the kernel's offset is 60 ppm, the oscillator's 60 ppm"
+            [rate(Rate::of_ppm(60)), max_drift_ppm("1"), course(course(3 * MS, 60))];
+        "carries-60-ppm-for-120", 40 s,
+            "the kernel's offset is 60 ppm, the oscillator's -60 ppm, and the server stops answering"
+            [rate(Rate::of_ppm(60)), max_drift_ppm("1"), course(course(0, -60))] 15: silence(0);
+        "carries-60-ppm", 40 s, "the kernel's offset is 60 ppm, the oscillator's 60 ppm"
+            [poll(1), rate(Rate::of_ppm(60)), max_drift_ppm("1"), course(course(3 * MS, 60))];
+        "carries-60-ppm-the-other-way", 40 s, "the kernel's offset is -60 ppm, the oscillator's 60 ppm"
+            [poll(4), rate(Rate::of_ppm(-60)), max_drift_ppm("1"), course(course(0, 60))];
+        "carries-450-ppm", 60 s, "the kernel's offset is 450 ppm, the oscillator's -60 ppm"
+            [poll(16), rate(Rate::of_ppm(450)), max_drift_ppm("1"), course(course(-3 * MS, -60))];
+        "carries-100-ppm-and-restarted", 40 s,
+            "the kernel's offset is 100 ppm, the oscillator's -60 ppm, and the daemon is restarted"
+            [poll(4), rate(Rate::of_ppm(100)), max_drift_ppm("15"), course(course(0, -60))]
+            9: RestartDaemon, 20: RestartDaemon;
+        "carries-60-ppm-and-is-left-alone", 50 s,
+            "the kernel's offset is 60 ppm, the oscillator's 60 ppm, and the server stops answering"
+            [poll(1), rate(Rate::of_ppm(60)), max_drift_ppm("1"), course(course(0, 60))] 16: silence(0);
     }
 }
 
-fn healthy(name: &'static str, about: &'static str, seconds: u64, poll_s: u64) -> Scenario {
-    Scenario::new(name, about, seconds)
-        .disciplined()
-        .polling(polled_each(poll_s))
+/// The kernel has a frequency offset when a chronyd starts that disciplines the clock.
+fn carried_disciplined() -> Vec<Scenario> {
+    scenarios! { slewed;
+        "carries-60-ppm-disciplined", 40 s, "the kernel's offset is 60 ppm, the oscillator's 60 ppm"
+            [poll(1), rate(Rate::of_ppm(60)), max_drift_ppm("1"), course(course(3 * MS, 60))];
+        "carries-the-other-way-disciplined", 40 s, "the kernel's offset is -60 ppm, the oscillator's 60 ppm"
+            [poll(4), rate(Rate::of_ppm(-60)), max_drift_ppm("1"), course(course(0, 60))];
+        "carries-450-ppm-disciplined", 60 s, "the kernel's offset is 450 ppm, the oscillator's -60 ppm"
+            [poll(16), rate(Rate::of_ppm(450)), max_drift_ppm("15"), course(course(-3 * MS, -60))];
+        "carries-a-tick-disciplined", 30 s, "the kernel's tick makes the clock 8000 ppm fast"
+            [poll(1), rate(Rate::default().faster_by(8_000 * PPM))];
+    }
 }
 
-fn slewed(name: &'static str, about: &'static str, seconds: u64, poll_s: u64) -> Scenario {
-    healthy(name, about, seconds, poll_s).expecting(Expect::Kept)
+fn healthy(name: &'static str, about: &'static str, seconds: u64) -> Scenario {
+    Scenario::new(name, about, seconds).disciplined()
+}
+
+fn slewed(name: &'static str, about: &'static str, seconds: u64) -> Scenario {
+    kept(name, about, seconds).disciplined()
 }

@@ -1,316 +1,154 @@
-//! Leap seconds, with what chronyd makes of them. Each scenario begins 30 s before midnight.
+//! Leap seconds, in each of chronyd's leap second modes. Each scenario begins 30 s before midnight.
 
-use super::super::scenario::{Action, Expect, Scenario};
-use super::polled_each;
+use super::table::{kept, scenarios};
+use crate::rig::scenario::Action::{KillDaemon, RestartDaemon, Server, StartDaemon, StopDaemon};
+use crate::rig::scenario::Expect::Trusted;
+use crate::rig::scenario::{Action, Scenario};
 use crate::time::truth::LeapKind;
 
 /// When the day ends, in the seconds of a script.
 const MIDNIGHT: f64 = 30.0;
 
-/// When the day ends that a second is deleted from.
+/// When a day ends whose last second is deleted.
 const SHORT_MIDNIGHT: f64 = 29.0;
+
+const STEP: &[&str] = &["leapsecmode step"];
+const SLEW: &[&str] = &["leapsecmode slew"];
+const IGNORE: &[&str] = &["leapsecmode ignore"];
 
 /// The scenarios of the table.
 pub fn all() -> Vec<Scenario> {
-    [inserted(), deleted(), not_happening(), restarted()].concat()
-}
-
-fn inserted() -> Vec<Scenario> {
-    vec![
-        inserted_one(
-            "leap-second",
-            "a leap second is inserted into a disciplined clock",
-            56,
-            1,
-        )
-        .disciplined(),
-        inserted_one(
-            "leap-second-each-4-s",
-            "a leap second is inserted into a disciplined clock, polled every 4 s, drift rate 15",
-            60,
-            4,
-        )
-        .disciplined()
-        .max_drift_ppm("15"),
-        inserted_one(
-            "leap-second-each-16-s",
-            "a leap second is inserted into a disciplined clock, polled every 16 s",
-            76,
-            16,
-        )
-        .disciplined(),
-        inserted_one(
-            "leap-second-stepped",
-            "chronyd steps its clock for a leap second",
-            56,
-            1,
-        )
-        .disciplined()
-        .chrony_lines(&["leapsecmode step"]),
-        inserted_one(
-            "leap-second-slewed",
-            "chronyd slews its clock for a leap second, polled every 4 s",
-            64,
-            4,
-        )
-        .disciplined()
-        .chrony_lines(&["leapsecmode slew"]),
-        inserted_one(
-            "leap-second-slewed-at-once",
-            "chronyd slews its clock for a leap second, polled every second, drift rate 1",
-            64,
-            1,
-        )
-        .disciplined()
-        .max_drift_ppm("1")
-        .chrony_lines(&["leapsecmode slew"]),
-        inserted_one(
-            "leap-second-ignored",
-            "chronyd ignores a leap second, and measures it",
-            64,
-            1,
-        )
-        .disciplined()
-        .chrony_lines(&["leapsecmode ignore"]),
-        inserted_one(
-            "leap-second-of-no-clock",
-            "a leap second is inserted, while chronyd -x watches",
-            56,
-            1,
-        ),
-        inserted_one(
-            "leap-second-unannounced-by-chronyd",
-            "a leap second is inserted that chronyd was not told of",
-            56,
-            1,
-        )
-        .not_held("the only server steps its time by a second and has not announced it")
-        .server(|server| server.leap = 0),
+    [
+        insertions(),
+        deletions(),
+        cancellations(),
+        restarts_at_insertions(),
+        restarts_at_deletions(),
+        restart_at_cancellation(),
     ]
+    .concat()
 }
 
-fn deleted() -> Vec<Scenario> {
-    vec![
-        deleted_one(
-            "deleted-second",
-            "a second is deleted from a disciplined clock",
-            56,
-            1,
-        )
-        .disciplined(),
-        deleted_one(
-            "deleted-second-each-4-s",
-            "a second is deleted from a disciplined clock, polled every 4 s, drift rate 15",
-            60,
-            4,
-        )
-        .disciplined()
-        .max_drift_ppm("15"),
-        deleted_one(
-            "deleted-second-each-16-s",
-            "a second is deleted from a disciplined clock, polled every 16 s",
-            76,
-            16,
-        )
-        .disciplined(),
-        deleted_one(
-            "deleted-second-stepped",
-            "chronyd steps its clock for a deleted second",
-            56,
-            1,
-        )
-        .disciplined()
-        .chrony_lines(&["leapsecmode step"]),
-        deleted_one(
-            "deleted-second-slewed",
-            "chronyd slews its clock for a deleted second, polled every 4 s",
-            64,
-            4,
-        )
-        .disciplined()
-        .chrony_lines(&["leapsecmode slew"]),
-        deleted_one(
-            "deleted-second-ignored",
-            "chronyd ignores a deleted second, and measures it",
-            64,
-            1,
-        )
-        .disciplined()
-        .chrony_lines(&["leapsecmode ignore"]),
-        deleted_one(
-            "deleted-second-of-no-clock",
-            "a second is deleted, while chronyd -x watches",
-            56,
-            1,
-        ),
-    ]
+fn insertions() -> Vec<Scenario> {
+    scenarios! { inserted;
+        "leap-second", 56 s, "a leap second is inserted into a disciplined clock" [poll(1), disciplined];
+        "leap-second-each-4-s", 60 s, "a leap second is inserted into a disciplined clock"
+            [poll(4), disciplined, max_drift_ppm("15")];
+        "leap-second-each-16-s", 76 s, "a leap second is inserted into a disciplined clock"
+            [poll(16), disciplined];
+        "leap-second-stepped", 56 s, "chronyd steps its clock for a leap second"
+            [poll(1), disciplined, chrony_lines(STEP)];
+        "leap-second-slewed", 64 s, "chronyd slews its clock for a leap second"
+            [poll(4), disciplined, chrony_lines(SLEW)];
+        "leap-second-slewed-at-once", 64 s, "chronyd slews its clock for a leap second"
+            [poll(1), disciplined, max_drift_ppm("1"), chrony_lines(SLEW)];
+        "leap-second-ignored", 64 s, "chronyd ignores a leap second and measures its effect"
+            [poll(1), disciplined, chrony_lines(IGNORE)];
+        "leap-second-of-no-clock", 56 s, "a leap second is inserted, and chronyd runs with -x" [poll(1)];
+        "leap-second-unannounced-by-chronyd", 56 s, "a leap second is inserted that the server did not announce"
+            [poll(1), not_held("the only server steps its time by a second and has not announced it"),
+             server(|s| s.leap = 0)];
+    }
 }
 
-/// Announced, and true time has none.
-fn not_happening() -> Vec<Scenario> {
-    let announced = |name, about, seconds, poll_s| {
-        before_midnight(name, about, seconds, poll_s)
-            .server(|server| server.leap = 1)
-            .at(MIDNIGHT, Action::Server(0, |server| server.leap = 0))
+fn deletions() -> Vec<Scenario> {
+    scenarios! { deleted;
+        "deleted-second", 56 s, "a second is deleted from a disciplined clock" [poll(1), disciplined];
+        "deleted-second-each-4-s", 60 s, "a second is deleted from a disciplined clock"
+            [poll(4), disciplined, max_drift_ppm("15")];
+        "deleted-second-each-16-s", 76 s, "a second is deleted from a disciplined clock"
+            [poll(16), disciplined];
+        "deleted-second-stepped", 56 s, "chronyd steps its clock for a deleted second"
+            [poll(1), disciplined, chrony_lines(STEP)];
+        "deleted-second-slewed", 64 s, "chronyd slews its clock for a deleted second"
+            [poll(4), disciplined, chrony_lines(SLEW)];
+        "deleted-second-ignored", 64 s, "chronyd ignores a deleted second and measures its effect"
+            [poll(1), disciplined, chrony_lines(IGNORE)];
+        "deleted-second-of-no-clock", 56 s, "a second is deleted, and chronyd runs with -x" [poll(1)];
+    }
+}
+
+/// Announced leap seconds that true time does not have.
+fn cancellations() -> Vec<Scenario> {
+    let mut cancellations = scenarios! { announced;
+        "no-leap-second", 64 s, "a leap second is announced and inserted, but true time has none"
+            [poll(1), disciplined];
+        "no-leap-second-each-4-s", 64 s, "chronyd steps its clock for an announced leap second that true time has not"
+            [poll(4), disciplined, max_drift_ppm("15"), chrony_lines(STEP)];
+        "no-leap-second-each-16-s", 76 s, "chronyd ignores an announced leap second that true time has not"
+            [poll(16), disciplined, chrony_lines(IGNORE)];
+        "no-leap-second-of-no-clock", 56 s,
+            "a leap second is announced that true time has not, and chronyd runs with -x" [poll(1)];
+        "no-deleted-second", 64 s, "a deleted second is announced and applied, but true time has none"
+            [poll(1), disciplined, server(|s| s.leap = 2)];
     };
-    vec![
-        announced(
-            "no-leap-second",
-            "a leap second is announced and does not come, but to a disciplined clock",
-            64,
-            1,
-        )
-        .disciplined(),
-        announced(
-            "no-leap-second-each-4-s",
-            "a leap second is announced and does not come, but chronyd steps its clock, polled every 4 s",
-            64,
-            4,
-        )
-        .disciplined()
-        .max_drift_ppm("15")
-        .chrony_lines(&["leapsecmode step"]),
-        announced(
-            "no-leap-second-each-16-s",
-            "a leap second is announced and does not come, and chronyd ignores it, polled every 16 s",
-            76,
-            16,
-        )
-        .disciplined()
-        .chrony_lines(&["leapsecmode ignore"]),
-        announced(
-            "no-leap-second-of-no-clock",
-            "a leap second is announced and does not come, while chronyd -x watches",
-            56,
-            1,
-        ),
-        announced(
-            "no-deleted-second",
-            "a deleted second is announced and does not come, but to a disciplined clock",
-            64,
-            1,
-        )
-        .disciplined()
-        .server(|server| server.leap = 2),
-        before_midnight(
-            "leap-second-called-off",
-            "a leap second is announced, and called off 12 s before midnight",
-            50,
-            1,
-        )
-        .disciplined()
-        .server(|server| server.leap = 1)
-        .at(18.0, Action::Server(0, |server| server.leap = 0)),
-    ]
+    cancellations.extend(scenarios! { before_midnight;
+        "leap-second-called-off", 50 s, "a leap second is announced, and withdrawn 12 s before midnight"
+            [poll(1), disciplined, server(|s| s.leap = 1)] 18: Server(0, |s| s.leap = 0);
+    });
+    cancellations
 }
 
-/// The daemon is restarted around midnight.
-fn restarted() -> Vec<Scenario> {
-    vec![
-        inserted_one(
-            "leap-second-restarted-before",
-            "a leap second is inserted, and the daemon restarted 2 s before",
-            56,
-            1,
-        )
-        .disciplined()
-        .at(28.0, Action::RestartDaemon),
-        inserted_one(
-            "leap-second-restarted-in-it",
-            "a leap second is inserted, and the daemon restarted in it",
-            56,
-            1,
-        )
-        .disciplined()
-        .at(30.5, Action::RestartDaemon),
-        inserted_one(
-            "leap-second-restarted-after",
-            "a leap second is inserted, and the daemon restarted 2 s and 5 s after, polled every 4 s",
-            60,
-            4,
-        )
-        .disciplined()
-        .at(33.0, Action::RestartDaemon)
-        .at(36.0, Action::RestartDaemon),
-        inserted_one(
-            "leap-second-restarted-each-16-s",
-            "a leap second is inserted, and the daemon restarted 5 s before, at midnight and 3 s after",
-            76,
-            16,
-        )
-        .at(25.0, Action::RestartDaemon)
-        .at(30.0, Action::RestartDaemon)
-        .at(33.0, Action::RestartDaemon),
-        deleted_one(
-            "deleted-second-restarted-in-it",
-            "a second is deleted, and the daemon restarted 1 s before, at midnight and 1 s after",
-            56,
-            1,
-        )
-        .disciplined()
-        .at(28.0, Action::RestartDaemon)
-        .at(29.0, Action::RestartDaemon)
-        .at(30.0, Action::RestartDaemon),
-        inserted_one(
-            "leap-second-while-down",
-            "the daemon is killed 20 s before a leap second and started 10 s after",
-            64,
-            1,
-        )
-        .expecting(Expect::Trusted)
-        .disciplined()
-        .at(10.0, Action::KillDaemon)
-        .at(41.0, Action::StartDaemon),
-        inserted_one(
-            "leap-second-while-down-each-16-s",
-            "the daemon is stopped 20 s before a leap second and started 10 s after, polled every 16 s",
-            90,
-            16,
-        )
-        .expecting(Expect::Trusted)
-        .disciplined()
-        .at(10.0, Action::StopDaemon)
-        .at(41.0, Action::StartDaemon),
-        deleted_one(
-            "deleted-second-while-down",
-            "the daemon is killed 20 s before a deleted second and started 10 s after, while chronyd -x watches",
-            64,
-            4,
-        )
-        .expecting(Expect::Trusted)
-        .at(9.0, Action::KillDaemon)
-        .at(39.0, Action::StartDaemon),
-        before_midnight(
-            "no-leap-second-while-down",
-            "the daemon is killed 20 s before a leap second that does not come, and started 10 s after",
-            64,
-            1,
-        )
-        .expecting(Expect::Trusted)
-        .server(|server| server.leap = 1)
-        .at(10.0, Action::KillDaemon)
-        .at(MIDNIGHT, Action::Server(0, |server| server.leap = 0))
-        .at(40.0, Action::StartDaemon),
-    ]
+fn restarts_at_insertions() -> Vec<Scenario> {
+    scenarios! { inserted;
+        "leap-second-restarted-before", 56 s, "the daemon is restarted 2 s before a leap second"
+            [poll(1), disciplined] 28: RestartDaemon;
+        "leap-second-restarted-in-it", 56 s, "the daemon is restarted in a leap second"
+            [poll(1), disciplined] 30.5: RestartDaemon;
+        "leap-second-restarted-after", 60 s, "the daemon is restarted 2 s and 5 s after a leap second"
+            [poll(4), disciplined] 33: RestartDaemon, 36: RestartDaemon;
+        "leap-second-restarted-each-16-s", 76 s,
+            "the daemon is restarted 5 s before a leap second, at midnight and 3 s after"
+            [poll(16)] 25: RestartDaemon, 30: RestartDaemon, 33: RestartDaemon;
+        "leap-second-while-down", 64 s, "the daemon is killed 20 s before a leap second and started 10 s after"
+            [poll(1), expecting(Trusted), disciplined] 10: KillDaemon, 41: StartDaemon;
+        "leap-second-while-down-each-16-s", 90 s,
+            "the daemon is stopped 20 s before a leap second and started 10 s after"
+            [poll(16), expecting(Trusted), disciplined] 10: StopDaemon, 41: StartDaemon;
+    }
 }
 
-fn inserted_one(name: &'static str, about: &'static str, seconds: u64, poll_s: u64) -> Scenario {
-    before_midnight(name, about, seconds, poll_s)
-        .leap_second(LeapKind::Inserted)
-        .server(|server| server.leap = 1)
-        .at(MIDNIGHT, Action::Server(0, |server| server.leap = 0))
+fn restarts_at_deletions() -> Vec<Scenario> {
+    scenarios! { deleted;
+        "deleted-second-restarted-in-it", 56 s,
+            "the daemon is restarted 1 s before a deleted second, at midnight and 1 s after"
+            [poll(1), disciplined] 28: RestartDaemon, 29: RestartDaemon, 30: RestartDaemon;
+        "deleted-second-while-down", 64 s,
+            "the daemon is down from 20 s before a deleted second to 10 s after, and chronyd runs with -x"
+            [poll(4), expecting(Trusted)] 9: KillDaemon, 39: StartDaemon;
+    }
 }
 
-fn deleted_one(name: &'static str, about: &'static str, seconds: u64, poll_s: u64) -> Scenario {
-    before_midnight(name, about, seconds, poll_s)
+fn restart_at_cancellation() -> Vec<Scenario> {
+    scenarios! { announced;
+        "no-leap-second-while-down", 64 s,
+            "the daemon is down from 20 s before to 10 s after an announced leap second that true time has not"
+            [poll(1), expecting(Trusted)] 10: KillDaemon, 40: StartDaemon;
+    }
+}
+
+fn inserted(name: &'static str, about: &'static str, seconds: u64) -> Scenario {
+    announced(name, about, seconds).leap_second(LeapKind::Inserted)
+}
+
+fn deleted(name: &'static str, about: &'static str, seconds: u64) -> Scenario {
+    before_midnight(name, about, seconds)
         .leap_second(LeapKind::Deleted)
         .server(|server| server.leap = 2)
-        .at(SHORT_MIDNIGHT, Action::Server(0, |server| server.leap = 0))
+        .at(SHORT_MIDNIGHT, withdraw())
 }
 
-fn before_midnight(name: &'static str, about: &'static str, seconds: u64, poll_s: u64) -> Scenario {
-    Scenario::new(name, about, seconds)
-        .expecting(Expect::Kept)
-        .polling(polled_each(poll_s))
-        .seconds_before_midnight(30)
+/// A leap second is announced until midnight.
+fn announced(name: &'static str, about: &'static str, seconds: u64) -> Scenario {
+    before_midnight(name, about, seconds)
+        .server(|server| server.leap = 1)
+        .at(MIDNIGHT, withdraw())
+}
+
+fn withdraw() -> Action {
+    Server(0, |server| server.leap = 0)
+}
+
+fn before_midnight(name: &'static str, about: &'static str, seconds: u64) -> Scenario {
+    kept(name, about, seconds).seconds_before_midnight(30)
 }

@@ -2,195 +2,94 @@
 
 use std::time::Duration;
 
-use super::super::scenario::{Action, Expect, Refclock, Scenario};
-use super::MS;
-use crate::fakes::reference_clock::{Driver, Feed};
+use super::table::{MS, answer_refclock, course, scenarios, silence_refclock};
+use crate::fakes::reference_clock::Driver::{Shm, Sock};
+use crate::rig::scenario::Expect::Kept;
+use crate::rig::scenario::Scenario;
 use crate::time::profile::{Profile, Ramp};
-use crate::time::truth::Course;
 
 /// chronyd takes one of four samples a second.
-const EACH_SECOND: &str = "poll 0 dpoll -2 filter 4";
+const SECONDLY: &str = "poll 0 dpoll -2 filter 4";
+const PREFERRED: &str = "poll 0 dpoll -2 filter 4 prefer";
 
 /// The scenarios of the table.
 pub fn all() -> Vec<Scenario> {
     [alone(), beside_servers()].concat()
 }
 
-/// Relatives of them, whose polls are long.
+/// Variants with long poll intervals.
 pub fn slow() -> Vec<Scenario> {
-    vec![
-        only(
-            "refclock-sock-each-16-s",
-            "a reference clock by SOCK is off by 0.9 ms within 1 ms, polled every 16 s",
-            Driver::Sock,
-            "poll 4 dpoll 0 filter 16",
-            |feed| feed.error_ns = 900_000,
-        )
-        .lasting(120),
-        only(
-            "refclock-shm-each-64-s",
-            "a reference clock by SHM slews by 1.8 ms within 1 ms to either side, polled every 64 s",
-            Driver::Shm,
-            "poll 6 dpoll 2 filter 16",
-            |feed| {
-                feed.error_ns = -900_000;
-                feed.error_profile = Profile::ramp(Ramp::reaching(200.0, 0.0018, 10.0));
-            },
-        )
-        .lasting(450),
-    ]
+    scenarios! { only;
+        "refclock-sock-each-16-s", 120 s, "a SOCK reference clock is off by 0.9 ms within 1 ms"
+            [refclock(Sock, "poll 4 dpoll 0 filter 16", |f| f.error_ns = 900_000)];
+        "refclock-shm-each-64-s", 450 s, "an SHM reference clock slews by 1.8 ms within 1 ms to either side"
+            [refclock(Shm, "poll 6 dpoll 2 filter 16", |f| {
+                f.error_ns = -900_000;
+                f.error_profile = Profile::ramp(Ramp::reaching(200.0, 0.0018, 10.0));
+            })];
+    }
 }
 
 fn alone() -> Vec<Scenario> {
-    vec![
-        only(
-            "refclock-sock",
-            "a reference clock by SOCK is off by 0.9 ms within 1 ms",
-            Driver::Sock,
-            EACH_SECOND,
-            |feed| feed.error_ns = 900_000,
-        ),
-        only(
-            "refclock-shm",
-            "a reference clock by SHM is off by -0.9 ms within 1 ms",
-            Driver::Shm,
-            EACH_SECOND,
-            |feed| feed.error_ns = -900_000,
-        ),
-        only(
-            "refclock-sock-noisy",
-            "a reference clock by SOCK has errors of up to 0.9 ms to either side, unfiltered",
-            Driver::Sock,
-            "poll -2 dpoll -2 filter 1",
-            |feed| feed.noise = Duration::from_micros(1_800),
-        ),
-        only(
-            "refclock-shm-noisy",
-            "a reference clock by SHM has errors of up to 0.9 ms to either side, filtered",
-            Driver::Shm,
-            "poll 2 dpoll -2 filter 16",
-            |feed| feed.noise = Duration::from_micros(1_800),
-        )
-        .lasting(45),
-        only(
-            "refclock-sock-slews",
-            "a reference clock by SOCK slews by 1.8 ms at 100 ppm within 1 ms to either side",
-            Driver::Sock,
-            EACH_SECOND,
-            |feed| {
-                feed.error_ns = -900_000;
-                feed.error_profile = Profile::ramp(Ramp::reaching(10.0, 0.0018, 100.0));
-            },
-        )
-        .lasting(45),
-        only(
-            "refclock-shm-wanders",
-            "a reference clock by SHM wanders by 0.9 ms within 1 ms, on a clock that gains 30 us a second",
-            Driver::Shm,
-            EACH_SECOND,
-            |feed| feed.error_profile = Profile::swing(5.0, 0.0009, 40.0),
-        )
-        .course(Course {
-            offset_ns: -20 * MS,
-            drift_ppb: -30_000,
-            ..Course::default()
-        })
-        .lasting(45),
-        only(
-            "refclock-sock-silent-and-back",
-            "a reference clock by SOCK falls silent for 15 s",
-            Driver::Sock,
-            EACH_SECOND,
-            |feed| feed.error_ns = 500_000,
-        )
-        .lasting(45)
-        .expecting(Expect::Kept)
-        .at(12.0, Action::Refclock(0, |feed| feed.silent = true))
-        .at(27.0, Action::Refclock(0, |feed| feed.silent = false)),
-        only(
-            "refclock-shm-repeats-itself",
-            "a reference clock by SHM is exact and read 16 times a second",
-            Driver::Shm,
-            "poll -4 dpoll -4 filter 1",
-            |feed| feed.every = Duration::from_millis(50),
-        ),
-    ]
+    scenarios! { only;
+        "refclock-sock", 20 s, "a SOCK reference clock is off by 0.9 ms within 1 ms"
+            [refclock(Sock, SECONDLY, |f| f.error_ns = 900_000)];
+        "refclock-shm", 20 s, "an SHM reference clock is off by -0.9 ms within 1 ms"
+            [refclock(Shm, SECONDLY, |f| f.error_ns = -900_000)];
+        "refclock-sock-noisy", 20 s, "a SOCK reference clock has errors of up to 0.9 ms, unfiltered"
+            [refclock(Sock, "poll -2 dpoll -2 filter 1", |f| f.noise = Duration::from_micros(1_800))];
+        "refclock-shm-noisy", 45 s, "an SHM reference clock has errors of up to 0.9 ms, filtered"
+            [refclock(Shm, "poll 2 dpoll -2 filter 16", |f| f.noise = Duration::from_micros(1_800))];
+        "refclock-sock-slews", 45 s,
+            "a SOCK reference clock slews by 1.8 ms at 100 ppm within 1 ms to either side"
+            [refclock(Sock, SECONDLY, |f| {
+                f.error_ns = -900_000;
+                f.error_profile = Profile::ramp(Ramp::reaching(10.0, 0.0018, 100.0));
+            })];
+        "refclock-shm-wanders", 45 s,
+            "an SHM reference clock wanders by 0.9 ms within 1 ms, and the clock gains 30 us a second"
+            [refclock(Shm, SECONDLY, |f| f.error_profile = Profile::swing(5.0, 0.0009, 40.0)),
+             course(course(-20 * MS, -30))];
+        "refclock-sock-silent-and-back", 45 s, "a SOCK reference clock is silent for 15 s"
+            [refclock(Sock, SECONDLY, |f| f.error_ns = 500_000), expecting(Kept)]
+            12: silence_refclock(), 27: answer_refclock();
+        "refclock-shm-repeats-itself", 20 s, "an exact SHM reference clock is read 16 times a second"
+            [refclock(Shm, "poll -4 dpoll -4 filter 1", |f| f.every = Duration::from_millis(50))];
+    }
 }
 
 fn beside_servers() -> Vec<Scenario> {
-    let beside = |name, about, driver, change: fn(&mut Feed)| {
-        Scenario::new(name, about, 30)
-            .polling("iburst minpoll 0 maxpoll 0")
-            .refclock(refclock(driver, "poll 0 dpoll -2 filter 4 prefer", change))
+    let beside = |name, about, seconds| {
+        Scenario::new(name, about, seconds)
+            .poll(1)
             .another_server(|server| server.root_dispersion = 0.003)
     };
-    vec![
-        beside(
-            "preferred-refclock-sock",
-            "a preferred reference clock by SOCK is off by 0.9 ms within 1 ms, beside two servers",
-            Driver::Sock,
-            |feed| feed.error_ns = 900_000,
-        ),
-        beside(
-            "preferred-refclock-shm",
-            "a preferred reference clock by SHM is off by -0.9 ms within 1 ms, beside servers off by as much",
-            Driver::Shm,
-            |feed| feed.error_ns = -900_000,
-        )
-        .server(|server| {
-            server.root_dispersion = 0.001;
-            server.time_error_ns = MS * 9 / 10;
-        }),
-        beside(
-            "preferred-refclock-slews",
-            "a preferred reference clock by SOCK slews by 0.9 ms at 50 ppm, beside two servers",
-            Driver::Sock,
-            |feed| feed.error_profile = Profile::ramp(Ramp::reaching(12.0, 0.0009, 50.0)),
-        ),
-        beside(
-            "preferred-refclock-dies",
-            "a preferred reference clock by SHM falls silent and stays selected, and servers answer",
-            Driver::Shm,
-            |feed| feed.error_ns = 500_000,
-        )
-        .lasting(60)
-        .daemon_args(&["--holdover", "8s"])
-        .expecting(Expect::Kept)
-        .at(15.0, Action::Refclock(0, |feed| feed.silent = true)),
-        beside(
-            "preferred-refclock-lies-among-5",
-            "a preferred reference clock by SOCK is off by 5 ms and declares 1, four servers declare 10, one may lie",
-            Driver::Sock,
-            |feed| feed.error_ns = 5 * MS,
-        )
-        .falsetickers(1)
-        .daemon_args(&["--falsetickers", "1"])
-        .server(|server| server.root_dispersion = 0.010)
-        .change_server(1, |server| server.root_dispersion = 0.010)
-        .another_server(|server| server.root_dispersion = 0.010)
-        .another_server(|server| server.root_dispersion = 0.010),
-    ]
-}
-
-fn only(
-    name: &'static str,
-    about: &'static str,
-    driver: Driver,
-    options: &'static str,
-    change: fn(&mut Feed),
-) -> Scenario {
-    Scenario::new(name, about, 20)
-        .without_servers()
-        .refclock(refclock(driver, options, change))
-}
-
-fn refclock(driver: Driver, options: &'static str, change: fn(&mut Feed)) -> Refclock {
-    let mut feed = Feed::default();
-    change(&mut feed);
-    Refclock {
-        driver,
-        feed,
-        delay: 0.002,
-        options,
+    scenarios! { beside;
+        "preferred-refclock-sock", 30 s,
+            "a preferred SOCK reference clock is off by 0.9 ms within 1 ms, beside two servers"
+            [refclock(Sock, PREFERRED, |f| f.error_ns = 900_000)];
+        "preferred-refclock-shm", 30 s,
+            "a preferred SHM reference clock is off by -0.9 ms within 1 ms, beside a server off by 0.9 ms"
+            [refclock(Shm, PREFERRED, |f| f.error_ns = -900_000),
+             server(|s| (s.root_dispersion, s.time_error_ns) = (0.001, MS * 9 / 10))];
+        "preferred-refclock-slews", 30 s,
+            "a preferred SOCK reference clock slews by 0.9 ms at 50 ppm, beside two servers"
+            [refclock(Sock, PREFERRED, |f| {
+                f.error_profile = Profile::ramp(Ramp::reaching(12.0, 0.0009, 50.0));
+            })];
+        "preferred-refclock-dies", 60 s,
+            "a preferred SHM reference clock falls silent and stays selected, while servers answer"
+            [refclock(Shm, PREFERRED, |f| f.error_ns = 500_000), daemon_args(&["--holdover", "8s"]),
+             expecting(Kept)] 15: silence_refclock();
+        "preferred-refclock-lies-among-5", 30 s,
+            "a preferred SOCK reference clock is off by 5 ms and declares 1, four servers declare 10"
+            [refclock(Sock, PREFERRED, |f| f.error_ns = 5 * MS), falsetickers(1),
+             daemon_args(&["--falsetickers", "1"]), server(|s| s.root_dispersion = 0.010),
+             change_server(1, |s| s.root_dispersion = 0.010),
+             another_server(|s| s.root_dispersion = 0.010), another_server(|s| s.root_dispersion = 0.010)];
     }
+}
+
+fn only(name: &'static str, about: &'static str, seconds: u64) -> Scenario {
+    Scenario::new(name, about, seconds).without_servers()
 }
