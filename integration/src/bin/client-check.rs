@@ -1,22 +1,27 @@
-//! Puts a client program through what client programs have to survive: `survival DAEMON COMMAND [WORD...]`.
+//! Checks a client program against daemon restarts and deleted files: see `integration::setup::client_check`.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1);
-    let daemon = words.next().map(PathBuf::from);
-    let words: Vec<String> = words.collect();
-    let (Some(daemon), false) = (daemon, words.is_empty()) else {
-        eprintln!("usage: survival DAEMON COMMAND [WORD...]");
-        return ExitCode::from(64);
-    };
-    let survived = integration::setup::client_check::run(&daemon, &words);
+use clap::Parser;
+use integration::setup::client_check;
+
+/// Checks a client program against daemon restarts and deleted files.
+#[derive(Parser)]
+struct Options {
+    /// The daemon's program.
+    daemon: PathBuf,
+    /// The client program and its arguments; the segments' directory is added as the last one.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+fn main() {
+    let options = Options::parse();
+    let result = client_check::run(&options.daemon, &options.command);
     println!(
         "{} readings contain true time, a new file is read after {} ms",
-        survived.readings,
-        survived.recovery.as_millis()
+        result.readings,
+        result.recovery.as_millis()
     );
-    ExitCode::SUCCESS
 }

@@ -10,8 +10,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use std::{env, io, panic};
+use std::{io, panic};
 
+use clap::Parser;
 use integration::demo::{table, time_servers};
 use integration::host::sandbox::Sandbox;
 use integration::host::wait;
@@ -22,21 +23,23 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 const INTERRUPTED: u8 = 130;
 const UNAVAILABLE: u8 = 69;
-const USAGE: u8 = 64;
 
 /// How long chronyd may take to find its time servers good.
 const SYNCHRONISATION: Duration = Duration::from_secs(15);
 
+/// Shows the daemon's interval once a second, beside a private chronyd.
+#[derive(Parser)]
 struct Options {
+    /// The daemon's program.
+    #[arg(long, default_value = "target/release/clockbound")]
     daemon: PathBuf,
+    /// How long to show it.
+    #[arg(long, default_value_t = 20)]
     seconds: u64,
 }
 
 fn main() -> ExitCode {
-    let Some(options) = options() else {
-        eprintln!("usage: demo [--seconds N]");
-        return ExitCode::from(USAGE);
-    };
+    let options = Options::parse();
     let stop = match stop_flag() {
         Ok(stop) => stop,
         Err(err) => {
@@ -56,22 +59,6 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(UNAVAILABLE),
     }
-}
-
-fn options() -> Option<Options> {
-    let mut options = Options {
-        daemon: PathBuf::from("target/release/clockbound"),
-        seconds: 20,
-    };
-    let mut words = env::args().skip(1);
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--seconds" => options.seconds = words.next()?.parse().ok()?,
-            "--daemon" => options.daemon = words.next()?.into(),
-            _ => return None,
-        }
-    }
-    Some(options)
 }
 
 fn stop_flag() -> io::Result<Arc<AtomicBool>> {

@@ -1,26 +1,27 @@
-//! A directory of its own for every test, gone when the test is over.
+//! A temporary directory for each test.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
 
 use super::user::UserAccount;
 
 const PREFIX: &str = "clockbound-test-";
 
-/// A temporary directory, removed when dropped, also by a panic.
+/// A temporary directory that every account may enter, removed when dropped, also by a panic.
 ///
-/// Declare it before what lives in it, so that it is dropped last.
+/// Declare it before the values that use it, so that it is dropped last.
 #[derive(Debug)]
 pub struct Sandbox {
-    root: PathBuf,
+    root: TempDir,
 }
 
 impl Sandbox {
-    /// Makes the directory, and removes what test processes that were killed have left behind.
+    /// Creates the directory, and removes those of test processes that were killed.
     ///
     /// # Panics
     /// If the temporary directory cannot be written to.
@@ -29,35 +30,31 @@ impl Sandbox {
         reason = "a default should not create directories"
     )]
     pub fn new() -> Sandbox {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let parent = std::env::temp_dir();
-        remove_orphans(&parent);
-        let name = format!(
-            "{PREFIX}{}-{}",
-            process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let root = parent.join(name);
-        make_dir(&root, 0o755);
+        remove_orphans(&std::env::temp_dir());
+        let root = tempfile::Builder::new()
+            .prefix(&format!("{PREFIX}{}-", process::id()))
+            .tempdir()
+            .expect("create a temporary directory");
+        set_mode(root.path(), 0o755);
         Sandbox { root }
     }
 
     /// A path inside.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.root.join(name)
+        self.root.path().join(name)
     }
 
-    /// Makes a directory inside with exactly this mode.
+    /// Creates a directory inside with exactly this mode.
     pub fn dir(&self, name: &str, mode: u32) -> PathBuf {
         let path = self.path(name);
         make_dir(&path, mode);
         path
     }
 
-    /// Makes a run directory as chronyd wants it: its own, and closed to others.
+    /// Creates a run directory as chronyd requires it: owned by chronyd's account, and closed to others.
     ///
     /// # Panics
-    /// If the directory cannot be given to chronyd's account.
+    /// If the directory's owner cannot be changed.
     pub fn chrony_dir(&self, name: &str) -> PathBuf {
         let path = self.dir(name, 0o750);
         let account = UserAccount::chrony();
@@ -65,7 +62,7 @@ impl Sandbox {
         path
     }
 
-    /// Writes a file inside, making the directories above it.
+    /// Writes a file inside, and creates the directories above it.
     ///
     /// # Panics
     /// If it cannot be written.
@@ -74,12 +71,6 @@ impl Sandbox {
         fs::create_dir_all(path.parent().expect("a parent")).expect("make parent directories");
         fs::write(&path, content).expect("write a file of the sandbox");
         path
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.root);
     }
 }
 
@@ -107,7 +98,11 @@ fn make_dir(path: &Path, mode: u32) {
         .mode(mode)
         .create(path)
         .unwrap_or_else(|err| panic!("make {}: {err}", path.display()));
-    // The umask may have taken bits away.
+    // The umask may have removed bits.
+    set_mode(path, mode);
+}
+
+fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .expect("set the mode of a new directory");
 }

@@ -260,13 +260,19 @@ impl Chronyd {
     }
 }
 
-/// The configuration line for a server that is near: the first update comes within a second.
+/// The configuration line for a server that chronyd polls so often that it synchronises within a second.
 pub fn server_line(server: SocketAddr) -> String {
-    format!(
-        "server {} port {} {FREQUENT_POLLS}",
-        server.ip(),
-        server.port()
-    )
+    server_line_with(server, FREQUENT_POLLS)
+}
+
+/// The configuration line for a server that chronyd polls every 2^`poll_exponent` s after an initial burst.
+pub fn polled_server_line(server: SocketAddr, poll_exponent: i8) -> String {
+    let options = format!("iburst minpoll {poll_exponent} maxpoll {poll_exponent}");
+    server_line_with(server, &options)
+}
+
+fn server_line_with(server: SocketAddr, options: &str) -> String {
+    format!("server {} port {} {options}", server.ip(), server.port())
 }
 
 /// What `chronyc tracking` says about the chronyd behind `socket`, if it answers.

@@ -47,6 +47,21 @@ pub struct Report {
 }
 
 impl Report {
+    /// A report of a scenario of which nothing is recorded yet.
+    pub fn of(scenario: &Scenario) -> Report {
+        Report {
+            scenario: scenario.clone(),
+            daemon_started: Duration::ZERO,
+            chronyd_synchronised: None,
+            disturbed: Vec::new(),
+            slewed: Vec::new(),
+            layouts: Vec::new(),
+            declared_ns: Vec::new(),
+            daemon_log: Vec::new(),
+            chronyd_log: Vec::new(),
+        }
+    }
+
     /// Violations that no move of CLOCK_REALTIME a moment before explains.
     pub fn violations(&self, seen: &LayoutSamples) -> usize {
         let inexcusable = |at: &&Duration| self.blind_for(seen, **at).is_none();

@@ -201,7 +201,17 @@ impl Scenario {
         disturbed || unlike_the_machines || self.discipline || self.leap_second.is_some()
     }
 
-    /// The same scenario, for another time.
+    /// The options of chronyd's sources and of the daemon, for the list of scenarios.
+    pub fn settings(&self) -> String {
+        let mut settings = vec![
+            format!("server {}", self.polling),
+            format!("--max-drift-rate {}", self.max_drift_ppm),
+        ];
+        settings.extend(self.daemon_args.chunks(2).map(|pair| pair.join(" ")));
+        settings.join(", ")
+    }
+
+    /// The same scenario with another duration.
     #[must_use]
     pub fn lasting(self, seconds: u64) -> Scenario {
         Scenario { seconds, ..self }

@@ -70,17 +70,7 @@ fn line(text: &mut String, word: &str, value: impl std::fmt::Display) {
 
 /// The report of `scenario` that this is the text of; `None` when it is not complete, or has another layout in it.
 pub(super) fn parse(text: &str, scenario: &Scenario, layouts: &[Layout]) -> Option<Report> {
-    let mut report = Report {
-        scenario: scenario.clone(),
-        daemon_started: Duration::ZERO,
-        chronyd_synchronised: None,
-        disturbed: Vec::new(),
-        slewed: Vec::new(),
-        layouts: Vec::new(),
-        declared_ns: Vec::new(),
-        daemon_log: Vec::new(),
-        chronyd_log: Vec::new(),
-    };
+    let mut report = Report::of(scenario);
     let mut complete = false;
     for line in text.lines() {
         let (word, value) = line.split_once(' ')?;

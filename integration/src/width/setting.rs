@@ -11,7 +11,7 @@ use crate::fakes::ntp_server::{NtpServer, ServerBehaviour};
 use crate::host::namespace::{Private, private};
 use crate::host::sandbox::Sandbox;
 use crate::host::wait;
-use crate::programs::chronyd::Chronyd;
+use crate::programs::chronyd::{Chronyd, polled_server_line};
 use crate::time::truth::Truth;
 
 const CHRONY_DIR: &str = "/run/chrony";
@@ -109,12 +109,7 @@ impl Setting {
     }
 
     fn chronyd(&self, server: &NtpServer) -> Chronyd {
-        let (address, poll) = (server.address(), self.poll);
-        let line = format!(
-            "server {} port {} minpoll {poll} maxpoll {poll} iburst",
-            address.ip(),
-            address.port()
-        );
+        let line = polled_server_line(server.address(), self.poll);
         Chronyd::in_dir(
             PathBuf::from(CHRONY_DIR),
             &["port 0", "maxclockerror 50", &line],
