@@ -80,6 +80,11 @@ impl LayoutSamples {
         self.note(at, before_ns, reading, after_ns);
     }
 
+    /// Whether a sample of this layout is a violation.
+    pub fn is_violation(&self, sample: &Sample) -> bool {
+        self.violations.binary_search(&sample.at).is_ok()
+    }
+
     fn note(
         &mut self,
         at: Duration,

@@ -147,7 +147,7 @@ impl Report {
             }
             let _ = write!(text, "\n  {}: {}", seen.layout.name, story(seen));
             if let Some(worst_ns) = worst_miss_ns(seen) {
-                let missed = time_where(&seen.samples, |sample| misses(seen, sample));
+                let missed = time_where(&seen.samples, |sample| seen.is_violation(sample));
                 let _ = write!(
                     text,
                     "\n  {}: false by {:.3} ms at most, for {:.1} s",
@@ -287,13 +287,12 @@ pub fn flaps(seen: &LayoutSamples) -> usize {
     seen.samples.windows(2).filter(left).count()
 }
 
-fn misses(seen: &LayoutSamples, sample: &Sample) -> bool {
-    seen.violations.binary_search(&sample.at).is_ok()
-}
-
 /// How far true time was outside of a trusted interval, ns, when it ever was.
 fn worst_miss_ns(seen: &LayoutSamples) -> Option<i64> {
-    let missed = seen.samples.iter().filter(|sample| misses(seen, sample));
+    let missed = seen
+        .samples
+        .iter()
+        .filter(|sample| seen.is_violation(sample));
     let miss_ns = |sample: &Sample| sample.earliest_ns.max(-sample.latest_ns);
     missed.map(miss_ns).max()
 }
