@@ -1,4 +1,4 @@
-//! Shows the daemon at work for a while, and leaves nothing behind.
+//! Shows the published interval for a while, and removes everything afterwards.
 //!
 //! ```text
 //! time servers of this host, or a private reference --> chronyd -x --> clockbound --> this table
@@ -24,7 +24,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 const INTERRUPTED: u8 = 130;
 const UNAVAILABLE: u8 = 69;
 
-/// How long chronyd may take to find its time servers good.
+/// How long chronyd may take to synchronise.
 const SYNCHRONISATION: Duration = Duration::from_secs(15);
 
 /// Shows the daemon's interval once a second, beside a private chronyd.
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
             return ExitCode::from(UNAVAILABLE);
         }
     };
-    // The harness panics when a step fails: that unwinds, and everything started is ended.
+    // The harness panics when a step fails; unwinding ends everything that was started.
     panic::set_hook(Box::new(|info| {
         let text = info.payload().downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| info.payload().downcast_ref::<&str>().copied());
@@ -69,7 +69,7 @@ fn stop_flag() -> io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// Waits for `cond`, for a stop, or for the time to pass; returns whether `cond` held.
+/// Waits for `cond`, a stop or the end of `span`; returns whether `cond` held.
 fn wait_for(stop: &AtomicBool, span: Duration, mut cond: impl FnMut() -> bool) -> bool {
     let held = || {
         if cond() {
@@ -82,12 +82,12 @@ fn wait_for(stop: &AtomicBool, span: Duration, mut cond: impl FnMut() -> bool) -
 }
 
 fn show(options: &Options, stop: &AtomicBool) {
-    // In the order of their end: the daemon, then what it listens to, then the directory.
+    // Dropped in this order: the daemon, its sources, the directory.
     let sandbox = Sandbox::new();
     let mut sources = Sources::of_the_host(&sandbox, stop);
     if sources.is_none() && !stop.load(Ordering::Relaxed) {
         println!(
-            "No time server of this host answers: using a private reference on the loopback device."
+            "No time server of this host replies: using a private reference on the loopback device."
         );
         sources = Some(Sources::private(&sandbox, stop));
     }
@@ -132,26 +132,29 @@ fn table(daemon: &mut Daemon, chronyd: &Chronyd, shm: &Path, seconds: u64, stop:
         wait_for(stop, Duration::from_secs(1), || false);
         assert!(
             daemon.is_running(),
-            "the daemon ended:\n{}",
+            "the daemon exited unexpectedly:\n{}",
             daemon.log().join("\n")
         );
     }
 }
 
-/// What the daemon listens to.
+/// chronyd and its reference.
 struct Sources {
     chronyd: Chronyd,
     _reference: Option<Chronyd>,
 }
 
 impl Sources {
-    /// A chronyd that follows the time servers of this host, if they answer.
+    /// A chronyd that uses the time servers of this host, if they reply.
     fn of_the_host(sandbox: &Sandbox, stop: &AtomicBool) -> Option<Sources> {
         let names = time_servers::configured();
         if names.is_empty() {
             return None;
         }
-        println!("Asking the time servers of this host: {}", names.join(" "));
+        println!(
+            "Querying the time servers of this host: {}",
+            names.join(" ")
+        );
         let answering = time_servers::answering(&names);
         if answering.is_empty() || stop.load(Ordering::Relaxed) {
             return None;
@@ -166,7 +169,7 @@ impl Sources {
             .collect();
         let mut chronyd = Chronyd::new(sandbox, "chrony", &lines);
         chronyd.start();
-        println!("chronyd follows {}", answering.join(" "));
+        println!("chronyd uses {}", answering.join(" "));
         let good = wait_for(stop, SYNCHRONISATION, || chronyd.is_synchronised());
         good.then_some(Sources {
             chronyd,
@@ -174,12 +177,12 @@ impl Sources {
         })
     }
 
-    /// A chronyd that follows another one, which declares itself the reference.
+    /// A chronyd that uses another one, which is its own reference.
     fn private(sandbox: &Sandbox, stop: &AtomicBool) -> Sources {
         let address = time_servers::free_address();
         let mut reference = Chronyd::reference(sandbox, "reference", address.port());
         reference.start();
-        // Not "chrony": that directory may have been made for the servers of the host.
+        // Not "chrony": that directory may exist for the servers of the host.
         let mut chronyd = Chronyd::following(sandbox, "client", address);
         chronyd.start();
         wait_for(stop, SYNCHRONISATION, || chronyd.is_synchronised());

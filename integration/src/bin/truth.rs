@@ -1,4 +1,4 @@
-//! Compares the published interval with true time while things go wrong: see `integration::rig`.
+//! Compares the published interval with true time while scripted faults occur: see `integration::rig`.
 #![forbid(unsafe_code)]
 
 use std::fs;
@@ -15,7 +15,7 @@ const CANNOT_CREATE: u8 = 73;
 
 const LAYOUTS: [Layout; 3] = [Layout::NATIVE, Layout::V1, Layout::V2];
 
-/// Scenarios mostly wait.
+/// Scenarios wait most of the time.
 const AT_A_TIME: usize = 20;
 
 /// Compares the published interval with true time while scripted faults occur.

@@ -1,4 +1,4 @@
-//! Reads all the time with our own client library, for [`integration::setup::client_check`]: `watch DIRECTORY`.
+//! Reads the interval continuously with the project's Rust client library, for `client-check`: `watch DIRECTORY`.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};

@@ -77,7 +77,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether our daemon ran, and no native interval missed true time.
+/// Whether this daemon ran, and every native interval contained true time.
 fn is_good(comparison: &Comparison) -> bool {
     comparison
         .outcomes

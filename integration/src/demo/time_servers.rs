@@ -1,4 +1,4 @@
-//! The time servers that this host is configured to use, and whether they answer.
+//! The time servers that this host is configured to use, and whether they reply.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::fakes::ntp_packet;
 
 const NTP_PORT: u16 = 123;
 const REPLY_TIMEOUT: Duration = Duration::from_secs(1);
-// Resolving a name may take far longer where there is no network.
+// Resolving a name may take much longer without a network.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Names of the servers in the configuration of chronyd or systemd-timesyncd.
@@ -44,12 +44,12 @@ pub fn configured() -> Vec<String> {
     names.into_iter().collect()
 }
 
-/// Those of `names` that answer as a synchronised server does.
+/// Those of `names` that reply as a synchronised server does.
 pub fn answering(names: &[String]) -> Vec<String> {
     let (sender, receiver) = mpsc::channel();
     for name in names {
         let (sender, name) = (sender.clone(), name.clone());
-        // Not joined: it may hang in the resolver, and must not hold us up.
+        // Not joined: the resolver may block for longer than the timeout.
         thread::spawn(move || {
             let answers = answers(&name);
             let _ = sender.send((name, answers));
@@ -64,7 +64,7 @@ pub fn answering(names: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// A port of the loopback address that nobody listens at.
+/// A free port of the loopback address.
 ///
 /// # Panics
 /// If there is none.

@@ -1,11 +1,11 @@
-//! chronyd's command protocol, version 6, from chronyd's side: just what a fake one needs.
+//! The part of chronyd's command protocol, version 6, that a fake chronyd needs.
 //!
-//! Written from chrony's `candm.h` and not shared with the daemon, so that a mistake in one shows.
+//! It follows chrony's `candm.h` and shares no code with the daemon, so that an error in either is detected.
 
 /// Code of the tracking command.
 pub const TRACKING_COMMAND: u16 = 33;
 
-/// Code of the command that asks about one source.
+/// Code of the command that requests the report of one source.
 pub const SOURCE_COMMAND: u16 = 15;
 
 const TRACKING_REPLY: u16 = 5;
@@ -16,16 +16,16 @@ const NO_SUCH_SOURCE_STATUS: u16 = 4;
 const REQUEST_HEADER: usize = 20;
 const FAMILY_IPV4: u16 = 1;
 
-/// What a client asked.
+/// A request of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Command code.
     pub command: u16,
-    /// How often the client has tried before.
+    /// Number of earlier attempts.
     pub attempt: u16,
-    /// Comes back in the reply.
+    /// Repeated in the reply.
     pub sequence: u32,
-    /// Which source it is about, for [`SOURCE_COMMAND`].
+    /// The number of the source, for [`SOURCE_COMMAND`].
     pub index: u32,
 }
 
@@ -45,12 +45,12 @@ impl Request {
         })
     }
 
-    /// The reply of a chronyd that does not know this command.
+    /// The reply to an unknown command.
     pub fn refuse(&self) -> Vec<u8> {
         self.header(NULL_REPLY, INVALID_STATUS)
     }
 
-    /// The reply of a chronyd that has fewer sources.
+    /// The reply to a source number that does not exist.
     pub fn no_such_source(&self) -> Vec<u8> {
         self.header(NULL_REPLY, NO_SUCH_SOURCE_STATUS)
     }
@@ -94,7 +94,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// A healthy client of a stratum 1 server, updated in this fifth of a second: replies to one batch agree about that.
+    /// A synchronised client of a stratum 1 server. Its last update is the beginning of the current fifth of
+    /// a second, so that the replies to one batch of requests agree.
     pub fn healthy() -> Report {
         let now_ns = crate::time::truth::Truth::default().now_ns();
         let now_ns = now_ns - now_ns.rem_euclid(200_000_000);
@@ -116,7 +117,7 @@ impl Report {
         }
     }
 
-    /// A chronyd that has no reference yet.
+    /// A chronyd without a reference.
     pub fn unsynchronised() -> Report {
         Report {
             refid: 0,
@@ -130,8 +131,8 @@ impl Report {
         }
     }
 
-    /// The bytes of a reply to a request about the source that this report is made from: a selected server that has answered its
-    /// last eight polls, with a measurement for each `ref_time`.
+    /// The reply to a request for this report's source: a selected server that has answered the last eight
+    /// polls, with a new measurement for each `ref_time`.
     pub fn source_reply_to(&self, request: &Request) -> Vec<u8> {
         let mut packet = request.header(SOURCE_REPLY, 0);
         packet.extend(self.refid.to_be_bytes());
@@ -142,7 +143,7 @@ impl Report {
         }
         // Since the last sample.
         packet.extend([0; 4]);
-        // Told apart by the offset as it was measured; true time is where the correction puts it.
+        // The measured offset identifies the measurement; the corrected offset is 0.
         let (seconds, nanoseconds) = self.ref_time;
         let measured = (seconds % 1_000) as f64 * 1e-6 + f64::from(nanoseconds) * 1e-15;
         packet.extend(float(measured));
@@ -151,7 +152,7 @@ impl Report {
         packet
     }
 
-    /// The bytes of what a chronyd with this report and its one source replies to `request`.
+    /// The reply of a chronyd with this report and one source.
     pub fn answer_to(&self, request: &Request) -> Vec<u8> {
         match request.command {
             TRACKING_COMMAND => self.reply_to(request),
@@ -161,7 +162,7 @@ impl Report {
         }
     }
 
-    /// The bytes of a reply to `request`.
+    /// The reply to a tracking request.
     pub fn reply_to(&self, request: &Request) -> Vec<u8> {
         let mut packet = request.header(TRACKING_REPLY, 0);
         packet.extend(self.refid.to_be_bytes());

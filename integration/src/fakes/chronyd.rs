@@ -1,4 +1,4 @@
-//! A chronyd that answers whatever a test wants, for what a real one never sends.
+//! A command socket with scripted replies, for those that a real chronyd never sends.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::candm::{Report, Request};
 
-/// One datagram of an answer.
+/// One datagram of a reply.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Answer {
     /// How long after the request it is sent.
@@ -29,7 +29,7 @@ impl Answer {
         Answer::after(Duration::ZERO, bytes)
     }
 
-    /// Sent later; other requests are answered meanwhile.
+    /// Sent later; other requests are answered in the meantime.
     pub fn after(after: Duration, bytes: Vec<u8>) -> Vec<Answer> {
         vec![Answer { after, bytes }]
     }
@@ -37,7 +37,7 @@ impl Answer {
 
 type Script = Box<dyn FnMut(&Request) -> Vec<Answer> + Send>;
 
-/// A command socket with a script behind it.
+/// A scripted command socket.
 pub struct FakeChronyd {
     socket: PathBuf,
     script: Arc<Mutex<Script>>,
@@ -47,12 +47,12 @@ pub struct FakeChronyd {
 }
 
 impl FakeChronyd {
-    /// Answers every tracking request with the report that `report` makes.
+    /// Replies to every tracking request with the report that `report` returns.
     pub fn reporting(dir: &Path, report: impl FnMut() -> Report + Send + 'static) -> FakeChronyd {
         FakeChronyd::start(dir, script(report))
     }
 
-    /// Answers every request with the datagrams that `script` returns: none, one or many.
+    /// Replies to every request with the datagrams that `script` returns: none, one or many.
     ///
     /// # Panics
     /// If the socket cannot be made.
@@ -83,7 +83,7 @@ impl FakeChronyd {
         }
     }
 
-    /// Answers differently from now on.
+    /// Replaces the script.
     ///
     /// # Panics
     /// If the script has panicked.
@@ -91,7 +91,7 @@ impl FakeChronyd {
         *self.script.lock().expect("script") = Box::new(script);
     }
 
-    /// Reports differently from now on.
+    /// Replaces the report.
     pub fn report(&self, report: impl FnMut() -> Report + Send + 'static) {
         self.set(script(report));
     }
@@ -117,13 +117,13 @@ impl Drop for FakeChronyd {
     }
 }
 
-/// A script that answers tracking, and has one source behind it; it knows no other command.
+/// A script that replies with this report and one source, and refuses other commands.
 pub fn script(mut report: impl FnMut() -> Report) -> impl FnMut(&Request) -> Vec<Answer> {
     move |request| Answer::at_once(report().answer_to(request))
 }
 
 fn serve(socket: &UnixDatagram, script: &Mutex<Script>, received: &AtomicU64, stop: &AtomicBool) {
-    // What is still to be sent, the earliest on top.
+    // Datagrams to send, the earliest on top.
     let mut queue = BinaryHeap::new();
     let mut packet = [0; 2048];
     while !stop.load(Ordering::Relaxed) {
@@ -131,7 +131,7 @@ fn serve(socket: &UnixDatagram, script: &Mutex<Script>, received: &AtomicU64, st
             Some(Reverse((due, _, _))) => Instant::saturating_duration_since(due, Instant::now()),
             None => Duration::from_millis(50),
         };
-        // A timeout of zero would mean none.
+        // A timeout of zero means no timeout.
         let pause = pause.clamp(Duration::from_micros(100), Duration::from_millis(50));
         socket.set_read_timeout(Some(pause)).expect("set a timeout");
         if let Ok((length, client)) = socket.recv_from(&mut packet) {
@@ -154,7 +154,7 @@ fn serve(socket: &UnixDatagram, script: &Mutex<Script>, received: &AtomicU64, st
             let Some(Reverse((_, bytes, client))) = queue.pop() else {
                 break;
             };
-            // The client may be gone, or full: a real chronyd does not care either.
+            // The client may have exited, or its queue is full: a real chronyd ignores this, too.
             let _: io::Result<usize> = socket.send_to(&bytes, client);
         }
     }

@@ -17,9 +17,9 @@ pub struct Reply {
     pub stratum: u8,
     /// Reference id.
     pub refid: [u8; 4],
-    /// DeclaredBound root delay in seconds.
+    /// Declared root delay in seconds.
     pub root_delay: f64,
-    /// DeclaredBound root dispersion in seconds.
+    /// Declared root dispersion in seconds.
     pub root_dispersion: f64,
     /// When the request came in, nanoseconds since 1970.
     pub received_ns: i64,
@@ -40,7 +40,7 @@ pub fn is_request(packet: &[u8]) -> bool {
     packet.len() >= LENGTH && packet[0] & 7 == CLIENT_MODE
 }
 
-/// Whether these bytes are a synchronised server's answer to [`request`].
+/// Whether these bytes are a synchronised server's reply to [`request`].
 pub fn is_good_reply(packet: &[u8]) -> bool {
     packet.len() >= LENGTH
         && packet[0] & 7 == SERVER_MODE

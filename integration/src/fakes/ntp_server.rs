@@ -1,4 +1,4 @@
-//! An NTP server that tells the time we want, as well or as badly as we want.
+//! A scripted NTP server with a defined time error, path delays and declarations.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,36 +11,37 @@ use super::ntp_packet::Reply;
 use crate::time::profile::Profile;
 use crate::time::truth::Truth;
 
-/// How the server answers.
+/// The behaviour of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerBehaviour {
     /// 0 normal, 1 and 2 announce a leap second, 3 not synchronised.
     pub leap: u8,
-    /// DeclaredBound distance from the reference clock.
+    /// Declared distance from the reference clock.
     pub stratum: u8,
-    /// DeclaredBound reference id.
+    /// Declared reference id.
     pub refid: [u8; 4],
-    /// DeclaredBound root delay in seconds.
+    /// Declared root delay in seconds.
     pub root_delay: f64,
-    /// DeclaredBound root dispersion in seconds.
+    /// Declared root dispersion in seconds.
     pub root_dispersion: f64,
-    /// How long a request is on its way.
+    /// One-way delay of requests.
     pub request_delay: Duration,
-    /// How long a reply is on its way.
+    /// One-way delay of replies.
     pub reply_delay: Duration,
-    /// What a request may take longer, each another part of it.
+    /// Largest additional delay of requests; each has a different part of it.
     pub request_jitter: Duration,
-    /// What a reply may take longer, each another part of it.
+    /// Largest additional delay of replies; each has a different part of it.
     pub reply_jitter: Duration,
     /// The same seed gives the same jitter.
     pub jitter_seed: u64,
-    /// How far the time that it tells is ahead of true time, ns: a lie, unless the root dispersion covers it.
+    /// The server's time less true time, ns. The server is a falseticker unless its declared root distance
+    /// covers this.
     pub time_error_ns: i64,
-    /// What the lie gains over time.
+    /// The change of the time error over time.
     pub time_error_profile: Profile,
-    /// What the declared root dispersion gains over time.
+    /// The change of the declared root dispersion over time.
     pub root_dispersion_profile: Profile,
-    /// Does not answer at all.
+    /// Does not reply.
     pub silent: bool,
 }
 
@@ -67,7 +68,7 @@ impl Default for ServerBehaviour {
 }
 
 impl ServerBehaviour {
-    /// How far the time that it tells is ahead of true time, ns, so many seconds after the beginning.
+    /// The server's time less true time, ns, at this second since the beginning.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a test's seconds, in nanoseconds"
@@ -76,19 +77,19 @@ impl ServerBehaviour {
         self.time_error_ns + (self.time_error_profile.at(second) * 1e9).round() as i64
     }
 
-    /// The declared root dispersion in seconds, so many seconds after the beginning.
+    /// The declared root dispersion in seconds, at this second since the beginning.
     pub fn root_dispersion_at(&self, second: f64) -> f64 {
         self.root_dispersion + self.root_dispersion_profile.at(second)
     }
 
-    /// Whether the declared root delay and dispersion cover the lie, so many seconds after the beginning.
+    /// Whether the declared root distance covers the time error, at this second since the beginning.
     pub fn is_truechimer_at(&self, second: f64) -> bool {
         let declared_s = self.root_delay / 2.0 + self.root_dispersion_at(second);
         self.time_error_ns_at(second).unsigned_abs() as f64 <= declared_s * 1e9
     }
 }
 
-/// A scripted server on a UDP port of its own.
+/// A running server.
 #[derive(Debug)]
 pub struct NtpServer {
     address: SocketAddr,
@@ -106,21 +107,21 @@ impl NtpServer {
     /// Serves `truth` on another address of this network namespace.
     ///
     /// # Panics
-    /// If the address is not ours.
+    /// If the address is not of this network namespace.
     pub fn start_at(truth: &Truth, address: Ipv4Addr) -> NtpServer {
         NtpServer::start_with(truth, address, ServerBehaviour::default())
     }
 
-    /// Serves `truth` at this address, from the first request on in this behaviour.
+    /// Serves `truth` at this address with this behaviour.
     ///
     /// # Panics
-    /// If the address is not ours.
+    /// If the address is not of this network namespace.
     pub fn start_with(truth: &Truth, address: Ipv4Addr, behaviour: ServerBehaviour) -> NtpServer {
         let any_port = SocketAddr::new(IpAddr::V4(address), 0);
         NtpServer::start_in(truth, any_port, behaviour, Instant::now())
     }
 
-    /// The same at this port, any when it is 0; the profiles of the behaviour count from `began`.
+    /// Like [`NtpServer::start_with`], at this port, or any free port for 0; profiles count from `began`.
     ///
     /// # Panics
     /// If the address is not ours, or the port is taken.
@@ -150,12 +151,12 @@ impl NtpServer {
         }
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Changes how it answers from now on.
+    /// Changes its behaviour.
     ///
     /// # Panics
     /// If the server's thread has panicked.
@@ -203,7 +204,7 @@ fn serve(
             thread::sleep(request_delay);
             truth.now_ns()
         };
-        // One instant for all of it, so that what is declared belongs to what is told.
+        // One instant for the time error and the declarations.
         let second = began.elapsed().as_secs_f64();
         let time_error_ns = behaviour.time_error_ns_at(second);
         let reply = ntp_packet::reply(
@@ -221,12 +222,12 @@ fn serve(
         if !reply_delay.is_zero() {
             thread::sleep(reply_delay);
         }
-        // The client may have ended meanwhile.
+        // The client may have exited.
         let _ = socket.send_to(&reply, client);
     }
 }
 
-/// The part of `limit` that falls to the packet of this number: evenly spread, and always the same.
+/// The part of `limit` for the packet of this number: uniformly distributed and reproducible.
 pub(crate) fn jitter(limit: Duration, seed: u64, number: u64) -> Duration {
     // The finalizer of splitmix64, whose input counts.
     let mut bits = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -241,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manner_is_honest_while_what_it_declares_covers_the_lie() {
+    fn a_server_is_a_truechimer_while_its_root_distance_covers_its_error() {
         use crate::time::profile::Ramp;
         let growing = ServerBehaviour {
             root_delay: 0.0,
@@ -253,13 +254,13 @@ mod tests {
         };
         assert_eq!(growing.time_error_ns_at(13.0), -800_000);
         assert!((growing.root_dispersion_at(30.0) - 0.002).abs() < 1e-12);
-        let honest = |second| growing.is_truechimer_at(second);
-        assert!(honest(0.0) && honest(14.9));
-        assert!(!honest(15.1) && !honest(30.0));
+        let truechimer = |second| growing.is_truechimer_at(second);
+        assert!(truechimer(0.0) && truechimer(14.9));
+        assert!(!truechimer(15.1) && !truechimer(30.0));
     }
 
     #[test]
-    fn jitter_is_spread_over_its_limit_and_repeatable() {
+    fn jitter_is_distributed_up_to_its_limit_and_reproducible() {
         let limit = Duration::from_millis(10);
         let delays = |seed| (0..1000).map(move |number| jitter(limit, seed, number));
         assert!(delays(1).eq(delays(1)));

@@ -1,6 +1,6 @@
-//! The shared memory of NTP's SHM reference clocks, from the side of the clock.
+//! The shared memory of NTP's SHM reference clocks, as the clock's driver writes it.
 //!
-//! Written from the layout that ntpd documents for its driver 28 and that chronyd attaches to.
+//! The layout is that of ntpd's driver 28, which chronyd attaches to.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -40,13 +40,13 @@ pub struct NtpShm {
 unsafe impl Send for NtpShm {}
 
 impl NtpShm {
-    /// Makes the segment of a unit that no other process of this machine uses; every account may write to it.
+    /// Creates the segment of a unit that no other process of this machine uses, writable by every account.
     ///
     /// # Errors
     /// When the kernel refuses.
     pub fn new() -> io::Result<NtpShm> {
         static NEXT: AtomicI32 = AtomicI32::new(0);
-        // Units below 256 may belong to somebody's real clocks. Process ids are unique, and a process makes few.
+        // Units below 256 may belong to real clocks. Process ids are unique, and a process creates few.
         let pid = i32::try_from(std::process::id() & 0x000f_ffff).expect("20 bits");
         loop {
             let unit = 256 + pid * 64 + NEXT.fetch_add(1, Ordering::Relaxed) % 64;
@@ -76,12 +76,12 @@ impl NtpShm {
         Ok(NtpShm { unit, id, layout })
     }
 
-    /// The number of the unit, which chronyd's configuration names.
+    /// The number of the unit for chronyd's configuration.
     pub fn unit(&self) -> i32 {
         self.unit
     }
 
-    /// Puts a sample in: at `receive_ns` on CLOCK_REALTIME the clock showed `clock_ns`, both since 1970.
+    /// Writes a sample: at `receive_ns` on CLOCK_REALTIME the clock showed `clock_ns`, both since 1970.
     ///
     /// # Panics
     /// When they are before 1970.
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_segment_has_a_unit_of_its_own_and_is_removed() {
+    fn each_segment_has_its_own_unit_and_is_removed() {
         let first = NtpShm::new().expect("a segment");
         let second = NtpShm::new().expect("another");
         assert_ne!(first.unit(), second.unit());
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_segment_is_as_large_as_chronyds() {
+    fn the_layout_has_the_size_that_chronyd_attaches() {
         assert_eq!(size_of::<Layout>(), 96);
         assert_eq!(std::mem::offset_of!(Layout, valid), 48);
     }

@@ -1,4 +1,4 @@
-//! A reference clock that feeds a chronyd, as well or as badly as we want.
+//! A scripted reference clock of a chronyd, with defined errors.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -15,31 +15,31 @@ use crate::time::clock::clock_ns;
 use crate::time::profile::Profile;
 use crate::time::truth::Truth;
 
-/// chronyd knows a sample by this number.
+/// Identifies a sample.
 const SOCK_MAGIC: i32 = 0x534f_434b;
 const SOCK_SAMPLE_LENGTH: usize = 40;
 
 /// How the clock is connected to chronyd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Driver {
-    /// Datagrams to a socket of chronyd's.
+    /// Datagrams to a socket that chronyd creates.
     Sock,
     /// NTP's shared memory.
     Shm,
 }
 
-/// How the clock measures.
+/// The samples of a clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Feed {
     /// The time between two samples.
     pub every: Duration,
-    /// How far the time that it tells is ahead of true time, ns.
+    /// The clock's time less true time, ns.
     pub error_ns: i64,
-    /// What that gains over time.
+    /// The change of the error over time.
     pub error_profile: Profile,
-    /// The errors of samples spread by half of this to either side.
+    /// Random errors of samples, by half of this to either side.
     pub noise: Duration,
-    /// Sends nothing.
+    /// Sends no samples.
     pub silent: bool,
 }
 
@@ -57,7 +57,7 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// The largest error of a sample, ns, so many seconds after the beginning.
+    /// The largest error of a sample, ns, at this second since the beginning.
     pub fn largest_error_ns_at(&self, second: f64) -> f64 {
         let error_ns = self.error_ns as f64 + self.error_profile.at(second) * 1e9;
         error_ns.abs() + self.noise.as_secs_f64() / 2.0 * 1e9
@@ -82,17 +82,17 @@ pub struct ReferenceClock {
     thread: Option<JoinHandle<()>>,
 }
 
-enum Line {
+enum Connection {
     Sock(UnixDatagram, PathBuf),
     Shm(NtpShm),
 }
 
 impl ReferenceClock {
-    /// Tells `truth` to a chronyd that makes its socket at `socket` (the driver SOCK only), also before that chronyd is
-    /// up; the profile of the feed counts from `began`.
+    /// Sends samples of `truth` to a chronyd that creates its socket at `socket` (driver SOCK only); chronyd may
+    /// start later. The profile of the feed counts from `began`.
     ///
     /// # Panics
-    /// If the kernel has no socket or no shared memory for it.
+    /// If the kernel refuses a socket or shared memory.
     pub fn start(
         driver: Driver,
         socket: &Path,
@@ -100,22 +100,25 @@ impl ReferenceClock {
         feed: Feed,
         began: Instant,
     ) -> ReferenceClock {
-        let (parameter, mut line) = match driver {
+        let (parameter, mut connection) = match driver {
             Driver::Sock => {
                 let sender = UnixDatagram::unbound().expect("a socket");
                 let parameter = format!("SOCK {}", socket.display());
-                (parameter, Line::Sock(sender, socket.to_owned()))
+                (parameter, Connection::Sock(sender, socket.to_owned()))
             }
             Driver::Shm => {
                 let shm = NtpShm::new().expect("a segment of shared memory");
-                (format!("SHM {}:perm=0666", shm.unit()), Line::Shm(shm))
+                (
+                    format!("SHM {}:perm=0666", shm.unit()),
+                    Connection::Shm(shm),
+                )
             }
         };
         let feed = Arc::new(Mutex::new(feed));
         let stop = Arc::new(AtomicBool::new(false));
         let thread = {
             let (truth, feed, stop) = (truth.clone(), Arc::clone(&feed), Arc::clone(&stop));
-            thread::spawn(move || measure(&mut line, &truth, &feed, began, &stop))
+            thread::spawn(move || measure(&mut connection, &truth, &feed, began, &stop))
         };
         ReferenceClock {
             parameter,
@@ -125,12 +128,12 @@ impl ReferenceClock {
         }
     }
 
-    /// What follows `refclock` in chronyd's configuration, before the options.
+    /// The driver and its parameter in chronyd's `refclock` directive.
     pub fn parameter(&self) -> &str {
         &self.parameter
     }
 
-    /// Changes how it measures from now on.
+    /// Changes its samples.
     ///
     /// # Panics
     /// If the clock's thread has panicked.
@@ -148,7 +151,13 @@ impl Drop for ReferenceClock {
     }
 }
 
-fn measure(line: &mut Line, truth: &Truth, feed: &Mutex<Feed>, began: Instant, stop: &AtomicBool) {
+fn measure(
+    connection: &mut Connection,
+    truth: &Truth,
+    feed: &Mutex<Feed>,
+    began: Instant,
+    stop: &AtomicBool,
+) {
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
         let feed = *feed.lock().expect("feed");
@@ -158,12 +167,12 @@ fn measure(line: &mut Line, truth: &Truth, feed: &Mutex<Feed>, began: Instant, s
             let receive_ns = clock_ns(ClockId::CLOCK_REALTIME);
             let true_ns = before_ns.midpoint(truth.now_ns());
             let clock_ns = true_ns + feed.error_ns_of(began.elapsed().as_secs_f64(), number);
-            match line {
-                Line::Sock(sender, socket) => {
-                    // chronyd may not be there, as a real clock's program has to expect.
+            match connection {
+                Connection::Sock(sender, socket) => {
+                    // chronyd may not be running.
                     let _ = sender.send_to(&sock_sample(clock_ns, receive_ns), socket);
                 }
-                Line::Shm(shm) => shm.put(clock_ns, receive_ns),
+                Connection::Shm(shm) => shm.put(clock_ns, receive_ns),
             }
         }
         thread::sleep(feed.every);
@@ -191,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_errors_of_samples_stay_within_the_largest() {
+    fn errors_of_samples_do_not_exceed_the_largest() {
         let feed = Feed {
             error_ns: 200_000,
             error_profile: Profile::swing(0.0, 0.000_3, 10.0),
@@ -207,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sock_sample_tells_when_and_by_how_much() {
+    fn a_sock_sample_has_its_instant_and_offset() {
         let bytes = sock_sample(1_700_000_000_250_000_500, 1_700_000_000_000_000_500);
         let word = |range: std::ops::Range<usize>| {
             i64::from_ne_bytes(bytes[range].try_into().expect("8 bytes"))

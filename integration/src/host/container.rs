@@ -1,4 +1,4 @@
-//! This machine's root file system, booted with a systemd of its own.
+//! A container of this machine's root file system, booted with its own systemd.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,7 +14,7 @@ use super::process::{Log, Process};
 use super::sandbox::Sandbox;
 use super::wait;
 
-/// What of the host is not to be started in the container: it has nothing to do with the test, and costs time.
+/// The directories of units that are not started in the container: they are irrelevant to the test.
 const WANTS: [&str; 4] = [
     "multi-user.target.wants",
     "timers.target.wants",
@@ -22,12 +22,12 @@ const WANTS: [&str; 4] = [
     "sysinit.target.wants",
 ];
 
-/// A file system for a container: what is written to it is not written to the host.
+/// A container's file system; writes to it do not reach the host.
 #[derive(Debug)]
 pub struct Root(PathBuf);
 
 impl Root {
-    /// An overlay of the host's root, kept in memory. It is gone with the namespaces of `_host`.
+    /// An overlay of the host's root, kept in memory. It ends with the namespaces of `_host`.
     ///
     /// # Panics
     /// If it cannot be mounted.
@@ -52,7 +52,7 @@ impl Root {
         .expect("mount an overlay");
         let root = Root(root);
         root.remove("var/log/journal");
-        // Images of containers forbid services to be started; this one is to start them.
+        // Container images forbid starting services by this file.
         root.remove("usr/sbin/policy-rc.d");
         for wants in WANTS {
             root.remove(&format!("etc/systemd/system/{wants}"));
@@ -67,7 +67,7 @@ impl Root {
             format!("{server_line}\nmaxclockerror 50\n"),
         );
         self.write("etc/default/chrony", "DAEMON_OPTS=\"-F 1 -x\"\n");
-        // It has no right to set the clock, and needs none.
+        // chronyd -x runs without the capability to set the clock.
         self.write(
             "etc/systemd/system/chrony.service.d/test.conf",
             "[Unit]\nConditionCapability=\n",
@@ -81,12 +81,12 @@ impl Root {
         .expect("enable chrony");
     }
 
-    /// Where something of the container is on the host.
+    /// The host's path of a file of the container.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// Writes a file, making the directories above it.
+    /// Writes a file, and creates the directories above it.
     ///
     /// # Panics
     /// If it cannot be written.
@@ -96,7 +96,7 @@ impl Root {
         fs::write(&path, content).expect("write a file of the container");
     }
 
-    /// Runs a program before the boot.
+    /// Runs a program in the file system before the boot.
     ///
     /// # Panics
     /// If it fails.
@@ -104,10 +104,10 @@ impl Root {
         output(Command::new("chroot").arg(&self.0).args(words))
     }
 
-    /// Boots it, and waits until its systemd says that it is up.
+    /// Boots the container, and waits until its systemd reports that it is running.
     ///
     /// # Panics
-    /// If it does not come up.
+    /// If the boot does not finish.
     pub fn boot(&self) -> Container {
         let mut command = Command::new("systemd-nspawn");
         command
@@ -119,10 +119,10 @@ impl Root {
                 "--link-journal=no",
                 "--console=pipe",
             ])
-            // The test's own, where its NTP server is. PrivateNetwork= of a unit has a loopback device to set up.
+            // The test's namespace, with its NTP server. PrivateNetwork= of a unit sets up a loopback device.
             .arg("--capability=CAP_NET_ADMIN")
             .arg("--network-namespace-path=/proc/self/ns/net")
-            // Reading the kernel's clock frequency, which a container may do only when it is said.
+            // For reading the kernel's clock frequency, which nspawn forbids by default.
             .arg("--system-call-filter=adjtimex clock_adjtime")
             .args(["--machine=clockbound-test", "--boot", "--directory"])
             .arg(&self.0)
@@ -139,10 +139,10 @@ impl Root {
         let up = wait::within(wait::PATIENCE, is_up);
         assert!(
             up.is_some(),
-            "the container does not come up:\n{}",
+            "the container does not boot:\n{}",
             container.nspawn.log().join("\n")
         );
-        // nspawn makes up a boot id, which units with a /proc of their own do not see. This is to be like a machine.
+        // Units with a private /proc do not see the boot id that nspawn makes. All are to see the same.
         container.run(&["umount", "/proc/sys/kernel/random/boot_id"]);
         container
     }
@@ -165,12 +165,12 @@ pub struct Container {
 }
 
 impl Container {
-    /// Where something of the running container is on the host; also below `/run`.
+    /// The host's path of a file of the running container, also below `/run`.
     pub fn path(&self, name: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root", self.init)).join(name)
     }
 
-    /// Runs a program in it; returns what it printed.
+    /// Runs a program in the container; returns its standard output.
     ///
     /// # Panics
     /// If it fails.
@@ -179,7 +179,7 @@ impl Container {
         output(&mut self.command(words))
     }
 
-    /// Runs a program in it that may fail: whether it did not, and all that it printed.
+    /// Runs a program that may fail in the container; returns whether it succeeded, and its output.
     pub fn try_run(&self, words: &[&str]) -> (bool, String) {
         let output = self.command(words).output().expect("run nsenter");
         let text = [output.stdout, output.stderr].concat();
@@ -206,7 +206,7 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        // The kernel then ends all that is in the container, and nspawn with it.
+        // The kernel then kills every process in the container, and nspawn exits.
         let _ = kill(Pid::from_raw(self.init), Signal::SIGKILL);
     }
 }

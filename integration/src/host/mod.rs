@@ -1,4 +1,4 @@
-//! What a test needs of the machine: directories, accounts, processes, namespaces, containers, a virtual clock,
+//! Facilities of the machine: directories, accounts, processes, namespaces, containers, a virtual clock,
 //! and waiting for conditions.
 
 pub mod container;

@@ -1,6 +1,6 @@
-//! A testbed of one's own for a test: mounts and network of this thread and of what it starts.
+//! Private mount and network namespaces for a test.
 //!
-//! The hard-coded paths of a real host (`/run/chrony`, `/run/clockbound`, `/sys`) become the test's.
+//! In them, the fixed paths of a host (`/run/chrony`, `/run/clockbound`, `/sys`) are directories of the test.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ use super::sandbox::Sandbox;
 #[derive(Debug)]
 pub struct Private(());
 
-/// Runs `test` in a thread with namespaces of its own; they end with it.
+/// Runs `test` in a thread with private namespaces; they end with it and the processes that it starts.
 ///
 /// # Panics
 /// When not root, or when the test panics.
@@ -26,7 +26,7 @@ pub fn private<T: Send>(test: impl FnOnce(&Private) -> T + Send) -> T {
     let run = || {
         unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET)
             .expect("namespaces: this test needs root");
-        // Nothing that is mounted here may show outside.
+        // No mount may propagate to the host.
         mount_with(
             None,
             Path::new("/"),
@@ -40,18 +40,18 @@ pub fn private<T: Send>(test: impl FnOnce(&Private) -> T + Send) -> T {
 }
 
 impl Private {
-    /// Shows `source` at `target`, which must exist.
+    /// Mounts `source` at `target`, which must exist.
     ///
     /// # Panics
-    /// If it cannot.
+    /// If the kernel refuses.
     pub fn bind(&self, source: &Path, target: &Path) {
         mount_with(Some(source), target, None, MsFlags::MS_BIND);
     }
 
-    /// Replaces `/run` by an empty one.
+    /// Mounts an empty `/run`.
     ///
     /// # Panics
-    /// If it cannot.
+    /// If the kernel refuses.
     pub fn empty_run(&self) {
         mount_with(
             Some(Path::new("tmpfs")),
@@ -61,10 +61,10 @@ impl Private {
         );
     }
 
-    /// Gives the loopback device these addresses besides 127.0.0.1.
+    /// Adds these addresses to the loopback device.
     ///
     /// # Panics
-    /// If it cannot.
+    /// If the kernel refuses.
     pub fn loopback(&self, addresses: &[Ipv4Addr]) {
         ip(&["link", "set", "lo", "up"]);
         for address in addresses {
@@ -72,20 +72,20 @@ impl Private {
         }
     }
 
-    /// Makes this look like a boot with another id.
+    /// Replaces the boot id.
     ///
     /// # Panics
-    /// If it cannot.
+    /// If the kernel refuses.
     pub fn boot_id(&self, sandbox: &Sandbox, id: &str) {
         let file = sandbox.write(&format!("boot_id-{id}"), format!("{id}\n"));
         self.bind(&file, Path::new("/proc/sys/kernel/random/boot_id"));
     }
 
-    /// Replaces `/sys` by one in which `interface` is a network device in PCI slot `slot`; returns the
+    /// Replaces `/sys` by a directory in which `interface` is a network device in PCI slot `slot`; returns the
     /// directory of that slot.
     ///
     /// # Panics
-    /// If it cannot.
+    /// If the kernel refuses.
     pub fn network_device(&self, sandbox: &Sandbox, interface: &str, slot: &str) -> PathBuf {
         let uevent = format!("DRIVER=ena\nPCI_CLASS=20000\nPCI_SLOT_NAME={slot}\n");
         sandbox.write(&format!("sys/class/net/{interface}/device/uevent"), uevent);

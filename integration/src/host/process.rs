@@ -1,4 +1,4 @@
-//! A child process: its log, its signals, its end.
+//! A child process: its log, its signals and its exit.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -13,23 +13,23 @@ use nix::unistd::Pid;
 
 use super::wait;
 
-/// What to do with a child's standard error.
+/// The use of a child's standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Log {
-    /// Read it line by line, as a log collector does.
+    /// Read line by line, as a log collector does.
     Kept,
-    /// Leave it in the pipe, as a log collector that hangs does.
+    /// Left in the pipe, as a log collector that hangs does.
     Unread,
 }
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Exit {
-    /// Exit code, if it was not a signal that ended it.
+    /// Exit code, unless a signal ended it.
     pub code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
-    /// From the request to end until the end.
+    /// From the request until the exit.
     pub elapsed: Duration,
 }
 
@@ -53,7 +53,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        // A Ctrl-C at the terminal is for whoever started it, who then ends the children in order.
+        // A Ctrl-C at the terminal reaches the parent only, which ends its children in order.
         command.process_group(0);
         let mut child = command
             .spawn()
@@ -77,7 +77,7 @@ impl Process {
         }
     }
 
-    /// Lets signals go to the child's own child, for wrappers that fork.
+    /// Directs signals to the child's own child, for wrappers that fork.
     pub fn follow_fork(&mut self) {
         let parent = pid_of(&self.child);
         let path = format!("/proc/{parent}/task/{parent}/children");
@@ -94,7 +94,7 @@ impl Process {
         self.pid.as_raw()
     }
 
-    /// Every line logged so far.
+    /// The lines logged so far.
     ///
     /// # Panics
     /// If the thread that reads them has panicked.
@@ -105,7 +105,7 @@ impl Process {
     /// Waits for a line that contains `pattern` and returns it.
     ///
     /// # Panics
-    /// If it does not come.
+    /// If there is none in time.
     #[track_caller]
     pub fn wait_for_log(&self, pattern: &str) -> String {
         let find = || self.log().into_iter().find(|line| line.contains(pattern));
@@ -122,42 +122,42 @@ impl Process {
     /// Sends a signal.
     ///
     /// # Panics
-    /// If the process is gone.
+    /// If the process has exited.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
         kill(self.pid, signal).unwrap_or_else(|err| panic!("{signal} to {}: {err}", self.name));
     }
 
-    /// Whether it has not ended yet.
+    /// Whether it has not exited.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Asks it to end with SIGTERM and waits for that.
+    /// Sends SIGTERM and waits for the exit.
     #[track_caller]
     pub fn terminate(&mut self) -> Exit {
         self.signal(Signal::SIGTERM);
         self.wait()
     }
 
-    /// Ends it with SIGKILL.
+    /// Sends SIGKILL and waits for the exit.
     #[track_caller]
     pub fn kill(&mut self) -> Exit {
         self.signal(Signal::SIGKILL);
         self.wait()
     }
 
-    /// Waits for its end.
+    /// Waits for the exit.
     ///
     /// # Panics
-    /// If it does not end.
+    /// If it does not exit in time.
     #[track_caller]
     pub fn wait(&mut self) -> Exit {
         let start = Instant::now();
         let status: Option<ExitStatus> =
             wait::within(wait::PATIENCE, || self.child.try_wait().ok().flatten());
         let Some(status) = status else {
-            panic!("{} does not end:\n{}", self.name, self.log().join("\n"));
+            panic!("{} does not exit:\n{}", self.name, self.log().join("\n"));
         };
         Exit {
             code: status.code(),
@@ -169,7 +169,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Only while it is not reaped, so the id cannot be another process's by now.
+        // Only before it is reaped, since its id may be reused afterwards.
         if self.is_running() {
             let _ = kill(self.pid, Signal::SIGKILL);
             let _ = self.child.kill();

@@ -1,10 +1,10 @@
-//! The account that chronyd runs under.
+//! The user accounts that processes run under.
 
 use std::process::Command;
 
 use nix::unistd::{Uid, User};
 
-/// A user that a process is started as.
+/// A user account that a process is started under.
 #[derive(Clone, Debug)]
 pub struct UserAccount {
     /// Login name.
@@ -16,16 +16,16 @@ pub struct UserAccount {
 }
 
 impl UserAccount {
-    /// The account this process runs under.
+    /// The account of this process.
     ///
     /// # Panics
-    /// If the password database does not know it.
+    /// If it is not in the password database.
     pub fn current() -> UserAccount {
         let user = User::from_uid(Uid::effective()).expect("password database readable");
         UserAccount::from_user(user.expect("own account exists"))
     }
 
-    /// The account called `name`, if there is one.
+    /// The account with this login name, if there is one.
     pub fn named(name: &str) -> Option<UserAccount> {
         User::from_name(name)
             .ok()
@@ -33,10 +33,10 @@ impl UserAccount {
             .map(UserAccount::from_user)
     }
 
-    /// chronyd's account when this process may assume it, otherwise our own.
+    /// chronyd's account when this process is root, otherwise its own.
     ///
     /// # Panics
-    /// If root has no chrony account to give.
+    /// If this process is root and chrony is not installed.
     pub fn chrony() -> UserAccount {
         if !Uid::effective().is_root() {
             return UserAccount::current();

@@ -1,4 +1,4 @@
-//! A CLOCK_REALTIME of our own, which programs under test set and discipline in place of the machine's.
+//! A virtual CLOCK_REALTIME that programs under test step and discipline in place of the machine's.
 //!
 //! Built on the crates `virtual-clock` and `virtual-clock-preload`. Cargo builds the latter's library as a dependency of
 //! this package, beside the test programs or in the directory `deps` beside the others.
@@ -18,17 +18,17 @@ use crate::time::clock::clock_ns;
 const LIBRARY: &str = "libvirtual_clock_preload.so";
 const PRELOAD_VARIABLE: &str = "LD_PRELOAD";
 
-/// How CLOCK_REALTIME is made to run off from the hardware: adjtimex(2).
+/// The rate of CLOCK_REALTIME relative to the hardware, as adjtimex(2) sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Microseconds that a tick of 10 ms counts for.
+    /// Length of a tick of 10 ms, microseconds.
     pub tick: i64,
-    /// Parts per million with 16 fractional bits.
+    /// Frequency offset, parts per million with 16 fractional bits.
     pub freq: i64,
 }
 
 impl Default for Rate {
-    /// That of the hardware.
+    /// The rate of the hardware.
     fn default() -> Rate {
         Rate {
             tick: 10_000,
@@ -38,7 +38,7 @@ impl Default for Rate {
 }
 
 impl Rate {
-    /// The hardware's and `ppm` more, up to 500.
+    /// The hardware's rate plus `ppm`, up to 500.
     #[must_use]
     pub fn of_ppm(ppm: i64) -> Rate {
         Rate {
@@ -47,12 +47,12 @@ impl Rate {
         }
     }
 
-    /// What it is more than the hardware's, ppm, rounded towards 0.
+    /// The offset from the hardware's rate, ppm, rounded towards 0.
     pub fn ppm(self) -> i64 {
         (self.tick - Rate::default().tick) * 100 + self.freq / 65_536
     }
 
-    /// This rate and `ppb` more, to the nearest 100 ppm: what a tick can do.
+    /// This rate plus `ppb`, in steps of 100 ppm, by the tick.
     #[must_use]
     pub fn faster_by(self, ppb: i64) -> Rate {
         Rate {
@@ -62,7 +62,7 @@ impl Rate {
     }
 }
 
-/// What makes a program use a virtual clock.
+/// The environment variables that make a program use a virtual clock.
 #[derive(Clone, Debug)]
 pub struct Environment {
     state: PathBuf,
@@ -70,7 +70,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Lets the program that `command` starts use the clock, and all that it starts in turn.
+    /// Makes the program of `command` use the clock, and the programs that it starts.
     pub fn apply_to(&self, command: &mut Command) {
         command
             .env(STATE_VARIABLE, &self.state)
@@ -78,7 +78,7 @@ impl Environment {
     }
 }
 
-/// A clock that several processes can share.
+/// A virtual clock that several processes can share.
 #[derive(Debug)]
 pub struct VirtualClock {
     clock: SharedClock,
@@ -86,7 +86,7 @@ pub struct VirtualClock {
 }
 
 impl VirtualClock {
-    /// A clock that shows the machine's time.
+    /// A clock with the machine's time.
     ///
     /// # Panics
     /// If the library is not built, or the sandbox cannot be written to.
@@ -103,7 +103,7 @@ impl VirtualClock {
         }
     }
 
-    /// The clock that this process runs under, if there is one.
+    /// The virtual clock that this process uses, if any.
     ///
     /// # Panics
     /// If the clock's file cannot be used, or the library is not loaded.
@@ -120,12 +120,12 @@ impl VirtualClock {
         })
     }
 
-    /// What makes a program use it.
+    /// The environment that makes a program use it.
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// What it shows, ns since 1970.
+    /// Its time, ns since 1970.
     pub fn now_ns(&self) -> i64 {
         self.clock.now_ns()
     }
@@ -135,7 +135,7 @@ impl VirtualClock {
         self.clock.state()
     }
 
-    /// How often it was set, by a program or a leap second.
+    /// Number of steps so far, by programs and leap seconds.
     pub fn steps(&self) -> i64 {
         let now_ns = clock_ns(ClockId::CLOCK_MONOTONIC_RAW);
         self.clock.state().sets_at(now_ns)
@@ -150,7 +150,7 @@ impl VirtualClock {
         self.clock.update(set).expect("set the clock");
     }
 
-    /// Sets it forwards (backwards, when negative).
+    /// Steps it forwards; backwards, when negative.
     ///
     /// # Panics
     /// If its file cannot be locked.
@@ -158,7 +158,7 @@ impl VirtualClock {
         self.clock.step(by_ns).expect("step the clock");
     }
 
-    /// Replaces the status bits of adjtimex(2), of which STA_INS asks for a leap second.
+    /// Replaces the status bits of adjtimex(2); STA_INS requests a leap second.
     ///
     /// # Panics
     /// If its file cannot be locked.
@@ -176,7 +176,7 @@ impl VirtualClock {
     /// Changes its rate.
     ///
     /// # Panics
-    /// If its file cannot be locked, or the kernel would find the rate too fast.
+    /// If its file cannot be locked, or adjtimex(2) does not permit the rate.
     pub fn set_rate(&self, Rate { tick, freq }: Rate) {
         let set = |state: &mut State, raw_ns| state.set_rate(raw_ns, tick, freq);
         let set = self.clock.update(set).expect("change the clock");

@@ -1,4 +1,4 @@
-//! When the daemon publishes, and for how long it does not.
+//! The instants of publications, and the gaps between them.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 use super::segment::Segment;
 use crate::host::wait;
 
-const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// A thread that looks at a v1 segment every millisecond.
+/// A thread that reads the generation of a v1 segment every millisecond.
 #[derive(Debug)]
 pub struct Publications {
-    seen: Arc<Mutex<Seen>>,
+    recorded: Arc<Mutex<Recorded>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Seen {
+struct Recorded {
     last: Instant,
     longest: Duration,
 }
@@ -28,23 +28,24 @@ struct Seen {
 impl Publications {
     /// Watches the segment at `path`.
     pub fn watch(path: &Path) -> Publications {
-        let seen = Arc::new(Mutex::new(Seen {
+        let recorded = Arc::new(Mutex::new(Recorded {
             last: Instant::now(),
             longest: Duration::ZERO,
         }));
         let stop = Arc::<AtomicBool>::default();
         let thread = {
-            let (seen, stop, path) = (Arc::clone(&seen), Arc::clone(&stop), path.to_owned());
-            thread::spawn(move || look(&path, &seen, &stop))
+            let (recorded, stop, path) =
+                (Arc::clone(&recorded), Arc::clone(&stop), path.to_owned());
+            thread::spawn(move || poll(&path, &recorded, &stop))
         };
         Publications {
-            seen,
+            recorded,
             stop,
             thread: Some(thread),
         }
     }
 
-    /// The longest time without a publication while `act` goes on, and until the next publication after it.
+    /// The longest time between publications while `act` runs, and until the next publication after it.
     #[track_caller]
     pub fn longest_gap(&self, act: impl FnOnce()) -> Duration {
         self.lock().longest = Duration::ZERO;
@@ -53,7 +54,7 @@ impl Publications {
         self.lock().longest
     }
 
-    /// How long it takes from now until there is a publication.
+    /// Waits for the next publication; returns the time from now until then.
     #[track_caller]
     pub fn next(&self) -> Duration {
         let now = Instant::now();
@@ -65,8 +66,8 @@ impl Publications {
         })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Recorded> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,7 +80,7 @@ impl Drop for Publications {
     }
 }
 
-fn look(path: &Path, seen: &Mutex<Seen>, stop: &AtomicBool) {
+fn poll(path: &Path, recorded: &Mutex<Recorded>, stop: &AtomicBool) {
     let mut last = None;
     while !stop.load(Ordering::Relaxed) {
         let segment = Segment::read(path).ok().filter(Segment::is_valid);
@@ -87,10 +88,12 @@ fn look(path: &Path, seen: &Mutex<Seen>, stop: &AtomicBool) {
             && last.replace(generation) != Some(generation)
         {
             let now = Instant::now();
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.longest = seen.longest.max(now.saturating_duration_since(seen.last));
-            seen.last = now;
+            let mut recorded = recorded.lock().unwrap_or_else(PoisonError::into_inner);
+            recorded.longest = recorded
+                .longest
+                .max(now.saturating_duration_since(recorded.last));
+            recorded.last = now;
         }
-        thread::sleep(BETWEEN_LOOKS);
+        thread::sleep(POLL_INTERVAL);
     }
 }

@@ -1,4 +1,4 @@
-//! A program that reads the interval all the time and notices everything that must not happen.
+//! A reader that checks every interval, as a client program would see it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,54 +15,54 @@ use crate::host::wait;
 use crate::time::truth::Truth;
 
 const BETWEEN_READS: Duration = Duration::from_micros(200);
-// The file is looked at less often than the interval is read: a look costs three system calls.
-const READS_PER_LOOK: u64 = 16;
-const KEPT_COMPLAINTS: usize = 8;
+// The file is checked less often than the interval, since a check takes three system calls.
+const READS_PER_CHECK: u64 = 16;
+const KEPT_DETAILS: usize = 8;
 
-/// What a [`Reader`] has seen.
+/// What a [`Reader`] has observed.
 #[derive(Clone, Debug, Default)]
 pub struct Observations {
-    /// Every status, in the order of changes; the first is what it saw first.
+    /// The statuses in the order of changes.
     pub statuses: Vec<Status>,
-    /// What client library calls returned instead of an interval.
+    /// Calls of the client library that returned an error.
     pub errors: u64,
-    /// Intervals whose earliest is after their latest.
+    /// Intervals whose lower end is after their upper end.
     pub inverted: u64,
-    /// Trusted intervals without true time in them.
+    /// Trusted intervals that do not contain true time.
     pub violations: u64,
     /// Steps back of the generation.
     pub backward: u64,
-    /// Files that were at the segment's path.
+    /// Inodes of the files at the segment's path.
     pub inodes: BTreeSet<u64>,
-    /// The first few of what went wrong, in words.
-    pub complaints: Vec<String>,
+    /// Descriptions of the first few faults.
+    pub details: Vec<String>,
 }
 
 impl Observations {
-    /// Panics unless every read returned a proper interval that kept its promise.
+    /// Panics unless every read returned a valid interval that contains true time if it is trusted.
     #[track_caller]
     pub fn assert_valid(&self) {
         let flaws = self.errors + self.inverted + self.violations + self.backward;
         assert!(
             flaws == 0 && self.inodes.len() <= 1,
-            "the reader complains: {self:#?}"
+            "invalid reads: {self:#?}"
         );
     }
 
-    /// Panics unless, besides being flawless, the status never changed.
+    /// Panics like [`Observations::assert_valid`], and unless the status never changed.
     #[track_caller]
     pub fn assert_valid_with_one_status(&self) {
         self.assert_valid();
         assert_eq!(self.statuses.len(), 1, "the status changed: {self:#?}");
     }
 
-    fn complain(&mut self, what: impl fmt::Display) {
-        if self.complaints.len() < KEPT_COMPLAINTS {
-            self.complaints.push(what.to_string());
+    fn add_detail(&mut self, what: impl fmt::Display) {
+        if self.details.len() < KEPT_DETAILS {
+            self.details.push(what.to_string());
         }
     }
 
-    fn note_status(&mut self, status: Status) {
+    fn record_status(&mut self, status: Status) {
         if self.statuses.last() != Some(&status) {
             self.statuses.push(status);
         }
@@ -71,12 +71,12 @@ impl Observations {
     fn check(&mut self, reading: &Reading, before_ns: i64, after_ns: i64) {
         if reading.earliest_ns > reading.latest_ns {
             self.inverted += 1;
-            self.complain(format_args!("inverted: {reading:?}"));
+            self.add_detail(format_args!("inverted: {reading:?}"));
         }
         let trusted = matches!(reading.status, Status::Synchronized | Status::FreeRunning);
         if trusted && (reading.earliest_ns > after_ns || reading.latest_ns < before_ns) {
             self.violations += 1;
-            self.complain(format_args!(
+            self.add_detail(format_args!(
                 "true time was {before_ns}..{after_ns}: {reading:?}"
             ));
         }
@@ -93,8 +93,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads the v1 segment at `path` with our own client library, and the native one beside it; the status
-    /// is that of v1.
+    /// Reads the v1 segment at `path` and the native one in its directory; the status is that of v1.
     pub fn start(path: &Path, truth: &Truth) -> Reader {
         let own = path.to_owned();
         Reader::of_all(path, truth, move || {
@@ -104,7 +103,7 @@ impl Reader {
         })
     }
 
-    /// Reads this layout beside the v1 segment at `path`.
+    /// Reads this layout in the directory of the v1 segment at `path`.
     pub fn of(layout: Layout, path: &Path, truth: &Truth) -> Reader {
         let own = path.to_owned();
         Reader::of_all(path, truth, move || {
@@ -137,28 +136,28 @@ impl Reader {
         reader
     }
 
-    /// How often it has read.
+    /// Number of reads so far.
     pub fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
     }
 
-    /// Waits until it has read `count` times more.
+    /// Waits for `count` more reads.
     #[track_caller]
     pub fn wait_for_reads(&self, count: u64) {
         let goal = self.reads() + count;
         wait::until(wait::PATIENCE, "the reader reads", || self.reads() >= goal);
     }
 
-    /// Waits until the status it sees is `status`.
+    /// Waits until the last status is `status`.
     #[track_caller]
     pub fn wait_for(&self, status: Status) {
-        let what = format!("the reader sees {status:?}");
+        let what = format!("the reader reads {status:?}");
         wait::until(wait::PATIENCE, &what, || {
             self.seen().statuses.last() == Some(&status)
         });
     }
 
-    /// What it has seen until now.
+    /// The observations so far.
     ///
     /// # Panics
     /// If the reader has panicked.
@@ -166,7 +165,7 @@ impl Reader {
         self.seen.lock().expect("the reader has not panicked")
     }
 
-    /// Stops it; returns what it has seen.
+    /// Stops it; returns the observations.
     ///
     /// # Panics
     /// If the reader has panicked.
@@ -209,24 +208,24 @@ fn read(
                 Ok(reading) => {
                     seen.check(&reading, before_ns, after_ns);
                     if layout == 0 {
-                        seen.note_status(reading.status);
+                        seen.record_status(reading.status);
                     }
                 }
                 Err(err) => {
                     seen.errors += 1;
-                    seen.complain(err);
+                    seen.add_detail(err);
                 }
             }
         }
         let count = reads.fetch_add(1, Ordering::Relaxed);
-        if count.is_multiple_of(READS_PER_LOOK) {
-            look(path, &mut generation, &mut seen.lock().expect("seen"));
+        if count.is_multiple_of(READS_PER_CHECK) {
+            check_file(path, &mut generation, &mut seen.lock().expect("seen"));
         }
         thread::sleep(BETWEEN_READS);
     }
 }
 
-fn look(path: &Path, last: &mut Option<u16>, seen: &mut Observations) {
+fn check_file(path: &Path, last: &mut Option<u16>, seen: &mut Observations) {
     let Ok(segment) = Segment::read(path) else {
         return;
     };
@@ -235,10 +234,10 @@ fn look(path: &Path, last: &mut Option<u16>, seen: &mut Observations) {
         return;
     }
     let now = segment.generation();
-    // The generation wraps: a step back looks like more than half a turn forward.
+    // The generation wraps: a step back is a step forward by more than half its range.
     if last.is_some_and(|last| now.wrapping_sub(last) > u16::MAX / 2) {
         seen.backward += 1;
-        seen.complain(format_args!("generation {last:?} -> {now}"));
+        seen.add_detail(format_args!("generation {last:?} -> {now}"));
     }
     *last = Some(now);
 }

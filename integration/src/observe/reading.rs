@@ -2,27 +2,27 @@
 
 use std::path::Path;
 
-/// What a client library says about the clock.
+/// The clock status that a client library returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    /// Nothing is known.
+    /// The interval is not valid.
     Unknown,
-    /// The interval contains true time, and the clock is being disciplined.
+    /// The interval contains true time, and chronyd is synchronised.
     Synchronized,
-    /// The interval contains true time, and grows.
+    /// Holdover: the interval contains true time, and grows.
     FreeRunning,
     /// The clock was disturbed.
     Disrupted,
 }
 
-/// One answer of a client library.
+/// An interval that a client library returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// Lower end, nanoseconds since 1970.
     pub earliest_ns: i64,
     /// Upper end, nanoseconds since 1970.
     pub latest_ns: i64,
-    /// What it is worth.
+    /// The clock status.
     pub status: Status,
 }
 
@@ -33,10 +33,10 @@ impl Reading {
     }
 }
 
-/// Our own client library, as a program uses it.
+/// Opens a segment with the project's client library; the returned function reads the interval.
 ///
 /// # Errors
-/// What the library says when it does not open the segment.
+/// If the library fails to open the segment.
 pub fn open_client(path: &Path) -> Result<impl FnMut() -> Result<Reading, String> + use<>, String> {
     let client = clockbound_client::Client::open_at(path).map_err(|err| err.to_string())?;
     Ok(move || {

@@ -11,19 +11,19 @@ use super::reading::{Reading, Status};
 use crate::host::wait;
 use crate::time::truth::Truth;
 
-const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(5);
 const KEPT_DETAILS: usize = 8;
 
-/// An interval, as it lay around true time.
+/// An interval relative to true time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// When, since the scenario began.
+    /// The instant of the read, since the scenario began.
     pub at: Duration,
-    /// What the interval was said to be worth.
+    /// The clock status.
     pub status: Status,
-    /// Its lower end less true time, ns: negative when all is well.
+    /// Its lower end less true time, ns; negative in a correct interval.
     pub earliest_ns: i64,
-    /// Its upper end less true time, ns: positive when all is well.
+    /// Its upper end less true time, ns; positive in a correct interval.
     pub latest_ns: i64,
 }
 
@@ -33,34 +33,34 @@ impl Sample {
         (self.latest_ns - self.earliest_ns) / 2
     }
 
-    /// How far the middle is from true time, ns.
+    /// The middle less true time, ns.
     pub fn error_ns(&self) -> i64 {
         self.latest_ns.midpoint(self.earliest_ns)
     }
 
-    /// Whether true time was promised to be inside.
+    /// Whether the status says that the interval contains true time.
     pub fn is_trusted(&self) -> bool {
         matches!(self.status, Status::Synchronized | Status::FreeRunning)
     }
 }
 
-/// What was seen of a layout.
+/// The samples of a layout.
 #[derive(Clone, Debug)]
 pub struct LayoutSamples {
-    /// Which.
+    /// The layout.
     pub layout: Layout,
-    /// Every interval, in order.
+    /// Every sample, in order.
     pub samples: Vec<Sample>,
-    /// When trusted intervals did not contain true time, or ended before they began.
+    /// The instants of trusted intervals without true time and of inverted intervals, in order.
     pub violations: Vec<Duration>,
-    /// What the client library returned instead of an interval.
+    /// Calls of the client library that returned an error.
     pub errors: u64,
-    /// The first few violations and errors, in words.
+    /// Descriptions of the first few violations and errors.
     pub details: Vec<String>,
 }
 
 impl LayoutSamples {
-    /// Nothing yet.
+    /// No samples yet.
     pub fn of(layout: &Layout) -> LayoutSamples {
         LayoutSamples {
             layout: *layout,
@@ -72,12 +72,12 @@ impl LayoutSamples {
     }
 
     /// Reads the layout once and compares it with true time.
-    pub fn look(&mut self, read: &mut Read, truth: &Truth, began: Instant) {
+    pub fn take(&mut self, read: &mut Read, truth: &Truth, began: Instant) {
         let at = began.elapsed();
         let before_ns = truth.now_ns();
         let reading = read();
         let after_ns = truth.now_ns();
-        self.note(at, before_ns, reading, after_ns);
+        self.record(at, before_ns, reading, after_ns);
     }
 
     /// Whether a sample of this layout is a violation.
@@ -85,7 +85,7 @@ impl LayoutSamples {
         self.violations.binary_search(&sample.at).is_ok()
     }
 
-    fn note(
+    fn record(
         &mut self,
         at: Duration,
         before_ns: i64,
@@ -96,7 +96,7 @@ impl LayoutSamples {
             Ok(reading) => reading,
             Err(err) => {
                 self.errors += 1;
-                self.tell(format!("at {:.3} s: {err}", at.as_secs_f64()));
+                self.add_detail(format!("at {:.3} s: {err}", at.as_secs_f64()));
                 return;
             }
         };
@@ -112,7 +112,7 @@ impl LayoutSamples {
         let inverted = reading.earliest_ns > reading.latest_ns;
         if inverted || sample.is_trusted() && outside {
             self.violations.push(at);
-            self.tell(format!(
+            self.add_detail(format!(
                 "at {:.3} s: {:?}, true time is {} ns before its end and {} ns after its beginning",
                 at.as_secs_f64(),
                 sample.status,
@@ -122,14 +122,14 @@ impl LayoutSamples {
         }
     }
 
-    fn tell(&mut self, detail: String) {
+    fn add_detail(&mut self, detail: String) {
         if self.details.len() < KEPT_DETAILS {
             self.details.push(detail);
         }
     }
 }
 
-/// Looks at every layout every few milliseconds, until finished or dropped.
+/// Samples every layout every few milliseconds, until finished or dropped.
 #[derive(Debug)]
 pub struct Sampler {
     stop: Arc<AtomicBool>,
@@ -137,13 +137,13 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Begins to look at the layouts beside the v1 segment at `path`; times are counted from `began`.
+    /// Starts to sample the layouts in the directory of the v1 segment at `path`; instants count from `began`.
     pub fn start(path: &Path, layouts: &[Layout], truth: &Truth, began: Instant) -> Sampler {
         let stop = Arc::<AtomicBool>::default();
         let thread = {
             let (path, layouts, truth) = (path.to_owned(), layouts.to_owned(), truth.clone());
             let stop = Arc::clone(&stop);
-            thread::spawn(move || check(&path, &layouts, &truth, began, &stop))
+            thread::spawn(move || sample(&path, &layouts, &truth, began, &stop))
         };
         Sampler {
             stop,
@@ -151,14 +151,14 @@ impl Sampler {
         }
     }
 
-    /// Ends it; returns what it has seen, layout by layout.
+    /// Stops it; returns the samples of each layout.
     ///
     /// # Panics
     /// If a layout could not be opened.
     pub fn finish(mut self) -> Vec<LayoutSamples> {
         self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().expect("running");
-        thread.join().expect("the checker has not panicked")
+        thread.join().expect("the sampler has not panicked")
     }
 }
 
@@ -171,7 +171,7 @@ impl Drop for Sampler {
     }
 }
 
-fn check(
+fn sample(
     path: &Path,
     layouts: &[Layout],
     truth: &Truth,
@@ -182,9 +182,9 @@ fn check(
     let mut watched: Vec<(Read, LayoutSamples)> = layouts.iter().map(open).collect();
     while !stop.load(Ordering::Relaxed) {
         for (read, seen) in &mut watched {
-            seen.look(read, truth, began);
+            seen.take(read, truth, began);
         }
-        thread::sleep(BETWEEN_LOOKS);
+        thread::sleep(SAMPLE_INTERVAL);
     }
     watched.into_iter().map(|(_, seen)| seen).collect()
 }
@@ -194,7 +194,7 @@ fn opened(layout: &Layout, path: &Path) -> Read {
     let read = wait::within(wait::PATIENCE, || {
         (layout.open)(path).map_err(|err| trouble = err).ok()
     });
-    read.unwrap_or_else(|| panic!("{} cannot be opened: {trouble}", layout.name))
+    read.unwrap_or_else(|| panic!("failed to open {}: {trouble}", layout.name))
 }
 
 #[cfg(test)]
@@ -203,7 +203,7 @@ mod tests {
 
     fn seen(reading: Result<Reading, String>) -> LayoutSamples {
         let mut seen = LayoutSamples::of(&Layout::V1);
-        seen.note(Duration::from_secs(1), 1_000, reading, 1_010);
+        seen.record(Duration::from_secs(1), 1_000, reading, 1_010);
         seen
     }
 
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_trusted_and_misses_the_whole_look_is_a_violation() {
+    fn a_trusted_interval_outside_the_whole_read_is_a_violation() {
         let trusted = Status::FreeRunning;
         for (violations, status, earliest_ns, latest_ns) in [
             (0, trusted, 900, 1_100),
@@ -234,13 +234,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_refuses_is_an_error_and_no_sample() {
+    fn an_error_of_the_client_library_is_no_sample() {
         let seen = seen(Err("torn".to_owned()));
         assert_eq!((seen.errors, seen.samples.len()), (1, 0));
     }
 
     #[test]
-    fn a_sample_lies_around_true_time() {
+    fn a_sample_is_relative_to_true_time() {
         let seen = seen(reading(Status::Synchronized, 905, 1_205));
         let sample = seen.samples[0];
         assert_eq!((sample.earliest_ns, sample.latest_ns), (-100, 200));

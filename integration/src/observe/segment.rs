@@ -48,7 +48,7 @@ impl Segment {
     /// Waits for a segment that satisfies `cond`.
     ///
     /// # Panics
-    /// If it does not come.
+    /// If there is none in time.
     #[track_caller]
     pub fn wait_for(path: &Path, what: &str, cond: impl Fn(&Segment) -> bool) -> Segment {
         wait::until_some(wait::PATIENCE, what, || {
@@ -94,12 +94,12 @@ impl Segment {
         u16::from_ne_bytes(self.at(14))
     }
 
-    /// When the bound was true, CLOCK_MONOTONIC_COARSE in nanoseconds.
+    /// The instant of the bound, CLOCK_MONOTONIC_COARSE in nanoseconds.
     pub fn as_of_ns(&self) -> i64 {
         self.i64_at(16) * 1_000_000_000 + self.i64_at(24)
     }
 
-    /// When readers should stop trusting it.
+    /// When the bound becomes invalid, CLOCK_MONOTONIC_COARSE in nanoseconds.
     pub fn void_after_ns(&self) -> i64 {
         self.i64_at(32) * 1_000_000_000 + self.i64_at(40)
     }
@@ -109,7 +109,7 @@ impl Segment {
         self.i64_at(48)
     }
 
-    /// How fast the bound grows.
+    /// The rate at which the bound grows.
     pub fn max_drift_ppb(&self) -> u32 {
         self.u32_at(56)
     }

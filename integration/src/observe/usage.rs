@@ -1,27 +1,27 @@
-//! What a process costs, from /proc.
+//! Resource usage of a process, from /proc.
 
 use std::fs;
 use std::time::Duration;
 
-/// Costs of a process since its start, and its memory now.
+/// CPU time and context switches of a process since its start, and its memory now.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
-    /// Time on a CPU, all threads together.
+    /// CPU time of all threads.
     pub cpu: Duration,
-    /// Times a thread gave up its CPU.
+    /// Voluntary context switches of all threads.
     pub voluntary_switches: u64,
-    /// Times a thread lost its CPU.
+    /// Involuntary context switches of all threads.
     pub involuntary_switches: u64,
     /// Number of threads.
     pub threads: u64,
     /// Resident memory in KiB.
     pub rss_kib: u64,
-    /// Resident memory that is the process's own, in KiB.
+    /// Anonymous resident memory in KiB.
     pub rss_anon_kib: u64,
 }
 
 impl Usage {
-    /// Reads the costs of the process `pid`; `None` if it is gone.
+    /// Reads the usage of the process `pid`; `None` if it has exited.
     pub fn of(pid: i32) -> Option<Usage> {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let mut usage = Usage {
@@ -30,7 +30,7 @@ impl Usage {
             ..Usage::default()
         };
         for task in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
-            // A thread may end while we look.
+            // A thread may exit between the reads.
             let Ok(status) = fs::read_to_string(task.path().join("status")) else {
                 continue;
             };

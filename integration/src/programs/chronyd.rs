@@ -1,4 +1,4 @@
-//! A real chronyd of our own, which never touches the clock of this machine: it disciplines a virtual clock, or none.
+//! A private chronyd that never changes the machine's clock: it disciplines a virtual clock, or none.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use crate::host::user::UserAccount;
 use crate::host::virtual_clock::{Environment, VirtualClock};
 use crate::host::wait;
 
-/// Options of a `server` line: polled so often that chronyd synchronises within a second.
+/// Options of a `server` line with which chronyd synchronises within a second.
 pub const FREQUENT_POLLS: &str = "iburst minpoll -4 maxpoll -4";
 
 /// A chronyd with its own run directory; it can be stopped and started again.
@@ -24,20 +24,20 @@ pub struct Chronyd {
     disciplined: Option<Environment>,
 }
 
-/// What `chronyc tracking` says, times in seconds.
+/// The report of `chronyc tracking`; times in seconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tracking {
     /// Reference id.
     pub refid: u32,
     /// The source's name or address.
     pub source: String,
-    /// Distance from the reference clock.
+    /// Stratum.
     pub stratum: u16,
     /// When the clock was last updated.
     pub ref_time: f64,
-    /// Positive when our clock is slow.
+    /// Offset of the system clock, positive when it is slow.
     pub correction: f64,
-    /// Frequency of our clock.
+    /// Frequency offset of the system clock.
     pub frequency_ppm: f64,
     /// Estimated error of the frequency.
     pub skew_ppm: f64,
@@ -45,7 +45,7 @@ pub struct Tracking {
     pub root_delay: f64,
     /// Dispersion accumulated from the reference clock.
     pub root_dispersion: f64,
-    /// `Normal`, or `Not synchronised`, or which leap second is announced.
+    /// `Normal`, `Not synchronised`, or the announced leap second.
     pub leap: String,
 }
 
@@ -82,14 +82,14 @@ impl Tracking {
         ((self.root_delay + 2.0 * self.root_dispersion) * 1e9) as i64
     }
 
-    /// |correction| + delay/2 + dispersion, in nanoseconds: the bound around the system's clock.
+    /// |correction| + delay/2 + dispersion, in nanoseconds: the clock error bound of the system clock.
     pub fn bound_ns(&self) -> f64 {
         (self.correction.abs() + self.root_delay / 2.0 + self.root_dispersion) * 1e9
     }
 }
 
 impl Chronyd {
-    /// Prepares a chronyd called `name` with these lines of configuration; it is not running yet.
+    /// Configures a chronyd with run directory `name` and these lines; does not start it.
     pub fn new(sandbox: &Sandbox, name: &str, lines: &[&str]) -> Chronyd {
         Chronyd::in_dir(sandbox.chrony_dir(name), lines)
     }
@@ -116,19 +116,19 @@ impl Chronyd {
         }
     }
 
-    /// Disciplines this clock, where chronyd otherwise runs with `-x`.
+    /// Disciplines this clock; chronyd runs with `-x` otherwise.
     #[must_use]
     pub fn disciplining(mut self, clock: &VirtualClock) -> Chronyd {
         self.disciplined = Some(clock.environment().clone());
         self
     }
 
-    /// Prepares a client of one server, polled so often that it synchronises at once.
+    /// Configures a client of one server that synchronises within a second.
     pub fn following(sandbox: &Sandbox, name: &str, server: SocketAddr) -> Chronyd {
         Chronyd::new(sandbox, name, &["port 0", &server_line(server)])
     }
 
-    /// Prepares a server on the loopback address that declares itself the reference.
+    /// Configures a server on the loopback address that is its own reference.
     pub fn reference(sandbox: &Sandbox, name: &str, port: u16) -> Chronyd {
         let port = format!("port {port}");
         Chronyd::new(
@@ -143,12 +143,12 @@ impl Chronyd {
         )
     }
 
-    /// Starts it, and waits until it answers commands.
+    /// Starts it, and waits until it replies to commands.
     ///
     /// # Panics
-    /// If it does not.
+    /// If it does not reply in time.
     pub fn start(&mut self) -> &mut Chronyd {
-        // A chronyd that was killed leaves these; it would take its own pid file for a running twin.
+        // A chronyd that was killed leaves its pid file, because of which the next one would not start.
         let _ = fs::remove_file(self.dir.join("chronyd.pid"));
         let mut command = UserAccount::chrony().command("chronyd");
         command
@@ -186,30 +186,30 @@ impl Chronyd {
         self
     }
 
-    /// Ends it as an operator does.
+    /// Stops it with SIGTERM.
     pub fn stop(&mut self) -> Exit {
         self.running().terminate()
     }
 
-    /// Ends it as a crash does.
+    /// Kills it.
     pub fn kill(&mut self) -> Exit {
         self.running().kill()
     }
 
-    /// Hangs it: its socket stays, and nobody answers.
+    /// Suspends it: its socket exists, but it does not reply.
     pub fn freeze(&mut self) {
         self.running().signal(Signal::SIGSTOP);
     }
 
-    /// Ends [`Chronyd::freeze`].
+    /// Resumes it after [`Chronyd::freeze`].
     pub fn thaw(&mut self) {
         self.running().signal(Signal::SIGCONT);
     }
 
-    /// Lets it step the clock by the whole remaining correction: `chronyc makestep`.
+    /// Makes it step the clock by the remaining correction: `chronyc makestep`.
     ///
     /// # Panics
-    /// If it refuses.
+    /// If the command fails.
     pub fn makestep(&self) {
         let mut command = Command::new("chronyc");
         command.arg("-h").arg(self.socket()).arg("makestep");
@@ -221,7 +221,7 @@ impl Chronyd {
         );
     }
 
-    /// What it has logged since it was last started.
+    /// The lines logged since its last start.
     pub fn log(&self) -> Vec<String> {
         self.process
             .as_ref()
@@ -238,18 +238,18 @@ impl Chronyd {
         &self.dir
     }
 
-    /// Its report, if it answers.
+    /// Its tracking report, if it replies.
     pub fn tracking(&self) -> Option<Tracking> {
         tracking_at(&self.socket())
     }
 
-    /// Whether it answers and has a reference.
+    /// Whether it replies and has a reference.
     pub fn is_synchronised(&self) -> bool {
         self.tracking()
             .is_some_and(|tracking| tracking.is_synchronised())
     }
 
-    /// Whether it has selected a source since it was last started: it logs this at once.
+    /// Whether it has selected a source since its last start, according to its log.
     pub fn has_selected(&self) -> bool {
         let selected = |line: &String| line.contains("Selected source");
         self.log().iter().any(selected)
@@ -275,7 +275,7 @@ fn server_line_with(server: SocketAddr, options: &str) -> String {
     format!("server {} port {} {options}", server.ip(), server.port())
 }
 
-/// What `chronyc tracking` says about the chronyd behind `socket`, if it answers.
+/// The tracking report of the chronyd with this command socket, if it replies.
 pub fn tracking_at(socket: &Path) -> Option<Tracking> {
     let output = Command::new("chronyc")
         .args(["-c", "-h"])

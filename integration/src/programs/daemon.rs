@@ -14,7 +14,7 @@ use crate::host::user::UserAccount;
 use crate::host::wait;
 use crate::time::clock::clock_ns;
 
-/// How to start the daemon; the same one can be started again and again.
+/// The command line and the environment of a daemon, which can be started repeatedly.
 #[derive(Clone, Debug)]
 pub struct Launch {
     program: PathBuf,
@@ -40,7 +40,7 @@ impl Launch {
         }
     }
 
-    /// The daemon for a clock that drifts by 50 ppm at most, beside this chronyd, publishing at this path.
+    /// The daemon with a drift rate of 50 ppm, this chronyd and this v1 segment.
     pub fn new(program: impl AsRef<Path>, chrony_socket: &Path, shm_path: &Path) -> Launch {
         Launch::bare(program)
             .args(["--max-drift-rate", "50"])
@@ -56,35 +56,35 @@ impl Launch {
         self
     }
 
-    /// As another user.
+    /// Runs it under another account.
     #[must_use]
     pub fn account(mut self, account: &UserAccount) -> Launch {
         self.account = account.clone();
         self
     }
 
-    /// With a log that nobody reads.
+    /// Leaves its log in the pipe.
     #[must_use]
     pub fn unread_log(mut self) -> Launch {
         self.log = Log::Unread;
         self
     }
 
-    /// Under this umask.
+    /// Sets its umask.
     #[must_use]
     pub fn umask(mut self, umask: u32) -> Launch {
         self.umask = Some(umask);
         self
     }
 
-    /// On a machine that has been up for so long, as far as CLOCK_MONOTONIC tells.
+    /// Runs it in a time namespace in which CLOCK_MONOTONIC shows this uptime.
     #[must_use]
     pub fn uptime(mut self, uptime: Duration) -> Launch {
         self.uptime = Some(uptime);
         self
     }
 
-    /// Listens for [`Daemon::crash`]; only a build with fault injection can.
+    /// Enables [`Daemon::crash`]; requires a build with fault injection.
     #[must_use]
     pub fn fault_socket(mut self, path: &Path) -> Launch {
         self.fault_socket = Some(path.to_owned());
@@ -106,11 +106,11 @@ impl Launch {
         }
     }
 
-    /// Starts it and waits for its end: for daemons that refuse to start.
+    /// Starts it and waits for its exit; returns the exit and the log.
     pub fn run(&self) -> (Exit, Vec<String>) {
         let mut daemon = self.start();
         let exit = daemon.process.wait();
-        // The last lines may still be on their way through the pipe.
+        // The last lines may still be in the pipe.
         wait::within(Duration::from_secs(1), || {
             (!daemon.log().is_empty()).then_some(())
         });
@@ -118,7 +118,7 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        // Each wrapper becomes the next one, so the process id stays the daemon's, but for a faked uptime.
+        // Each wrapper replaces itself by the next, so the process id is the daemon's, except with an uptime.
         let mut words: Vec<String> = Vec::new();
         if let Some(uptime) = self.uptime {
             let offset = i64::try_from(uptime.as_secs()).expect("fits") - current_uptime_s();
@@ -162,7 +162,7 @@ impl Daemon {
         self.process.pid()
     }
 
-    /// Every line logged so far.
+    /// The lines logged so far.
     pub fn log(&self) -> Vec<String> {
         self.process.log()
     }
@@ -181,7 +181,7 @@ impl Daemon {
         self.process.wait_for_log(pattern)
     }
 
-    /// Waits until `cond` holds; shows the log if it never does.
+    /// Waits until `cond` holds; shows the log if it does not.
     ///
     /// # Panics
     /// If it does not hold in time.
@@ -190,12 +190,12 @@ impl Daemon {
         let held = wait::within(wait::PATIENCE, || cond().then_some(()));
         assert!(
             held.is_some(),
-            "never: {what}; the daemon says:\n{}",
+            "never: {what}; the log of the daemon:\n{}",
             self.log().join("\n")
         );
     }
 
-    /// Whether it has not ended yet.
+    /// Whether it has not exited.
     pub fn is_running(&mut self) -> bool {
         self.process.is_running()
     }
@@ -206,28 +206,28 @@ impl Daemon {
         self.process.signal(signal);
     }
 
-    /// Asks it to end with SIGTERM and waits for that.
+    /// Sends SIGTERM and waits for the exit.
     #[track_caller]
     pub fn terminate(&mut self) -> Exit {
         self.process.terminate()
     }
 
-    /// Ends it with SIGKILL.
+    /// Sends SIGKILL and waits for the exit.
     #[track_caller]
     pub fn kill(&mut self) -> Exit {
         self.process.kill()
     }
 
-    /// Waits for its end.
+    /// Waits for the exit.
     #[track_caller]
     pub fn wait(&mut self) -> Exit {
         self.process.wait()
     }
 
-    /// Arms a fault; it strikes once, when `actor` next comes to `point`.
+    /// Arms a fault that takes effect once, when `actor` next reaches `point`.
     ///
     /// # Panics
-    /// If the daemon does not listen for faults.
+    /// If the daemon has no fault socket.
     #[track_caller]
     pub fn crash(&self, actor: &str, point: &str, action: &str) {
         let socket = self
@@ -238,20 +238,22 @@ impl Daemon {
     }
 }
 
-/// Arms a fault of the daemon that listens at `socket`.
+/// Arms a fault of the daemon with this fault socket.
 ///
 /// # Panics
-/// If nobody does.
+/// If no daemon listens there in time.
 #[track_caller]
 pub fn inject(socket: &Path, actor: &str, point: &str, action: &str) {
     let sender = UnixDatagram::unbound().expect("a socket");
     let line = format!("{actor} {point} {action}");
-    wait::until(wait::PATIENCE, "someone is at the fault socket", || {
-        sender.send_to(line.as_bytes(), socket).is_ok()
-    });
+    wait::until(
+        wait::PATIENCE,
+        "the fault socket accepts a datagram",
+        || sender.send_to(line.as_bytes(), socket).is_ok(),
+    );
 }
 
-/// Makes a program usable by accounts that cannot enter the build directory: returns a copy in `dir`.
+/// Copies a program to `dir`, for accounts that cannot enter the build directory; returns the copy.
 ///
 /// # Panics
 /// If it cannot be copied.

@@ -1,48 +1,53 @@
-//! Which sources of a scenario lie: the premise under which nothing may be violated.
+//! The falsetickers among the sources of a scenario. Violations are excluded only if there are no more than declared.
 
 use super::scenario::{Action, Scenario};
 use crate::fakes::ntp_server::ServerBehaviour;
 use crate::fakes::reference_clock::Feed;
 
-/// How closely the time is looked at, in seconds.
+/// The interval at which time errors are checked, in seconds.
 const STEP_S: f64 = 0.05;
 
-/// How many servers and reference clocks of a scenario tell, at some time, what their own declaration does not cover.
+/// Number of servers and reference clocks whose declared error does not cover their time error at some instant.
 pub(super) fn count(scenario: &Scenario) -> usize {
-    let server = |&number: &usize| server_lies(scenario, number);
-    let refclock = |&number: &usize| refclock_lies(scenario, number);
+    let server = |&number: &usize| is_false_server(scenario, number);
+    let refclock = |&number: &usize| is_false_refclock(scenario, number);
     (0..scenario.servers.len()).filter(server).count()
         + (0..scenario.refclocks.len()).filter(refclock).count()
 }
 
-fn server_lies(scenario: &Scenario, number: usize) -> bool {
+fn is_false_server(scenario: &Scenario, number: usize) -> bool {
     let change = |action: &Action| match action {
         Action::Server(changed, change) if *changed == number => Some(*change),
         _ => None,
     };
-    // A hardware clock declares its error beside the server that stands for it.
+    // A hardware clock declares its error bound in addition to its server.
     let phc_ns = f64::from(scenario.phc_bound_ns.unwrap_or(0));
-    let lies = |behaviour: &ServerBehaviour, second| {
-        let honest = behaviour.is_truechimer_at(second);
+    let is_false = |behaviour: &ServerBehaviour, second| {
+        let truechimer = behaviour.is_truechimer_at(second);
         let covered = behaviour.time_error_ns_at(second).unsigned_abs() as f64 <= phc_ns;
-        !behaviour.silent && behaviour.leap != 3 && !honest && !covered
+        !behaviour.silent && behaviour.leap != 3 && !truechimer && !covered
     };
-    ever(scenario, scenario.servers[number].behaviour, change, lies)
+    ever(
+        scenario,
+        scenario.servers[number].behaviour,
+        change,
+        is_false,
+    )
 }
 
-fn refclock_lies(scenario: &Scenario, number: usize) -> bool {
+fn is_false_refclock(scenario: &Scenario, number: usize) -> bool {
     let refclock = &scenario.refclocks[number];
     let change = |action: &Action| match action {
         Action::Refclock(changed, change) if *changed == number => Some(*change),
         _ => None,
     };
-    let lies = |feed: &Feed, second| {
+    let is_false = |feed: &Feed, second| {
         !feed.silent && feed.largest_error_ns_at(second) > refclock.delay / 2.0 * 1e9
     };
-    ever(scenario, refclock.feed, change, lies)
+    ever(scenario, refclock.feed, change, is_false)
 }
 
-/// Whether `cond` holds at any time for what the script makes of `state`.
+/// Whether `cond` holds at any second for `state` as the script changes it.
 fn ever<T>(
     scenario: &Scenario,
     mut state: T,
@@ -77,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lie_counts_once_it_is_told_and_not_covered() {
+    fn a_server_counts_once_its_error_exceeds_its_declaration() {
         assert_eq!(count(&scenario()), 0);
         let covered = scenario().server(|server| {
             server.time_error_ns = 5 * MS;
@@ -93,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lie_that_outgrows_its_declaration_is_found() {
+    fn a_growing_error_is_found_when_it_exceeds_its_declaration() {
         let slewing = scenario().server(|server| {
             server.root_dispersion = 0.002;
             server.time_error_profile = Profile::ramp(Ramp::endless(5.0, 100.0));
@@ -103,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_no_lie() {
+    fn a_silent_server_does_not_count() {
         let silent =
             scenario().server(|server| (server.time_error_ns, server.silent) = (5 * MS, true));
         assert_eq!(count(&silent), 0);

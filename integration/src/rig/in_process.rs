@@ -159,7 +159,7 @@ impl Run {
             if let Some(daemon) = &mut self.daemon {
                 assert!(
                     daemon.is_running(),
-                    "{}: the daemon ended:\n{}",
+                    "{}: the daemon exited unexpectedly:\n{}",
                     scenario.name,
                     daemon.log().join("\n")
                 );

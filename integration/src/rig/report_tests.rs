@@ -3,7 +3,7 @@ use super::*;
 use crate::observe::layout::Layout;
 use Status::{FreeRunning, Synchronized, Unknown};
 
-/// A layout that showed these statuses, one a second.
+/// A layout with these statuses, one a second.
 fn seen(statuses: &[Status]) -> LayoutSamples {
     let sample = |(second, &status)| Sample {
         at: Duration::from_secs(second),
@@ -69,15 +69,15 @@ fn each_expectation_has_its_faults() {
 }
 
 #[test]
-fn a_violation_is_a_fault_unless_the_scenario_cannot_be_held() {
+fn a_violation_is_a_fault_unless_an_assumption_is_broken() {
     let mut seen = seen(&[Synchronized, Synchronized]);
     seen.violations = vec![Duration::from_secs(1)];
     let mut report = report(Expect::Trusted, seen);
     assert_eq!(report.faults().len(), 1);
     assert!(report.diagnosis().contains("a line of the daemon"));
     report.layouts[0].samples[1].earliest_ns = 2_000_000;
-    let told = "v1: false by 2.000 ms at most, for 0.0 s";
-    assert!(report.diagnosis().contains(told));
+    let line = "v1: wrong by 2.000 ms at most, for 0.0 s";
+    assert!(report.diagnosis().contains(line));
     report.scenario = report.scenario.not_held("for this test");
     assert_eq!(report.faults().len(), 0);
 }
@@ -97,7 +97,7 @@ fn a_layout_narrower_than_the_first_is_a_fault() {
 }
 
 #[test]
-fn a_layout_on_the_clock_that_was_moved_has_a_moment_to_notice() {
+fn a_violation_within_a_second_of_a_clock_change_is_excused_on_that_clock() {
     let mut seen = seen(&[Synchronized, Synchronized]);
     seen.violations = vec![Duration::from_millis(4_003), Duration::from_millis(9_000)];
     let mut report = report(Expect::Trusted, seen);
@@ -114,7 +114,7 @@ fn a_layout_on_the_clock_that_was_moved_has_a_moment_to_notice() {
 }
 
 #[test]
-fn a_layout_on_the_clock_that_is_slewed_has_a_round_to_notice() {
+fn a_violation_within_a_round_of_a_slew_is_excused_on_that_clock() {
     let mut seen = seen(&[Synchronized, Synchronized]);
     seen.violations = vec![Duration::from_millis(4_103), Duration::from_millis(4_503)];
     let mut report = report(Expect::Trusted, seen);

@@ -1,6 +1,6 @@
-//! A report as text, on its way from one process of the rig to another: a line for each thing, which a word begins.
+//! A report as text, for the way from one process of the rig to another: one item a line, each with a keyword.
 //!
-//! The scenario is not in it: it has functions in it, and both processes know it.
+//! The scenario is not part of it, since it contains functions; both processes find it by its name.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const STATUSES: [(Status, &str); 4] = [
     (Status::Disrupted, "D"),
 ];
 
-/// The text of a report. Line breaks inside messages become spaces.
+/// Formats a report as text. Line breaks inside messages become spaces.
 pub(super) fn format(report: &Report) -> String {
     let mut text = String::new();
     line(
@@ -68,7 +68,7 @@ fn line(text: &mut String, word: &str, value: impl std::fmt::Display) {
     let _ = writeln!(text, "{word} {value}");
 }
 
-/// The report of `scenario` that this is the text of; `None` when it is not complete, or has another layout in it.
+/// Parses the report of `scenario`; `None` when the text is incomplete, or has another layout.
 pub(super) fn parse(text: &str, scenario: &Scenario, layouts: &[Layout]) -> Option<Report> {
     let mut report = Report::of(scenario);
     let mut complete = false;
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_comes_back_as_it_was() {
+    fn a_report_is_unchanged_by_formatting_and_parsing() {
         let report = report();
         let layouts = [Layout::NATIVE, Layout::V1];
         let back = parse(&format(&report), &report.scenario, &layouts).expect("readable");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_complete_is_no_report() {
+    fn an_incomplete_transcript_is_no_report() {
         let report = report();
         let text = format(&report);
         let layouts = [Layout::NATIVE, Layout::V1];

@@ -1,8 +1,9 @@
-//! What a client program has to survive: a start before the daemon, daemons that are killed, a directory that is deleted.
+//! Checks a client program: started before the daemon, while daemons are killed, and after its directory is
+//! deleted.
 //!
-//! Client libraries of every language are put through it by a small program that reads all the time,
-//! `watch DIRECTORY`: it waits for the daemon, and then prints a line for each reading,
-//! `BEFORE AFTER EARLIEST LATEST STATUS REASON`. The first two are `CLOCK_REALTIME` around the reading, in ns like the next two.
+//! Each client library is checked through a small program, `watch DIRECTORY`, that waits for the daemon,
+//! reads continuously, and prints a line for each reading: `BEFORE AFTER EARLIEST LATEST STATUS REASON`. `BEFORE`
+//! and `AFTER` are `CLOCK_REALTIME` around the reading, in ns like the next two.
 
 use std::fs;
 use std::path::Path;
@@ -14,8 +15,7 @@ use nix::time::ClockId;
 
 use super::testbed::Testbed;
 use crate::host::process::{Log, Process};
-use crate::host::wait;
-use crate::host::wait::PATIENCE;
+use crate::host::wait::{self, PATIENCE};
 use crate::observe::reading::Status;
 use crate::observe::segment::Segment;
 use crate::programs::daemon::Launch;
@@ -24,16 +24,16 @@ use crate::time::clock::clock_ns;
 /// How often the daemon is killed.
 const KILLS: usize = 20;
 
-/// What came of it.
+/// The result of a check.
 #[derive(Clone, Copy, Debug)]
-pub struct Survived {
-    /// How often the program read.
+pub struct CheckResult {
+    /// Number of readings.
     pub readings: usize,
-    /// From the moment that a new file was there to the first reading of it.
+    /// From the creation of a new file to the first reading of it.
     pub recovery: Duration,
 }
 
-/// One line of the program.
+/// One line of the program's output.
 #[derive(Clone, Debug)]
 struct Line {
     before_ns: i64,
@@ -62,21 +62,21 @@ impl Line {
         }
     }
 
-    /// Whether true time, which is that of the clock, may have been inside.
+    /// Whether the interval may contain true time, which is CLOCK_REALTIME, or is not trusted.
     fn is_true(&self) -> bool {
         let is_trusted = ["synchronized", "free_running"].contains(&self.status.as_str());
         !is_trusted || (self.earliest_ns <= self.after_ns && self.before_ns <= self.latest_ns)
     }
 }
 
-/// The program, while it runs.
+/// The running program.
 struct Watcher(Process);
 
 impl Watcher {
-    /// Starts `words` with the directory as the last one.
+    /// Starts `words` with the directory as the last argument.
     fn start(words: &[String], directory: &Path) -> Watcher {
         let mut command = Command::new("sh");
-        // A process's standard error is kept.
+        // `Process` records standard error.
         command
             .args(["-c", "exec \"$@\" 1>&2", "sh"])
             .args(words)
@@ -107,16 +107,16 @@ impl Watcher {
     }
 }
 
-/// Puts a program through it, beside the daemon `daemon`.
+/// Checks the program `words` beside the daemon `daemon`.
 ///
 /// # Panics
-/// If the program ends, complains, misses true time, or does not recover.
-pub fn run(daemon: &Path, words: &[String]) -> Survived {
+/// If the program exits, an interval does not contain true time, or the program does not recover.
+pub fn run(daemon: &Path, words: &[String]) -> CheckResult {
     let testbed = Testbed::new();
     let shm = testbed.shm();
     let directory = shm.parent().expect("a directory").to_owned();
     let mut watcher = Watcher::start(words, &directory);
-    // Time to find nothing there.
+    // The program finds no segment at first.
     thread::sleep(Duration::from_millis(300));
     let mut running = testbed.start(daemon);
     watcher.wait_for_status("synchronized");
@@ -129,9 +129,9 @@ pub fn run(daemon: &Path, words: &[String]) -> Survived {
 
     running.kill();
     fs::remove_dir_all(&directory).expect("delete the directory");
-    // A daemon without a chronyd knows nothing, and says so: that tells its file from the one before.
-    let nobody = testbed.sandbox.path("nobody.sock");
-    let mut ignorant = Launch::new(daemon, &nobody, &shm).start();
+    // A daemon without a chronyd publishes Unknown, which identifies its file.
+    let no_socket = testbed.sandbox.path("none.sock");
+    let mut unsynchronised = Launch::new(daemon, &no_socket, &shm).start();
     let mut there_ns = 0;
     wait::until(PATIENCE, "a new file", || {
         let is_there = Segment::read(&shm).is_ok_and(|new| new.status() == Status::Unknown);
@@ -139,11 +139,11 @@ pub fn run(daemon: &Path, words: &[String]) -> Survived {
         is_there
     });
     let first = watcher.wait_for_status("unknown");
-    ignorant.kill();
+    unsynchronised.kill();
     running = testbed.start(daemon);
     watcher.wait_for_status("synchronized");
 
-    assert!(watcher.0.is_running(), "{words:?} ended");
+    assert!(watcher.0.is_running(), "{words:?} exited");
     let lines = watcher.0.log();
     watcher.0.kill();
     running.terminate();
@@ -151,7 +151,7 @@ pub fn run(daemon: &Path, words: &[String]) -> Survived {
         assert!(Line::parse(line).is_true(), "true time is not in {line}");
     }
     let recovery_ns = first.after_ns.saturating_sub(there_ns).max(0);
-    Survived {
+    CheckResult {
         readings: lines.len(),
         recovery: Duration::from_nanos(recovery_ns.unsigned_abs()),
     }

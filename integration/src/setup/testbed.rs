@@ -1,4 +1,4 @@
-//! The usual neighbours of the daemon, all well.
+//! A synchronised chronyd and its server, for a daemon.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -11,21 +11,21 @@ use crate::programs::chronyd::Chronyd;
 use crate::programs::daemon::{Daemon, Launch};
 use crate::time::truth::Truth;
 
-/// A server that tells the truth and a chronyd synchronised to it, in a sandbox.
+/// A server with true time and a chronyd synchronised to it, in a sandbox.
 #[derive(Debug)]
 pub struct Testbed {
     /// chronyd, a client of `server`.
     pub chronyd: Chronyd,
-    /// The server that tells `truth`.
+    /// The server, whose time is `truth`.
     pub server: NtpServer,
-    /// What time it is.
+    /// True time.
     pub truth: Truth,
-    /// Where everything lives; last, so that it is dropped last.
+    /// The directory of all files; the last field, so that it is dropped last.
     pub sandbox: Sandbox,
 }
 
 impl Testbed {
-    /// On a machine whose clock is right.
+    /// On a machine whose clock has no offset.
     #[expect(
         clippy::new_without_default,
         reason = "a default should not start processes"
@@ -54,22 +54,22 @@ impl Testbed {
         }
     }
 
-    /// Where the daemon publishes.
+    /// The path of the v1 segment.
     pub fn shm(&self) -> PathBuf {
         shm_path(&self.sandbox)
     }
 
-    /// How to start the daemon beside these.
+    /// A launch of the daemon with this chronyd.
     pub fn launch(&self, program: impl AsRef<Path>) -> Launch {
         Launch::new(program, &self.chronyd.socket(), &self.shm())
     }
 
-    /// Starts the daemon and waits until it has published that it is synchronised.
+    /// Starts the daemon and waits until it has published Synchronized.
     pub fn start(&self, program: impl AsRef<Path>) -> Daemon {
         self.start_with(&self.launch(program))
     }
 
-    /// Like [`Testbed::start`], with a launch that was changed.
+    /// Like [`Testbed::start`], with another launch.
     pub fn start_with(&self, launch: &Launch) -> Daemon {
         let daemon = launch.start();
         daemon.wait_until("synchronised", || is_synchronised(&self.shm()));

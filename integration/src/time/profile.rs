@@ -2,23 +2,23 @@
 
 use std::f64::consts::TAU;
 
-/// What is added to a constant: a sum of ramps and a sinusoid, zero at the beginning. Values are in seconds.
+/// A sum of ramps and a sinusoid, zero at the beginning. Values are in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Profile {
-    /// Piecewise linear changes, which add up.
+    /// Linear changes, which are added.
     pub ramps: [Ramp; 2],
-    /// A sinusoid on top of them.
+    /// A sinusoid that is added to them.
     pub swing: Option<Swing>,
 }
 
-/// A linear change that starts, ends, and leaves its result behind.
+/// A linear change from a start to an end; the value is constant afterwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Ramp {
     /// When it starts, in seconds since the beginning.
     pub from_s: f64,
     /// How long it lasts, in seconds; infinite when it does not end.
     pub lasting_s: f64,
-    /// What it adds each second, in millionths of a second.
+    /// Rate of change, in microseconds a second.
     pub ppm: f64,
 }
 
@@ -27,9 +27,9 @@ pub struct Ramp {
 pub struct Swing {
     /// When it starts, in seconds since the beginning.
     pub from_s: f64,
-    /// The largest value, in seconds.
+    /// Amplitude, in seconds.
     pub amplitude_s: f64,
-    /// How long a full swing takes, in seconds.
+    /// Period, in seconds.
     pub period_s: f64,
 }
 
@@ -59,7 +59,7 @@ impl Profile {
         }
     }
 
-    /// The value so many seconds after the beginning, in seconds.
+    /// The value `second` seconds after the beginning, in seconds.
     pub fn at(&self, second: f64) -> f64 {
         let ramp = |ramp: &Ramp| {
             let elapsed_s = (second - ramp.from_s).clamp(0.0, ramp.lasting_s);
@@ -83,7 +83,7 @@ impl Ramp {
         }
     }
 
-    /// Goes on without end.
+    /// Does not end.
     pub fn endless(from_s: f64, ppm: f64) -> Ramp {
         Ramp {
             from_s,
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ramp_starts_ends_and_stays() {
+    fn a_ramp_is_constant_before_its_start_and_after_its_end() {
         let slew = Profile::ramp(Ramp::reaching(20.0, 0.028, 500.0));
         let expected = [(0.0, 0.0), (20.0, 0.0), (48.0, 0.014), (76.0, 0.028)];
         assert_values(&slew, &expected);
@@ -114,13 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn a_ramp_downwards_reaches_a_negative_value() {
+    fn a_negative_ramp_reaches_a_negative_value() {
         let slew = Profile::ramp(Ramp::reaching(10.0, -0.005, -1000.0));
         assert_values(&slew, &[(12.0, -0.002), (15.0, -0.005), (20.0, -0.005)]);
     }
 
     #[test]
-    fn ramps_add_up() {
+    fn ramps_are_added() {
         let there_and_back = Profile::ramps(
             Ramp::reaching(10.0, 0.01, 1000.0),
             Ramp::reaching(30.0, -0.01, -500.0),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_ramp_goes_on() {
+    fn an_endless_ramp_does_not_end() {
         let holdover = Profile::ramp(Ramp::endless(5.0, 15.0));
         assert_values(&holdover, &[(5.0, 0.0), (1005.0, 0.015)]);
     }

@@ -1,4 +1,4 @@
-//! One of the daemons: started in its own namespace, its segments read until the end.
+//! One daemon of the comparison: runs in its own namespace, and its layouts are sampled.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -30,22 +30,22 @@ pub struct Contender {
     pub layouts: Vec<Layout>,
 }
 
-/// What was seen of a daemon.
+/// The result of a daemon.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It ran until the end.
+    /// It ran until the end of the comparison.
     Ran {
-        /// When it was started. Like every instant here: since the comparison began.
+        /// When it was started. Instants are since the beginning of the comparison.
         started: Duration,
         /// The samples of each layout. A layout that was never published has none.
         seen: Vec<LayoutSamples>,
     },
-    /// It ended by itself, and logged these lines.
+    /// It exited early, and logged these lines.
     Ended(Vec<String>),
 }
 
 impl Contender {
-    /// Runs it with `dir` as its [`RUN_DIR`] until `end` after `began`, and compares each layout with `truth` every 5 ms.
+    /// Runs it with `dir` as its [`RUN_DIR`] until `end` after `began`, and samples each layout every 5 ms.
     ///
     /// # Panics
     /// When not root.
@@ -74,7 +74,7 @@ impl Contender {
                     *read = (seen.layout.open)(&v1).ok();
                 }
                 if let Some(read) = read {
-                    seen.look(read, truth, began);
+                    seen.take(read, truth, began);
                 }
             }
             thread::sleep(BETWEEN_SAMPLES);

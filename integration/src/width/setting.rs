@@ -17,27 +17,27 @@ use crate::time::truth::Truth;
 const CHRONY_DIR: &str = "/run/chrony";
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
 
-/// What is compared, and for how long.
+/// The poll interval and the duration of a comparison.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// chronyd polls every 2^poll s.
     pub poll: i8,
     /// How long it lasts.
     pub lasting: Duration,
-    /// Widths are measured from then on.
+    /// The measured time starts here.
     pub from: Duration,
 }
 
-/// What came of a [`Setting`]. Instants are since it began.
+/// The result of a [`Setting`]. Instants are since its beginning.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// What was compared.
+    /// The setting.
     pub setting: Setting,
     /// When chronyd selected its source.
     pub selected: Option<Duration>,
-    /// Each daemon.
+    /// The result of each daemon.
     pub outcomes: Vec<(Contender, Outcome)>,
-    /// chronyd's 2 x (root delay / 2 + root dispersion) from [`Setting::from`] on, ns.
+    /// Twice chronyd's root distance in the measured time, ns.
     pub chronyd_widths_ns: Vec<i64>,
 }
 
@@ -57,10 +57,10 @@ impl Setting {
         for dir in [CHRONY_DIR, RUN_DIR] {
             fs::create_dir(dir).expect("make a directory below /run");
         }
-        // chronyd replies to the path that a client gives: it must be the same for both.
+        // chronyd replies to the path of the client's socket, which must be the same for both.
         host.bind(&sandbox.chrony_dir("chrony"), Path::new(CHRONY_DIR));
-        // CLOCK_REALTIME is right, like one that is disciplined: chronyd -x does not correct it, and the published daemons add
-        // chronyd's correction to their bound.
+        // CLOCK_REALTIME has no offset, like a disciplined clock: chronyd -x does not correct it, and the published
+        // daemons add chronyd's correction to their bound.
         let truth = Truth::default();
         let server = NtpServer::start_with(&truth, [127, 0, 0, 1].into(), near());
         let began = Instant::now();
@@ -89,7 +89,7 @@ impl Setting {
         }
     }
 
-    /// When chronyd selected its source, and its widths from [`Setting::from`] on, ns; returns at the end.
+    /// Returns at the end when chronyd selected its source, and its widths in the measured time, ns.
     fn watch(&self, chronyd: &Chronyd, began: Instant) -> (Option<Duration>, Vec<i64>) {
         let selected = wait::within(self.lasting, || {
             chronyd.has_selected().then(|| began.elapsed())
@@ -118,7 +118,7 @@ impl Setting {
 }
 
 impl Comparison {
-    /// The table, and what went wrong.
+    /// The table, exited daemons and violations.
     pub fn report(&self) -> String {
         let Setting {
             poll,
@@ -144,7 +144,7 @@ impl Comparison {
         for (Contender { name, .. }, outcome) in &self.outcomes {
             match outcome {
                 Outcome::Ended(log) => {
-                    lines.push(format!("{name} is skipped, it ended: {}", log.join(" ")));
+                    lines.push(format!("{name} is skipped, it exited: {}", log.join(" ")));
                 }
                 Outcome::Ran { seen, .. } => {
                     for seen in seen {
@@ -172,7 +172,7 @@ impl Comparison {
     }
 }
 
-/// A good server about 0.35 ms away: a sleep takes some 0.08 ms longer than its duration.
+/// An exact server with one-way delays of about 0.35 ms: a sleep takes about 0.08 ms longer than requested.
 fn near() -> ServerBehaviour {
     ServerBehaviour {
         root_delay: 20e-6,
