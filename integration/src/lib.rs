@@ -1,7 +1,7 @@
 //! Harness for the integration tests, the truth rig, the demonstration and the measurements.
 //!
-//! A test starts the daemon beside scripted or real counterparts, acts, and waits for a condition with
-//! a deadline:
+//! A test starts the daemon beside scripted or real counterparts, acts, and waits for a condition
+//! with a deadline:
 //!
 //! ```text
 //!                                      host: Sandbox, namespaces, containers, VirtualClock
@@ -27,12 +27,13 @@
 //! | [`rig`] | the truth rig: scenarios, their runs, reports and plots | all above |
 //! | [`width`] | the comparison of interval widths with other daemons | all above |
 //!
-//! `src/bin` has the programs: `truth`, `width`, `bench`, `demo`, `client-check`, `watch` and `interval`.
+//! `src/bin` has the programs: `truth`, `width`, `bench`, `demo`, `client-check`, `watch` and
+//! `interval`.
 //!
-//! Everything that a test creates is in a [`Sandbox`](host::sandbox::Sandbox) and ends with the test. Tests
-//! that need the paths or the network addresses of a real host run inside
-//! [`private`](host::namespace::private). Tests that set CLOCK_REALTIME, or in which chronyd disciplines it, use a
-//! [`VirtualClock`](host::virtual_clock::VirtualClock).
+//! Everything that a test creates is in a [`Sandbox`](host::sandbox::Sandbox) and ends with the
+//! test. Tests that need the paths or the network addresses of a real host run inside
+//! [`private`](host::namespace::private). Tests that set CLOCK_REALTIME, or in which chronyd
+//! disciplines it, use a [`VirtualClock`](host::virtual_clock::VirtualClock).
 #![deny(unsafe_code)]
 
 pub mod demo;

@@ -1,4 +1,5 @@
-//! The daemon beside a real chronyd: what is true, and what happens when chronyd is away.
+//! The daemon with a real chronyd: the published values, and restarts, hangs and absence of
+//! chronyd.
 
 mod published;
 
@@ -16,7 +17,7 @@ use integration::observe::segment::Segment;
 use integration::programs::chronyd::Chronyd;
 use integration::programs::daemon::Launch;
 use integration::setup::testbed::{Testbed, shm_path};
-use integration::time::truth;
+use integration::time::clock::clock_ns;
 use integration::time::truth::Truth;
 use nix::time::ClockId;
 
@@ -24,20 +25,20 @@ const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 const MS: i64 = 1_000_000;
 
 #[test]
-fn the_segment_says_what_chronyc_says() {
+fn the_segment_has_the_bound_of_chronyc() {
     let testbed = Testbed::with_offset_ns(5 * MS);
     let _daemon = testbed.start(BIN);
-    let before_ns = truth::clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);
+    let before_ns = clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);
     let segment = Segment::wait_for_writes(&testbed.shm(), 3);
-    let after_ns = truth::clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);
-    // 5 ms of correction dominate. chronyd's other figures move a little from poll to poll, and its first ones are
-    // doubted, since it knows no frequency yet.
-    wait::until(wait::PATIENCE, "the bound that chronyc says", || {
-        let said_ns = testbed.chronyd.tracking().expect("a report").bound_ns();
+    let after_ns = clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);
+    // The correction of 5 ms dominates. chronyd's other values change a little at each poll, and
+    // the daemon widens the first ones, since chronyd has not estimated the frequency.
+    wait::until(wait::PATIENCE, "the bound of chronyc", || {
+        let chronyc_ns = testbed.chronyd.tracking().expect("a report").bound_ns();
         let bound_ns = Segment::settled(&testbed.shm()).bound_ns() as f64;
-        (bound_ns - said_ns).abs() < 200e3
+        (bound_ns - chronyc_ns).abs() < 200e3
     });
-    // With -x nobody corrects the clock's frequency, which chronyd has to estimate first.
+    // With -x the clock's frequency is not corrected, and chronyd has to estimate it first.
     assert!(segment.max_drift_ppb() >= 50_000);
     assert_eq!(segment.status(), Status::Synchronized);
     assert!(
@@ -51,11 +52,11 @@ fn the_segment_says_what_chronyc_says() {
 }
 
 #[test]
-fn clients_old_and_new_trust_the_interval_of_a_fast_and_of_a_slow_clock() {
+fn intervals_of_a_fast_and_a_slow_clock_contain_true_time_in_every_layout() {
     for offset_ns in [5 * MS, -5 * MS] {
         let testbed = Testbed::with_offset_ns(offset_ns);
         let _daemon = testbed.start(BIN);
-        // chronyd's own dispersion is large until it has seen a few samples.
+        // chronyd's dispersion is large until it has a few samples.
         Segment::wait_for(&testbed.shm(), "the offset and little more", |segment| {
             (5 * MS..6 * MS).contains(&segment.bound_ns())
         });
@@ -70,7 +71,7 @@ fn clients_old_and_new_trust_the_interval_of_a_fast_and_of_a_slow_clock() {
 }
 
 #[test]
-fn chronyd_may_come_after_the_daemon() {
+fn chronyd_may_start_after_the_daemon() {
     let sandbox = Sandbox::new();
     let server = NtpServer::start(&Truth::default());
     let mut chronyd = Chronyd::following(&sandbox, "chrony", server.address());
@@ -82,7 +83,7 @@ fn chronyd_may_come_after_the_daemon() {
 }
 
 #[test]
-fn a_chronyd_that_goes_and_comes_back_is_followed_again() {
+fn the_clock_is_synchronized_again_after_restarts_of_chronyd() {
     let mut testbed = Testbed::new();
     let _daemon = testbed.start(BIN);
     let readers = published::readers(&testbed.shm(), &testbed.truth);
@@ -103,7 +104,7 @@ fn a_chronyd_that_goes_and_comes_back_is_followed_again() {
 }
 
 #[test]
-fn a_chronyd_that_hangs_with_a_full_queue_stalls_nothing() {
+fn a_suspended_chronyd_with_a_full_queue_does_not_block_the_daemon() {
     let mut testbed = Testbed::new();
     let mut daemon = testbed.start(BIN);
     let reader = Reader::start(&testbed.shm(), &testbed.truth);
@@ -121,7 +122,7 @@ fn a_chronyd_that_hangs_with_a_full_queue_stalls_nothing() {
 }
 
 #[test]
-fn a_socket_that_may_not_be_used_is_named_with_its_owner() {
+fn a_socket_without_permission_is_logged_with_its_owner() {
     let testbed = Testbed::new();
     let nobody = integration::host::user::UserAccount::named("nobody").expect("the account nobody");
     let dir = testbed.sandbox.dir("clockbound", 0o755);
@@ -135,12 +136,12 @@ fn a_socket_that_may_not_be_used_is_named_with_its_owner() {
         line.contains(&owner.name),
         "the line names the user and group to join: {line}"
     );
-    assert!(daemon.is_running(), "it may be permitted later");
+    assert!(daemon.is_running(), "the permission may be granted later");
     assert_eq!(Segment::settled(&testbed.shm()).status(), Status::Unknown);
 }
 
 #[test]
-fn a_chronyd_that_is_down_is_worth_a_handful_of_lines() {
+fn a_stopped_chronyd_causes_few_log_lines() {
     let mut testbed = Testbed::new();
     let daemon = testbed.start_with(&testbed.launch(BIN).args(["--poll-interval", "10ms"]));
     let before = daemon.log().len();
@@ -148,7 +149,7 @@ fn a_chronyd_that_is_down_is_worth_a_handful_of_lines() {
     wait::holds(Duration::from_secs(20), "few lines", || {
         daemon.log().len() <= before + 5
     });
-    assert!(daemon.log().len() > before, "it is worth one line");
+    assert!(daemon.log().len() > before, "at least one line");
     let colourful = daemon
         .log()
         .into_iter()
@@ -157,7 +158,7 @@ fn a_chronyd_that_is_down_is_worth_a_handful_of_lines() {
 }
 
 #[test]
-fn client_sockets_do_not_pile_up_beside_chronyds() {
+fn client_sockets_are_removed() {
     let testbed = Testbed::new();
     let dir = testbed.chronyd.dir();
     let alone = names_in(dir);
@@ -182,7 +183,7 @@ fn client_sockets_do_not_pile_up_beside_chronyds() {
 }
 
 #[test]
-fn a_chronyd_that_loses_its_servers_still_bounds_the_clock() {
+fn the_bound_grows_when_the_servers_stop_replying() {
     let testbed = Testbed::with_offset_ns(3 * MS);
     let _daemon = testbed.start(BIN);
     let reader = Reader::of(published::V1, &testbed.shm(), &testbed.truth);
@@ -199,14 +200,15 @@ fn a_chronyd_that_loses_its_servers_still_bounds_the_clock() {
 }
 
 #[test]
-fn restarts_of_the_daemon_do_not_prolong_the_grace() {
+fn restarts_of_the_daemon_do_not_extend_the_grace() {
     let mut testbed = Testbed::new();
     let launch = testbed.launch(BIN).args(["--chrony-grace", "8s"]);
     let mut daemon = testbed.start_with(&launch);
     let native = testbed.shm().with_file_name("native");
     let mut now = open_client(&native).expect("open the native segment");
     testbed.chronyd.kill();
-    // Each life lasts 3 s at least, so the grace is over in the third one. A reader finds that out by itself.
+    // Each daemon runs for at least 3 s, so the grace ends in the third one. A reader detects this
+    // by itself.
     let mut statuses = Vec::new();
     for _ in 0..5 {
         thread::sleep(Duration::from_secs(3));
@@ -218,7 +220,7 @@ fn restarts_of_the_daemon_do_not_prolong_the_grace() {
     assert_eq!(statuses.last(), Some(&Status::FreeRunning), "{statuses:?}");
 }
 
-/// Leaves no room for one more datagram in chronyd's queue.
+/// Fills the receive queue of chronyd's socket.
 fn fill_queue(chronyd: &Chronyd) {
     let sender = UnixDatagram::unbound().expect("a socket");
     sender.set_nonblocking(true).expect("non-blocking");

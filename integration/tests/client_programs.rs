@@ -1,5 +1,5 @@
-//! Programs of our client libraries survive whatever happens to the daemon. Those in other languages than
-//! Rust and C are put through the same by `integration/test`.
+//! Client programs in Rust and C while daemons are killed and files deleted. `integration/test`
+//! checks those in other languages.
 
 use std::env;
 use std::io::{self, Write};
@@ -14,11 +14,11 @@ use nix::time::ClockId;
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_clockbound");
 
-fn survives(language: &str, words: &[String]) {
-    let survived = client_check::run(Path::new(DAEMON), words);
-    let (readings, recovery) = (survived.readings, survived.recovery);
+fn check(language: &str, words: &[String]) {
+    let result = client_check::run(Path::new(DAEMON), words);
+    let (readings, recovery) = (result.readings, result.recovery);
     assert!(readings > 100, "{readings} readings");
-    // Said aloud, although the test passes.
+    // println! is captured in tests that pass.
     let _ = writeln!(
         io::stdout(),
         "{language}: {readings} readings contain true time, a new file is read after {} ms",
@@ -27,13 +27,13 @@ fn survives(language: &str, words: &[String]) {
 }
 
 #[test]
-fn a_rust_program_survives() {
+fn a_rust_program_reads_on_after_kills_and_deletions() {
     let watch = Path::new(DAEMON).with_file_name("watch");
     assert!(watch.exists(), "build it: cargo build -p integration");
-    survives("Rust", &[watch.to_string_lossy().into_owned()]);
+    check("Rust", &[watch.to_string_lossy().into_owned()]);
 }
 
-/// Compiles a program of the C library's tests, with these further words.
+/// Compiles a program of the C library's tests with these options.
 fn compile(sandbox: &Sandbox, source: &str, words: &[&str]) -> PathBuf {
     let program = sandbox.path(&source.replace('.', "-"));
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/c");
@@ -56,10 +56,10 @@ fn compile(sandbox: &Sandbox, source: &str, words: &[&str]) -> PathBuf {
 }
 
 #[test]
-fn a_c_program_survives() {
+fn a_c_program_reads_on_after_kills_and_deletions() {
     let sandbox = Sandbox::new();
     let program = compile(&sandbox, "watch.c", &[]);
-    survives("C", &[program.to_string_lossy().into_owned()]);
+    check("C", &[program.to_string_lossy().into_owned()]);
 }
 
 #[test]

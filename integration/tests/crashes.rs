@@ -1,4 +1,4 @@
-//! Actors that crash, at every point and again and again: readers notice nothing.
+//! Actors that panic repeatedly, at every fail point: readers are not affected.
 
 mod published;
 
@@ -15,8 +15,8 @@ const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 const CRASHES: usize = 300;
 const RESTARTED: &str = "restarting it";
 
-/// A launch that listens for faults and forgives them all.
-fn forgiving(testbed: &Testbed) -> Launch {
+/// A launch with a fault socket and an unlimited crash budget.
+fn unlimited(testbed: &Testbed) -> Launch {
     testbed
         .launch(BIN)
         .fault_socket(&testbed.sandbox.path("faults.sock"))
@@ -32,8 +32,8 @@ fn crash(daemon: &Daemon, actor: &str, point: &str) {
     });
 }
 
-/// Crashes `actor` many times under two readers that must not notice.
-fn readers_notice_nothing(
+/// Crashes `actor` repeatedly beside readers that must not be affected.
+fn assert_readers_unaffected(
     testbed: &Testbed,
     daemon: &Daemon,
     actor: &str,
@@ -43,11 +43,11 @@ fn readers_notice_nothing(
     let readers = published::readers(&testbed.shm(), &testbed.truth);
     for _ in 0..times {
         crash(daemon, actor, point);
-        // The next life serves before it crashes: a fact that a crash swallows is not told again, and
-        // without any the clock would rightly run free.
+        // The next life publishes before it crashes: a message is lost in a crash, and without any
+        // the clock would become free running.
         Segment::wait_for_writes(&testbed.shm(), 1);
     }
-    // It still works after the last one.
+    // It publishes after the last crash.
     Segment::wait_for_writes(&testbed.shm(), 5);
     for reader in readers {
         let seen = reader.finish();
@@ -57,48 +57,48 @@ fn readers_notice_nothing(
 }
 
 #[test]
-fn the_poller_may_crash() {
+fn readers_are_unaffected_by_crashes_of_the_poller() {
     let testbed = Testbed::new();
-    let daemon = testbed.start_with(&forgiving(&testbed));
-    readers_notice_nothing(&testbed, &daemon, "chrony_poller", "handler", CRASHES);
+    let daemon = testbed.start_with(&unlimited(&testbed));
+    assert_readers_unaffected(&testbed, &daemon, "chrony_poller", "handler", CRASHES);
 }
 
 #[test]
-fn the_clocks_state_may_crash() {
+fn readers_are_unaffected_by_crashes_of_the_clock_state() {
     let testbed = Testbed::new();
-    let daemon = testbed.start_with(&forgiving(&testbed));
-    readers_notice_nothing(&testbed, &daemon, "clock_state", "handler", CRASHES);
+    let daemon = testbed.start_with(&unlimited(&testbed));
+    assert_readers_unaffected(&testbed, &daemon, "clock_state", "handler", CRASHES);
 }
 
 #[test]
-fn the_publisher_may_crash() {
+fn readers_are_unaffected_by_crashes_of_the_publisher() {
     let testbed = Testbed::new();
-    let daemon = testbed.start_with(&forgiving(&testbed));
-    readers_notice_nothing(&testbed, &daemon, "shm_publisher", "handler", CRASHES);
+    let daemon = testbed.start_with(&unlimited(&testbed));
+    assert_readers_unaffected(&testbed, &daemon, "shm_publisher", "handler", CRASHES);
 }
 
 #[test]
-fn the_publisher_may_crash_in_the_middle_of_a_write() {
+fn readers_are_unaffected_by_crashes_of_the_publisher_in_a_write() {
     let testbed = Testbed::new();
-    let daemon = testbed.start_with(&forgiving(&testbed));
-    readers_notice_nothing(&testbed, &daemon, "shm_publisher", "mid_write", CRASHES);
+    let daemon = testbed.start_with(&unlimited(&testbed));
+    assert_readers_unaffected(&testbed, &daemon, "shm_publisher", "mid_write", CRASHES);
 }
 
 #[test]
-fn the_hardware_clocks_reader_may_crash() {
+fn readers_are_unaffected_by_crashes_of_the_phc_reader() {
     private(|host| {
         let sys = Sandbox::new();
         Phc::new(host, &sys).set_error_bound("20000\n");
         let testbed = Testbed::served_at(PHC0, 0);
-        let daemon = testbed.start_with(&forgiving(&testbed).args(PHC_OPTIONS));
-        readers_notice_nothing(&testbed, &daemon, "phc_reader", "handler", CRASHES);
+        let daemon = testbed.start_with(&unlimited(&testbed).args(PHC_OPTIONS));
+        assert_readers_unaffected(&testbed, &daemon, "phc_reader", "handler", CRASHES);
     });
 }
 
 #[test]
-fn a_new_life_may_crash_before_it_has_begun() {
+fn readers_are_unaffected_by_crashes_at_the_start_of_a_life() {
     let testbed = Testbed::new();
-    let daemon = testbed.start_with(&forgiving(&testbed));
+    let daemon = testbed.start_with(&unlimited(&testbed));
     for actor in ["chrony_poller", "clock_state", "shm_publisher"] {
         let before = daemon.count_log(RESTARTED);
         daemon.crash(actor, "started", "panic");
@@ -106,7 +106,7 @@ fn a_new_life_may_crash_before_it_has_begun() {
         daemon.wait_until("both lives end", || {
             daemon.count_log(RESTARTED) >= before + 2
         });
-        readers_notice_nothing(&testbed, &daemon, actor, "handler", 1);
+        assert_readers_unaffected(&testbed, &daemon, actor, "handler", 1);
     }
 }
 
@@ -118,7 +118,7 @@ fn a_crash_loop_ends_the_daemon_with_an_error() {
             .launch(BIN)
             .fault_socket(&testbed.sandbox.path("faults.sock"));
         let mut daemon = testbed.start_with(&launch);
-        // More than any sensible budget; each strikes once.
+        // More than the crash budget; each takes effect once.
         for _ in 0..50 {
             daemon.crash(actor, "handler", "panic");
         }
@@ -130,9 +130,9 @@ fn a_crash_loop_ends_the_daemon_with_an_error() {
 }
 
 #[test]
-fn a_daemon_that_aborts_in_the_middle_of_a_write_is_healed_by_the_next() {
+fn an_unfinished_write_is_completed_by_the_next_daemon() {
     let testbed = Testbed::new();
-    let launch = forgiving(&testbed);
+    let launch = unlimited(&testbed);
     let mut daemon = testbed.start_with(&launch);
     let readers = published::readers(&testbed.shm(), &testbed.truth);
     for _ in 0..10 {
@@ -150,12 +150,12 @@ fn a_daemon_that_aborts_in_the_middle_of_a_write_is_healed_by_the_next() {
 }
 
 #[test]
-fn an_actor_that_hangs_lets_the_clock_run_free() {
+fn a_hung_actor_makes_the_clock_free_running() {
     let testbed = Testbed::new();
-    let mut daemon = testbed.start_with(&forgiving(&testbed));
+    let mut daemon = testbed.start_with(&unlimited(&testbed));
     let reader = Reader::of(published::V1, &testbed.shm(), &testbed.truth);
     daemon.crash("chrony_poller", "handler", "hang");
-    // The published readers decide by the age of the record, whoever still writes or not.
+    // The published readers decide by the age of the record.
     reader.wait_for(Status::FreeRunning);
     daemon.terminate();
     let _daemon = testbed.start(BIN);

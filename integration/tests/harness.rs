@@ -1,4 +1,4 @@
-//! The harness tells the truth: its neighbours of the daemon are what they seem to be.
+//! Tests of the harness: fakes, chronyd and namespaces behave as the other tests assume.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use integration::programs::chronyd::{Chronyd, Tracking};
 use integration::time::truth::Truth;
 
 #[test]
-fn chronyd_follows_the_truth_that_a_test_chooses() {
+fn chronyd_measures_the_offset_of_true_time() {
     for offset_ns in [5_000_000, -5_000_000] {
         let sandbox = Sandbox::new();
         let truth = Truth::offset_by_ns(offset_ns);
@@ -27,7 +27,7 @@ fn chronyd_follows_the_truth_that_a_test_chooses() {
 }
 
 #[test]
-fn a_server_that_falls_silent_is_noticed_and_its_return_too() {
+fn chronyd_synchronises_once_a_silent_server_replies() {
     let sandbox = Sandbox::new();
     let server = NtpServer::start(&Truth::default());
     let mut chronyd = Chronyd::following(&sandbox, "chrony", server.address());
@@ -41,7 +41,7 @@ fn a_server_that_falls_silent_is_noticed_and_its_return_too() {
 }
 
 #[test]
-fn chronyd_starts_again_after_every_kind_of_end() {
+fn chronyd_restarts_after_stop_kill_and_suspension() {
     let sandbox = Sandbox::new();
     let server = NtpServer::start(&Truth::default());
     let mut chronyd = Chronyd::following(&sandbox, "chrony", server.address());
@@ -54,7 +54,7 @@ fn chronyd_starts_again_after_every_kind_of_end() {
 }
 
 #[test]
-fn chronyc_understands_the_fake_chronyd() {
+fn chronyc_parses_replies_of_the_fake_chronyd() {
     let sandbox = Sandbox::new();
     let report = Report {
         correction: -0.079_8,
@@ -87,7 +87,7 @@ fn chronyc_understands_the_fake_chronyd() {
 }
 
 #[test]
-fn a_fake_chronyd_answers_late_and_a_new_request_meanwhile() {
+fn the_fake_chronyd_replies_to_new_requests_while_a_reply_is_delayed() {
     let sandbox = Sandbox::new();
     let dir = sandbox.chrony_dir("chrony");
     let fake = FakeChronyd::start(&dir, |request| {
@@ -99,7 +99,7 @@ fn a_fake_chronyd_answers_late_and_a_new_request_meanwhile() {
 }
 
 #[test]
-fn a_private_namespace_has_addresses_and_paths_of_its_own() {
+fn a_private_namespace_has_its_own_addresses_and_paths() {
     let address = [80, 72, 67, 48].into();
     let refid = namespace::private(|host| {
         let sandbox = Sandbox::new();
@@ -123,6 +123,5 @@ fn a_private_namespace_has_addresses_and_paths_of_its_own() {
 }
 
 fn tracking_of(fake: &FakeChronyd) -> Tracking {
-    integration::programs::chronyd::tracking_at(fake.socket())
-        .expect("chronyc understands the reply")
+    integration::programs::chronyd::tracking_at(fake.socket()).expect("chronyc parses the reply")
 }

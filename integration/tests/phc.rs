@@ -1,4 +1,5 @@
-//! A PTP hardware clock: its own error bound is part of ours, and never silently absent.
+//! A PTP hardware clock: its error bound is part of the published bound, or the status is not
+//! Synchronized.
 
 use std::path::{Path, PathBuf};
 
@@ -52,17 +53,17 @@ fn wait_for_bound(shm: &Path, what: &str, cond: impl Fn(i64) -> bool) {
 }
 
 #[test]
-fn the_bound_grows_by_that_of_the_hardware_clock() {
+fn the_bound_includes_that_of_the_hardware_clock() {
     private(|host| {
         let phc = PhcTestbed::new(host);
         phc.set_error_bound("3000000\n");
         let daemon = phc.start();
-        wait_for_bound(&phc.shm(), "the PHC's 3 ms are in it", |ns| {
+        wait_for_bound(&phc.shm(), "the PHC's 3 ms are included", |ns| {
             ns >= 3_000 * US
         });
         let reader = Reader::start(&phc.shm(), &phc.testbed.truth);
         phc.set_error_bound("20000\n");
-        wait_for_bound(&phc.shm(), "the PHC's 3 ms are forgotten", |ns| {
+        wait_for_bound(&phc.shm(), "the PHC's 3 ms are replaced", |ns| {
             ns < 3_000 * US
         });
         reader.finish().assert_valid_with_one_status();
@@ -71,8 +72,8 @@ fn the_bound_grows_by_that_of_the_hardware_clock() {
 }
 
 #[test]
-fn an_error_bound_that_makes_no_sense_is_said_and_never_taken_for_zero() {
-    let senseless = [
+fn an_invalid_error_bound_is_logged_and_not_taken_for_zero() {
+    let invalid = [
         "",
         "\n",
         "0\n",
@@ -82,12 +83,12 @@ fn an_error_bound_that_makes_no_sense_is_said_and_never_taken_for_zero() {
         "1 2\n",
         "20000.5\n",
     ];
-    for content in senseless {
+    for content in invalid {
         private(|host| {
             let phc = PhcTestbed::new(host);
             phc.set_error_bound("500000\n");
             let mut daemon = phc.start();
-            wait_for_bound(&phc.shm(), "the PHC's 500 us are in it", |ns| {
+            wait_for_bound(&phc.shm(), "the PHC's 500 us are included", |ns| {
                 ns >= 500 * US
             });
             let reader = Reader::start(&phc.shm(), &phc.testbed.truth);
@@ -110,12 +111,12 @@ fn an_error_bound_that_makes_no_sense_is_said_and_never_taken_for_zero() {
 }
 
 #[test]
-fn a_file_that_disappears_is_waited_for() {
+fn a_removed_error_bound_makes_the_clock_free_running_until_it_is_back() {
     private(|host| {
         let phc = PhcTestbed::new(host);
         phc.set_error_bound("500000\n");
         let mut daemon = phc.start();
-        wait_for_bound(&phc.shm(), "the PHC's 500 us are in it", |ns| {
+        wait_for_bound(&phc.shm(), "the PHC's 500 us are included", |ns| {
             ns >= 500 * US
         });
         let reader = Reader::start(&phc.shm(), &phc.testbed.truth);
@@ -131,7 +132,7 @@ fn a_file_that_disappears_is_waited_for() {
 }
 
 #[test]
-fn nothing_is_claimed_while_the_error_bound_was_never_read() {
+fn the_status_is_unknown_until_the_error_bound_is_read() {
     private(|host| {
         let phc = PhcTestbed::new(host);
         let mut daemon = phc.start();
@@ -147,11 +148,11 @@ fn nothing_is_claimed_while_the_error_bound_was_never_read() {
 }
 
 #[test]
-fn the_hardware_clock_counts_only_while_chronyd_follows_it() {
+fn the_error_bound_is_ignored_while_chronyd_uses_another_source() {
     private(|host| {
         let phc = PhcTestbed::new(host);
         phc.set_error_bound("5000000\n");
-        // chronyd's reference id is that of another source.
+        // chronyd's reference id differs.
         let _daemon = phc
             .testbed
             .launch(BIN)

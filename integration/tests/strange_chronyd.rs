@@ -1,4 +1,4 @@
-//! The daemon beside a chronyd that answers what a real one never does, or when it should not.
+//! The daemon with replies that a real chronyd never sends, or sends at other times.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Pair {
         shm_path(&self.sandbox)
     }
 
-    /// Waits until the daemon has dealt with the script as it is now.
+    /// Waits until the daemon has polled with the current script.
     fn wait_for_polls(&self, count: u64) {
         let goal = self.fake.requests() + count;
         self.daemon
@@ -49,7 +49,7 @@ impl Pair {
 }
 
 #[test]
-fn the_bound_covers_the_report_and_little_more_once_rates_are_measured() {
+fn the_bound_is_close_to_the_report_once_rates_are_measured() {
     for correction in [0.005_004, -0.005_004, -0.079_8] {
         let pair = Pair::new(move || Report {
             correction,
@@ -68,12 +68,12 @@ fn the_bound_covers_the_report_and_little_more_once_rates_are_measured() {
             excess_ns
         };
         pair.daemon
-            .wait_until("knows the rate", || excess_ns() < 50_000);
+            .wait_until("has measured the rate", || excess_ns() < 50_000);
     }
 }
 
 #[test]
-fn nothing_is_claimed_before_the_first_synchronisation() {
+fn the_status_is_unknown_before_the_first_synchronisation() {
     let pair = Pair::new(Report::unsynchronised);
     Segment::settled(&pair.shm());
     let reader = Reader::start(&pair.shm(), &Truth::default());
@@ -86,7 +86,7 @@ fn nothing_is_claimed_before_the_first_synchronisation() {
 }
 
 #[test]
-fn nothing_is_claimed_on_a_machine_that_has_just_started() {
+fn the_status_is_unknown_after_boot() {
     let sandbox = Sandbox::new();
     let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), Report::unsynchronised);
     let launch = Launch::new(BIN, fake.socket(), &shm_path(&sandbox));
@@ -97,7 +97,7 @@ fn nothing_is_claimed_on_a_machine_that_has_just_started() {
 }
 
 #[test]
-fn a_chronyd_that_loses_its_reference_leaves_a_clock_that_runs_free() {
+fn a_chronyd_without_a_reference_makes_the_clock_free_running() {
     let pair = Pair::new(Report::healthy);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
     let reader = Reader::start(&pair.shm(), &Truth::default());
@@ -109,7 +109,7 @@ fn a_chronyd_that_loses_its_reference_leaves_a_clock_that_runs_free() {
 }
 
 #[test]
-fn reports_that_cannot_be_true_are_refused() {
+fn impossible_reports_are_rejected() {
     let healthy = Report::healthy();
     let impossible = [
         Report {
@@ -155,8 +155,8 @@ fn reports_that_cannot_be_true_are_refused() {
 }
 
 #[test]
-fn a_clock_far_off_does_not_flap() {
-    // chronyd's times are those of the corrected clock: half a second from ours in either direction.
+fn the_status_of_a_clock_with_a_large_offset_is_stable() {
+    // chronyd's times are those of the corrected clock, half a second from the system clock.
     for (correction, shift_s) in [(0.5, 1), (-0.5, 0)] {
         let pair = Pair::new(move || {
             let mut report = Report {
@@ -174,7 +174,7 @@ fn a_clock_far_off_does_not_flap() {
 }
 
 #[test]
-fn slow_answers_are_as_good_as_quick_ones() {
+fn slow_replies_are_accepted() {
     let sandbox = Sandbox::new();
     let fake = FakeChronyd::start(&sandbox.chrony_dir("chrony"), |request| {
         Answer::after(
@@ -191,11 +191,11 @@ fn slow_answers_are_as_good_as_quick_ones() {
 }
 
 #[test]
-fn an_answer_that_comes_too_late_is_not_taken_for_a_later_one() {
+fn a_late_reply_is_not_taken_for_the_reply_to_a_later_request() {
     let pair = Pair::new(Report::healthy);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
     let mut first = true;
-    // The late one says 100 ms; all that are asked after it say 10 us.
+    // The late reply has a correction of 100 ms, later ones have 10 us.
     pair.fake.set(move |request| {
         let late = std::mem::take(&mut first);
         let correction = if late { 0.1 } else { 10e-6 };
@@ -214,13 +214,13 @@ fn an_answer_that_comes_too_late_is_not_taken_for_a_later_one() {
     let near = || Segment::settled(&pair.shm()).bound_ns() < 10 * MS;
     wait::holds(
         Duration::from_secs(2),
-        "every answer is the one to the latest question",
+        "every reply is to the latest request",
         near,
     );
 }
 
 #[test]
-fn datagrams_that_are_no_answers_are_let_pass() {
+fn invalid_datagrams_are_ignored() {
     let mut pair = Pair::new(Report::healthy);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
     let reader = Reader::start(&pair.shm(), &Truth::default());
@@ -260,7 +260,7 @@ fn datagrams_that_are_no_answers_are_let_pass() {
 }
 
 #[test]
-fn silence_is_survived() {
+fn the_clock_is_free_running_while_chronyd_does_not_reply() {
     let pair = Pair::new(Report::healthy);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
     let reader = Reader::start(&pair.shm(), &Truth::default());
@@ -271,15 +271,15 @@ fn silence_is_survived() {
     reader.finish().assert_valid();
 }
 
-/// What is asked of a chronyd that updates the clock with every fourth tracking report.
+/// Requests to a chronyd that updates the clock with every fourth tracking report.
 #[derive(Default)]
 struct Updates {
     reports: u64,
-    source_questions: u64,
+    source_requests: u64,
 }
 
 #[test]
-fn the_source_is_asked_about_anew_when_the_clock_was_updated() {
+fn the_source_is_requested_again_after_each_update_of_the_clock() {
     let pair = Pair::new(Report::unsynchronised);
     let updates = Arc::new(Mutex::new(Updates::default()));
     let counted = Arc::clone(&updates);
@@ -294,7 +294,7 @@ fn the_source_is_asked_about_anew_when_the_clock_was_updated() {
             }
             SOURCE_COMMAND if request.index > 0 => request.no_such_source(),
             SOURCE_COMMAND => {
-                updates.source_questions += 1;
+                updates.source_requests += 1;
                 Report::healthy().source_reply_to(request)
             }
             _ => request.refuse(),
@@ -304,11 +304,11 @@ fn the_source_is_asked_about_anew_when_the_clock_was_updated() {
     pair.daemon
         .wait_until("a hundred reports", || reports() >= 100);
     let updates = updates.lock().expect("count");
-    // A question for each of 25 updates; one a second would be about ten.
+    // A request for each of 25 updates; one a second would be about ten.
     assert!(
-        updates.source_questions >= 20,
-        "{} questions",
-        updates.source_questions
+        updates.source_requests >= 20,
+        "{} requests",
+        updates.source_requests
     );
     drop(updates);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);

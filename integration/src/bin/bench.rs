@@ -129,7 +129,8 @@ fn print(before: &Usage, after: &Usage, elapsed: f64, syscalls: Option<f64>) {
     println!("{}", if good { "reached" } else { "not reached" });
 }
 
-/// Counted after the other measurements, since counting takes CPU time; `None` without a permitted `perf`.
+/// Counted after the other measurements, since counting takes CPU time; `None` without a permitted
+/// `perf`.
 fn syscalls_per_second(pid: i32) -> Option<f64> {
     let output = Command::new("perf")
         .args([

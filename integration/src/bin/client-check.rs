@@ -1,4 +1,5 @@
-//! Checks a client program against daemon restarts and deleted files: see `integration::setup::client_check`.
+//! Checks a client program against daemon restarts and deleted files: see
+//! `integration::setup::client_check`.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! Reads one interval with the project's client library and prints `EARLIEST_NS LATEST_NS STATUS REASON`, for tests
-//! that read it in another process.
+//! Reads one interval with the project's client library and prints `EARLIEST_NS LATEST_NS STATUS
+//! REASON`, for tests that read it in another process.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;

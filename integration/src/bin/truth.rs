@@ -1,4 +1,5 @@
-//! Compares the published interval with true time while scripted faults occur: see `integration::rig`.
+//! Compares the published interval with true time while scripted faults occur: see
+//! `integration::rig`.
 #![forbid(unsafe_code)]
 
 use std::fs;

@@ -1,4 +1,5 @@
-//! Reads the interval continuously with the project's Rust client library, for `client-check`: `watch DIRECTORY`.
+//! Reads the interval continuously with the project's Rust client library, for `client-check`:
+//! `watch DIRECTORY`.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Compares the widths of the published intervals with those of other daemons: see `integration::width`.
+//! Compares the widths of the published intervals with those of other daemons: see
+//! `integration::width`.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;

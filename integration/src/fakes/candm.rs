@@ -1,6 +1,7 @@
 //! The part of chronyd's command protocol, version 6, that a fake chronyd needs.
 //!
-//! It follows chrony's `candm.h` and shares no code with the daemon, so that an error in either is detected.
+//! It follows chrony's `candm.h` and shares no code with the daemon, so that an error in either is
+//! detected.
 
 /// Code of the tracking command.
 pub const TRACKING_COMMAND: u16 = 33;
@@ -94,8 +95,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// A synchronised client of a stratum 1 server. Its last update is the beginning of the current fifth of
-    /// a second, so that the replies to one batch of requests agree.
+    /// A synchronised client of a stratum 1 server. Its last update is the beginning of the current
+    /// fifth of a second, so that the replies to one batch of requests agree.
     pub fn healthy() -> Report {
         let now_ns = crate::time::truth::Truth::default().now_ns();
         let now_ns = now_ns - now_ns.rem_euclid(200_000_000);
@@ -131,8 +132,8 @@ impl Report {
         }
     }
 
-    /// The reply to a request for this report's source: a selected server that has answered the last eight
-    /// polls, with a new measurement for each `ref_time`.
+    /// The reply to a request for this report's source: a selected server that has answered the
+    /// last eight polls, with a new measurement for each `ref_time`.
     pub fn source_reply_to(&self, request: &Request) -> Vec<u8> {
         let mut packet = request.header(SOURCE_REPLY, 0);
         packet.extend(self.refid.to_be_bytes());
@@ -189,7 +190,8 @@ impl Report {
     }
 }
 
-/// chrony's float: a signed 7-bit exponent above a signed 25-bit coefficient, value = coef * 2^(exp - 25).
+/// chrony's float: a signed 7-bit exponent above a signed 25-bit coefficient, value = coef * 2^(exp
+/// - 25).
 ///
 /// It has no NaN; infinities become the largest values it can hold.
 #[expect(

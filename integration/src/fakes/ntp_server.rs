@@ -34,8 +34,8 @@ pub struct ServerBehaviour {
     pub reply_jitter: Duration,
     /// The same seed gives the same jitter.
     pub jitter_seed: u64,
-    /// The server's time less true time, ns. The server is a falseticker unless its declared root distance
-    /// covers this.
+    /// The server's time less true time, ns. The server is a falseticker unless its declared root
+    /// distance covers this.
     pub time_error_ns: i64,
     /// The change of the time error over time.
     pub time_error_profile: Profile,
@@ -82,7 +82,8 @@ impl ServerBehaviour {
         self.root_dispersion + self.root_dispersion_profile.at(second)
     }
 
-    /// Whether the declared root distance covers the time error, at this second since the beginning.
+    /// Whether the declared root distance covers the time error, at this second since the
+    /// beginning.
     pub fn is_truechimer_at(&self, second: f64) -> bool {
         let declared_s = self.root_delay / 2.0 + self.root_dispersion_at(second);
         self.time_error_ns_at(second).unsigned_abs() as f64 <= declared_s * 1e9
@@ -121,7 +122,8 @@ impl NtpServer {
         NtpServer::start_in(truth, any_port, behaviour, Instant::now())
     }
 
-    /// Like [`NtpServer::start_with`], at this port, or any free port for 0; profiles count from `began`.
+    /// Like [`NtpServer::start_with`], at this port, or any free port for 0; profiles count from
+    /// `began`.
     ///
     /// # Panics
     /// If the address is not ours, or the port is taken.

@@ -36,17 +36,20 @@ pub struct NtpShm {
     layout: *mut Layout,
 }
 
-// SAFETY: the mapping belongs to the process, and only this value's methods, which need `&mut`, use the pointer.
+// SAFETY: the mapping belongs to the process, and only this value's methods, which need `&mut`, use
+// the pointer.
 unsafe impl Send for NtpShm {}
 
 impl NtpShm {
-    /// Creates the segment of a unit that no other process of this machine uses, writable by every account.
+    /// Creates the segment of a unit that no other process of this machine uses, writable by every
+    /// account.
     ///
     /// # Errors
     /// When the kernel refuses.
     pub fn new() -> io::Result<NtpShm> {
         static NEXT: AtomicI32 = AtomicI32::new(0);
-        // Units below 256 may belong to real clocks. Process ids are unique, and a process creates few.
+        // Units below 256 may belong to real clocks. Process ids are unique, and a process creates
+        // few.
         let pid = i32::try_from(std::process::id() & 0x000f_ffff).expect("20 bits");
         loop {
             let unit = 256 + pid * 64 + NEXT.fetch_add(1, Ordering::Relaxed) % 64;
@@ -81,7 +84,8 @@ impl NtpShm {
         self.unit
     }
 
-    /// Writes a sample: at `receive_ns` on CLOCK_REALTIME the clock showed `clock_ns`, both since 1970.
+    /// Writes a sample: at `receive_ns` on CLOCK_REALTIME the clock showed `clock_ns`, both since
+    /// 1970.
     ///
     /// # Panics
     /// When they are before 1970.
@@ -89,8 +93,9 @@ impl NtpShm {
         let (clock_s, clock_rest) = split(clock_ns);
         let (receive_s, receive_rest) = split(receive_ns);
         let shm = self.layout;
-        // SAFETY: the segment is mapped as long as this value lives, as large as a Layout and aligned to a page; other
-        // processes may write meanwhile, so every access is volatile, and none makes a reference.
+        // SAFETY: the segment is mapped as long as this value lives, as large as a Layout and
+        // aligned to a page; other processes may write meanwhile, so every access is volatile, and
+        // none makes a reference.
         unsafe {
             let count = (&raw const (*shm).count).read_volatile();
             (&raw mut (*shm).valid).write_volatile(0);

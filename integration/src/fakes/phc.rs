@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use crate::host::namespace::Private;
 use crate::host::sandbox::Sandbox;
 
-/// The address whose bytes are "PHC0": chrony shows the address of a server as its reference id, so a
-/// server at this address stands for the hardware clock.
+/// The address whose bytes are "PHC0": chrony shows the address of a server as its reference id, so
+/// a server at this address stands for the hardware clock.
 pub const PHC0: Ipv4Addr = Ipv4Addr::new(80, 72, 67, 48);
 
 /// The daemon's options that make it add the error bound while chronyd's reference id is "PHC0".
@@ -24,8 +24,8 @@ pub struct Phc {
 }
 
 impl Phc {
-    /// Replaces `/sys` by a directory of `sandbox` in which `eth0` has a hardware clock without an error
-    /// bound, and adds [`PHC0`] to the loopback device.
+    /// Replaces `/sys` by a directory of `sandbox` in which `eth0` has a hardware clock without an
+    /// error bound, and adds [`PHC0`] to the loopback device.
     pub fn new(host: &Private, sandbox: &Sandbox) -> Phc {
         host.loopback(&[PHC0]);
         let device = host.network_device(sandbox, INTERFACE, SLOT);

@@ -88,8 +88,8 @@ enum Connection {
 }
 
 impl ReferenceClock {
-    /// Sends samples of `truth` to a chronyd that creates its socket at `socket` (driver SOCK only); chronyd may
-    /// start later. The profile of the feed counts from `began`.
+    /// Sends samples of `truth` to a chronyd that creates its socket at `socket` (driver SOCK
+    /// only); chronyd may start later. The profile of the feed counts from `began`.
     ///
     /// # Panics
     /// If the kernel refuses a socket or shared memory.
@@ -179,7 +179,8 @@ fn measure(
     }
 }
 
-/// A sample as the driver SOCK reads it: struct timeval, a double, and four integers, as the machine stores them.
+/// A sample as the driver SOCK reads it: struct timeval, a double, and four integers, as the
+/// machine stores them.
 fn sock_sample(clock_ns: i64, receive_ns: i64) -> [u8; SOCK_SAMPLE_LENGTH] {
     let receive_us = receive_ns / 1_000;
     let offset_s = (clock_ns - receive_ns) as f64 / 1e9;

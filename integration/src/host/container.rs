@@ -119,7 +119,8 @@ impl Root {
                 "--link-journal=no",
                 "--console=pipe",
             ])
-            // The test's namespace, with its NTP server. PrivateNetwork= of a unit sets up a loopback device.
+            // The test's namespace, with its NTP server. PrivateNetwork= of a unit sets up a
+            // loopback device.
             .arg("--capability=CAP_NET_ADMIN")
             .arg("--network-namespace-path=/proc/self/ns/net")
             // For reading the kernel's clock frequency, which nspawn forbids by default.
@@ -142,7 +143,8 @@ impl Root {
             "the container does not boot:\n{}",
             container.nspawn.log().join("\n")
         );
-        // Units with a private /proc do not see the boot id that nspawn makes. All are to see the same.
+        // Units with a private /proc do not see the boot id that nspawn makes. All are to see the
+        // same.
         container.run(&["umount", "/proc/sys/kernel/random/boot_id"]);
         container
     }

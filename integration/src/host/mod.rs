@@ -1,5 +1,5 @@
-//! Facilities of the machine: directories, accounts, processes, namespaces, containers, a virtual clock,
-//! and waiting for conditions.
+//! Facilities of the machine: directories, accounts, processes, namespaces, containers, a virtual
+//! clock, and waiting for conditions.
 
 pub mod container;
 pub mod namespace;

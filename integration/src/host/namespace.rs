@@ -1,6 +1,7 @@
 //! Private mount and network namespaces for a test.
 //!
-//! In them, the fixed paths of a host (`/run/chrony`, `/run/clockbound`, `/sys`) are directories of the test.
+//! In them, the fixed paths of a host (`/run/chrony`, `/run/clockbound`, `/sys`) are directories of
+//! the test.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -18,7 +19,8 @@ use super::sandbox::Sandbox;
 #[derive(Debug)]
 pub struct Private(());
 
-/// Runs `test` in a thread with private namespaces; they end with it and the processes that it starts.
+/// Runs `test` in a thread with private namespaces; they end with it and the processes that it
+/// starts.
 ///
 /// # Panics
 /// When not root, or when the test panics.
@@ -81,8 +83,8 @@ impl Private {
         self.bind(&file, Path::new("/proc/sys/kernel/random/boot_id"));
     }
 
-    /// Replaces `/sys` by a directory in which `interface` is a network device in PCI slot `slot`; returns the
-    /// directory of that slot.
+    /// Replaces `/sys` by a directory in which `interface` is a network device in PCI slot `slot`;
+    /// returns the directory of that slot.
     ///
     /// # Panics
     /// If the kernel refuses.

@@ -51,7 +51,8 @@ impl Sandbox {
         path
     }
 
-    /// Creates a run directory as chronyd requires it: owned by chronyd's account, and closed to others.
+    /// Creates a run directory as chronyd requires it: owned by chronyd's account, and closed to
+    /// others.
     ///
     /// # Panics
     /// If the directory's owner cannot be changed.

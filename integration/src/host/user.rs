@@ -62,7 +62,8 @@ impl UserAccount {
                 "--clear-groups",
             ]);
         }
-        // Set after the change of user, which would clear it: chronyd must not do that change itself.
+        // Set after the change of user, which would clear it: chronyd must not do that change
+        // itself.
         command.args(["--pdeathsig", "KILL", "--", program]);
         command
     }

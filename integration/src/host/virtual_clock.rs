@@ -1,7 +1,8 @@
 //! A virtual CLOCK_REALTIME that programs under test step and discipline in place of the machine's.
 //!
-//! Built on the crates `virtual-clock` and `virtual-clock-preload`. Cargo builds the latter's library as a dependency of
-//! this package, beside the test programs or in the directory `deps` beside the others.
+//! Built on the crates `virtual-clock` and `virtual-clock-preload`. Cargo builds the latter's
+//! library as a dependency of this package, beside the test programs or in the directory `deps`
+//! beside the others.
 
 use std::env;
 use std::fs::{self, Permissions};

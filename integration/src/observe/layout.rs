@@ -12,8 +12,8 @@ pub type Read = Box<dyn FnMut() -> Result<Reading, String>>;
 pub struct Layout {
     /// Its name in tables.
     pub name: &'static str,
-    /// Whether its interval is centred on CLOCK_REALTIME, so that a step of that clock moves the interval before
-    /// the daemon can detect it.
+    /// Whether its interval is centred on CLOCK_REALTIME, so that a step of that clock moves the
+    /// interval before the daemon can detect it.
     pub on_realtime: bool,
     /// Opens it in the directory of the v1 segment at this path, in the thread that reads it.
     pub open: fn(&Path) -> Result<Read, String>,

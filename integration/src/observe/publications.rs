@@ -45,7 +45,8 @@ impl Publications {
         }
     }
 
-    /// The longest time between publications while `act` runs, and until the next publication after it.
+    /// The longest time between publications while `act` runs, and until the next publication after
+    /// it.
     #[track_caller]
     pub fn longest_gap(&self, act: impl FnOnce()) -> Duration {
         self.lock().longest = Duration::ZERO;

@@ -93,7 +93,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads the v1 segment at `path` and the native one in its directory; the status is that of v1.
+    /// Reads the v1 segment at `path` and the native one in its directory; the status is that of
+    /// v1.
     pub fn start(path: &Path, truth: &Truth) -> Reader {
         let own = path.to_owned();
         Reader::of_all(path, truth, move || {

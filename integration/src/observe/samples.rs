@@ -137,7 +137,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Starts to sample the layouts in the directory of the v1 segment at `path`; instants count from `began`.
+    /// Starts to sample the layouts in the directory of the v1 segment at `path`; instants count
+    /// from `began`.
     pub fn start(path: &Path, layouts: &[Layout], truth: &Truth, began: Instant) -> Sampler {
         let stop = Arc::<AtomicBool>::default();
         let thread = {

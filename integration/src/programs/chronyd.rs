@@ -1,4 +1,5 @@
-//! A private chronyd that never changes the machine's clock: it disciplines a virtual clock, or none.
+//! A private chronyd that never changes the machine's clock: it disciplines a virtual clock, or
+//! none.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -82,7 +83,7 @@ impl Tracking {
         ((self.root_delay + 2.0 * self.root_dispersion) * 1e9) as i64
     }
 
-    /// |correction| + delay/2 + dispersion, in nanoseconds: the clock error bound of the system clock.
+    /// |correction| + delay/2 + dispersion, in nanoseconds: the bound of the system clock.
     pub fn bound_ns(&self) -> f64 {
         (self.correction.abs() + self.root_delay / 2.0 + self.root_dispersion) * 1e9
     }
@@ -148,7 +149,8 @@ impl Chronyd {
     /// # Panics
     /// If it does not reply in time.
     pub fn start(&mut self) -> &mut Chronyd {
-        // A chronyd that was killed leaves its pid file, because of which the next one would not start.
+        // A chronyd that was killed leaves its pid file, because of which the next one would not
+        // start.
         let _ = fs::remove_file(self.dir.join("chronyd.pid"));
         let mut command = UserAccount::chrony().command("chronyd");
         command
@@ -260,12 +262,14 @@ impl Chronyd {
     }
 }
 
-/// The configuration line for a server that chronyd polls so often that it synchronises within a second.
+/// The configuration line for a server that chronyd polls so often that it synchronises within a
+/// second.
 pub fn server_line(server: SocketAddr) -> String {
     server_line_with(server, FREQUENT_POLLS)
 }
 
-/// The configuration line for a server that chronyd polls every 2^`poll_exponent` s after an initial burst.
+/// The configuration line for a server that chronyd polls every 2^`poll_exponent` s after an
+/// initial burst.
 pub fn polled_server_line(server: SocketAddr, poll_exponent: i8) -> String {
     let options = format!("iburst minpoll {poll_exponent} maxpoll {poll_exponent}");
     server_line_with(server, &options)

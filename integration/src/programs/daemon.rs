@@ -118,7 +118,8 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        // Each wrapper replaces itself by the next, so the process id is the daemon's, except with an uptime.
+        // Each wrapper replaces itself by the next, so the process id is the daemon's, except with
+        // an uptime.
         let mut words: Vec<String> = Vec::new();
         if let Some(uptime) = self.uptime {
             let offset = i64::try_from(uptime.as_secs()).expect("fits") - current_uptime_s();

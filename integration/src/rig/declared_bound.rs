@@ -32,8 +32,8 @@ impl DeclaredBound {
         }
     }
 
-    /// Stops; returns twice the root distance (root delay / 2 + root dispersion), ns, of each report of a
-    /// synchronised chronyd.
+    /// Stops; returns twice the root distance (root delay / 2 + root dispersion), ns, of each
+    /// report of a synchronised chronyd.
     pub(super) fn finish(mut self) -> Vec<i64> {
         self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().expect("running");

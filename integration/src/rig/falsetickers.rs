@@ -1,4 +1,5 @@
-//! The falsetickers among the sources of a scenario. Violations are excluded only if there are no more than declared.
+//! The falsetickers among the sources of a scenario. Violations are excluded only if there are no
+//! more than declared.
 
 use super::scenario::{Action, Scenario};
 use crate::fakes::ntp_server::ServerBehaviour;
@@ -7,7 +8,8 @@ use crate::fakes::reference_clock::Feed;
 /// The interval at which time errors are checked, in seconds.
 const STEP_S: f64 = 0.05;
 
-/// Number of servers and reference clocks whose declared error does not cover their time error at some instant.
+/// Number of servers and reference clocks whose declared error does not cover their time error at
+/// some instant.
 pub(super) fn count(scenario: &Scenario) -> usize {
     let server = |&number: &usize| is_false_server(scenario, number);
     let refclock = |&number: &usize| is_false_refclock(scenario, number);

@@ -30,7 +30,8 @@ const TICK: Duration = Duration::from_millis(5);
 /// A change of the clock's rate by at least this much is a slew, not a frequency correction.
 const SLEW_PPM: i64 = 1_000;
 
-/// Runs a scenario in this process, on the virtual clock that this process uses if the scenario needs one.
+/// Runs a scenario in this process, on the virtual clock that this process uses if the scenario
+/// needs one.
 pub(super) fn run(daemon: &Path, layouts: &[Layout], scenario: &Scenario) -> Report {
     let at = |address, port| SocketAddr::new(IpAddr::V4(address), port);
     let addresses = |port| -> Vec<SocketAddr> {
@@ -176,8 +177,8 @@ impl Run {
         }
     }
 
-    /// Records a step of the clock since `before`, whatever its cause. A daemon that was down at that time
-    /// detects the step after its start.
+    /// Records a step of the clock since `before`, whatever its cause. A daemon that was down at
+    /// that time detects the step after its start.
     fn record_steps(&mut self, before: Duration) {
         let steps = self.clock.as_ref().map_or(0, VirtualClock::steps);
         let stepped = std::mem::replace(&mut self.steps, steps) != steps;

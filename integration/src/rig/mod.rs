@@ -11,10 +11,10 @@
 //!                          Report ---> table, plot
 //! ```
 //!
-//! Truth follows CLOCK_MONOTONIC_RAW, so it does not change when CLOCK_REALTIME is stepped or its frequency
-//! is changed. Scenarios that do this, or in which chronyd disciplines CLOCK_REALTIME, run on a
-//! [`VirtualClock`](crate::host::virtual_clock::VirtualClock) that servers, chronyd, daemon and sampler share in a
-//! process tree of their own; the machine's clock is not affected:
+//! Truth follows CLOCK_MONOTONIC_RAW, so it does not change when CLOCK_REALTIME is stepped or its
+//! frequency is changed. Scenarios that do this, or in which chronyd disciplines CLOCK_REALTIME,
+//! run on a [`VirtualClock`](crate::host::virtual_clock::VirtualClock) that servers, chronyd,
+//! daemon and sampler share in a process tree of their own; the machine's clock is not affected:
 //!
 //! ```text
 //!   Rig (runner) --+--> in_process
@@ -23,7 +23,8 @@
 //!                           `------------ transcript of the Report --------'
 //! ```
 //!
-//! Imports go downwards in this list: `runner`, `subprocess`, `in_process`, `transcript` and `plot`, `report`,
+//! Imports go downwards in this list: `runner`, `subprocess`, `in_process`, `transcript` and
+//! `plot`, `report`,
 //! `sources`, `declared_bound`, `falsetickers`, `scenarios`, `scenario`.
 
 mod declared_bound;

@@ -141,8 +141,8 @@ impl Column {
     }
 }
 
-/// The area between both ends of the interval in a run of columns, up to the next column; an untrusted run
-/// fills the panel.
+/// The area between both ends of the interval in a run of columns, up to the next column; an
+/// untrusted run fills the panel.
 fn outline(run: &[Column], columns: &[Column], limit_us: f64) -> Vec<(f64, f64)> {
     let last = run[run.len() - 1];
     let next = columns.iter().find(|column| column.at_s > last.at_s);
@@ -163,8 +163,9 @@ fn outline(run: &[Column], columns: &[Column], limit_us: f64) -> Vec<(f64, f64)>
     outline
 }
 
-/// A column for each part of the run and status: the sample in it that is a violation, if any, otherwise the one in
-/// the middle. Samples that were taken while the reader lost its CPU lie around a wrong true time.
+/// A column for each part of the run and status: the sample in it that is a violation, if any,
+/// otherwise the one in the middle. Samples that were taken while the reader lost its CPU lie
+/// around a wrong true time.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -11,16 +11,17 @@ use crate::observe::samples::{LayoutSamples, Sample};
 /// The part of the time that a healthy clock is Synchronized, after it was first trusted.
 const HEALTHY_SHARE: f64 = 0.99;
 
-/// How long a layout that is centred on CLOCK_REALTIME may be wrong after a slew of that clock begins: until the
-/// daemon's next round, with a margin for busy machines.
+/// How long a layout that is centred on CLOCK_REALTIME may be wrong after a slew of that clock
+/// begins: until the daemon's next round, with a margin for busy machines.
 const ROUND: Duration = Duration::from_millis(250);
 
-/// How long a layout that is centred on CLOCK_REALTIME may be wrong after a step of that clock: until the daemon
-/// is scheduled, with a margin for busy machines. A daemon that does not detect the step is wrong until chronyd's
-/// next poll, several seconds later.
+/// How long a layout that is centred on CLOCK_REALTIME may be wrong after a step of that clock:
+/// until the daemon is scheduled, with a margin for busy machines. A daemon that does not detect
+/// the step is wrong until chronyd's next poll, several seconds later.
 const NOTICE: Duration = Duration::from_secs(1);
 
-/// In the first minute after chronyd's start, few measurements bound the rate, and intervals are wider.
+/// In the first minute after chronyd's start, few measurements bound the rate, and intervals are
+/// wider.
 const FIRST_MINUTE: Duration = Duration::from_secs(60);
 
 /// The report of a scenario. All instants are since its beginning.
@@ -131,7 +132,8 @@ impl Report {
         faults
     }
 
-    /// The layout's median bound divided by that of the first layout, which should be the narrowest.
+    /// The layout's median bound divided by that of the first layout, which should be the
+    /// narrowest.
     fn times_first(&self, seen: &LayoutSamples) -> Option<f64> {
         let first = trusted_sorted(&self.layouts[0], Sample::bound_ns);
         let own = trusted_sorted(seen, Sample::bound_ns);

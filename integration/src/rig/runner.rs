@@ -18,7 +18,8 @@ pub struct Rig {
     pub daemon: PathBuf,
     /// The layouts that are compared with true time.
     pub layouts: Vec<Layout>,
-    /// The arguments with which the calling program, started again, calls [`subprocess::run_if_requested`].
+    /// The arguments with which the calling program, started again, calls
+    /// [`subprocess::run_if_requested`].
     pub subprocess_arguments: &'static [&'static str],
 }
 
@@ -44,7 +45,8 @@ impl Rig {
         }
     }
 
-    /// Runs scenarios, `at_a_time` of them in parallel; the reports are in the order of the scenarios.
+    /// Runs scenarios, `at_a_time` of them in parallel; the reports are in the order of the
+    /// scenarios.
     ///
     /// # Panics
     /// As [`Rig::run`] does.

@@ -130,13 +130,15 @@ pub struct Scenario {
     pub seconds: u64,
     /// The expected result.
     pub expect: Expect,
-    /// The broken assumption because of which violations are no fault, if any; the run is only shown.
+    /// The broken assumption because of which violations are no fault, if any; the run is only
+    /// shown.
     pub not_held: Option<&'static str>,
     /// The course of true time.
     pub course: Course,
     /// The servers. The first is at 127.0.0.1, the second at 127.0.0.2, and so on.
     pub servers: Vec<Server>,
-    /// Number of falsetickers: sources whose declared error does not cover their time error at some instant.
+    /// Number of falsetickers: sources whose declared error does not cover their time error at some
+    /// instant.
     pub falsetickers: usize,
     /// The reference clocks.
     pub refclocks: Vec<Refclock>,
@@ -366,7 +368,8 @@ impl Scenario {
         Scenario { rate, ..self }
     }
 
-    /// Begins this many seconds before the end of 2026, a date at which chronyd accepts leap seconds.
+    /// Begins this many seconds before the end of 2026, a date at which chronyd accepts leap
+    /// seconds.
     pub(super) fn seconds_before_midnight(self, seconds: i64) -> Scenario {
         Scenario {
             starts_at_s: Some(END_OF_2026_S - seconds),

@@ -1,7 +1,8 @@
 //! Runs a scenario in a process of its own, under a virtual clock.
 //!
-//! The virtual clock's library is loaded when a process starts, and the readers under test are in the
-//! sampler's process. So the rig starts its own program again, which calls [`run_if_requested`].
+//! The virtual clock's library is loaded when a process starts, and the readers under test are in
+//! the sampler's process. So the rig starts its own program again, which calls
+//! [`run_if_requested`].
 
 use std::env;
 use std::fs;
@@ -62,8 +63,8 @@ pub(super) fn run(
     })
 }
 
-/// Runs the scenario for which the rig started this process, found by its name, and writes the report to
-/// the transcript. Returns false if the rig did not start this process.
+/// Runs the scenario for which the rig started this process, found by its name, and writes the
+/// report to the transcript. Returns false if the rig did not start this process.
 ///
 /// # Panics
 /// If there is no such scenario, or as [`Rig::run`](super::Rig::run) does.

@@ -1,4 +1,5 @@
-//! A report as text, for the way from one process of the rig to another: one item a line, each with a keyword.
+//! A report as text, for the way from one process of the rig to another: one item a line, each with
+//! a keyword.
 //!
 //! The scenario is not part of it, since it contains functions; both processes find it by its name.
 

@@ -1,9 +1,10 @@
-//! Checks a client program: started before the daemon, while daemons are killed, and after its directory is
-//! deleted.
+//! Checks a client program: started before the daemon, while daemons are killed, and after its
+//! directory is deleted.
 //!
-//! Each client library is checked through a small program, `watch DIRECTORY`, that waits for the daemon,
-//! reads continuously, and prints a line for each reading: `BEFORE AFTER EARLIEST LATEST STATUS REASON`. `BEFORE`
-//! and `AFTER` are `CLOCK_REALTIME` around the reading, in ns like the next two.
+//! Each client library is checked through a small program, `watch DIRECTORY`, that waits for the
+//! daemon, reads continuously, and prints a line for each reading: `BEFORE AFTER EARLIEST LATEST
+//! STATUS REASON`. `BEFORE` and `AFTER` are `CLOCK_REALTIME` around the reading, in ns like the
+//! next two.
 
 use std::fs;
 use std::path::Path;

@@ -46,7 +46,8 @@ impl Course {
         }
     }
 
-    /// True time less the value that CLOCK_REALTIME would have if it ran like CLOCK_MONOTONIC_RAW, ns.
+    /// True time less the value that CLOCK_REALTIME would have if it ran like CLOCK_MONOTONIC_RAW,
+    /// ns.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "tests last minutes, which an f64 counts in ns"

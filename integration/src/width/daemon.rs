@@ -45,7 +45,8 @@ pub enum Outcome {
 }
 
 impl Contender {
-    /// Runs it with `dir` as its [`RUN_DIR`] until `end` after `began`, and samples each layout every 5 ms.
+    /// Runs it with `dir` as its [`RUN_DIR`] until `end` after `began`, and samples each layout
+    /// every 5 ms.
     ///
     /// # Panics
     /// When not root.

@@ -49,7 +49,8 @@ impl Widths {
 }
 
 impl Row {
-    /// The row of a daemon that was started at `started`, beside a chronyd that selected its source at
+    /// The row of a daemon that was started at `started`, beside a chronyd that selected its source
+    /// at
     /// `selected`; the measured time starts at `from`.
     pub fn of(
         daemon: &str,

@@ -59,8 +59,8 @@ impl Setting {
         }
         // chronyd replies to the path of the client's socket, which must be the same for both.
         host.bind(&sandbox.chrony_dir("chrony"), Path::new(CHRONY_DIR));
-        // CLOCK_REALTIME has no offset, like a disciplined clock: chronyd -x does not correct it, and the published
-        // daemons add chronyd's correction to their bound.
+        // CLOCK_REALTIME has no offset, like a disciplined clock: chronyd -x does not correct it,
+        // and the published daemons add chronyd's correction to their bound.
         let truth = Truth::default();
         let server = NtpServer::start_with(&truth, [127, 0, 0, 1].into(), near());
         let began = Instant::now();
@@ -89,7 +89,8 @@ impl Setting {
         }
     }
 
-    /// Returns at the end when chronyd selected its source, and its widths in the measured time, ns.
+    /// Returns at the end when chronyd selected its source, and its widths in the measured time,
+    /// ns.
     fn watch(&self, chronyd: &Chronyd, began: Instant) -> (Option<Duration>, Vec<i64>) {
         let selected = wait::within(self.lasting, || {
             chronyd.has_selected().then(|| began.elapsed())
@@ -172,7 +173,8 @@ impl Comparison {
     }
 }
 
-/// An exact server with one-way delays of about 0.35 ms: a sleep takes about 0.08 ms longer than requested.
+/// An exact server with one-way delays of about 0.35 ms: a sleep takes about 0.08 ms longer than
+/// requested.
 fn near() -> ServerBehaviour {
     ServerBehaviour {
         root_delay: 20e-6,

@@ -36,7 +36,8 @@ fn clocks() -> Vec<Scenario> {
         "slow", 10 s, "the clock is 80 ms slow" [course(course(80 * MS, 0))];
         "losing", 15 s, "the clock loses 30 us a second" [course(course(3 * MS, 30))];
         "gaining", 20 s, "the clock gains 30 us a second" [poll(1), course(course(3 * MS, -30))];
-        "wandering", 45 s, "the clock wanders by 50 us with a period of 20 s" [poll(1), course(wander)];
+        "wandering", 45 s,
+            "the clock wanders by 50 us with a period of 20 s" [poll(1), course(wander)];
         "jumping", 60 s, "the frequency jumps by 45 ppm and back" [poll(4), course(jumps)];
     }
 }
@@ -62,17 +63,20 @@ fn servers() -> Vec<Scenario> {
         "server-dies", 20 s, "the server stops answering for good: holdover"
             [expecting(Trusted), course(course(2 * MS, 20))] 8: silence(0);
         "local", 30 s, "chronyd enters its local mode when the server stops answering"
-            [expecting(Trusted), chrony_lines(&["local stratum 10 distance 0.001", "maxclockerror 100"])]
+            [expecting(Trusted),
+             chrony_lines(&["local stratum 10 distance 0.001", "maxclockerror 100"])]
             8: silence(0);
         "only-local", 8 s, "chronyd has no source but its local mode"
-            [expecting(Untrusted), chrony_lines(&["local stratum 10"]), server(|s| s.silent = true)];
+            [expecting(Untrusted), chrony_lines(&["local stratum 10"]), server(|s| s.silent = true)]
+            ;
         "large-root-error", 10 s, "the server is off by 180 ms and declares 200 ms"
             [server(|s| (s.root_dispersion, s.time_error_ns) = (0.2, 180 * MS))];
         "correcting", 20 s, "a server that is off by 180 ms, as declared, corrects its time at once"
             [server(|s| (s.root_dispersion, s.time_error_ns) = (0.2, 180 * MS))]
             8: Server(0, |s| s.time_error_ns = 0);
         "lying", 15 s, "the server steps its time by 200 ms and declares nothing"
-            [expecting(Trusted), not_held("the only server is a falseticker that declares its time exact")]
+            [expecting(Trusted),
+             not_held("the only server is a falseticker that declares its time exact")]
             8: Server(0, |s| s.time_error_ns = 200 * MS);
         "late-server", 15 s, "the server is not synchronised for 5 s"
             [server(|s| (s.leap, s.stratum) = (3, 16))]
@@ -92,7 +96,8 @@ fn servers() -> Vec<Scenario> {
 fn programs() -> Vec<Scenario> {
     let drifting = |name, about, seconds| trusted(name, about, seconds).course(course(-2 * MS, 25));
     scenarios! { drifting;
-        "chronyd-restarted", 16 s, "chronyd is stopped and started" [] 8: StopChronyd, 8: StartChronyd;
+        "chronyd-restarted", 16 s,
+            "chronyd is stopped and started" [] 8: StopChronyd, 8: StartChronyd;
         "chronyd-killed", 20 s, "chronyd is killed, and started 4 s later"
             [] 8: KillChronyd, 12: StartChronyd;
         "chronyd-hangs", 20 s, "chronyd hangs for 4 s" [] 8: FreezeChronyd, 12: ThawChronyd;
@@ -106,10 +111,12 @@ fn polling() -> Vec<Scenario> {
     let drifting =
         |name, about, seconds| Scenario::new(name, about, seconds).course(course(5 * MS, 10));
     scenarios! { drifting;
-        "polled-16-times-a-second", 12 s, "chronyd polls every 1/16 s" [polling("minpoll -4 maxpoll -4")];
+        "polled-16-times-a-second", 12 s,
+            "chronyd polls every 1/16 s" [polling("minpoll -4 maxpoll -4")];
         "polled-each-second", 20 s, "chronyd polls every second" [poll(1)];
         "polled-each-16-s", 60 s, "chronyd polls every 16 s" [poll(16)];
-        "polled-by-default", 150 s, "chronyd polls every 64 s, its default, and selects at the third poll"
+        "polled-by-default", 150 s,
+            "chronyd polls every 64 s, its default, and selects at the third poll"
             [polling("")];
         "polled-by-default-after-a-burst", 80 s, "chronyd polls every 64 s after an initial burst"
             [polling("iburst")];

@@ -1,4 +1,5 @@
-//! Servers whose time changes within their declared root distance: each is a truechimer at all times.
+//! Servers whose time changes within their declared root distance: each is a truechimer at all
+//! times.
 
 use std::time::Duration;
 
@@ -30,21 +31,28 @@ pub fn slow() -> Vec<Scenario> {
             [poll(16), server(|s| large(s, Ramp::reaching(40.0, 0.028, 500.0)))];
         "slews-28-ms-polled-each-64-s", 330 s, "a server slews by 28 ms at 500 ppm within 30 ms"
             [poll(64), server(|s| large(s, Ramp::reaching(140.0, 0.028, 500.0)))];
-        "slews-28-ms-back-polled-each-64-s", 500 s, "a server slews back by 28 ms at 100 ppm within 30 ms"
-            [poll(64), max_drift_ppm("15"), server(|s| large(s, Ramp::reaching(140.0, -0.028, -100.0)))];
-        "server-in-holdover-polled-each-16-s", 240 s, "a server in holdover gains 10 ppm and declares 15"
+        "slews-28-ms-back-polled-each-64-s", 500 s,
+            "a server slews back by 28 ms at 100 ppm within 30 ms"
+            [poll(64), max_drift_ppm("15"),
+             server(|s| large(s, Ramp::reaching(140.0, -0.028, -100.0)))];
+        "server-in-holdover-polled-each-16-s", 240 s,
+            "a server in holdover gains 10 ppm and declares 15"
             [poll(16), max_drift_ppm("1"), server(|s| unsteady(s, 20.0, 10.0, 15.0))];
-        "server-in-holdover-polled-each-64-s", 500 s, "a server in holdover loses 10 ppm and declares 15"
+        "server-in-holdover-polled-each-64-s", 500 s,
+            "a server in holdover loses 10 ppm and declares 15"
             [poll(64), max_drift_ppm("1"), server(|s| unsteady(s, 20.0, -10.0, 15.0))];
-        "server-runs-off-polled-each-16-s", 150 s, "a server's time error and dispersion grow by 1 ms/s"
+        "server-runs-off-polled-each-16-s", 150 s,
+            "a server's time error and dispersion grow by 1 ms/s"
             [poll(16), server(|s| unsteady(s, 20.0, 1000.0, 1005.0))];
-        "server-runs-off-polled-each-64-s", 400 s, "a server's time falls back by 1 ms/s, as declared"
+        "server-runs-off-polled-each-64-s", 400 s,
+            "a server's time falls back by 1 ms/s, as declared"
             [poll(64), server(|s| unsteady(s, 130.0, -1000.0, 1005.0))];
     };
     slow.extend(scenarios! { succeeded;
         "wandering-server-succeeds-each-16-s", 400 s,
             "the good server stops answering, and one that wanders by 25 ms is selected"
-            [poll(16), change_server(1, |s| s.time_error_profile = Profile::swing(100.0, 0.025, 240.0))]
+            [poll(16),
+             change_server(1, |s| s.time_error_profile = Profile::swing(100.0, 0.025, 240.0))]
             60: silence(0);
     });
     slow
@@ -66,14 +74,18 @@ fn slews() -> Vec<Scenario> {
             [poll(1), server(|s| small(s, Ramp::reaching(10.0, 0.0045, 500.0)))];
         "slews-4.5-ms-back", 32 s, "a server slews back by 4.5 ms at 500 ppm within 5 ms"
             [poll(1), server(|s| small(s, Ramp::reaching(10.0, -0.0045, -500.0)))];
-        "slews-4.5-ms-declared-late", 32 s, "an exact server slews by 4.5 ms and declares 5 ms from then on"
-            [poll(1), server(|s| s.time_error_profile = Profile::ramp(Ramp::reaching(10.0, 0.0045, 500.0)))]
+        "slews-4.5-ms-declared-late", 32 s,
+            "an exact server slews by 4.5 ms and declares 5 ms from then on"
+            [poll(1),
+             server(|s| s.time_error_profile = Profile::ramp(Ramp::reaching(10.0, 0.0045, 500.0)))]
             9.9: Server(0, |s| s.root_dispersion = 0.005);
         "slews-4.5-ms-tiny-drift", 32 s, "a server slews by 4.5 ms at 500 ppm within 5 ms"
-            [poll(1), max_drift_ppm("1"), server(|s| small(s, Ramp::reaching(10.0, 0.0045, 500.0)))];
+            [poll(1), max_drift_ppm("1"), server(|s| small(s, Ramp::reaching(10.0, 0.0045, 500.0)))]
+            ;
         "slews-4.5-ms-with-a-drifting-clock", 32 s,
             "a server slews by 4.5 ms at 500 ppm within 5 ms, while the clock loses 40 us a second"
-            [poll(1), course(course(2 * MS, 40)), server(|s| small(s, Ramp::reaching(10.0, 0.0045, 500.0)))];
+            [poll(1), course(course(2 * MS, 40)),
+             server(|s| small(s, Ramp::reaching(10.0, 0.0045, 500.0)))];
     }
 }
 
@@ -122,7 +134,8 @@ fn successions() -> Vec<Scenario> {
             15: silence(0);
         "wandering-server-succeeds-each-4-s", 100 s,
             "the same, and the wander begins when the good server stops answering"
-            [poll(4), change_server(1, |s| s.time_error_profile = Profile::swing(25.0, -0.025, 80.0))]
+            [poll(4),
+             change_server(1, |s| s.time_error_profile = Profile::swing(25.0, -0.025, 80.0))]
             25: silence(0);
         "wandering-server-succeeds-and-cedes", 70 s,
             "the good server stops answering, a wandering one is selected, and the good one answers again"
@@ -131,7 +144,8 @@ fn successions() -> Vec<Scenario> {
     successions.extend(scenarios! { Scenario::new;
         "wandering-server-alone", 60 s, "the only server wanders by 25 ms within 25.5 ms in 60 s"
             [poll(1), server(wandering)];
-        "wandering-server-and-clock", 60 s, "the only server wanders by 25 ms, and the oscillator too"
+        "wandering-server-and-clock", 60 s,
+            "the only server wanders by 25 ms, and the oscillator too"
             [poll(2), course(bent), server(wandering),
              server(|s| s.time_error_profile = Profile::swing(0.0, -0.025, 60.0))];
     });
@@ -175,7 +189,8 @@ fn small(server: &mut ServerBehaviour, ramp: Ramp) {
     server.time_error_profile = Profile::ramp(ramp);
 }
 
-/// From `from_s` on, the server's time changes by `ppm`, and its declared dispersion by `declared_ppm`.
+/// From `from_s` on, the server's time changes by `ppm`, and its declared dispersion by
+/// `declared_ppm`.
 fn unsteady(server: &mut ServerBehaviour, from_s: f64, ppm: f64, declared_ppm: f64) {
     server.root_dispersion = 0.000_1;
     server.time_error_profile = Profile::ramp(Ramp::endless(from_s, ppm));

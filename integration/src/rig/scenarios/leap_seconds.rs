@@ -31,7 +31,8 @@ pub fn all() -> Vec<Scenario> {
 
 fn insertions() -> Vec<Scenario> {
     scenarios! { inserted;
-        "leap-second", 56 s, "a leap second is inserted into a disciplined clock" [poll(1), disciplined];
+        "leap-second", 56 s,
+            "a leap second is inserted into a disciplined clock" [poll(1), disciplined];
         "leap-second-each-4-s", 60 s, "a leap second is inserted into a disciplined clock"
             [poll(4), disciplined, max_drift_ppm("15")];
         "leap-second-each-16-s", 76 s, "a leap second is inserted into a disciplined clock"
@@ -44,16 +45,20 @@ fn insertions() -> Vec<Scenario> {
             [poll(1), disciplined, max_drift_ppm("1"), chrony_lines(SLEW)];
         "leap-second-ignored", 64 s, "chronyd ignores a leap second and measures its effect"
             [poll(1), disciplined, chrony_lines(IGNORE)];
-        "leap-second-of-no-clock", 56 s, "a leap second is inserted, and chronyd runs with -x" [poll(1)];
-        "leap-second-unannounced-by-chronyd", 56 s, "a leap second is inserted that the server did not announce"
-            [poll(1), not_held("the only server steps its time by a second and has not announced it"),
+        "leap-second-of-no-clock", 56 s,
+            "a leap second is inserted, and chronyd runs with -x" [poll(1)];
+        "leap-second-unannounced-by-chronyd", 56 s,
+            "a leap second is inserted that the server did not announce"
+            [poll(1),
+             not_held("the only server steps its time by a second and has not announced it"),
              server(|s| s.leap = 0)];
     }
 }
 
 fn deletions() -> Vec<Scenario> {
     scenarios! { deleted;
-        "deleted-second", 56 s, "a second is deleted from a disciplined clock" [poll(1), disciplined];
+        "deleted-second", 56 s,
+            "a second is deleted from a disciplined clock" [poll(1), disciplined];
         "deleted-second-each-4-s", 60 s, "a second is deleted from a disciplined clock"
             [poll(4), disciplined, max_drift_ppm("15")];
         "deleted-second-each-16-s", 76 s, "a second is deleted from a disciplined clock"
@@ -64,7 +69,8 @@ fn deletions() -> Vec<Scenario> {
             [poll(4), disciplined, chrony_lines(SLEW)];
         "deleted-second-ignored", 64 s, "chronyd ignores a deleted second and measures its effect"
             [poll(1), disciplined, chrony_lines(IGNORE)];
-        "deleted-second-of-no-clock", 56 s, "a second is deleted, and chronyd runs with -x" [poll(1)];
+        "deleted-second-of-no-clock", 56 s,
+            "a second is deleted, and chronyd runs with -x" [poll(1)];
     }
 }
 
@@ -73,17 +79,21 @@ fn cancellations() -> Vec<Scenario> {
     let mut cancellations = scenarios! { announced;
         "no-leap-second", 64 s, "a leap second is announced and inserted, but true time has none"
             [poll(1), disciplined];
-        "no-leap-second-each-4-s", 64 s, "chronyd steps its clock for an announced leap second that true time has not"
+        "no-leap-second-each-4-s", 64 s,
+            "chronyd steps its clock for an announced leap second that true time has not"
             [poll(4), disciplined, max_drift_ppm("15"), chrony_lines(STEP)];
-        "no-leap-second-each-16-s", 76 s, "chronyd ignores an announced leap second that true time has not"
+        "no-leap-second-each-16-s", 76 s,
+            "chronyd ignores an announced leap second that true time has not"
             [poll(16), disciplined, chrony_lines(IGNORE)];
         "no-leap-second-of-no-clock", 56 s,
             "a leap second is announced that true time has not, and chronyd runs with -x" [poll(1)];
-        "no-deleted-second", 64 s, "a deleted second is announced and applied, but true time has none"
+        "no-deleted-second", 64 s,
+            "a deleted second is announced and applied, but true time has none"
             [poll(1), disciplined, server(|s| s.leap = 2)];
     };
     cancellations.extend(scenarios! { before_midnight;
-        "leap-second-called-off", 50 s, "a leap second is announced, and withdrawn 12 s before midnight"
+        "leap-second-called-off", 50 s,
+            "a leap second is announced, and withdrawn 12 s before midnight"
             [poll(1), disciplined, server(|s| s.leap = 1)] 18: Server(0, |s| s.leap = 0);
     });
     cancellations
@@ -95,12 +105,14 @@ fn restarts_at_insertions() -> Vec<Scenario> {
             [poll(1), disciplined] 28: RestartDaemon;
         "leap-second-restarted-in-it", 56 s, "the daemon is restarted in a leap second"
             [poll(1), disciplined] 30.5: RestartDaemon;
-        "leap-second-restarted-after", 60 s, "the daemon is restarted 2 s and 5 s after a leap second"
+        "leap-second-restarted-after", 60 s,
+            "the daemon is restarted 2 s and 5 s after a leap second"
             [poll(4), disciplined] 33: RestartDaemon, 36: RestartDaemon;
         "leap-second-restarted-each-16-s", 76 s,
             "the daemon is restarted 5 s before a leap second, at midnight and 3 s after"
             [poll(16)] 25: RestartDaemon, 30: RestartDaemon, 33: RestartDaemon;
-        "leap-second-while-down", 64 s, "the daemon is killed 20 s before a leap second and started 10 s after"
+        "leap-second-while-down", 64 s,
+            "the daemon is killed 20 s before a leap second and started 10 s after"
             [poll(1), expecting(Trusted), disciplined] 10: KillDaemon, 41: StartDaemon;
         "leap-second-while-down-each-16-s", 90 s,
             "the daemon is stopped 20 s before a leap second and started 10 s after"

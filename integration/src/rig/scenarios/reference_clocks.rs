@@ -22,7 +22,8 @@ pub fn slow() -> Vec<Scenario> {
     scenarios! { only;
         "refclock-sock-each-16-s", 120 s, "a SOCK reference clock is off by 0.9 ms within 1 ms"
             [refclock(Sock, "poll 4 dpoll 0 filter 16", |f| f.error_ns = 900_000)];
-        "refclock-shm-each-64-s", 450 s, "an SHM reference clock slews by 1.8 ms within 1 ms to either side"
+        "refclock-shm-each-64-s", 450 s,
+            "an SHM reference clock slews by 1.8 ms within 1 ms to either side"
             [refclock(Shm, "poll 6 dpoll 2 filter 16", |f| {
                 f.error_ns = -900_000;
                 f.error_profile = Profile::ramp(Ramp::reaching(200.0, 0.0018, 10.0));
@@ -39,7 +40,8 @@ fn alone() -> Vec<Scenario> {
         "refclock-sock-noisy", 20 s, "a SOCK reference clock has errors of up to 0.9 ms, unfiltered"
             [refclock(Sock, "poll -2 dpoll -2 filter 1", |f| f.noise = Duration::from_micros(1_800))];
         "refclock-shm-noisy", 45 s, "an SHM reference clock has errors of up to 0.9 ms, filtered"
-            [refclock(Shm, "poll 2 dpoll -2 filter 16", |f| f.noise = Duration::from_micros(1_800))];
+            [refclock(Shm, "poll 2 dpoll -2 filter 16", |f| f.noise = Duration::from_micros(1_800))]
+            ;
         "refclock-sock-slews", 45 s,
             "a SOCK reference clock slews by 1.8 ms at 100 ppm within 1 ms to either side"
             [refclock(Sock, SECONDLY, |f| {
@@ -53,7 +55,8 @@ fn alone() -> Vec<Scenario> {
         "refclock-sock-silent-and-back", 45 s, "a SOCK reference clock is silent for 15 s"
             [refclock(Sock, SECONDLY, |f| f.error_ns = 500_000), expecting(Kept)]
             12: silence_refclock(), 27: answer_refclock();
-        "refclock-shm-repeats-itself", 20 s, "an exact SHM reference clock is read 16 times a second"
+        "refclock-shm-repeats-itself", 20 s,
+            "an exact SHM reference clock is read 16 times a second"
             [refclock(Shm, "poll -4 dpoll -4 filter 1", |f| f.every = Duration::from_millis(50))];
     }
 }
@@ -86,7 +89,8 @@ fn beside_servers() -> Vec<Scenario> {
             [refclock(Sock, PREFERRED, |f| f.error_ns = 5 * MS), falsetickers(1),
              daemon_args(&["--falsetickers", "1"]), server(|s| s.root_dispersion = 0.010),
              change_server(1, |s| s.root_dispersion = 0.010),
-             another_server(|s| s.root_dispersion = 0.010), another_server(|s| s.root_dispersion = 0.010)];
+             another_server(|s| s.root_dispersion = 0.010),
+            another_server(|s| s.root_dispersion = 0.010)];
     }
 }
 

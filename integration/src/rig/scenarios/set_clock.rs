@@ -31,14 +31,17 @@ pub fn all() -> Vec<Scenario> {
 /// Variants with long poll intervals.
 pub fn slow() -> Vec<Scenario> {
     scenarios! { kept;
-        "set-and-restarted-each-64-s", 150 s, "the clock is stepped by 200 ms and the daemon restarted at once"
+        "set-and-restarted-each-64-s", 150 s,
+            "the clock is stepped by 200 ms and the daemon restarted at once"
             [poll(64)] 20: StepClock(200 * MS), 20: RestartDaemon;
-        "set-while-down-each-64-s", 150 s, "the clock is stepped by -4.5 ms while the daemon is down"
+        "set-while-down-each-64-s", 150 s,
+            "the clock is stepped by -4.5 ms while the daemon is down"
             [poll(64)] 20: KillDaemon, 22: StepClock(-4_500_000), 24: StartDaemon;
         "tick-and-restarted-each-64-s", 150 s,
             "the tick is changed by 8000 ppm and the daemon restarted 6 s later"
             [poll(64)] 20: RunClockOff(8_000 * PPM), 26: RestartDaemon, 50: RunClockOff(0);
-        "falls-back-each-4-s", 120 s, "the preferred source dies, and the clock is stepped by 200 ms"
+        "falls-back-each-4-s", 120 s,
+            "the preferred source dies, and the clock is stepped by 200 ms"
             [poll(64), preferred_and_later("iburst minpoll 2 maxpoll 2 prefer")]
             10: silence(0), 30: AddServer(1), 37: StepClock(200 * MS);
     }
@@ -63,9 +66,11 @@ fn disturbances() -> Vec<Scenario> {
 
 fn steps_and_restarts() -> Vec<Scenario> {
     scenarios! { kept;
-        "set-200-ms-and-restarted", 44 s, "the clock is stepped by 200 ms and the daemon restarted at once"
+        "set-200-ms-and-restarted", 44 s,
+            "the clock is stepped by 200 ms and the daemon restarted at once"
             [poll(16)] 12: StepClock(200 * MS), 12: RestartDaemon;
-        "set-4.5-ms-and-restarted", 44 s, "the clock is stepped by 4.5 ms and the daemon restarted at once"
+        "set-4.5-ms-and-restarted", 44 s,
+            "the clock is stepped by 4.5 ms and the daemon restarted at once"
             [poll(16)] 12: StepClock(4_500_000), 12: RestartDaemon;
         "set-back-200-ms-restarted-later", 44 s,
             "the clock is stepped by -200 ms and the daemon restarted 2 s later"
@@ -80,8 +85,10 @@ fn steps_and_restarts() -> Vec<Scenario> {
         "set-and-restarted-each-second", 30 s,
             "the clock is stepped by 4.5 ms and the daemon restarted at once, four times"
             [poll(1)]
-            10: StepClock(4_500_000), 10: RestartDaemon, 13.3: StepClock(4_500_000), 13.3: RestartDaemon,
-            16.6: StepClock(-4_500_000), 16.6: RestartDaemon, 19.9: StepClock(-4_500_000), 19.9: RestartDaemon;
+            10: StepClock(4_500_000), 10: RestartDaemon, 13.3: StepClock(4_500_000),
+            13.3: RestartDaemon,
+            16.6: StepClock(-4_500_000), 16.6: RestartDaemon, 19.9: StepClock(-4_500_000),
+            19.9: RestartDaemon;
         "restarted-and-set", 44 s, "the daemon is restarted and the clock stepped by 200 ms at once"
             [poll(16)] 12: RestartDaemon, 12: StepClock(200 * MS);
     }
@@ -89,16 +96,19 @@ fn steps_and_restarts() -> Vec<Scenario> {
 
 fn steps_while_down() -> Vec<Scenario> {
     scenarios! { kept;
-        "set-200-ms-while-down", 44 s, "the clock is stepped by 200 ms while the daemon is down for 4 s"
+        "set-200-ms-while-down", 44 s,
+            "the clock is stepped by 200 ms while the daemon is down for 4 s"
             [poll(16)] 11: KillDaemon, 13: StepClock(200 * MS), 15: StartDaemon;
         "set-back-4.5-ms-while-down", 44 s,
             "the clock is stepped by -4.5 ms while the daemon is down for 8 s"
-            [poll(16), max_drift_ppm("15")] 11: StopDaemon, 12: StepClock(-4_500_000), 19: StartDaemon;
+            [poll(16), max_drift_ppm("15")] 11: StopDaemon, 12: StepClock(-4_500_000),
+            19: StartDaemon;
         "set-twice-while-down", 44 s,
             "the clock is stepped by 200 ms and by -80 ms while the daemon is down"
             [poll(16)]
             11: KillDaemon, 12: StepClock(200 * MS), 14: StepClock(-80 * MS), 15: StartDaemon;
-        "set-and-back-while-down", 44 s, "the clock is stepped by 200 ms and back while the daemon is down"
+        "set-and-back-while-down", 44 s,
+            "the clock is stepped by 200 ms and back while the daemon is down"
             [poll(16)]
             12: KillDaemon, 13: StepClock(200 * MS), 15: StepClock(-200 * MS), 16: StartDaemon;
         // chronyd polls while the clock is wrong, and no daemon can detect that it was.
@@ -119,7 +129,8 @@ fn steps_while_down() -> Vec<Scenario> {
 
 fn ticks() -> Vec<Scenario> {
     scenarios! { kept;
-        "tick-and-restarted", 60 s, "the tick is changed by 8000 ppm and the daemon restarted 6 s later"
+        "tick-and-restarted", 60 s,
+            "the tick is changed by 8000 ppm and the daemon restarted 6 s later"
             [poll(16)] 12: RunClockOff(8_000 * PPM), 18: RestartDaemon, 30: RunClockOff(0);
         "tick-back-and-restarted", 60 s,
             "the tick is changed by -8000 ppm and the daemon restarted 6 s later"
@@ -137,15 +148,16 @@ fn ticks() -> Vec<Scenario> {
     }
 }
 
-/// chronyd falls back to a source that it has used for a short time only: a dead source stays selected as
-/// long as the other has an older measurement.
+/// chronyd falls back to a source that it has used for a short time only: a dead source stays
+/// selected as long as the other has an older measurement.
 fn fallbacks() -> Vec<Scenario> {
     scenarios! { kept;
         "falls-back-to-a-sample-from-before", 44 s,
             "the preferred source dies, the clock is stepped by 30 ms, the other's sample is older"
             [poll(64), preferred_and_later(SECONDLY_PREFERRED)]
             10: silence(0), 10.5: AddServer(1), 17.2: StepClock(30 * MS);
-        "falls-back-set-back", 44 s, "the preferred source dies, and the clock is stepped by -4.5 ms"
+        "falls-back-set-back", 44 s,
+            "the preferred source dies, and the clock is stepped by -4.5 ms"
             [poll(16), preferred_and_later(SECONDLY_PREFERRED), max_drift_ppm("15")]
             10: silence(0), 10.5: AddServer(1), 17.2: StepClock(-4_500_000);
         "falls-back-each-2-s", 60 s, "the preferred source dies, and the clock is stepped by -30 ms"
@@ -158,7 +170,8 @@ fn fallbacks() -> Vec<Scenario> {
         "falls-back-set-while-down", 44 s,
             "the preferred source dies, and the clock is stepped by -4.5 ms while the daemon is down"
             [poll(64), preferred_and_later(SECONDLY_PREFERRED), max_drift_ppm("1")]
-            10: silence(0), 10.5: AddServer(1), 17: KillDaemon, 17.3: StepClock(-4_500_000), 20: StartDaemon;
+            10: silence(0), 10.5: AddServer(1), 17: KillDaemon, 17.3: StepClock(-4_500_000),
+            20: StartDaemon;
     }
 }
 
@@ -182,11 +195,13 @@ fn harmless_steps() -> Vec<Scenario> {
 /// Another time daemon keeps changing the kernel's frequency.
 fn frequencies() -> Vec<Scenario> {
     scenarios! { kept;
-        "frequency-keeps-changing", 40 s, "another daemon changes the frequency by up to 100 ppm every 2 s"
+        "frequency-keeps-changing", 40 s,
+            "another daemon changes the frequency by up to 100 ppm every 2 s"
             [poll(4), changing_frequency(&[100, -50, 20, -100, 100, 0, 70, -70, 30, -10])];
         "frequency-keeps-changing-each-second", 36 s,
             "another daemon changes the frequency by up to 500 ppm every 2 s"
-            [poll(1), max_drift_ppm("1"), changing_frequency(&[500, -500, 300, -200, 500, 0, -500, 500])];
+            [poll(1), max_drift_ppm("1"),
+             changing_frequency(&[500, -500, 300, -200, 500, 0, -500, 500])];
         "frequency-keeps-changing-each-16-s", 60 s,
             "another daemon changes the frequency by up to 500 ppm every 2 s"
             [poll(16), max_drift_ppm("15"),
@@ -200,7 +215,8 @@ fn frequencies() -> Vec<Scenario> {
 /// chronyd is restarted while the clock is stepped.
 fn chronyd_restarts() -> Vec<Scenario> {
     scenarios! { kept;
-        "set-and-chronyd-restarted", 44 s, "the clock is stepped by 200 ms and chronyd restarted at once"
+        "set-and-chronyd-restarted", 44 s,
+            "the clock is stepped by 200 ms and chronyd restarted at once"
             [poll(16)] 12: StepClock(200 * MS), 12: StopChronyd, 12: StartChronyd;
         "set-while-chronyd-down", 36 s, "the clock is stepped by -4.5 ms while chronyd is down"
             [poll(4), max_drift_ppm("15")]
@@ -211,7 +227,8 @@ fn chronyd_restarts() -> Vec<Scenario> {
         "set-while-all-down", 44 s,
             "the clock is stepped by -200 ms while neither chronyd nor the daemon runs"
             [poll(16)]
-            11: KillDaemon, 11: KillChronyd, 12: StepClock(-200 * MS), 14: StartChronyd, 14: StartDaemon;
+            11: KillDaemon, 11: KillChronyd, 12: StepClock(-200 * MS), 14: StartChronyd,
+            14: StartDaemon;
     }
 }
 
@@ -220,26 +237,31 @@ fn expired_holdovers() -> Vec<Scenario> {
     let expired =
         |name, about, seconds| trusted(name, about, seconds).daemon_args(&["--holdover", "5s"]);
     scenarios! { expired;
-        "set-past-the-holdover", 40 s, "the clock is stepped by 200 ms while the daemon is down for 7 s"
+        "set-past-the-holdover", 40 s,
+            "the clock is stepped by 200 ms while the daemon is down for 7 s"
             [poll(64)] 11: KillDaemon, 13: StepClock(200 * MS), 18: StartDaemon;
         "set-back-past-the-holdover", 44 s,
             "the clock is stepped by -4.5 ms while the daemon is down for 7 s"
-            [poll(16), max_drift_ppm("15")] 10: StopDaemon, 12: StepClock(-4_500_000), 17: StartDaemon;
+            [poll(16), max_drift_ppm("15")] 10: StopDaemon, 12: StepClock(-4_500_000),
+            17: StartDaemon;
         "set-past-the-holdover-each-4-s", 36 s,
             "the clock is stepped by 30 ms while the daemon is down for 7 s"
             [poll(4)] 10: KillDaemon, 16.5: StepClock(30 * MS), 17: StartDaemon;
-        "tick-past-the-holdover", 50 s, "the tick is changed by 8000 ppm while the daemon is down for 7 s"
+        "tick-past-the-holdover", 50 s,
+            "the tick is changed by 8000 ppm while the daemon is down for 7 s"
             [poll(16)]
             11: KillDaemon, 12: RunClockOff(8_000 * PPM), 18: StartDaemon, 30: RunClockOff(0);
         "set-and-back-past-the-holdover", 50 s,
             "the clock is stepped by 200 ms and back while the daemon is down, and chronyd polls in between"
-            [poll(16), not_held("chronyd polls between two steps of its clock that no program can detect")]
+            [poll(16),
+             not_held("chronyd polls between two steps of its clock that no program can detect")]
             19: KillDaemon, 20: StepClock(200 * MS), 25: StepClock(-200 * MS), 26: StartDaemon;
     }
 }
 
 impl Scenario {
-    /// Gives the first server these options, and adds a second one that chronyd does not use at first.
+    /// Gives the first server these options, and adds a second one that chronyd does not use at
+    /// first.
     fn preferred_and_later(self, options: &'static str) -> Scenario {
         self.options(options)
             .another_server(|server| server.root_dispersion = 0.001)

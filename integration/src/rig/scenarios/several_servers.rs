@@ -40,7 +40,8 @@ pub fn all() -> Vec<Scenario> {
 /// Variants with long poll intervals.
 pub fn slow() -> Vec<Scenario> {
     let mut slow = scenarios! { falseticker;
-        "liar-of-4-each-16-s", 90 s, "the selected one of 4 servers is off by 30 ms and declares nothing"
+        "liar-of-4-each-16-s", 90 s,
+            "the selected one of 4 servers is off by 30 ms and declares nothing"
             [poll(16), distant(3), daemon_args(ONE)];
     };
     slow.extend(scenarios! { kept;
@@ -67,17 +68,21 @@ fn falsetickers() -> Vec<Scenario> {
             [distant(3), daemon_args(ONE)];
         "liar-of-5", 20 s, "the selected one of 5 servers is off by -30 ms and declares nothing"
             [distant(4), server(|s| s.time_error_ns = -30 * MS), daemon_args(ONE)];
-        "liar-of-5-begins-late", 50 s, "the selected one of 5 servers slews away from the others at 1 ms/s"
+        "liar-of-5-begins-late", 50 s,
+            "the selected one of 5 servers slews away from the others at 1 ms/s"
             [distant(4), daemon_args(ONE), server(|s| {
                 s.time_error_ns = 0;
                 s.time_error_profile = Profile::ramp(Ramp::reaching(10.0, 0.030, 1000.0));
             })];
-        "trusted-liar-of-3", 20 s, "the selected one of 3 servers is off by 30 ms and declares nothing"
+        "trusted-liar-of-3", 20 s,
+            "the selected one of 3 servers is off by 30 ms and declares nothing"
             [distant(2), expecting(Trusted), not_held(NONE_ASSUMED)];
-        "trusted-liar-of-4", 20 s, "the selected one of 4 servers is off by -30 ms and declares nothing"
+        "trusted-liar-of-4", 20 s,
+            "the selected one of 4 servers is off by -30 ms and declares nothing"
             [distant(3), server(|s| s.time_error_ns = -30 * MS), expecting(Trusted),
              not_held(NONE_ASSUMED)];
-        "trusted-liar-of-5", 20 s, "the selected one of 5 servers is off by 30 ms and declares nothing"
+        "trusted-liar-of-5", 20 s,
+            "the selected one of 5 servers is off by 30 ms and declares nothing"
             [distant(4), expecting(Trusted), not_held(NONE_ASSUMED)];
     };
     let two = |name, about, seconds| {
@@ -108,11 +113,13 @@ fn excluded() -> Vec<Scenario> {
             .another_server(|_| {})
     };
     scenarios! { three;
-        "falseticker-from-the-start", 25 s, "one of 3 servers is off by -20 ms, and chronyd excludes it"
+        "falseticker-from-the-start", 25 s,
+            "one of 3 servers is off by -20 ms, and chronyd excludes it"
             [another_server(|s| s.time_error_ns = -20 * MS)];
         "falseticker-becomes-one", 40 s,
             "one of 3 servers, not the selected one, steps by 20 ms, and chronyd excludes it"
-            [another_server(|s| s.root_dispersion = 0.001)] 15: Server(2, |s| s.time_error_ns = 20 * MS);
+            [another_server(|s| s.root_dispersion = 0.001)] 15: Server(2,
+             |s| s.time_error_ns = 20 * MS);
         "falseticker-unselected-far", 25 s, "one of 3 servers is off by 2 s and marked noselect"
             [another_server(|s| s.time_error_ns = 2_000 * MS),
              options("iburst minpoll 0 maxpoll 0 noselect")];
@@ -126,15 +133,19 @@ fn excluded() -> Vec<Scenario> {
 fn changes() -> Vec<Scenario> {
     let secondly = |name, about, seconds| kept(name, about, seconds).poll(1);
     scenarios! { secondly;
-        "server-added-and-deleted", 30 s, "a second server is added while the daemon runs, and deleted"
-            [another_server(|s| off(s, 0.005, -4)), listed(Later)] 10: AddServer(1), 20: DeleteServer(1);
+        "server-added-and-deleted", 30 s,
+            "a second server is added while the daemon runs, and deleted"
+            [another_server(|s| off(s, 0.005, -4)), listed(Later)] 10: AddServer(1),
+            20: DeleteServer(1);
         "selected-server-deleted", 30 s, "the selected one of two servers is deleted"
             [another_server(|s| off(s, 0.005, 4))] 15: DeleteServer(0);
         "only-server-replaced", 30 s, "the only server is deleted and another one added"
-            [another_server(|s| off(s, 0.005, 4)), listed(Later)] 15: DeleteServer(0), 15.5: AddServer(1);
+            [another_server(|s| off(s, 0.005, 4)), listed(Later)] 15: DeleteServer(0),
+            15.5: AddServer(1);
         "servers-come-and-go", 52 s,
             "servers are added and deleted every few seconds, so that their numbers change"
-            [another_server(|s| off(s, 0.005, 4)), another_server(|s| off(s, 0.003, -2)), listed(Later),
+            [another_server(|s| off(s, 0.005, 4)), another_server(|s| off(s, 0.003, -2)),
+             listed(Later),
              another_server(|s| off(s, 0.002, 0)), listed(Later)]
             10: AddServer(2), 16: DeleteServer(0), 22: AddServer(3), 28: DeleteServer(1),
             34: AddServer(0), 40: DeleteServer(2), 46: AddServer(1);
@@ -142,7 +153,8 @@ fn changes() -> Vec<Scenario> {
             "the selected server is taken offline by chronyc, stays selected, and is back online"
             [daemon_args(HOLDOVER), another_server(|s| off(s, 0.005, 4))]
             8: Chronyc("offline 127.0.0.1"), 35: Chronyc("online 127.0.0.1");
-        "all-servers-offline-and-online", 40 s, "every server is taken offline by chronyc, and back online"
+        "all-servers-offline-and-online", 40 s,
+            "every server is taken offline by chronyc, and back online"
             [another_server(|s| off(s, 0.005, 4))] 12: Chronyc("offline"), 26: Chronyc("online");
         "source-directory-reloaded", 35 s, "the source directory lists other servers, twice"
             [listed(InDirectory), another_server(|s| off(s, 0.005, 4)), listed(InDirectory),
@@ -160,7 +172,8 @@ fn changes() -> Vec<Scenario> {
     }
 }
 
-/// A pool whose members are replaced: its name resolves to two servers at first, and two others exist.
+/// A pool whose members are replaced: its name resolves to two servers at first, and two others
+/// exist.
 fn pools() -> Vec<Scenario> {
     let pool = |name, about, seconds| {
         kept(name, about, seconds)
@@ -186,11 +199,12 @@ fn pools() -> Vec<Scenario> {
     }
 }
 
-/// A selected source is dead while others answer. chronyd keeps it selected until its last sample is older
-/// than all samples that it keeps of the others: 64 polls with `minsamples 64`.
+/// A selected source is dead while others answer. chronyd keeps it selected until its last sample
+/// is older than all samples that it keeps of the others: 64 polls with `minsamples 64`.
 fn dead_selected() -> Vec<Scenario> {
     scenarios! { kept;
-        "dead-preferred-server", 45 s, "a preferred server is dead and stays selected, another one answers"
+        "dead-preferred-server", 45 s,
+            "a preferred server is dead and stays selected, another one answers"
             [options("iburst minpoll -2 maxpoll -2 prefer"), second(KEEPING), daemon_args(HOLDOVER)]
             15: silence(0);
         "dead-preferred-server-each-second", 45 s,

@@ -6,9 +6,9 @@
 //! }
 //! ```
 //!
-//! is a vector of scenarios. `BASE(name, about, seconds)` makes a scenario with the settings that the
-//! table's scenarios share, each setting is a method of [`Scenario`], and each action takes place at its
-//! second since the beginning.
+//! is a vector of scenarios. `BASE(name, about, seconds)` makes a scenario with the settings that
+//! the table's scenarios share, each setting is a method of [`Scenario`], and each action takes
+//! place at its second since the beginning.
 
 use crate::rig::scenario::{Action, Expect, Scenario};
 use crate::time::truth::Course;
