@@ -7,7 +7,7 @@ const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 
 /// Starts the daemon with these arguments; returns the line of its error.
 #[track_caller]
-fn refusal(arguments: &[&str]) -> String {
+fn rejection(arguments: &[&str]) -> String {
     // A daemon that starts by mistake must not write to the host's run directory.
     let sandbox = Sandbox::new();
     let shm = sandbox.path("shm").to_string_lossy().into_owned();
@@ -36,7 +36,7 @@ fn invalid_drift_rates_are_rejected() {
         "0", "-1", "5000000", "1000000", "nan", "inf", "-inf", "", "fifty", "1e30", "50ppm",
     ];
     for rate in bad {
-        let line = refusal(&["--max-drift-rate", rate]);
+        let line = rejection(&["--max-drift-rate", rate]);
         assert!(line.contains("max-drift-rate"), "{rate}: {line}");
     }
 }
@@ -45,14 +45,14 @@ fn invalid_drift_rates_are_rejected() {
 fn drift_rates_beyond_32_bits_of_ppb_are_rejected() {
     // As parts per billion these would wrap to small values.
     for rate in ["4294968", "4294967.296", "5000000"] {
-        refusal(&["--max-drift-rate", rate]);
+        rejection(&["--max-drift-rate", rate]);
     }
 }
 
 #[test]
 fn intervals_out_of_range_are_rejected() {
     for interval in ["0", "0ms", "1ms", "1h", "-1s", "100", "soon"] {
-        let line = refusal(&["--max-drift-rate", "50", "--poll-interval", interval]);
+        let line = rejection(&["--max-drift-rate", "50", "--poll-interval", interval]);
         assert!(line.contains("poll-interval"), "{interval}: {line}");
     }
 }
@@ -60,39 +60,39 @@ fn intervals_out_of_range_are_rejected() {
 #[test]
 fn a_phc_without_interface_or_reference_id_is_rejected() {
     for half in [["-r", "PHC0"], ["-i", "eth0"]] {
-        refusal(&["--max-drift-rate", "50", half[0], half[1]]);
+        rejection(&["--max-drift-rate", "50", half[0], half[1]]);
     }
 }
 
 #[test]
 fn invalid_reference_ids_and_interfaces_are_rejected() {
     for refid in ["", "PHC00", "PHÇ0"] {
-        refusal(&["--max-drift-rate", "50", "-i", "lo", "-r", refid]);
+        rejection(&["--max-drift-rate", "50", "-i", "lo", "-r", refid]);
     }
     for interface in ["", "..", "../../etc", "no-such-interface-", "nosuch0"] {
-        refusal(&["--max-drift-rate", "50", "-r", "PHC0", "-i", interface]);
+        rejection(&["--max-drift-rate", "50", "-r", "PHC0", "-i", interface]);
     }
 }
 
 #[test]
 fn invalid_paths_are_rejected() {
     for path in ["", "relative/shm", "/"] {
-        let line = refusal(&["--max-drift-rate", "50", "--shm-path", path]);
+        let line = rejection(&["--max-drift-rate", "50", "--shm-path", path]);
         assert!(line.contains("shm-path"), "{path}: {line}");
     }
     let long = format!("/{}", "s".repeat(200));
     for path in ["", "relative.sock", &long] {
-        let line = refusal(&["--max-drift-rate", "50", "--chrony-socket", path]);
+        let line = rejection(&["--max-drift-rate", "50", "--chrony-socket", path]);
         assert!(line.contains("chrony-socket"), "{path}: {line}");
     }
 }
 
 #[test]
 fn unknown_arguments_are_rejected() {
-    refusal(&["--max-drift-rate", "50", "--no-such-option"]);
-    refusal(&["--max-drift-rate", "50", "word"]);
-    refusal(&["--max-drift-rate"]);
-    refusal(&["--max-drift-rate", "50", "--log-level", "loud"]);
+    rejection(&["--max-drift-rate", "50", "--no-such-option"]);
+    rejection(&["--max-drift-rate", "50", "word"]);
+    rejection(&["--max-drift-rate"]);
+    rejection(&["--max-drift-rate", "50", "--log-level", "loud"]);
 }
 
 #[test]

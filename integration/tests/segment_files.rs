@@ -35,7 +35,7 @@ fn launch(sandbox: &Sandbox) -> (FakeChronyd, Launch) {
 
 /// Expects the daemon to exit with an error of one line that names the path.
 #[track_caller]
-fn assert_refused(launch: &Launch, path: &Path) {
+fn assert_rejected(launch: &Launch, path: &Path) {
     let (exit, log) = launch.run();
     assert!(
         exit.code.is_some_and(|code| (64..=78).contains(&code)),
@@ -113,17 +113,17 @@ fn directories_links_and_pipes_are_rejected() {
     sandbox.dir("clockbound", 0o755);
 
     fs::create_dir(&shm).expect("make a directory");
-    assert_refused(&launch, &shm);
+    assert_rejected(&launch, &shm);
     fs::remove_dir(&shm).expect("it is still one");
 
     let target = sandbox.write("target", "precious");
     symlink(&target, &shm).expect("make a link");
-    assert_refused(&launch, &shm);
+    assert_rejected(&launch, &shm);
     assert_eq!(fs::read(&target).expect("read the target"), b"precious");
     fs::remove_file(&shm).expect("it is still a link");
 
     mkfifo(&shm, Mode::S_IRWXU).expect("make a pipe");
-    assert_refused(&launch, &shm);
+    assert_rejected(&launch, &shm);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_directory_without_write_permission_is_rejected() {
     let program = integration::programs::daemon::copy_for_everyone(BIN.as_ref(), &sandbox.path(""));
     let nobody = UserAccount::named("nobody").expect("the account nobody");
     let launch = Launch::new(program, &sandbox.path("chronyd.sock"), &dir.join("shm"));
-    assert_refused(&launch.account(&nobody), &dir);
+    assert_rejected(&launch.account(&nobody), &dir);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_second_daemon_on_the_same_path_is_rejected() {
     Segment::wait_for_status(&shm, Status::Synchronized);
     let reader = Reader::start(&shm, &Truth::default());
     for _ in 0..3 {
-        assert_refused(&launch, &shm);
+        assert_rejected(&launch, &shm);
     }
     Segment::wait_for_writes(&shm, 3);
     assert!(first.is_running());
@@ -303,7 +303,7 @@ fn assert_created_again(delete: impl Fn(&Path)) {
     daemon.wait_for_log("was deleted, created it again");
     assert_eq!(mode_of(shm.parent().expect("a directory")), 0o755);
     Segment::wait_for_status(&shm, Status::Synchronized);
-    assert_refused(&launch, &shm);
+    assert_rejected(&launch, &shm);
     let fresh = published::readers(&shm, &Truth::default());
     for reader in fresh {
         reader.wait_for_reads(200);

@@ -84,13 +84,13 @@ impl Host {
             "/usr/lib/systemd/system/clockbound.service",
             "/opt/clockbound-pre-235.service",
         ] {
-            let said = self.container.try_run(&["systemd-analyze", "verify", unit]);
-            assert_eq!(said, (true, String::new()), "{unit}");
+            let output = self.container.try_run(&["systemd-analyze", "verify", unit]);
+            assert_eq!(output, (true, String::new()), "{unit}");
         }
-        let said = self
+        let output = self
             .container
             .run(&["systemd-analyze", "--no-pager", "security", UNIT]);
-        let (_, level) = said
+        let (_, level) = output
             .split_once("Overall exposure level for clockbound.service: ")
             .expect("the level");
         println!("exposure: {}", level.trim());
@@ -100,7 +100,7 @@ impl Host {
             .expect("a word")
             .parse()
             .expect("a number");
-        assert!(level <= EXPOSURE, "{said}");
+        assert!(level <= EXPOSURE, "{output}");
     }
 
     fn status_and_journal_are_complete(&self) {
@@ -155,10 +155,10 @@ impl Host {
             .run(&["dpkg", "--install", "/opt/library.deb", "/opt/dev.deb"]);
         let build = "cc /opt/interval.c $(pkg-config --cflags --libs clockbound) -o /opt/interval";
         self.container.run(&["sh", "-ec", build]);
-        let said = self
+        let output = self
             .container
             .run(&["/opt/interval", "/run/clockbound", "1"]);
-        assert!(said.contains("synchronized"), "{said}");
+        assert!(output.contains("synchronized"), "{output}");
     }
 
     fn upgrade(&self) {

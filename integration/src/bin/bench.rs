@@ -17,7 +17,7 @@ use integration::time::truth::Truth;
 
 const RSS_GOAL_KIB: u64 = 4096;
 const CPU_GOAL_PERCENT: f64 = 0.15;
-/// chronyd tells servers apart by their addresses, which are 127.0.0.1 and up.
+/// chronyd identifies servers by their addresses, which are 127.0.0.1 and up.
 const MAX_SOURCES: i64 = 200;
 const SYSCALL_SPAN: Duration = Duration::from_secs(5);
 

@@ -71,7 +71,7 @@ impl NtpShm {
         let address = unsafe { libc::shmat(id, ptr::null(), 0) };
         if address.addr() == usize::MAX {
             let err = io::Error::last_os_error();
-            // SAFETY: removes the segment that was just made; nobody has it.
+            // SAFETY: removes the segment that was just made; no other process uses it.
             unsafe { libc::shmctl(id, libc::IPC_RMID, ptr::null_mut()) };
             return Err(err);
         }

@@ -126,7 +126,7 @@ fn successions() -> Vec<Scenario> {
     };
     let mut successions = scenarios! { succeeded;
         "wandering-server-succeeds", 50 s,
-            "the good server stops answering, and one that wanders by 25 ms within 25.5 ms is selected"
+            "the good server stops answering, one that wanders by 25 ms within 25.5 is selected"
             [poll(1)] 15: silence(0);
         "wandering-server-succeeds-drift-15", 60 s, "the same with a wander period of 120 s"
             [poll(1), max_drift_ppm("15"),
@@ -138,7 +138,7 @@ fn successions() -> Vec<Scenario> {
              change_server(1, |s| s.time_error_profile = Profile::swing(25.0, -0.025, 80.0))]
             25: silence(0);
         "wandering-server-succeeds-and-cedes", 70 s,
-            "the good server stops answering, a wandering one is selected, and the good one answers again"
+            "a wandering server is selected while the good one is silent for 35 s"
             [poll(1)] 15: silence(0), 50: answer(0);
     };
     successions.extend(scenarios! { Scenario::new;

@@ -83,7 +83,7 @@ fn carried() -> Vec<Scenario> {
             "the kernel's offset is 60 ppm, the oscillator's 60 ppm"
             [rate(Rate::of_ppm(60)), max_drift_ppm("1"), course(course(3 * MS, 60))];
         "carries-60-ppm-for-120", 40 s,
-            "the kernel's offset is 60 ppm, the oscillator's -60 ppm, and the server stops answering"
+            "the kernel's offset is 60 ppm, the oscillator's -60 ppm, and the server dies"
             [rate(Rate::of_ppm(60)), max_drift_ppm("1"), course(course(0, -60))] 15: silence(0);
         "carries-60-ppm", 40 s, "the kernel's offset is 60 ppm, the oscillator's 60 ppm"
             [poll(1), rate(Rate::of_ppm(60)), max_drift_ppm("1"), course(course(3 * MS, 60))];
@@ -97,7 +97,7 @@ fn carried() -> Vec<Scenario> {
             [poll(4), rate(Rate::of_ppm(100)), max_drift_ppm("15"), course(course(0, -60))]
             9: RestartDaemon, 20: RestartDaemon;
         "carries-60-ppm-and-is-left-alone", 50 s,
-            "the kernel's offset is 60 ppm, the oscillator's 60 ppm, and the server stops answering"
+            "the kernel's offset is 60 ppm, the oscillator's 60 ppm, and the server dies"
             [poll(1), rate(Rate::of_ppm(60)), max_drift_ppm("1"), course(course(0, 60))]
             16: silence(0);
     }

@@ -126,7 +126,7 @@ fn restarts_at_deletions() -> Vec<Scenario> {
             "the daemon is restarted 1 s before a deleted second, at midnight and 1 s after"
             [poll(1), disciplined] 28: RestartDaemon, 29: RestartDaemon, 30: RestartDaemon;
         "deleted-second-while-down", 64 s,
-            "the daemon is down from 20 s before a deleted second to 10 s after, and chronyd runs with -x"
+            "the daemon is down from 20 s before a deleted second to 10 s after, with chronyd -x"
             [poll(4), expecting(Trusted)] 9: KillDaemon, 39: StartDaemon;
     }
 }
@@ -134,7 +134,7 @@ fn restarts_at_deletions() -> Vec<Scenario> {
 fn restart_at_cancellation() -> Vec<Scenario> {
     scenarios! { announced;
         "no-leap-second-while-down", 64 s,
-            "the daemon is down from 20 s before to 10 s after an announced leap second that true time has not"
+            "the daemon is down from 20 s before to 10 s after a false leap second"
             [poll(1), expecting(Trusted)] 10: KillDaemon, 40: StartDaemon;
     }
 }

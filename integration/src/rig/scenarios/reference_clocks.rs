@@ -38,7 +38,9 @@ fn alone() -> Vec<Scenario> {
         "refclock-shm", 20 s, "an SHM reference clock is off by -0.9 ms within 1 ms"
             [refclock(Shm, SECONDLY, |f| f.error_ns = -900_000)];
         "refclock-sock-noisy", 20 s, "a SOCK reference clock has errors of up to 0.9 ms, unfiltered"
-            [refclock(Sock, "poll -2 dpoll -2 filter 1", |f| f.noise = Duration::from_micros(1_800))];
+            [refclock(Sock, "poll -2 dpoll -2 filter 1", |f| {
+                f.noise = Duration::from_micros(1_800);
+            })];
         "refclock-shm-noisy", 45 s, "an SHM reference clock has errors of up to 0.9 ms, filtered"
             [refclock(Shm, "poll 2 dpoll -2 filter 16", |f| f.noise = Duration::from_micros(1_800))]
             ;
@@ -49,7 +51,7 @@ fn alone() -> Vec<Scenario> {
                 f.error_profile = Profile::ramp(Ramp::reaching(10.0, 0.0018, 100.0));
             })];
         "refclock-shm-wanders", 45 s,
-            "an SHM reference clock wanders by 0.9 ms within 1 ms, and the clock gains 30 us a second"
+            "an SHM reference clock wanders by 0.9 ms within 1 ms, the clock gains 30 us a second"
             [refclock(Shm, SECONDLY, |f| f.error_profile = Profile::swing(5.0, 0.0009, 40.0)),
              course(course(-20 * MS, -30))];
         "refclock-sock-silent-and-back", 45 s, "a SOCK reference clock is silent for 15 s"
@@ -72,7 +74,7 @@ fn beside_servers() -> Vec<Scenario> {
             "a preferred SOCK reference clock is off by 0.9 ms within 1 ms, beside two servers"
             [refclock(Sock, PREFERRED, |f| f.error_ns = 900_000)];
         "preferred-refclock-shm", 30 s,
-            "a preferred SHM reference clock is off by -0.9 ms within 1 ms, beside a server off by 0.9 ms"
+            "a preferred SHM reference clock is off by -0.9 ms within 1 ms, a server by 0.9 ms"
             [refclock(Shm, PREFERRED, |f| f.error_ns = -900_000),
              server(|s| (s.root_dispersion, s.time_error_ns) = (0.001, MS * 9 / 10))];
         "preferred-refclock-slews", 30 s,
@@ -85,7 +87,7 @@ fn beside_servers() -> Vec<Scenario> {
             [refclock(Shm, PREFERRED, |f| f.error_ns = 500_000), daemon_args(&["--holdover", "8s"]),
              expecting(Kept)] 15: silence_refclock();
         "preferred-refclock-lies-among-5", 30 s,
-            "a preferred SOCK reference clock is off by 5 ms and declares 1, four servers declare 10"
+            "a preferred SOCK reference clock is off by 5 ms, declares 1, four servers declare 10"
             [refclock(Sock, PREFERRED, |f| f.error_ns = 5 * MS), falsetickers(1),
              daemon_args(&["--falsetickers", "1"]), server(|s| s.root_dispersion = 0.010),
              change_server(1, |s| s.root_dispersion = 0.010),

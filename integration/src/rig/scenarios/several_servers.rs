@@ -189,10 +189,10 @@ fn pools() -> Vec<Scenario> {
     };
     scenarios! { pool;
         "pool-refreshed", 35 s,
-            "a pool is refreshed twice, and 2 others of 4 servers are used, whose time is off as declared"
+            "a pool is refreshed twice, and 2 others of 4 servers are used, off as declared"
             [] 8: NamePool(&[0, 1, 2, 3]), 12: Chronyc("refresh"), 22: Chronyc("refresh");
         "pool-renamed", 35 s,
-            "a pool's name resolves to other servers, whose time is off as declared, and it is refreshed"
+            "a refreshed pool's name resolves to other servers, whose time is off as declared"
             [] 8: NamePool(&[2, 3]), 12: Chronyc("refresh");
         "pool-servers-die", 50 s, "the servers of a pool stop answering, and chronyd replaces them"
             [] 8: NamePool(&[2, 3]), 12: silence(0), 12: silence(1);
