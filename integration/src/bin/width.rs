@@ -20,6 +20,7 @@ const OURS: &str = "ours";
 
 /// Compares the widths of the published intervals with those of the daemons 1.0.0 and 2.0.3.
 #[derive(Parser)]
+#[command(name = "width")]
 struct Options {
     /// The daemon's program.
     #[arg(long, default_value = "target/release/clockbound")]
