@@ -19,7 +19,7 @@
 //! |---|---|---|
 //! | [`time`] | true time, clocks, quantities that change over time | |
 //! | [`host`] | directories, accounts, processes, namespaces, containers, the virtual clock, waiting | `time` |
-//! | [`programs`] | chronyd and the daemon | `host` |
+//! | [`programs`] | chronyd and the daemon | `time`, `host` |
 //! | [`fakes`] | NTP server, reference clocks, chronyd's command socket, PTP hardware clock | `time`, `host` |
 //! | [`observe`] | layouts, readers, samples of the interval, segment files, resource usage | `time`, `host` |
 //! | [`setup`] | a synchronised daemon; the check of a client program | all above |
