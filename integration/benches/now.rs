@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clockbound_client::Client;
-use integration::World;
+use integration::setup::testbed::Testbed;
 use nix::time::{ClockId, clock_gettime};
 
 const ROUNDS: usize = 300;
@@ -40,9 +40,9 @@ fn main() {
         println!("{}", ns_a_call_for(PAIR_TIME, &client));
         return;
     }
-    let world = World::new();
-    let _daemon = world.start(env!("CARGO_BIN_EXE_clockbound"));
-    let directory = world.shm().with_file_name("");
+    let testbed = Testbed::new();
+    let _daemon = testbed.start(env!("CARGO_BIN_EXE_clockbound"));
+    let directory = testbed.shm().with_file_name("");
     alone(candidates(&directory));
     in_pairs(&directory.join("native"));
 }

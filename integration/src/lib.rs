@@ -1,59 +1,47 @@
-//! Harness for the integration tests, the demo and the benchmark.
+//! Harness for the integration tests, the truth rig, the demonstration and the measurements.
 //!
-//! A test arranges neighbours, acts, and waits for a condition with a deadline:
+//! A test starts the daemon beside scripted or real counterparts, acts, and waits for a condition
+//! with a deadline:
 //!
 //! ```text
-//!   NtpServer ---> Chronyd (or FakeChronyd) ---> Daemon ---> segment file ---> Reader
-//!       \                                                                        /
-//!        `------------------------- Truth (what time it is) --------------------'
+//!                                      host: Sandbox, namespaces, containers, VirtualClock
+//!  fakes                               programs               observe
+//!  NtpServer, ReferenceClock ------> Chronyd ----.
+//!      ^                                          +---> Daemon ---> segments ---> Reader, Sampler
+//!      |        FakeChronyd ---------------------'  ^                               Segment
+//!      |        Phc (error bound in sysfs) ---------'                               Publications
+//!      |                                                 Usage: CPU, memory           ^
+//!      |                                                                              |
+//!      `------------------- time: Truth, what time it is ------------------------------'
 //! ```
 //!
-//! Everything lives in a [`Sandbox`] and dies with the test. Tests that need the paths of a real host,
-//! or its network addresses, run inside [`namespace::private`]. Tests that set CLOCK_REALTIME, or let chronyd discipline it,
-//! do that to a [`VirtualClock`].
+//! | folder | contents | may import |
+//! |---|---|---|
+//! | [`time`] | true time, clocks, quantities that change over time | |
+//! | [`host`] | directories, accounts, processes, namespaces, containers, the virtual clock, waiting | `time` |
+//! | [`programs`] | chronyd and the daemon | `time`, `host` |
+//! | [`fakes`] | NTP server, reference clocks, chronyd's command socket, PTP hardware clock | `time`, `host` |
+//! | [`observe`] | layouts, readers, samples of the interval, segment files, resource usage | `time`, `host` |
+//! | [`setup`] | a synchronised daemon; the check of a client program | all above |
+//! | [`demo`] | the table and the time servers of the demonstration | `fakes`, `observe` |
+//! | [`rig`] | the truth rig: scenarios, their runs, reports and plots | all above |
+//! | [`width`] | the comparison of interval widths with other daemons | all above |
+//!
+//! `src/bin` has the programs: `truth`, `width`, `bench`, `demo`, `client-check`, `watch` and
+//! `interval`.
+//!
+//! Everything that a test creates is in a [`Sandbox`](host::sandbox::Sandbox) and ends with the
+//! test. Tests that need the paths or the network addresses of a real host run inside
+//! [`private`](host::namespace::private). Tests that set CLOCK_REALTIME, or in which chronyd
+//! disciplines it, use a [`VirtualClock`](host::virtual_clock::VirtualClock).
 #![deny(unsafe_code)]
 
-pub mod account;
-pub mod candm;
-pub mod chronyd;
-pub mod container;
-pub mod daemon;
-pub mod demo_text;
-pub mod fake_chronyd;
-pub mod host_servers;
-pub mod layout;
-pub mod namespace;
-pub mod ntp_packet;
-pub mod ntp_server;
-pub mod ntp_shm;
-pub mod process;
-pub mod profile;
-pub mod publications;
-pub mod reader;
-pub mod reference_clock;
+pub mod demo;
+pub mod fakes;
+pub mod host;
+pub mod observe;
+pub mod programs;
 pub mod rig;
-pub mod sandbox;
-pub mod segment;
-pub mod survival;
-pub mod truth;
-pub mod usage;
-pub mod virtual_clock;
-pub mod wait;
+pub mod setup;
+pub mod time;
 pub mod width;
-pub mod world;
-
-pub use account::Account;
-pub use chronyd::Chronyd;
-pub use container::{Container, Root};
-pub use daemon::{Daemon, Launch};
-pub use fake_chronyd::FakeChronyd;
-pub use layout::Layout;
-pub use ntp_server::NtpServer;
-pub use publications::Publications;
-pub use reader::{Reader, Reading, Status};
-pub use reference_clock::ReferenceClock;
-pub use sandbox::Sandbox;
-pub use segment::Segment;
-pub use truth::{Course, Truth};
-pub use virtual_clock::VirtualClock;
-pub use world::World;

@@ -1,4 +1,5 @@
-//! The daemon beside a real chronyd: what is true, and what happens when chronyd is away.
+//! The daemon with a real chronyd: the published values, and restarts, hangs and absence of
+//! chronyd.
 
 mod published;
 
@@ -7,31 +8,37 @@ use std::os::unix::net::UnixDatagram;
 use std::thread;
 use std::time::Duration;
 
-use integration::reader::own_client;
-use integration::sandbox::{mode_of, names_in};
-use integration::world::shm_in;
-use integration::{Chronyd, Launch, NtpServer, Reader, Sandbox, Segment, Status, Truth, World};
-use integration::{truth, wait};
+use integration::fakes::ntp_server::NtpServer;
+use integration::host::sandbox::{Sandbox, mode_of, names_in};
+use integration::host::wait;
+use integration::observe::reader::Reader;
+use integration::observe::reading::{Status, open_client};
+use integration::observe::segment::Segment;
+use integration::programs::chronyd::Chronyd;
+use integration::programs::daemon::Launch;
+use integration::setup::testbed::{Testbed, shm_path};
+use integration::time::clock::clock_ns;
+use integration::time::truth::Truth;
 use nix::time::ClockId;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 const MS: i64 = 1_000_000;
 
 #[test]
-fn the_segment_says_what_chronyc_says() {
-    let world = World::with_offset_ns(5 * MS);
-    let _daemon = world.start(BIN);
-    let before_ns = truth::clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);
-    let segment = Segment::wait_for_writes(&world.shm(), 3);
-    let after_ns = truth::clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);
-    // 5 ms of correction dominate. chronyd's other figures move a little from poll to poll, and its first ones are
-    // doubted, since it knows no frequency yet.
-    wait::until(wait::PATIENCE, "the bound that chronyc says", || {
-        let said_ns = world.chronyd.tracking().expect("a report").bound_ns();
-        let bound_ns = Segment::settled(&world.shm()).bound_ns() as f64;
-        (bound_ns - said_ns).abs() < 200e3
+fn the_segment_has_the_bound_of_chronyc() {
+    let testbed = Testbed::with_offset_ns(5 * MS);
+    let _daemon = testbed.start(BIN);
+    let before_ns = clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);
+    let segment = Segment::wait_for_writes(&testbed.shm(), 3);
+    let after_ns = clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);
+    // The correction of 5 ms dominates. chronyd's other values change a little at each poll, and
+    // the daemon widens the first ones, since chronyd has not estimated the frequency.
+    wait::until(wait::PATIENCE, "the bound of chronyc", || {
+        let chronyc_ns = testbed.chronyd.tracking().expect("a report").bound_ns();
+        let bound_ns = Segment::settled(&testbed.shm()).bound_ns() as f64;
+        (bound_ns - chronyc_ns).abs() < 200e3
     });
-    // With -x nobody corrects the clock's frequency, which chronyd has to estimate first.
+    // With -x the clock's frequency is not corrected, and chronyd has to estimate it first.
     assert!(segment.max_drift_ppb() >= 50_000);
     assert_eq!(segment.status(), Status::Synchronized);
     assert!(
@@ -45,30 +52,30 @@ fn the_segment_says_what_chronyc_says() {
 }
 
 #[test]
-fn clients_old_and_new_trust_the_interval_of_a_fast_and_of_a_slow_clock() {
+fn intervals_of_a_fast_and_a_slow_clock_contain_true_time_in_every_layout() {
     for offset_ns in [5 * MS, -5 * MS] {
-        let world = World::with_offset_ns(offset_ns);
-        let _daemon = world.start(BIN);
-        // chronyd's own dispersion is large until it has seen a few samples.
-        Segment::wait_for(&world.shm(), "the offset and little more", |segment| {
+        let testbed = Testbed::with_offset_ns(offset_ns);
+        let _daemon = testbed.start(BIN);
+        // chronyd's dispersion is large until it has a few samples.
+        Segment::wait_for(&testbed.shm(), "the offset and little more", |segment| {
             (5 * MS..6 * MS).contains(&segment.bound_ns())
         });
-        let readers = published::readers(&world.shm(), &world.truth);
+        let readers = published::readers(&testbed.shm(), &testbed.truth);
         for reader in readers {
             reader.wait_for_reads(2000);
             let seen = reader.finish();
-            seen.assert_undisturbed();
+            seen.assert_valid_with_one_status();
             assert_eq!(seen.statuses, [Status::Synchronized]);
         }
     }
 }
 
 #[test]
-fn chronyd_may_come_after_the_daemon() {
+fn chronyd_may_start_after_the_daemon() {
     let sandbox = Sandbox::new();
     let server = NtpServer::start(&Truth::default());
     let mut chronyd = Chronyd::following(&sandbox, "chrony", server.address());
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let _daemon = Launch::new(BIN, &chronyd.socket(), &shm).start();
     assert_eq!(Segment::wait_for_writes(&shm, 2).status(), Status::Unknown);
     chronyd.start_synchronised();
@@ -76,72 +83,73 @@ fn chronyd_may_come_after_the_daemon() {
 }
 
 #[test]
-fn a_chronyd_that_goes_and_comes_back_is_followed_again() {
-    let mut world = World::new();
-    let _daemon = world.start(BIN);
-    let readers = published::readers(&world.shm(), &world.truth);
-    world.chronyd.stop();
+fn the_clock_is_synchronized_again_after_restarts_of_chronyd() {
+    let mut testbed = Testbed::new();
+    let _daemon = testbed.start(BIN);
+    let readers = published::readers(&testbed.shm(), &testbed.truth);
+    testbed.chronyd.stop();
     readers
         .iter()
         .for_each(|reader| reader.wait_for(Status::FreeRunning));
-    world.chronyd.start_synchronised();
+    testbed.chronyd.start_synchronised();
     readers
         .iter()
         .for_each(|reader| reader.wait_for(Status::Synchronized));
-    world.chronyd.kill();
-    world.chronyd.start_synchronised();
-    Segment::wait_for_writes(&world.shm(), 5);
+    testbed.chronyd.kill();
+    testbed.chronyd.start_synchronised();
+    Segment::wait_for_writes(&testbed.shm(), 5);
     for reader in readers {
-        reader.finish().assert_flawless();
+        reader.finish().assert_valid();
     }
 }
 
 #[test]
-fn a_chronyd_that_hangs_with_a_full_queue_stalls_nothing() {
-    let mut world = World::new();
-    let mut daemon = world.start(BIN);
-    let reader = Reader::start(&world.shm(), &world.truth);
-    world.chronyd.freeze();
-    fill_queue(&world.chronyd);
+fn a_suspended_chronyd_with_a_full_queue_does_not_block_the_daemon() {
+    let mut testbed = Testbed::new();
+    let mut daemon = testbed.start(BIN);
+    let reader = Reader::start(&testbed.shm(), &testbed.truth);
+    testbed.chronyd.freeze();
+    fill_queue(&testbed.chronyd);
     reader.wait_for(Status::FreeRunning);
-    Segment::wait_for_writes(&world.shm(), 3);
-    world.chronyd.thaw();
+    Segment::wait_for_writes(&testbed.shm(), 3);
+    testbed.chronyd.thaw();
     reader.wait_for(Status::Synchronized);
-    reader.finish().assert_flawless();
+    reader.finish().assert_valid();
 
-    world.chronyd.freeze();
-    fill_queue(&world.chronyd);
+    testbed.chronyd.freeze();
+    fill_queue(&testbed.chronyd);
     assert_eq!(daemon.terminate().code, Some(0));
 }
 
 #[test]
-fn a_socket_that_may_not_be_used_is_named_with_its_owner() {
-    let world = World::new();
-    let nobody = integration::Account::named("nobody").expect("the account nobody");
-    let dir = world.sandbox.dir("clockbound", 0o755);
+fn a_socket_without_permission_is_logged_with_its_owner() {
+    let testbed = Testbed::new();
+    let nobody = integration::host::user::UserAccount::named("nobody").expect("the account nobody");
+    let dir = testbed.sandbox.dir("clockbound", 0o755);
     std::os::unix::fs::chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
-    let program = integration::daemon::copy_for_everyone(BIN.as_ref(), &world.sandbox.path(""));
-    let mut daemon = world.launch(program).account(&nobody).start();
+    let program =
+        integration::programs::daemon::copy_for_everyone(BIN.as_ref(), &testbed.sandbox.path(""));
+    let mut daemon = testbed.launch(program).account(&nobody).start();
     let line = daemon.wait_for_log("cannot be asked");
-    let owner = integration::Account::chrony();
+    let owner = integration::host::user::UserAccount::chrony();
     assert!(
         line.contains(&owner.name),
         "the line names the user and group to join: {line}"
     );
-    assert!(daemon.is_running(), "it may be permitted later");
-    assert_eq!(Segment::settled(&world.shm()).status(), Status::Unknown);
+    assert!(daemon.is_running(), "the permission may be granted later");
+    assert_eq!(Segment::settled(&testbed.shm()).status(), Status::Unknown);
 }
 
 #[test]
-fn a_chronyd_that_is_down_is_worth_a_handful_of_lines() {
-    let mut world = World::new();
-    let daemon = world.start_with(&world.launch(BIN).args(["--poll-interval", "10ms"]));
+fn a_stopped_chronyd_causes_few_log_lines() {
+    let mut testbed = Testbed::new();
+    let daemon = testbed.start_with(&testbed.launch(BIN).args(["--poll-interval", "10ms"]));
     let before = daemon.log().len();
-    world.chronyd.stop();
+    testbed.chronyd.stop();
     wait::holds(Duration::from_secs(20), "few lines", || {
         daemon.log().len() <= before + 5
     });
-    assert!(daemon.log().len() > before, "it is worth one line");
+    assert!(daemon.log().len() > before, "at least one line");
     let colourful = daemon
         .log()
         .into_iter()
@@ -150,11 +158,11 @@ fn a_chronyd_that_is_down_is_worth_a_handful_of_lines() {
 }
 
 #[test]
-fn client_sockets_do_not_pile_up_beside_chronyds() {
-    let world = World::new();
-    let dir = world.chronyd.dir();
+fn client_sockets_are_removed() {
+    let testbed = Testbed::new();
+    let dir = testbed.chronyd.dir();
     let alone = names_in(dir);
-    let mut daemon = world.start(BIN);
+    let mut daemon = testbed.start(BIN);
     let own: Vec<String> = names_in(dir).difference(&alone).cloned().collect();
     assert_eq!(own.len(), 1, "one socket while it runs: {own:?}");
     assert_eq!(mode_of(&dir.join(&own[0])) & 0o007, 0, "closed to others");
@@ -162,9 +170,9 @@ fn client_sockets_do_not_pile_up_beside_chronyds() {
     assert_eq!(names_in(dir), alone, "after SIGTERM");
 
     for _ in 0..3 {
-        world.start(BIN).kill();
+        testbed.start(BIN).kill();
     }
-    let mut daemon = world.start(BIN);
+    let mut daemon = testbed.start(BIN);
     wait::until(
         wait::PATIENCE,
         "those of killed daemons are removed",
@@ -175,43 +183,44 @@ fn client_sockets_do_not_pile_up_beside_chronyds() {
 }
 
 #[test]
-fn a_chronyd_that_loses_its_servers_still_bounds_the_clock() {
-    let world = World::with_offset_ns(3 * MS);
-    let _daemon = world.start(BIN);
-    let reader = Reader::of(published::V1, &world.shm(), &world.truth);
-    let before = Segment::settled(&world.shm());
-    world.server.set(|manner| manner.mute = true);
-    let later = Segment::wait_for_writes(&world.shm(), 20);
+fn the_bound_grows_when_the_servers_stop_replying() {
+    let testbed = Testbed::with_offset_ns(3 * MS);
+    let _daemon = testbed.start(BIN);
+    let reader = Reader::of(published::V1, &testbed.shm(), &testbed.truth);
+    let before = Segment::settled(&testbed.shm());
+    testbed.server.set(|behaviour| behaviour.silent = true);
+    let later = Segment::wait_for_writes(&testbed.shm(), 20);
     assert!(
         later.bound_ns() >= before.bound_ns() - MS,
         "{} then {}",
         before.bound_ns(),
         later.bound_ns()
     );
-    reader.finish().assert_flawless();
+    reader.finish().assert_valid();
 }
 
 #[test]
-fn restarts_of_the_daemon_do_not_prolong_the_grace() {
-    let mut world = World::new();
-    let launch = world.launch(BIN).args(["--chrony-grace", "8s"]);
-    let mut daemon = world.start_with(&launch);
-    let native = world.shm().with_file_name("native");
-    let mut now = own_client(&native).expect("open the native segment");
-    world.chronyd.kill();
-    // Each life lasts 3 s at least, so the grace is over in the third one. A reader finds that out by itself.
+fn restarts_of_the_daemon_do_not_extend_the_grace() {
+    let mut testbed = Testbed::new();
+    let launch = testbed.launch(BIN).args(["--chrony-grace", "8s"]);
+    let mut daemon = testbed.start_with(&launch);
+    let native = testbed.shm().with_file_name("native");
+    let mut now = open_client(&native).expect("open the native segment");
+    testbed.chronyd.kill();
+    // Each daemon runs for at least 3 s, so the grace ends in the third one. A reader detects this
+    // by itself.
     let mut statuses = Vec::new();
     for _ in 0..5 {
         thread::sleep(Duration::from_secs(3));
         statuses.push(now().expect("an interval").status);
         daemon.kill();
         daemon = launch.start();
-        Segment::wait_for_writes(&world.shm(), 2);
+        Segment::wait_for_writes(&testbed.shm(), 2);
     }
     assert_eq!(statuses.last(), Some(&Status::FreeRunning), "{statuses:?}");
 }
 
-/// Leaves no room for one more datagram in chronyd's queue.
+/// Fills the receive queue of chronyd's socket.
 fn fill_queue(chronyd: &Chronyd) {
     let sender = UnixDatagram::unbound().expect("a socket");
     sender.set_nonblocking(true).expect("non-blocking");

@@ -1,22 +1,24 @@
-//! Programs of our client libraries survive whatever happens to the daemon. Those in other languages than
-//! Rust and C are put through the same by `integration/test`.
+//! Client programs in Rust and C while daemons are killed and files deleted. `integration/test`
+//! checks those in other languages.
 
 use std::env;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use integration::truth::clock_ns;
-use integration::{Sandbox, World, survival};
+use integration::host::sandbox::Sandbox;
+use integration::setup::client_check;
+use integration::setup::testbed::Testbed;
+use integration::time::clock::clock_ns;
 use nix::time::ClockId;
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_clockbound");
 
-fn survives(language: &str, words: &[String]) {
-    let survived = survival::run(Path::new(DAEMON), words);
-    let (readings, recovery) = (survived.readings, survived.recovery);
+fn check(language: &str, words: &[String]) {
+    let result = client_check::run(Path::new(DAEMON), words);
+    let (readings, recovery) = (result.readings, result.recovery);
     assert!(readings > 100, "{readings} readings");
-    // Said aloud, although the test passes.
+    // println! is captured in tests that pass.
     let _ = writeln!(
         io::stdout(),
         "{language}: {readings} readings contain true time, a new file is read after {} ms",
@@ -25,13 +27,13 @@ fn survives(language: &str, words: &[String]) {
 }
 
 #[test]
-fn a_rust_program_survives() {
+fn a_rust_program_reads_on_after_kills_and_deletions() {
     let watch = Path::new(DAEMON).with_file_name("watch");
     assert!(watch.exists(), "build it: cargo build -p integration");
-    survives("Rust", &[watch.to_string_lossy().into_owned()]);
+    check("Rust", &[watch.to_string_lossy().into_owned()]);
 }
 
-/// Compiles a program of the C library's tests, with these further words.
+/// Compiles a program of the C library's tests with these options.
 fn compile(sandbox: &Sandbox, source: &str, words: &[&str]) -> PathBuf {
     let program = sandbox.path(&source.replace('.', "-"));
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/c");
@@ -54,20 +56,20 @@ fn compile(sandbox: &Sandbox, source: &str, words: &[&str]) -> PathBuf {
 }
 
 #[test]
-fn a_c_program_survives() {
+fn a_c_program_reads_on_after_kills_and_deletions() {
     let sandbox = Sandbox::new();
     let program = compile(&sandbox, "watch.c", &[]);
-    survives("C", &[program.to_string_lossy().into_owned()]);
+    check("C", &[program.to_string_lossy().into_owned()]);
 }
 
 #[test]
 fn programs_that_were_written_for_the_1_x_and_2_x_headers_run_beside_this_daemon() {
-    let world = World::new();
-    let _daemon = world.start(DAEMON);
+    let testbed = Testbed::new();
+    let _daemon = testbed.start(DAEMON);
     for words in [&[][..], &["-DV2"]] {
-        let program = compile(&world.sandbox, "old_program.c", words);
+        let program = compile(&testbed.sandbox, "old_program.c", words);
         for name in ["shm", "shm0", "native"] {
-            let path = world.shm().with_file_name(name);
+            let path = testbed.shm().with_file_name(name);
             let before_ns = clock_ns(ClockId::CLOCK_REALTIME);
             let output = Command::new(&program).arg(path).output().expect("runs");
             let after_ns = clock_ns(ClockId::CLOCK_REALTIME);

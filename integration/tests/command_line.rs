@@ -1,13 +1,14 @@
-//! A command line that makes no sense is refused with one line that says why.
+//! An invalid command line is rejected with an error of one line.
 
-use integration::{Launch, Sandbox};
+use integration::host::sandbox::Sandbox;
+use integration::programs::daemon::Launch;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 
-/// Starts the daemon with these arguments; returns the one line it said when it refused.
+/// Starts the daemon with these arguments; returns the line of its error.
 #[track_caller]
-fn refusal(arguments: &[&str]) -> String {
-    // Whatever is accepted by mistake must not end up in the host's run directory.
+fn rejection(arguments: &[&str]) -> String {
+    // A daemon that starts by mistake must not write to the host's run directory.
     let sandbox = Sandbox::new();
     let shm = sandbox.path("shm").to_string_lossy().into_owned();
     let mut launch = Launch::bare(BIN).args(arguments.iter().copied());
@@ -30,72 +31,72 @@ fn refusal(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn drift_rates_that_no_clock_has_are_refused() {
+fn invalid_drift_rates_are_rejected() {
     let bad = [
         "0", "-1", "5000000", "1000000", "nan", "inf", "-inf", "", "fifty", "1e30", "50ppm",
     ];
     for rate in bad {
-        let line = refusal(&["--max-drift-rate", rate]);
+        let line = rejection(&["--max-drift-rate", rate]);
         assert!(line.contains("max-drift-rate"), "{rate}: {line}");
     }
 }
 
 #[test]
-fn drift_rates_beyond_32_bits_of_ppb_are_refused() {
-    // As parts per billion these wrap around to something small.
+fn drift_rates_beyond_32_bits_of_ppb_are_rejected() {
+    // As parts per billion these would wrap to small values.
     for rate in ["4294968", "4294967.296", "5000000"] {
-        refusal(&["--max-drift-rate", rate]);
+        rejection(&["--max-drift-rate", rate]);
     }
 }
 
 #[test]
-fn intervals_out_of_range_are_refused() {
+fn intervals_out_of_range_are_rejected() {
     for interval in ["0", "0ms", "1ms", "1h", "-1s", "100", "soon"] {
-        let line = refusal(&["--max-drift-rate", "50", "--poll-interval", interval]);
+        let line = rejection(&["--max-drift-rate", "50", "--poll-interval", interval]);
         assert!(line.contains("poll-interval"), "{interval}: {line}");
     }
 }
 
 #[test]
-fn half_a_phc_is_refused() {
+fn a_phc_without_interface_or_reference_id_is_rejected() {
     for half in [["-r", "PHC0"], ["-i", "eth0"]] {
-        refusal(&["--max-drift-rate", "50", half[0], half[1]]);
+        rejection(&["--max-drift-rate", "50", half[0], half[1]]);
     }
 }
 
 #[test]
-fn names_that_cannot_be_are_refused() {
+fn invalid_reference_ids_and_interfaces_are_rejected() {
     for refid in ["", "PHC00", "PHÇ0"] {
-        refusal(&["--max-drift-rate", "50", "-i", "lo", "-r", refid]);
+        rejection(&["--max-drift-rate", "50", "-i", "lo", "-r", refid]);
     }
     for interface in ["", "..", "../../etc", "no-such-interface-", "nosuch0"] {
-        refusal(&["--max-drift-rate", "50", "-r", "PHC0", "-i", interface]);
+        rejection(&["--max-drift-rate", "50", "-r", "PHC0", "-i", interface]);
     }
 }
 
 #[test]
-fn paths_that_cannot_be_are_refused() {
+fn invalid_paths_are_rejected() {
     for path in ["", "relative/shm", "/"] {
-        let line = refusal(&["--max-drift-rate", "50", "--shm-path", path]);
+        let line = rejection(&["--max-drift-rate", "50", "--shm-path", path]);
         assert!(line.contains("shm-path"), "{path}: {line}");
     }
     let long = format!("/{}", "s".repeat(200));
     for path in ["", "relative.sock", &long] {
-        let line = refusal(&["--max-drift-rate", "50", "--chrony-socket", path]);
+        let line = rejection(&["--max-drift-rate", "50", "--chrony-socket", path]);
         assert!(line.contains("chrony-socket"), "{path}: {line}");
     }
 }
 
 #[test]
-fn words_that_are_not_understood_are_refused() {
-    refusal(&["--max-drift-rate", "50", "--no-such-option"]);
-    refusal(&["--max-drift-rate", "50", "word"]);
-    refusal(&["--max-drift-rate"]);
-    refusal(&["--max-drift-rate", "50", "--log-level", "loud"]);
+fn unknown_arguments_are_rejected() {
+    rejection(&["--max-drift-rate", "50", "--no-such-option"]);
+    rejection(&["--max-drift-rate", "50", "word"]);
+    rejection(&["--max-drift-rate"]);
+    rejection(&["--max-drift-rate", "50", "--log-level", "loud"]);
 }
 
 #[test]
-fn a_default_drift_rate_is_said_to_be_one() {
+fn the_default_drift_rate_is_logged() {
     let sandbox = Sandbox::new();
     let shm = sandbox.path("run").join("shm");
     let socket = sandbox.path("chronyd.sock");

@@ -1,19 +1,25 @@
-//! Actors that crash, at every point and again and again: readers notice nothing.
+//! Actors that panic repeatedly, at every fail point: readers are not affected.
 
 mod published;
 
-use integration::namespace::private;
-use integration::{Daemon, Launch, Reader, Sandbox, Segment, Status, World};
+use integration::fakes::phc::{PHC_OPTIONS, PHC0, Phc};
+use integration::host::namespace::private;
+use integration::host::sandbox::Sandbox;
+use integration::observe::reader::Reader;
+use integration::observe::reading::Status;
+use integration::observe::segment::Segment;
+use integration::programs::daemon::{Daemon, Launch};
+use integration::setup::testbed::Testbed;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 const CRASHES: usize = 300;
 const RESTARTED: &str = "restarting it";
 
-/// A launch that listens for faults and forgives them all.
-fn forgiving(world: &World) -> Launch {
-    world
+/// A launch with a fault socket and an unlimited crash budget.
+fn unlimited(testbed: &Testbed) -> Launch {
+    testbed
         .launch(BIN)
-        .fault_socket(&world.sandbox.path("faults.sock"))
+        .fault_socket(&testbed.sandbox.path("faults.sock"))
         .args(["--crash-budget", "1000000", "--poll-interval", "10ms"])
 }
 
@@ -26,70 +32,73 @@ fn crash(daemon: &Daemon, actor: &str, point: &str) {
     });
 }
 
-/// Crashes `actor` many times under two readers that must not notice.
-fn readers_notice_nothing(world: &World, daemon: &Daemon, actor: &str, point: &str, times: usize) {
-    let readers = published::readers(&world.shm(), &world.truth);
+/// Crashes `actor` repeatedly beside readers that must not be affected.
+fn assert_readers_unaffected(
+    testbed: &Testbed,
+    daemon: &Daemon,
+    actor: &str,
+    point: &str,
+    times: usize,
+) {
+    let readers = published::readers(&testbed.shm(), &testbed.truth);
     for _ in 0..times {
         crash(daemon, actor, point);
-        // The next life serves before it crashes: a fact that a crash swallows is not told again, and
-        // without any the clock would rightly run free.
-        Segment::wait_for_writes(&world.shm(), 1);
+        // The next life publishes before it crashes: a message is lost in a crash, and without any
+        // the clock would become free running.
+        Segment::wait_for_writes(&testbed.shm(), 1);
     }
-    // It still works after the last one.
-    Segment::wait_for_writes(&world.shm(), 5);
+    // It publishes after the last crash.
+    Segment::wait_for_writes(&testbed.shm(), 5);
     for reader in readers {
         let seen = reader.finish();
-        seen.assert_undisturbed();
+        seen.assert_valid_with_one_status();
         assert_eq!(seen.statuses, [Status::Synchronized]);
     }
 }
 
 #[test]
-fn the_poller_may_crash() {
-    let world = World::new();
-    let daemon = world.start_with(&forgiving(&world));
-    readers_notice_nothing(&world, &daemon, "chrony_poller", "handler", CRASHES);
+fn readers_are_unaffected_by_crashes_of_the_poller() {
+    let testbed = Testbed::new();
+    let daemon = testbed.start_with(&unlimited(&testbed));
+    assert_readers_unaffected(&testbed, &daemon, "chrony_poller", "handler", CRASHES);
 }
 
 #[test]
-fn the_clocks_state_may_crash() {
-    let world = World::new();
-    let daemon = world.start_with(&forgiving(&world));
-    readers_notice_nothing(&world, &daemon, "clock_state", "handler", CRASHES);
+fn readers_are_unaffected_by_crashes_of_the_clock_state() {
+    let testbed = Testbed::new();
+    let daemon = testbed.start_with(&unlimited(&testbed));
+    assert_readers_unaffected(&testbed, &daemon, "clock_state", "handler", CRASHES);
 }
 
 #[test]
-fn the_publisher_may_crash() {
-    let world = World::new();
-    let daemon = world.start_with(&forgiving(&world));
-    readers_notice_nothing(&world, &daemon, "shm_publisher", "handler", CRASHES);
+fn readers_are_unaffected_by_crashes_of_the_publisher() {
+    let testbed = Testbed::new();
+    let daemon = testbed.start_with(&unlimited(&testbed));
+    assert_readers_unaffected(&testbed, &daemon, "shm_publisher", "handler", CRASHES);
 }
 
 #[test]
-fn the_publisher_may_crash_in_the_middle_of_a_write() {
-    let world = World::new();
-    let daemon = world.start_with(&forgiving(&world));
-    readers_notice_nothing(&world, &daemon, "shm_publisher", "mid_write", CRASHES);
+fn readers_are_unaffected_by_crashes_of_the_publisher_in_a_write() {
+    let testbed = Testbed::new();
+    let daemon = testbed.start_with(&unlimited(&testbed));
+    assert_readers_unaffected(&testbed, &daemon, "shm_publisher", "mid_write", CRASHES);
 }
 
 #[test]
-fn the_hardware_clocks_reader_may_crash() {
+fn readers_are_unaffected_by_crashes_of_the_phc_reader() {
     private(|host| {
         let sys = Sandbox::new();
-        let address = [80, 72, 67, 48].into();
-        host.loopback(&[address]);
-        let device = host.network_device(&sys, "eth0", "0000:00:05.0");
-        std::fs::write(device.join("phc_error_bound"), "20000\n").expect("write the error bound");
-        let world = World::served_at(address, 0);
-        let daemon = world.start_with(&forgiving(&world).args(["-r", "PHC0", "-i", "eth0"]));
-        readers_notice_nothing(&world, &daemon, "phc_reader", "handler", CRASHES);
+        Phc::new(host, &sys).set_error_bound("20000\n");
+        let testbed = Testbed::served_at(PHC0, 0);
+        let daemon = testbed.start_with(&unlimited(&testbed).args(PHC_OPTIONS));
+        assert_readers_unaffected(&testbed, &daemon, "phc_reader", "handler", CRASHES);
     });
 }
 
 #[test]
-fn a_new_life_may_crash_before_it_has_begun() {
-    let world = World::new();
-    let daemon = world.start_with(&forgiving(&world));
+fn readers_are_unaffected_by_crashes_at_the_start_of_a_life() {
+    let testbed = Testbed::new();
+    let daemon = testbed.start_with(&unlimited(&testbed));
     for actor in ["chrony_poller", "clock_state", "shm_publisher"] {
         let before = daemon.count_log(RESTARTED);
         daemon.inject(actor, "started", "1*panic");
@@ -97,18 +106,18 @@ fn a_new_life_may_crash_before_it_has_begun() {
         daemon.wait_until("both lives end", || {
             daemon.count_log(RESTARTED) >= before + 2
         });
-        readers_notice_nothing(&world, &daemon, actor, "handler", 1);
+        assert_readers_unaffected(&testbed, &daemon, actor, "handler", 1);
     }
 }
 
 #[test]
 fn a_crash_loop_ends_the_daemon_with_an_error() {
     for actor in ["chrony_poller", "clock_state", "shm_publisher"] {
-        let world = World::new();
-        let launch = world
+        let testbed = Testbed::new();
+        let launch = testbed
             .launch(BIN)
-            .fault_socket(&world.sandbox.path("faults.sock"));
-        let mut daemon = world.start_with(&launch);
+            .fault_socket(&testbed.sandbox.path("faults.sock"));
+        let mut daemon = testbed.start_with(&launch);
         daemon.inject(actor, "handler", "panic");
         let exit = daemon.wait();
         assert!(exit.code.is_some_and(|code| code != 0), "{actor}: {exit:?}");
@@ -118,18 +127,18 @@ fn a_crash_loop_ends_the_daemon_with_an_error() {
 }
 
 #[test]
-fn a_daemon_that_is_killed_in_the_middle_of_a_write_is_healed_by_the_next() {
-    let world = World::new();
-    let launch = forgiving(&world);
-    let mut daemon = world.start_with(&launch);
-    let readers = published::readers(&world.shm(), &world.truth);
+fn an_unfinished_write_is_completed_by_the_next_daemon() {
+    let testbed = Testbed::new();
+    let launch = unlimited(&testbed);
+    let mut daemon = testbed.start_with(&launch);
+    let readers = published::readers(&testbed.shm(), &testbed.truth);
     let generation = || {
-        let segment = Segment::read(&world.shm()).expect("the file is there");
+        let segment = Segment::read(&testbed.shm()).expect("the file is there");
         segment.generation()
     };
     for _ in 0..10 {
         daemon.inject("shm_publisher", "mid_write", "pause");
-        // A write that is not paused is over at the next look.
+        // A write that is not paused is over when the segment is read again.
         let mut before = None;
         daemon.wait_until("a write is paused", || {
             let generation = generation();
@@ -141,23 +150,23 @@ fn a_daemon_that_is_killed_in_the_middle_of_a_write_is_healed_by_the_next() {
         assert_eq!(generation() % 2, 1, "left in the middle of a write");
         readers.iter().for_each(|reader| reader.wait_for_reads(20));
         daemon = launch.start();
-        Segment::wait_for_writes(&world.shm(), 2);
+        Segment::wait_for_writes(&testbed.shm(), 2);
     }
     for reader in readers {
-        reader.finish().assert_undisturbed();
+        reader.finish().assert_valid_with_one_status();
     }
 }
 
 #[test]
-fn an_actor_that_hangs_lets_the_clock_run_free() {
-    let world = World::new();
-    let mut daemon = world.start_with(&forgiving(&world));
-    let reader = Reader::of(published::V1, &world.shm(), &world.truth);
+fn a_hung_actor_makes_the_clock_free_running() {
+    let testbed = Testbed::new();
+    let mut daemon = testbed.start_with(&unlimited(&testbed));
+    let reader = Reader::of(published::V1, &testbed.shm(), &testbed.truth);
     daemon.inject("chrony_poller", "handler", "pause");
-    // The published readers decide by the age of the record, whoever still writes or not.
+    // The published readers decide by the age of the record.
     reader.wait_for(Status::FreeRunning);
     daemon.terminate();
-    let _daemon = world.start(BIN);
+    let _daemon = testbed.start(BIN);
     reader.wait_for(Status::Synchronized);
-    reader.finish().assert_flawless();
+    reader.finish().assert_valid();
 }

@@ -1,19 +1,22 @@
-//! The harness tells the truth: its neighbours of the daemon are what they seem to be.
+//! Tests of the harness: fakes, chronyd and namespaces behave as the other tests assume.
 
 use std::time::Duration;
 
-use integration::candm::Report;
-use integration::chronyd::Tracking;
-use integration::fake_chronyd::Answer;
-use integration::{Chronyd, FakeChronyd, NtpServer, Sandbox, Truth, namespace, wait};
+use integration::fakes::candm::Report;
+use integration::fakes::chronyd::{Answer, FakeChronyd};
+use integration::fakes::ntp_server::NtpServer;
+use integration::host::sandbox::Sandbox;
+use integration::host::{namespace, wait};
+use integration::programs::chronyd::{Chronyd, Tracking};
+use integration::time::truth::Truth;
 
 #[test]
-fn chronyd_follows_the_truth_that_a_test_chooses() {
+fn chronyd_measures_the_offset_of_true_time() {
     for offset_ns in [5_000_000, -5_000_000] {
         let sandbox = Sandbox::new();
         let truth = Truth::offset_by_ns(offset_ns);
         let server = NtpServer::start(&truth);
-        server.set(|manner| manner.root_delay = 0.002);
+        server.set(|behaviour| behaviour.root_delay = 0.002);
         let mut chronyd = Chronyd::following(&sandbox, "chrony", server.address());
         let tracking = chronyd.start_synchronised().tracking().expect("a report");
         let error = tracking.correction - offset_ns as f64 / 1e9;
@@ -24,21 +27,21 @@ fn chronyd_follows_the_truth_that_a_test_chooses() {
 }
 
 #[test]
-fn a_server_that_falls_silent_is_noticed_and_its_return_too() {
+fn chronyd_synchronises_once_a_silent_server_replies() {
     let sandbox = Sandbox::new();
     let server = NtpServer::start(&Truth::default());
     let mut chronyd = Chronyd::following(&sandbox, "chrony", server.address());
-    server.set(|manner| manner.mute = true);
+    server.set(|behaviour| behaviour.silent = true);
     chronyd.start();
     assert!(!chronyd.is_synchronised());
-    server.set(|manner| manner.mute = false);
+    server.set(|behaviour| behaviour.silent = false);
     wait::until(wait::PATIENCE, "chronyd synchronises", || {
         chronyd.is_synchronised()
     });
 }
 
 #[test]
-fn chronyd_starts_again_after_every_kind_of_end() {
+fn chronyd_restarts_after_stop_kill_and_suspension() {
     let sandbox = Sandbox::new();
     let server = NtpServer::start(&Truth::default());
     let mut chronyd = Chronyd::following(&sandbox, "chrony", server.address());
@@ -51,7 +54,7 @@ fn chronyd_starts_again_after_every_kind_of_end() {
 }
 
 #[test]
-fn chronyc_understands_the_fake_chronyd() {
+fn chronyc_parses_replies_of_the_fake_chronyd() {
     let sandbox = Sandbox::new();
     let report = Report {
         correction: -0.079_8,
@@ -84,7 +87,7 @@ fn chronyc_understands_the_fake_chronyd() {
 }
 
 #[test]
-fn a_fake_chronyd_answers_late_and_a_new_request_meanwhile() {
+fn the_fake_chronyd_replies_to_new_requests_while_a_reply_is_delayed() {
     let sandbox = Sandbox::new();
     let dir = sandbox.chrony_dir("chrony");
     let fake = FakeChronyd::start(&dir, |request| {
@@ -92,11 +95,11 @@ fn a_fake_chronyd_answers_late_and_a_new_request_meanwhile() {
         Answer::after(after, Report::healthy().reply_to(request))
     });
     assert!(tracking_of(&fake).is_synchronised());
-    assert!(fake.asked() >= 2);
+    assert!(fake.requests() >= 2);
 }
 
 #[test]
-fn a_private_namespace_has_addresses_and_paths_of_its_own() {
+fn a_private_namespace_has_its_own_addresses_and_paths() {
     let address = [80, 72, 67, 48].into();
     let refid = namespace::private(|host| {
         let sandbox = Sandbox::new();
@@ -120,5 +123,5 @@ fn a_private_namespace_has_addresses_and_paths_of_its_own() {
 }
 
 fn tracking_of(fake: &FakeChronyd) -> Tracking {
-    integration::chronyd::tracking_at(fake.socket()).expect("chronyc understands the reply")
+    integration::programs::chronyd::tracking_at(fake.socket()).expect("chronyc parses the reply")
 }

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-use integration::candm::Report;
-use integration::world::shm_in;
-use integration::{FakeChronyd, Launch, Sandbox, Segment, Status};
+use integration::fakes::candm::Report;
+use integration::fakes::chronyd::FakeChronyd;
+use integration::host::sandbox::Sandbox;
+use integration::observe::reading::Status;
+use integration::observe::segment::Segment;
+use integration::programs::daemon::Launch;
+use integration::setup::testbed::shm_path;
 use serde_json::Value;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 
 fn launch(sandbox: &Sandbox) -> (FakeChronyd, Launch) {
     let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), Report::healthy);
-    let launch = Launch::new(BIN, fake.socket(), &shm_in(sandbox));
+    let launch = Launch::new(BIN, fake.socket(), &shm_path(sandbox));
     (fake, launch)
 }
 
@@ -22,7 +26,7 @@ fn json_logs_are_one_object_a_line_and_tell_why_the_status_changed() {
     let mut daemon = launch
         .args(["--json-output", "--log-level", "debug"])
         .start();
-    Segment::wait_for_status(&shm_in(&sandbox), Status::Synchronized);
+    Segment::wait_for_status(&shm_path(&sandbox), Status::Synchronized);
     daemon.wait_for_log("clock status changed");
     assert_eq!(daemon.terminate().code, Some(0));
     let lines: Vec<Value> = daemon
@@ -62,12 +66,12 @@ fn a_log_that_nobody_reads_holds_nothing_up() {
         .args(["--log-level", "trace", "--poll-interval", "10ms"])
         .unread_log();
     let mut daemon = launch.start();
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     Segment::wait_for_status(&shm, Status::Synchronized);
     // More lines than any pipe holds, then proof that the segment is still written.
-    let goal = fake.asked() + 1500;
-    integration::wait::until(integration::wait::PATIENCE, "polls go on", || {
-        fake.asked() >= goal
+    let goal = fake.requests() + 1500;
+    integration::host::wait::until(integration::host::wait::PATIENCE, "polls go on", || {
+        fake.requests() >= goal
     });
     Segment::wait_for_writes(&shm, 20);
     let exit = daemon.terminate();
@@ -84,7 +88,7 @@ fn both_signals_end_it_in_good_order() {
         let sandbox = Sandbox::new();
         let (_fake, launch) = launch(&sandbox);
         let mut daemon = launch.start();
-        Segment::wait_for_status(&shm_in(&sandbox), Status::Synchronized);
+        Segment::wait_for_status(&shm_path(&sandbox), Status::Synchronized);
         daemon.signal(signal);
         let exit = daemon.wait();
         assert_eq!(exit.code, Some(0), "{signal}");

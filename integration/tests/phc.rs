@@ -1,55 +1,48 @@
-//! A PTP hardware clock: its own error bound is part of ours, and never silently absent.
+//! A PTP hardware clock: its error bound is part of the published bound, or the status is not
+//! Synchronized.
 
-use std::fs;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use integration::namespace::{Private, private};
-use integration::{Daemon, Reader, Sandbox, Segment, Status, World};
+use integration::fakes::phc::{PHC_OPTIONS, PHC0, Phc};
+use integration::host::namespace::{Private, private};
+use integration::host::sandbox::Sandbox;
+use integration::observe::reader::Reader;
+use integration::observe::reading::Status;
+use integration::observe::segment::Segment;
+use integration::programs::daemon::Daemon;
+use integration::setup::testbed::Testbed;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
-// chrony shows an address as the reference id, and these are the bytes of "PHC0".
-const PHC0: Ipv4Addr = Ipv4Addr::new(80, 72, 67, 48);
-const SLOT: &str = "0000:00:05.0";
 const US: i64 = 1_000;
 
-/// The neighbours of a daemon on a machine with a hardware clock.
-struct PhcWorld {
-    error_bound: PathBuf,
-    world: World,
+/// A synchronised chronyd on a machine with a hardware clock.
+struct PhcTestbed {
+    phc: Phc,
+    testbed: Testbed,
     _sys: Sandbox,
 }
 
-impl PhcWorld {
-    fn new(host: &Private) -> PhcWorld {
+impl PhcTestbed {
+    fn new(host: &Private) -> PhcTestbed {
         let sys = Sandbox::new();
-        host.loopback(&[PHC0]);
-        let error_bound = host
-            .network_device(&sys, "eth0", SLOT)
-            .join("phc_error_bound");
-        PhcWorld {
-            error_bound,
-            world: World::served_at(PHC0, 0),
+        let phc = Phc::new(host, &sys);
+        PhcTestbed {
+            phc,
+            testbed: Testbed::served_at(PHC0, 0),
             _sys: sys,
         }
     }
 
     fn set_error_bound(&self, content: &str) {
-        // Renamed into place: a file that is half written is another test.
-        let new = self.error_bound.with_extension("new");
-        fs::write(&new, content).expect("write the error bound");
-        fs::rename(new, &self.error_bound).expect("put it in place");
+        self.phc.set_error_bound(content);
     }
 
     fn start(&self) -> Daemon {
-        self.world
-            .launch(BIN)
-            .args(["-r", "PHC0", "-i", "eth0"])
-            .start()
+        self.testbed.launch(BIN).args(PHC_OPTIONS).start()
     }
 
     fn shm(&self) -> PathBuf {
-        self.world.shm()
+        self.testbed.shm()
     }
 }
 
@@ -60,27 +53,27 @@ fn wait_for_bound(shm: &Path, what: &str, cond: impl Fn(i64) -> bool) {
 }
 
 #[test]
-fn the_bound_grows_by_that_of_the_hardware_clock() {
+fn the_bound_includes_that_of_the_hardware_clock() {
     private(|host| {
-        let phc = PhcWorld::new(host);
+        let phc = PhcTestbed::new(host);
         phc.set_error_bound("3000000\n");
         let daemon = phc.start();
-        wait_for_bound(&phc.shm(), "the PHC's 3 ms are in it", |ns| {
+        wait_for_bound(&phc.shm(), "the PHC's 3 ms are included", |ns| {
             ns >= 3_000 * US
         });
-        let reader = Reader::start(&phc.shm(), &phc.world.truth);
+        let reader = Reader::start(&phc.shm(), &phc.testbed.truth);
         phc.set_error_bound("20000\n");
-        wait_for_bound(&phc.shm(), "the PHC's 3 ms are forgotten", |ns| {
+        wait_for_bound(&phc.shm(), "the PHC's 3 ms are replaced", |ns| {
             ns < 3_000 * US
         });
-        reader.finish().assert_undisturbed();
+        reader.finish().assert_valid_with_one_status();
         assert_eq!(daemon.count_log("cannot be read"), 0);
     });
 }
 
 #[test]
-fn an_error_bound_that_makes_no_sense_is_said_and_never_taken_for_zero() {
-    let senseless = [
+fn an_invalid_error_bound_is_logged_and_not_taken_for_zero() {
+    let invalid = [
         "",
         "\n",
         "0\n",
@@ -90,15 +83,15 @@ fn an_error_bound_that_makes_no_sense_is_said_and_never_taken_for_zero() {
         "1 2\n",
         "20000.5\n",
     ];
-    for content in senseless {
+    for content in invalid {
         private(|host| {
-            let phc = PhcWorld::new(host);
+            let phc = PhcTestbed::new(host);
             phc.set_error_bound("500000\n");
             let mut daemon = phc.start();
-            wait_for_bound(&phc.shm(), "the PHC's 500 us are in it", |ns| {
+            wait_for_bound(&phc.shm(), "the PHC's 500 us are included", |ns| {
                 ns >= 500 * US
             });
-            let reader = Reader::start(&phc.shm(), &phc.world.truth);
+            let reader = Reader::start(&phc.shm(), &phc.testbed.truth);
             phc.set_error_bound(content);
             daemon.wait_for_log("phc");
             reader.wait_for(Status::FreeRunning);
@@ -111,37 +104,37 @@ fn an_error_bound_that_makes_no_sense_is_said_and_never_taken_for_zero() {
             assert!(daemon.is_running(), "{content:?}");
             phc.set_error_bound("500000\n");
             reader.wait_for(Status::Synchronized);
-            reader.finish().assert_flawless();
+            reader.finish().assert_valid();
             assert_eq!(daemon.terminate().code, Some(0));
         });
     }
 }
 
 #[test]
-fn a_file_that_disappears_is_waited_for() {
+fn a_removed_error_bound_makes_the_clock_free_running_until_it_is_back() {
     private(|host| {
-        let phc = PhcWorld::new(host);
+        let phc = PhcTestbed::new(host);
         phc.set_error_bound("500000\n");
         let mut daemon = phc.start();
-        wait_for_bound(&phc.shm(), "the PHC's 500 us are in it", |ns| {
+        wait_for_bound(&phc.shm(), "the PHC's 500 us are included", |ns| {
             ns >= 500 * US
         });
-        let reader = Reader::start(&phc.shm(), &phc.world.truth);
+        let reader = Reader::start(&phc.shm(), &phc.testbed.truth);
         for _ in 0..2 {
-            fs::remove_file(&phc.error_bound).expect("take the file away");
+            phc.phc.remove_error_bound();
             reader.wait_for(Status::FreeRunning);
             phc.set_error_bound("500000\n");
             reader.wait_for(Status::Synchronized);
         }
         assert!(daemon.is_running());
-        reader.finish().assert_flawless();
+        reader.finish().assert_valid();
     });
 }
 
 #[test]
-fn nothing_is_claimed_while_the_error_bound_was_never_read() {
+fn the_status_is_unknown_until_the_error_bound_is_read() {
     private(|host| {
-        let phc = PhcWorld::new(host);
+        let phc = PhcTestbed::new(host);
         let mut daemon = phc.start();
         daemon.wait_for_log("phc_error_bound");
         let segment = Segment::wait_for_writes(&phc.shm(), 20);
@@ -155,13 +148,13 @@ fn nothing_is_claimed_while_the_error_bound_was_never_read() {
 }
 
 #[test]
-fn the_hardware_clock_counts_only_while_chronyd_follows_it() {
+fn the_error_bound_is_ignored_while_chronyd_uses_another_source() {
     private(|host| {
-        let phc = PhcWorld::new(host);
+        let phc = PhcTestbed::new(host);
         phc.set_error_bound("5000000\n");
-        // chronyd's reference id is that of another source.
+        // chronyd's reference id differs.
         let _daemon = phc
-            .world
+            .testbed
             .launch(BIN)
             .args(["-r", "PHC1", "-i", "eth0"])
             .start();

@@ -1,38 +1,41 @@
-//! What our own client library makes of segments that nobody should have written.
+//! The project's client library with invalid segments.
 
 use std::path::Path;
 
-use integration::candm::Report;
-use integration::reader::own_client;
-use integration::world::shm_in;
-use integration::{FakeChronyd, Launch, Reading, Sandbox, Segment, Status};
+use integration::fakes::candm::Report;
+use integration::fakes::chronyd::FakeChronyd;
+use integration::host::sandbox::Sandbox;
+use integration::observe::reading::{Reading, Status, open_client};
+use integration::observe::segment::Segment;
+use integration::programs::daemon::Launch;
+use integration::setup::testbed::shm_path;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 
-/// A good segment that nobody writes to any more.
-fn good_segment() -> Vec<u8> {
+/// The bytes of a valid segment after its daemon has stopped.
+fn valid_segment() -> Vec<u8> {
     let sandbox = Sandbox::new();
     let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), Report::healthy);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let mut daemon = Launch::new(BIN, fake.socket(), &shm).start();
     Segment::wait_for_status(&shm, Status::Synchronized);
     daemon.terminate();
     Segment::settled(&shm).bytes
 }
 
-/// Opens and reads, as a program does that has just started.
+/// Opens the segment and reads it once.
 fn first_read(path: &Path) -> Result<Reading, String> {
-    own_client(path)?()
+    open_client(path)?()
 }
 
 #[test]
-fn segments_that_make_no_sense_give_errors_and_no_intervals() {
+fn invalid_segments_give_errors() {
     let sandbox = Sandbox::new();
-    let good = good_segment();
-    let generation = u16::from_ne_bytes([good[14], good[15]]);
+    let valid = valid_segment();
+    let generation = u16::from_ne_bytes([valid[14], valid[15]]);
     let changes: [(&str, usize, Vec<u8>); 13] = [
         (
-            "a write that never ended",
+            "an unfinished write",
             14,
             (generation | 1).to_ne_bytes().to_vec(),
         ),
@@ -55,32 +58,32 @@ fn segments_that_make_no_sense_give_errors_and_no_intervals() {
             1_000_000_000_u32.to_ne_bytes().to_vec(),
         ),
         (
-            "nanoseconds that are none",
+            "invalid nanoseconds",
             24,
             2_000_000_000_i64.to_ne_bytes().to_vec(),
         ),
         (
-            "a size that is larger than the file",
+            "a size above that of the file",
             8,
             4096_u32.to_ne_bytes().to_vec(),
         ),
     ];
     for (what, offset, bytes) in changes {
-        let mut changed = good.clone();
+        let mut changed = valid.clone();
         changed[offset..offset + bytes.len()].copy_from_slice(&bytes);
         let result = first_read(&sandbox.write("shm", &changed));
         assert!(result.is_err(), "{what}: {result:?}");
     }
-    let unchanged = first_read(&sandbox.write("shm", &good)).expect("a good one");
+    let unchanged = first_read(&sandbox.write("shm", &valid)).expect("a valid one");
     assert!(unchanged.bound_ns() > 0);
 }
 
 #[test]
-fn files_that_are_too_short_give_errors() {
+fn short_files_give_errors() {
     let sandbox = Sandbox::new();
-    let good = good_segment();
+    let valid = valid_segment();
     for length in [0, 8, 15, 16, 71] {
-        let result = first_read(&sandbox.write("shm", &good[..length]));
+        let result = first_read(&sandbox.write("shm", &valid[..length]));
         assert!(result.is_err(), "{length} bytes: {result:?}");
     }
     assert!(first_read(&sandbox.path("nothing")).is_err());

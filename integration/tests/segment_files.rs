@@ -1,4 +1,4 @@
-//! What the daemon does with the file that it publishes in: found, shared, damaged or refused.
+//! The files of the segments: existing, shared, damaged, deleted or without permission.
 
 mod published;
 
@@ -9,28 +9,33 @@ use std::os::unix::fs::{DirEntryExt, FileExt, chown, symlink};
 use std::path::Path;
 use std::time::Duration;
 
-use integration::candm::Report;
-use integration::sandbox::mode_of;
-use integration::wait;
-use integration::world::shm_in;
-use integration::{
-    Account, FakeChronyd, Launch, Layout, Reader, Sandbox, Segment, Status, Truth, World,
-};
+use integration::fakes::candm::Report;
+use integration::fakes::chronyd::FakeChronyd;
+use integration::host::sandbox::{Sandbox, mode_of};
+use integration::host::user::UserAccount;
+use integration::host::wait;
+use integration::observe::layout::Layout;
+use integration::observe::reader::Reader;
+use integration::observe::reading::Status;
+use integration::observe::segment::Segment;
+use integration::programs::daemon::Launch;
+use integration::setup::testbed::{Testbed, shm_path};
+use integration::time::truth::Truth;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 
-/// A daemon beside a healthy fake chronyd, without the cost of a real one.
+/// A launch with a synchronised fake chronyd, which starts faster than a real one.
 fn launch(sandbox: &Sandbox) -> (FakeChronyd, Launch) {
     let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), Report::healthy);
-    let launch = Launch::new(BIN, fake.socket(), &shm_in(sandbox));
+    let launch = Launch::new(BIN, fake.socket(), &shm_path(sandbox));
     (fake, launch)
 }
 
-/// Expects a refusal in one line that names the path.
+/// Expects the daemon to exit with an error of one line that names the path.
 #[track_caller]
-fn assert_refused(launch: &Launch, path: &Path) {
+fn assert_rejected(launch: &Launch, path: &Path) {
     let (exit, log) = launch.run();
     assert!(
         exit.code.is_some_and(|code| (64..=78).contains(&code)),
@@ -47,7 +52,7 @@ fn assert_refused(launch: &Launch, path: &Path) {
 }
 
 #[test]
-fn a_damaged_segment_is_replaced_and_its_readers_live_on() {
+fn a_damaged_segment_is_repaired_under_its_readers() {
     // Offset and bytes, as a crash or another program may leave them; the size is never touched.
     let damages: [(u64, &[u8]); 6] = [
         (0, &[0; 4]),
@@ -60,7 +65,7 @@ fn a_damaged_segment_is_replaced_and_its_readers_live_on() {
     for (offset, bytes) in damages {
         let sandbox = Sandbox::new();
         let (_fake, launch) = launch(&sandbox);
-        let shm = shm_in(&sandbox);
+        let shm = shm_path(&sandbox);
         let mut daemon = launch.start();
         Segment::wait_for_status(&shm, Status::Synchronized);
         let readers = published::readers(&shm, &Truth::default());
@@ -73,17 +78,17 @@ fn a_damaged_segment_is_replaced_and_its_readers_live_on() {
             file.write_all_at(bytes, offset).expect("damage it");
             daemon = launch.start();
             Segment::wait_for_status(&shm, Status::Synchronized);
-            // A mapping that was truncated would kill this very process.
+            // A truncated mapping would kill this process.
             readers.iter().for_each(|reader| reader.wait_for_reads(50));
         }
         let reader = Reader::start(&shm, &Truth::default());
         reader.wait_for_reads(200);
-        reader.finish().assert_undisturbed();
+        reader.finish().assert_valid_with_one_status();
     }
 }
 
 #[test]
-fn a_file_that_is_no_segment_is_replaced() {
+fn a_file_that_is_not_a_segment_is_replaced() {
     for content in [
         &b""[..],
         b"x",
@@ -101,64 +106,64 @@ fn a_file_that_is_no_segment_is_replaced() {
 }
 
 #[test]
-fn what_is_no_plain_file_is_refused() {
+fn directories_links_and_pipes_are_rejected() {
     let sandbox = Sandbox::new();
     let (_fake, launch) = launch(&sandbox);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     sandbox.dir("clockbound", 0o755);
 
     fs::create_dir(&shm).expect("make a directory");
-    assert_refused(&launch, &shm);
+    assert_rejected(&launch, &shm);
     fs::remove_dir(&shm).expect("it is still one");
 
     let target = sandbox.write("target", "precious");
     symlink(&target, &shm).expect("make a link");
-    assert_refused(&launch, &shm);
+    assert_rejected(&launch, &shm);
     assert_eq!(fs::read(&target).expect("read the target"), b"precious");
     fs::remove_file(&shm).expect("it is still a link");
 
     mkfifo(&shm, Mode::S_IRWXU).expect("make a pipe");
-    assert_refused(&launch, &shm);
+    assert_rejected(&launch, &shm);
 }
 
 #[test]
-fn a_directory_that_may_not_be_written_is_refused() {
+fn a_directory_without_write_permission_is_rejected() {
     let sandbox = Sandbox::new();
     let dir = sandbox.dir("clockbound", 0o755);
-    let program = integration::daemon::copy_for_everyone(BIN.as_ref(), &sandbox.path(""));
-    let nobody = Account::named("nobody").expect("the account nobody");
+    let program = integration::programs::daemon::copy_for_everyone(BIN.as_ref(), &sandbox.path(""));
+    let nobody = UserAccount::named("nobody").expect("the account nobody");
     let launch = Launch::new(program, &sandbox.path("chronyd.sock"), &dir.join("shm"));
-    assert_refused(&launch.account(&nobody), &dir);
+    assert_rejected(&launch.account(&nobody), &dir);
 }
 
 #[test]
-fn a_second_daemon_on_one_path_is_refused() {
+fn a_second_daemon_on_the_same_path_is_rejected() {
     let sandbox = Sandbox::new();
     let (_fake, launch) = launch(&sandbox);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let mut first = launch.start();
     Segment::wait_for_status(&shm, Status::Synchronized);
     let reader = Reader::start(&shm, &Truth::default());
     for _ in 0..3 {
-        assert_refused(&launch, &shm);
+        assert_rejected(&launch, &shm);
     }
     Segment::wait_for_writes(&shm, 3);
     assert!(first.is_running());
-    reader.finish().assert_undisturbed();
-    // The lock ends with its holder, however that ends.
+    reader.finish().assert_valid_with_one_status();
+    // The lock is released when its holder exits, also by a signal.
     first.kill();
     let _second = launch.start();
     Segment::wait_for_writes(&shm, 3);
 }
 
 #[test]
-fn the_umask_decides_nothing() {
+fn file_modes_do_not_depend_on_the_umask() {
     for umask in [0o000, 0o022, 0o077] {
         let sandbox = Sandbox::new();
         let (_fake, launch) = launch(&sandbox);
-        let shm = shm_in(&sandbox);
+        let shm = shm_path(&sandbox);
         let _daemon = launch.umask(umask).start();
-        // Then all segments are there.
+        // All segments exist then.
         Segment::wait_for_writes(&shm, 2);
         assert_eq!(mode_of(&shm), 0o644, "umask {umask:03o}");
         assert_eq!(
@@ -166,7 +171,7 @@ fn the_umask_decides_nothing() {
             0o755,
             "umask {umask:03o}"
         );
-        for name in integration::sandbox::names_in(shm.parent().expect("a directory")) {
+        for name in integration::host::sandbox::names_in(shm.parent().expect("a directory")) {
             let mode = mode_of(&shm.with_file_name(&name));
             assert_eq!(
                 mode & 0o022,
@@ -178,35 +183,35 @@ fn the_umask_decides_nothing() {
 }
 
 #[test]
-fn readers_notice_nothing_of_twenty_killed_daemons() {
-    let world = World::new();
-    let mut daemon = world.start(BIN);
-    let readers = published::readers(&world.shm(), &world.truth);
+fn readers_are_unaffected_by_twenty_killed_daemons() {
+    let testbed = Testbed::new();
+    let mut daemon = testbed.start(BIN);
+    let readers = published::readers(&testbed.shm(), &testbed.truth);
     for _ in 0..20 {
         daemon.kill();
-        daemon = world.launch(BIN).start();
-        Segment::wait_for_writes(&world.shm(), 2);
+        daemon = testbed.launch(BIN).start();
+        Segment::wait_for_writes(&testbed.shm(), 2);
     }
     for reader in readers {
         let seen = reader.finish();
-        seen.assert_undisturbed();
+        seen.assert_valid_with_one_status();
         assert_eq!(seen.statuses, [Status::Synchronized]);
     }
 }
 
 #[test]
-fn a_daemon_restarted_without_chronyd_keeps_the_last_good_bound() {
-    let mut world = World::new();
-    let mut daemon = world.start(BIN);
-    let reader = Reader::start(&world.shm(), &world.truth);
-    world.chronyd.stop();
-    let held = Segment::wait_for_status(&world.shm(), Status::FreeRunning);
+fn a_daemon_restarted_without_chronyd_resumes_the_last_bound() {
+    let mut testbed = Testbed::new();
+    let mut daemon = testbed.start(BIN);
+    let reader = Reader::start(&testbed.shm(), &testbed.truth);
+    testbed.chronyd.stop();
+    let held = Segment::wait_for_status(&testbed.shm(), Status::FreeRunning);
     for _ in 0..2 {
         daemon.terminate();
-        daemon = world.launch(BIN).start();
-        let kept = Segment::wait_for_writes(&world.shm(), 2);
+        daemon = testbed.launch(BIN).start();
+        let kept = Segment::wait_for_writes(&testbed.shm(), 2);
         assert_eq!(kept.status(), Status::FreeRunning);
-        // It is published for now, and has grown since; when it ends has not changed.
+        // The bound is that of now and has grown; its end of validity has not changed.
         let grown_ns = kept.bound_ns() - held.bound_ns();
         let elapsed_ns = kept.as_of_ns() - held.as_of_ns();
         let grown_by_ns = elapsed_ns * i64::from(held.max_drift_ppb()) / 1_000_000_000;
@@ -216,7 +221,7 @@ fn a_daemon_restarted_without_chronyd_keeps_the_last_good_bound() {
         );
         assert_eq!(kept.void_after_ns(), held.void_after_ns());
     }
-    reader.finish().assert_flawless();
+    reader.finish().assert_valid();
 }
 
 #[test]
@@ -225,36 +230,36 @@ fn reserved_fields_and_padding_are_zero() {
     let (_fake, launch) = launch(&sandbox);
     let _daemon = launch.start();
     for _ in 0..5 {
-        assert!(Segment::wait_for_writes(&shm_in(&sandbox), 1).padding_is_zero());
+        assert!(Segment::wait_for_writes(&shm_path(&sandbox), 1).padding_is_zero());
     }
 }
 
 #[test]
-fn nothing_is_claimed_because_of_a_segment_from_another_boot() {
-    integration::namespace::private(|host| {
+fn a_segment_of_another_boot_is_not_resumed() {
+    integration::host::namespace::private(|host| {
         let sandbox = Sandbox::new();
         let (fake, launch) = launch(&sandbox);
-        let shm = shm_in(&sandbox);
+        let shm = shm_path(&sandbox);
         let mut daemon = launch.start();
         let earlier = Segment::wait_for_status(&shm, Status::Synchronized);
         daemon.kill();
         fake.set(|_| Vec::new());
-        // The clocks go on as if the new boot were as old as the earlier one: only its id differs.
+        // The clocks continue, as if both boots had the same uptime; only the boot id differs.
         host.boot_id(&sandbox, "00000000-0000-4000-8000-000000000001");
         let _daemon = launch.start();
         let now = Segment::wait_for_status(&shm, Status::Unknown);
         assert_eq!(
             now.inode, earlier.inode,
-            "whoever opened it early is told, too"
+            "readers that opened it earlier read Unknown, too"
         );
     });
 }
 
 #[test]
-fn nothing_is_claimed_because_of_a_segment_from_the_future() {
+fn a_segment_with_future_instants_is_not_resumed() {
     let sandbox = Sandbox::new();
     let (fake, launch) = launch(&sandbox);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let mut daemon = launch
         .clone()
         .uptime(Duration::from_secs(10_000_000))
@@ -266,7 +271,7 @@ fn nothing_is_claimed_because_of_a_segment_from_the_future() {
     Segment::wait_for_status(&shm, Status::Unknown);
 }
 
-/// The files of a daemon's directory, each with its inode.
+/// The files of the segment's directory with their inodes.
 fn files_beside(shm: &Path) -> BTreeMap<OsString, u64> {
     let entries = fs::read_dir(shm.parent().expect("a directory"));
     let entries = entries.into_iter().flatten().flatten();
@@ -275,11 +280,11 @@ fn files_beside(shm: &Path) -> BTreeMap<OsString, u64> {
         .collect()
 }
 
-/// Deletes files with `delete`, and expects that programs old and new read on, from the new files if they can.
+/// Deletes files with `delete`, and expects that readers continue, from the new files if they can.
 fn assert_created_again(delete: impl Fn(&Path)) {
     let sandbox = Sandbox::new();
     let (_fake, launch) = launch(&sandbox);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let mut daemon = launch.start();
     Segment::wait_for_status(&shm, Status::Synchronized);
     let old = published::readers(&shm, &Truth::default());
@@ -291,18 +296,18 @@ fn assert_created_again(delete: impl Fn(&Path)) {
     );
 
     delete(&shm);
-    daemon.wait_until("all files are there again", || {
+    daemon.wait_until("all files are created again", || {
         let now = files_beside(&shm);
         now.keys().eq(before.keys()) && now.iter().all(|(name, inode)| before[name] != *inode)
     });
     daemon.wait_for_log("was deleted, created it again");
     assert_eq!(mode_of(shm.parent().expect("a directory")), 0o755);
     Segment::wait_for_status(&shm, Status::Synchronized);
-    assert_refused(&launch, &shm);
+    assert_rejected(&launch, &shm);
     let fresh = published::readers(&shm, &Truth::default());
     for reader in fresh {
         reader.wait_for_reads(200);
-        reader.finish().assert_undisturbed();
+        reader.finish().assert_valid_with_one_status();
     }
     Segment::wait_for_writes(&shm, 15);
     assert_eq!(
@@ -315,14 +320,14 @@ fn assert_created_again(delete: impl Fn(&Path)) {
     for reader in [&own, &v1, &v2] {
         reader.wait_for_reads(50);
         let seen = reader.seen();
-        let untrue = seen.errors + seen.inverted + seen.untrue;
+        let violations = seen.errors + seen.inverted + seen.violations;
         assert_eq!(
-            (untrue, &seen.statuses[..]),
+            (violations, &seen.statuses[..]),
             (0, &[Status::Synchronized][..]),
             "{seen:#?}"
         );
     }
-    // The next daemon writes the new files only: our client has to follow.
+    // The next daemon writes the new files only; the project's client opens them.
     daemon.kill();
     own.wait_for(Status::FreeRunning);
     let _daemon = launch.start();
@@ -346,17 +351,17 @@ fn a_deleted_directory_is_created_again() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_created_again_is_said_once_and_its_readers_read_on() {
+fn a_directory_that_cannot_be_created_is_logged_once_and_readers_continue() {
     let sandbox = Sandbox::new();
-    let nobody = Account::named("nobody").expect("the account nobody");
+    let nobody = UserAccount::named("nobody").expect("the account nobody");
     let [chrony, dir] = ["chrony", "clockbound"].map(|name| {
         let dir = sandbox.dir(name, 0o755);
         chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
         dir
     });
     let fake = FakeChronyd::reporting(&chrony, Report::healthy);
-    let shm = shm_in(&sandbox);
-    let program = integration::daemon::copy_for_everyone(BIN.as_ref(), &sandbox.path(""));
+    let shm = shm_path(&sandbox);
+    let program = integration::programs::daemon::copy_for_everyone(BIN.as_ref(), &sandbox.path(""));
     let launch = Launch::new(program, fake.socket(), &shm).account(&nobody);
     let daemon = launch.start();
     Segment::wait_for_status(&shm, Status::Synchronized);
@@ -365,13 +370,13 @@ fn a_directory_that_cannot_be_created_again_is_said_once_and_its_readers_read_on
     fs::remove_dir_all(&dir).expect("delete it");
     let line = daemon.wait_for_log("cannot be created again");
     assert!(line.contains("nobody"), "names the user: {line}");
-    // Longer than a record is synchronized without its writer.
+    // Longer than a record stays Synchronized without its writer.
     wait::holds(Duration::from_secs(7), "one line", || {
         daemon.count_log("cannot be created again") == 1
     });
     for reader in readers {
         reader.wait_for_reads(50);
-        reader.finish().assert_undisturbed();
+        reader.finish().assert_valid_with_one_status();
     }
     fs::create_dir(&dir).expect("make it");
     chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
@@ -380,16 +385,16 @@ fn a_directory_that_cannot_be_created_again_is_said_once_and_its_readers_read_on
 }
 
 #[test]
-fn an_interval_in_a_native_segment_of_revision_0_is_kept() {
+fn a_native_segment_of_revision_0_is_resumed() {
     let sandbox = Sandbox::new();
     let (fake, launch) = launch(&sandbox);
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let native = shm.with_file_name("native");
     let mut daemon = launch.start();
     Segment::wait_for_status(&shm, Status::Synchronized);
     daemon.kill();
     fake.set(|_| Vec::new());
-    // As an earlier daemon would have left it, alone.
+    // The segment of an earlier daemon, alone.
     let mut bytes = fs::read(&native).expect("read it");
     bytes.truncate(136);
     bytes[8..12].copy_from_slice(&136_u32.to_ne_bytes());
@@ -403,7 +408,7 @@ fn an_interval_in_a_native_segment_of_revision_0_is_kept() {
     Segment::wait_for_writes(&shm, 3);
     reader.wait_for_reads(50);
     let seen = reader.finish();
-    seen.assert_flawless();
+    seen.assert_valid();
     let trusted = |status: &Status| [Status::Synchronized, Status::FreeRunning].contains(status);
     assert!(seen.statuses.iter().all(trusted), "{seen:#?}");
     assert_eq!(fs::metadata(&native).expect("it is there").len(), 4_096);

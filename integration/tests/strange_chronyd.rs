@@ -1,12 +1,18 @@
-//! The daemon beside a chronyd that answers what a real one never does, or when it should not.
+//! The daemon with replies that a real chronyd never sends, or sends at other times.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use integration::candm::{Report, SOURCE_COMMAND, TRACKING_COMMAND};
-use integration::fake_chronyd::Answer;
-use integration::world::shm_in;
-use integration::{Daemon, FakeChronyd, Launch, Reader, Sandbox, Segment, Status, Truth, wait};
+use integration::fakes::candm::{Report, SOURCE_COMMAND, TRACKING_COMMAND};
+use integration::fakes::chronyd::{Answer, FakeChronyd};
+use integration::host::sandbox::Sandbox;
+use integration::host::wait;
+use integration::observe::reader::Reader;
+use integration::observe::reading::Status;
+use integration::observe::segment::Segment;
+use integration::programs::daemon::{Daemon, Launch};
+use integration::setup::testbed::shm_path;
+use integration::time::truth::Truth;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 const MS: i64 = 1_000_000;
@@ -22,7 +28,7 @@ impl Pair {
     fn new(report: impl FnMut() -> Report + Send + 'static) -> Pair {
         let sandbox = Sandbox::new();
         let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), report);
-        let daemon = Launch::new(BIN, fake.socket(), &shm_in(&sandbox)).start();
+        let daemon = Launch::new(BIN, fake.socket(), &shm_path(&sandbox)).start();
         Pair {
             daemon,
             fake,
@@ -31,19 +37,19 @@ impl Pair {
     }
 
     fn shm(&self) -> std::path::PathBuf {
-        shm_in(&self.sandbox)
+        shm_path(&self.sandbox)
     }
 
-    /// Waits until the daemon has dealt with the script as it is now.
+    /// Waits until the daemon has polled with the current script.
     fn wait_for_polls(&self, count: u64) {
-        let goal = self.fake.asked() + count;
+        let goal = self.fake.requests() + count;
         self.daemon
-            .wait_until("polls", || self.fake.asked() >= goal);
+            .wait_until("polls", || self.fake.requests() >= goal);
     }
 }
 
 #[test]
-fn the_bound_covers_the_report_and_little_more_once_rates_are_measured() {
+fn the_bound_is_close_to_the_report_once_rates_are_measured() {
     for correction in [0.005_004, -0.005_004, -0.079_8] {
         let pair = Pair::new(move || Report {
             correction,
@@ -62,36 +68,36 @@ fn the_bound_covers_the_report_and_little_more_once_rates_are_measured() {
             excess_ns
         };
         pair.daemon
-            .wait_until("knows the rate", || excess_ns() < 50_000);
+            .wait_until("has measured the rate", || excess_ns() < 50_000);
     }
 }
 
 #[test]
-fn nothing_is_claimed_before_the_first_synchronisation() {
+fn the_status_is_unknown_before_the_first_synchronisation() {
     let pair = Pair::new(Report::unsynchronised);
     Segment::settled(&pair.shm());
     let reader = Reader::start(&pair.shm(), &Truth::default());
     Segment::wait_for_writes(&pair.shm(), 5);
     let seen = reader.finish();
-    seen.assert_undisturbed();
+    seen.assert_valid_with_one_status();
     assert_eq!(seen.statuses, [Status::Unknown]);
     pair.fake.report(Report::healthy);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
 }
 
 #[test]
-fn nothing_is_claimed_on_a_machine_that_has_just_started() {
+fn the_status_is_unknown_after_boot() {
     let sandbox = Sandbox::new();
     let fake = FakeChronyd::reporting(&sandbox.chrony_dir("chrony"), Report::unsynchronised);
-    let launch = Launch::new(BIN, fake.socket(), &shm_in(&sandbox));
+    let launch = Launch::new(BIN, fake.socket(), &shm_path(&sandbox));
     let _daemon = launch.uptime(Duration::from_secs(20)).start();
-    let segment = Segment::wait_for_writes(&shm_in(&sandbox), 5);
+    let segment = Segment::wait_for_writes(&shm_path(&sandbox), 5);
     assert_eq!(segment.status(), Status::Unknown);
     assert!(segment.as_of_ns() < 600_000 * MS, "the uptime is faked");
 }
 
 #[test]
-fn a_chronyd_that_loses_its_reference_leaves_a_clock_that_runs_free() {
+fn a_chronyd_without_a_reference_makes_the_clock_free_running() {
     let pair = Pair::new(Report::healthy);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
     let reader = Reader::start(&pair.shm(), &Truth::default());
@@ -99,11 +105,11 @@ fn a_chronyd_that_loses_its_reference_leaves_a_clock_that_runs_free() {
     reader.wait_for(Status::FreeRunning);
     pair.fake.report(Report::healthy);
     reader.wait_for(Status::Synchronized);
-    reader.finish().assert_flawless();
+    reader.finish().assert_valid();
 }
 
 #[test]
-fn reports_that_cannot_be_true_are_refused() {
+fn impossible_reports_are_rejected() {
     let healthy = Report::healthy();
     let impossible = [
         Report {
@@ -149,8 +155,8 @@ fn reports_that_cannot_be_true_are_refused() {
 }
 
 #[test]
-fn a_clock_far_off_does_not_flap() {
-    // chronyd's times are those of the corrected clock: half a second from ours in either direction.
+fn the_status_of_a_clock_with_a_large_offset_is_stable() {
+    // chronyd's times are those of the corrected clock, half a second from the system clock.
     for (correction, shift_s) in [(0.5, 1), (-0.5, 0)] {
         let pair = Pair::new(move || {
             let mut report = Report {
@@ -163,12 +169,12 @@ fn a_clock_far_off_does_not_flap() {
         Segment::wait_for_status(&pair.shm(), Status::Synchronized);
         let reader = Reader::start(&pair.shm(), &Truth::offset_by_ns((correction * 1e9) as i64));
         pair.wait_for_polls(20);
-        reader.finish().assert_undisturbed();
+        reader.finish().assert_valid_with_one_status();
     }
 }
 
 #[test]
-fn slow_answers_are_as_good_as_quick_ones() {
+fn slow_replies_are_accepted() {
     let sandbox = Sandbox::new();
     let fake = FakeChronyd::start(&sandbox.chrony_dir("chrony"), |request| {
         Answer::after(
@@ -176,20 +182,20 @@ fn slow_answers_are_as_good_as_quick_ones() {
             Report::healthy().answer_to(request),
         )
     });
-    let shm = shm_in(&sandbox);
+    let shm = shm_path(&sandbox);
     let _daemon = Launch::new(BIN, fake.socket(), &shm).start();
     Segment::wait_for_status(&shm, Status::Synchronized);
     let reader = Reader::start(&shm, &Truth::default());
     Segment::wait_for_writes(&shm, 5);
-    reader.finish().assert_undisturbed();
+    reader.finish().assert_valid_with_one_status();
 }
 
 #[test]
-fn an_answer_that_comes_too_late_is_not_taken_for_a_later_one() {
+fn a_late_reply_is_not_taken_for_the_reply_to_a_later_request() {
     let pair = Pair::new(Report::healthy);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
     let mut first = true;
-    // The late one says 100 ms; all that are asked after it say 10 us.
+    // The late reply has a correction of 100 ms, later ones have 10 us.
     pair.fake.set(move |request| {
         let late = std::mem::take(&mut first);
         let correction = if late { 0.1 } else { 10e-6 };
@@ -208,13 +214,13 @@ fn an_answer_that_comes_too_late_is_not_taken_for_a_later_one() {
     let near = || Segment::settled(&pair.shm()).bound_ns() < 10 * MS;
     wait::holds(
         Duration::from_secs(2),
-        "every answer is the one to the latest question",
+        "every reply is to the latest request",
         near,
     );
 }
 
 #[test]
-fn datagrams_that_are_no_answers_are_let_pass() {
+fn invalid_datagrams_are_ignored() {
     let mut pair = Pair::new(Report::healthy);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
     let reader = Reader::start(&pair.shm(), &Truth::default());
@@ -249,12 +255,12 @@ fn datagrams_that_are_no_answers_are_let_pass() {
     assert!(pair.daemon.is_running());
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
     let seen = reader.finish();
-    seen.assert_flawless();
+    seen.assert_valid();
     assert!(!seen.statuses.contains(&Status::Unknown), "{seen:?}");
 }
 
 #[test]
-fn silence_is_survived() {
+fn the_clock_is_free_running_while_chronyd_does_not_reply() {
     let pair = Pair::new(Report::healthy);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);
     let reader = Reader::start(&pair.shm(), &Truth::default());
@@ -262,18 +268,18 @@ fn silence_is_survived() {
     reader.wait_for(Status::FreeRunning);
     pair.fake.report(Report::healthy);
     reader.wait_for(Status::Synchronized);
-    reader.finish().assert_flawless();
+    reader.finish().assert_valid();
 }
 
-/// What is asked of a chronyd that updates the clock with every fourth tracking report.
+/// Requests to a chronyd that updates the clock with every fourth tracking report.
 #[derive(Default)]
 struct Updates {
     reports: u64,
-    source_questions: u64,
+    source_requests: u64,
 }
 
 #[test]
-fn the_source_is_asked_about_anew_when_the_clock_was_updated() {
+fn the_source_is_requested_again_after_each_update_of_the_clock() {
     let pair = Pair::new(Report::unsynchronised);
     let updates = Arc::new(Mutex::new(Updates::default()));
     let counted = Arc::clone(&updates);
@@ -288,7 +294,7 @@ fn the_source_is_asked_about_anew_when_the_clock_was_updated() {
             }
             SOURCE_COMMAND if request.index > 0 => request.no_such_source(),
             SOURCE_COMMAND => {
-                updates.source_questions += 1;
+                updates.source_requests += 1;
                 Report::healthy().source_reply_to(request)
             }
             _ => request.refuse(),
@@ -298,11 +304,11 @@ fn the_source_is_asked_about_anew_when_the_clock_was_updated() {
     pair.daemon
         .wait_until("a hundred reports", || reports() >= 100);
     let updates = updates.lock().expect("count");
-    // A question for each of 25 updates; one a second would be about ten.
+    // A request for each of 25 updates; one a second would be about ten.
     assert!(
-        updates.source_questions >= 20,
-        "{} questions",
-        updates.source_questions
+        updates.source_requests >= 20,
+        "{} requests",
+        updates.source_requests
     );
     drop(updates);
     Segment::wait_for_status(&pair.shm(), Status::Synchronized);

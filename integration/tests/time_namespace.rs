@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use integration::truth::clock_ns;
-use integration::{Sandbox, Truth};
+use integration::host::sandbox::Sandbox;
+use integration::time::clock::clock_ns;
+use integration::time::truth::Truth;
 use nix::time::ClockId;
 use shm_layout::native::NativeRecord;
 use shm_layout::v1::V1Record;
@@ -13,10 +14,10 @@ use shm_layout::writer::{NativeSegment, V1Segment};
 use shm_layout::{ClockStatus, Leap, Reason};
 
 const S: i64 = 1_000_000_000;
-/// How wrong the published intervals are at most.
+/// Half the width of the published intervals.
 const HALF_NS: i64 = 1_000_000;
 
-/// A directory as a daemon leaves it that has just published on both layouts.
+/// A directory with both layouts as a daemon has just published them.
 fn published(sandbox: &Sandbox) -> PathBuf {
     let directory = sandbox.path("clockbound");
     let raw_ns = clock_ns(ClockId::CLOCK_MONOTONIC_RAW);
@@ -95,7 +96,7 @@ fn a_client_in_a_time_namespace_gets_the_same_interval() {
 }
 
 #[test]
-fn the_daemons_time_namespace_is_reckoned_with() {
+fn offsets_of_the_daemons_time_namespace_are_applied() {
     let sandbox = Sandbox::new();
     let native = published(&sandbox).join("native");
     // As a daemon would have written it whose monotonic clocks are a million seconds ahead.

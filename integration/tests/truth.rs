@@ -2,13 +2,13 @@
 
 use std::io::{self, Write as _};
 
-use integration::rig::{Report, Rig, apart, report, table};
+use integration::rig::{Report, Rig, report, scenarios, subprocess};
 
 mod published;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 
-/// Scenarios mostly wait.
+/// Scenarios wait most of the time.
 const AT_A_TIME: usize = 20;
 
 #[test]
@@ -16,11 +16,11 @@ fn trusted_intervals_contain_true_time_in_every_scenario() {
     let rig = Rig {
         daemon: BIN.into(),
         layouts: published::ALL.to_vec(),
-        apart: &["--exact", "plays_a_scenario_when_asked", "--nocapture"],
+        subprocess_arguments: &["--exact", "run_scenario_if_requested", "--nocapture"],
     };
-    let reports = rig.run_together(&table::all(), AT_A_TIME);
+    let reports = rig.run_together(&scenarios::all(), AT_A_TIME);
     report::show(&reports);
-    // Said aloud, also when the test passes.
+    // println! is captured in tests that pass.
     let _ = writeln!(io::stdout(), "{}", report::counts(&reports));
     let faulty: Vec<&Report> = reports
         .iter()
@@ -30,8 +30,8 @@ fn trusted_intervals_contain_true_time_in_every_scenario() {
     assert!(faulty.is_empty(), "{}", diagnoses.join("\n\n"));
 }
 
-/// Nothing by itself: what the rig starts under a virtual clock is this.
+/// No test: the entry point of the processes that the rig starts under a virtual clock.
 #[test]
-fn plays_a_scenario_when_asked() {
-    apart::play_if_asked(&published::ALL, table::named);
+fn run_scenario_if_requested() {
+    subprocess::run_if_requested(&published::ALL, scenarios::named);
 }

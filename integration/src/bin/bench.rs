@@ -1,44 +1,55 @@
-//! Measures what the daemon costs beside a healthy chronyd.
+//! Measures the resource usage of the daemon beside a synchronised chronyd.
 #![forbid(unsafe_code)]
 
-use std::env;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use integration::chronyd::server_line;
-use integration::usage::Usage;
-use integration::{Chronyd, NtpServer, Sandbox, Truth, World};
+use clap::Parser;
+use integration::fakes::ntp_server::NtpServer;
+use integration::host::sandbox::Sandbox;
+use integration::observe::usage::Usage;
+use integration::programs::chronyd::{Chronyd, polled_server_line};
+use integration::setup::testbed::Testbed;
+use integration::time::truth::Truth;
 
-const USAGE: u8 = 64;
 const RSS_GOAL_KIB: u64 = 4096;
 const CPU_GOAL_PERCENT: f64 = 0.15;
-/// chronyd tells servers apart by their addresses, which are 127.0.0.1 and up.
-const MAX_SOURCES: u8 = 200;
+/// chronyd identifies servers by their addresses, which are 127.0.0.1 and up.
+const MAX_SOURCES: i64 = 200;
 const SYSCALL_SPAN: Duration = Duration::from_secs(5);
 
+/// Measures the resource usage of the daemon beside a synchronised chronyd.
+#[derive(Parser)]
 struct Options {
+    /// The daemon's program.
+    #[arg(long, default_value = "target/release/clockbound")]
     daemon: PathBuf,
+    /// How long to measure.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+    /// Number of servers that chronyd uses.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MAX_SOURCES))]
     sources: u8,
+    /// chronyd polls its servers every 2^N s: their minpoll and maxpoll.
+    #[arg(long, value_name = "N", default_value_t = -4, allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i8).range(-6..=24))]
+    poll_exponent: i8,
 }
 
 fn main() -> ExitCode {
-    let Some(options) = options() else {
-        eprintln!("usage: bench [--seconds N] [--sources N]");
-        return ExitCode::from(USAGE);
-    };
-    let (world, _others) = world(options.sources);
-    let launch = world
+    let options = Options::parse();
+    let (testbed, _others) = testbed(options.sources, options.poll_exponent);
+    let launch = testbed
         .launch(&options.daemon)
         .args(["--poll-interval", "100ms"]);
-    let mut daemon = world.start_with(&launch);
+    let mut daemon = testbed.start_with(&launch);
     let pid = daemon.pid();
     println!(
-        "polling every 100 ms for {} s, sources of chronyd: {}",
-        options.seconds, options.sources
+        "the daemon polls chronyd every 100 ms for {} s; chronyd polls {} servers every 2^{} s",
+        options.seconds, options.sources, options.poll_exponent
     );
     let begin = Instant::now();
     let before = Usage::of(pid).expect("the daemon runs");
@@ -50,50 +61,27 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A chronyd that follows this many servers, and those that the world has no place for.
-fn world(sources: u8) -> (World, Vec<NtpServer>) {
+/// A chronyd that follows this many servers, and the servers that a testbed has no field for.
+fn testbed(sources: u8, poll_exponent: i8) -> (Testbed, Vec<NtpServer>) {
     let truth = Truth::default();
     let start = |n| NtpServer::start_at(&truth, Ipv4Addr::new(127, 0, 0, n));
     let mut servers: Vec<_> = (1..=sources).map(start).collect();
     let lines: Vec<_> = servers
         .iter()
-        .map(|server| server_line(server.address()))
+        .map(|server| polled_server_line(server.address(), poll_exponent))
         .collect();
     let lines: Vec<_> = lines.iter().map(String::as_str).chain(["port 0"]).collect();
     let sandbox = Sandbox::new();
     let mut chronyd = Chronyd::new(&sandbox, "chrony", &lines);
     chronyd.start_synchronised();
     let server = servers.remove(0);
-    let world = World {
+    let testbed = Testbed {
         chronyd,
         server,
         truth,
         sandbox,
     };
-    (world, servers)
-}
-
-fn options() -> Option<Options> {
-    let mut options = Options {
-        daemon: PathBuf::from("target/release/clockbound"),
-        seconds: 60,
-        sources: 1,
-    };
-    let mut words = env::args().skip(1);
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--seconds" => {
-                options.seconds = words.next()?.parse().ok().filter(|&seconds| seconds > 0)?
-            }
-            "--sources" => {
-                let count = words.next()?.parse().ok();
-                options.sources = count.filter(|count| (1..=MAX_SOURCES).contains(count))?;
-            }
-            "--daemon" => options.daemon = words.next()?.into(),
-            _ => return None,
-        }
-    }
-    Some(options)
+    (testbed, servers)
 }
 
 fn print(before: &Usage, after: &Usage, elapsed: f64, syscalls: Option<f64>) {
@@ -107,7 +95,7 @@ fn print(before: &Usage, after: &Usage, elapsed: f64, syscalls: Option<f64>) {
             format!("<= {RSS_GOAL_KIB}"),
         ),
         (
-            "of its own (RssAnon), KiB",
+            "anonymous (RssAnon), KiB",
             after.rss_anon_kib.to_string(),
             String::new(),
         ),
@@ -133,7 +121,7 @@ fn print(before: &Usage, after: &Usage, elapsed: f64, syscalls: Option<f64>) {
         ),
         ("threads", after.threads.to_string(), String::new()),
     ];
-    println!("{:<34}{:>14}{:>12}", "", "measured", "to reach");
+    println!("{:<34}{:>14}{:>12}", "", "measured", "goal");
     for (what, measured, goal) in rows {
         println!("{what:<34}{measured:>14}{goal:>12}");
     }
@@ -141,7 +129,8 @@ fn print(before: &Usage, after: &Usage, elapsed: f64, syscalls: Option<f64>) {
     println!("{}", if good { "reached" } else { "not reached" });
 }
 
-/// Counted apart from the rest, since counting costs; `None` where there is no `perf` that may count.
+/// Counted after the other measurements, since counting takes CPU time; `None` without a permitted
+/// `perf`.
 fn syscalls_per_second(pid: i32) -> Option<f64> {
     let output = Command::new("perf")
         .args([

@@ -1,4 +1,4 @@
-//! Shows the daemon at work for a while, and leaves nothing behind.
+//! Shows the published interval for a while, and removes everything afterwards.
 //!
 //! ```text
 //! time servers of this host, or a private reference --> chronyd -x --> clockbound --> this table
@@ -10,29 +10,36 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use std::{env, io, panic};
+use std::{io, panic};
 
-use integration::reader::own_client;
-use integration::{Chronyd, Daemon, Launch, Reading, Sandbox, demo_text, host_servers, wait};
+use clap::Parser;
+use integration::demo::{table, time_servers};
+use integration::host::sandbox::Sandbox;
+use integration::host::wait;
+use integration::observe::reading::{Reading, open_client};
+use integration::programs::chronyd::Chronyd;
+use integration::programs::daemon::{Daemon, Launch};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 const INTERRUPTED: u8 = 130;
 const UNAVAILABLE: u8 = 69;
-const USAGE: u8 = 64;
 
-/// How long chronyd may take to find its time servers good.
+/// How long chronyd may take to synchronise.
 const SYNCHRONISATION: Duration = Duration::from_secs(15);
 
+/// Shows the daemon's interval once a second, beside a private chronyd.
+#[derive(Parser)]
 struct Options {
+    /// The daemon's program.
+    #[arg(long, default_value = "target/release/clockbound")]
     daemon: PathBuf,
+    /// How long to show it.
+    #[arg(long, default_value_t = 20)]
     seconds: u64,
 }
 
 fn main() -> ExitCode {
-    let Some(options) = options() else {
-        eprintln!("usage: demo [--seconds N]");
-        return ExitCode::from(USAGE);
-    };
+    let options = Options::parse();
     let stop = match stop_flag() {
         Ok(stop) => stop,
         Err(err) => {
@@ -40,7 +47,7 @@ fn main() -> ExitCode {
             return ExitCode::from(UNAVAILABLE);
         }
     };
-    // The harness panics when a step fails: that unwinds, and everything started is ended.
+    // The harness panics when a step fails; unwinding ends everything that was started.
     panic::set_hook(Box::new(|info| {
         let text = info.payload().downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| info.payload().downcast_ref::<&str>().copied());
@@ -54,22 +61,6 @@ fn main() -> ExitCode {
     }
 }
 
-fn options() -> Option<Options> {
-    let mut options = Options {
-        daemon: PathBuf::from("target/release/clockbound"),
-        seconds: 20,
-    };
-    let mut words = env::args().skip(1);
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--seconds" => options.seconds = words.next()?.parse().ok()?,
-            "--daemon" => options.daemon = words.next()?.into(),
-            _ => return None,
-        }
-    }
-    Some(options)
-}
-
 fn stop_flag() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
@@ -78,7 +69,7 @@ fn stop_flag() -> io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// Waits for `cond`, for a stop, or for the time to pass; returns whether `cond` held.
+/// Waits for `cond`, a stop or the end of `span`; returns whether `cond` held.
 fn wait_for(stop: &AtomicBool, span: Duration, mut cond: impl FnMut() -> bool) -> bool {
     let held = || {
         if cond() {
@@ -91,12 +82,12 @@ fn wait_for(stop: &AtomicBool, span: Duration, mut cond: impl FnMut() -> bool) -
 }
 
 fn show(options: &Options, stop: &AtomicBool) {
-    // In the order of their end: the daemon, then what it listens to, then the directory.
+    // Dropped in this order: the daemon, its sources, the directory.
     let sandbox = Sandbox::new();
     let mut sources = Sources::of_the_host(&sandbox, stop);
     if sources.is_none() && !stop.load(Ordering::Relaxed) {
         println!(
-            "No time server of this host answers: using a private reference on the loopback device."
+            "No time server of this host replies: using a private reference on the loopback device."
         );
         sources = Some(Sources::private(&sandbox, stop));
     }
@@ -116,7 +107,7 @@ fn show(options: &Options, stop: &AtomicBool) {
 fn table(daemon: &mut Daemon, chronyd: &Chronyd, shm: &Path, seconds: u64, stop: &AtomicBool) {
     let mut now = None;
     let opened = wait_for(stop, wait::PATIENCE, || {
-        now = own_client(shm).ok();
+        now = open_client(shm).ok();
         now.is_some() || !daemon.is_running()
     });
     let log = daemon.log().join("\n");
@@ -125,7 +116,7 @@ fn table(daemon: &mut Daemon, chronyd: &Chronyd, shm: &Path, seconds: u64, stop:
         "the daemon does not publish:\n{log}"
     );
     let Some(mut now) = now else { return };
-    println!("{}", demo_text::header());
+    println!("{}", table::header());
     for _ in 0..seconds {
         if stop.load(Ordering::Relaxed) {
             return;
@@ -135,33 +126,36 @@ fn table(daemon: &mut Daemon, chronyd: &Chronyd, shm: &Path, seconds: u64, stop:
             .tracking()
             .map_or_else(|| "-".to_owned(), |tracking| tracking.source);
         match reading {
-            Ok(reading) => println!("{}", demo_text::row(&reading, &source)),
+            Ok(reading) => println!("{}", table::row(&reading, &source)),
             Err(err) => println!("no interval: {err}"),
         }
         wait_for(stop, Duration::from_secs(1), || false);
         assert!(
             daemon.is_running(),
-            "the daemon ended:\n{}",
+            "the daemon exited unexpectedly:\n{}",
             daemon.log().join("\n")
         );
     }
 }
 
-/// What the daemon listens to.
+/// chronyd and its reference.
 struct Sources {
     chronyd: Chronyd,
     _reference: Option<Chronyd>,
 }
 
 impl Sources {
-    /// A chronyd that follows the time servers of this host, if they answer.
+    /// A chronyd that uses the time servers of this host, if they reply.
     fn of_the_host(sandbox: &Sandbox, stop: &AtomicBool) -> Option<Sources> {
-        let names = host_servers::configured();
+        let names = time_servers::configured();
         if names.is_empty() {
             return None;
         }
-        println!("Asking the time servers of this host: {}", names.join(" "));
-        let answering = host_servers::answering(&names);
+        println!(
+            "Querying the time servers of this host: {}",
+            names.join(" ")
+        );
+        let answering = time_servers::answering(&names);
         if answering.is_empty() || stop.load(Ordering::Relaxed) {
             return None;
         }
@@ -175,7 +169,7 @@ impl Sources {
             .collect();
         let mut chronyd = Chronyd::new(sandbox, "chrony", &lines);
         chronyd.start();
-        println!("chronyd follows {}", answering.join(" "));
+        println!("chronyd uses {}", answering.join(" "));
         let good = wait_for(stop, SYNCHRONISATION, || chronyd.is_synchronised());
         good.then_some(Sources {
             chronyd,
@@ -183,12 +177,12 @@ impl Sources {
         })
     }
 
-    /// A chronyd that follows another one, which declares itself the reference.
+    /// A chronyd that uses another one, which is its own reference.
     fn private(sandbox: &Sandbox, stop: &AtomicBool) -> Sources {
-        let address = host_servers::free_address();
+        let address = time_servers::free_address();
         let mut reference = Chronyd::reference(sandbox, "reference", address.port());
         reference.start();
-        // Not "chrony": that directory may have been made for the servers of the host.
+        // Not "chrony": that directory may exist for the servers of the host.
         let mut chronyd = Chronyd::following(sandbox, "client", address);
         chronyd.start();
         wait_for(stop, SYNCHRONISATION, || chronyd.is_synchronised());

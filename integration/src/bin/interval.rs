@@ -1,13 +1,21 @@
-//! Prints one interval of our own client library, for tests that need it from another process:
-//! `interval PATH` gives `<earliest ns> <latest ns> <status> <reason>`.
+//! Reads one interval with the project's client library and prints `EARLIEST_NS LATEST_NS STATUS
+//! REASON`, for tests that read it in another process.
+#![forbid(unsafe_code)]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Parser;
+
+/// Prints one interval: earliest ns, latest ns, status, reason.
+#[derive(Parser)]
+struct Options {
+    /// A segment, or the directory of the segments.
+    path: PathBuf,
+}
+
 fn main() -> ExitCode {
-    let Some(path) = std::env::args().nth(1) else {
-        eprintln!("interval: give the path of a segment, or of its directory");
-        return ExitCode::from(64);
-    };
+    let path = Options::parse().path;
     let interval = clockbound_client::Client::open_at(path).and_then(|client| client.now());
     match interval {
         Ok(interval) => {

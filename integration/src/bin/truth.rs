@@ -1,62 +1,83 @@
-//! Compares the published interval with true time while things go wrong: see `integration::rig`.
+//! Compares the published interval with true time while scripted faults occur: see
+//! `integration::rig`.
 #![forbid(unsafe_code)]
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::{env, fs};
 
-use integration::Layout;
-use integration::rig::{Report, Rig, Scenario, apart, report, svg, table};
+use clap::Parser;
+use integration::observe::layout::Layout;
+use integration::observe::samples::LayoutSamples;
+use integration::rig::{Report, Rig, Scenario, plot, report, scenarios, subprocess};
 
 const FAULT: u8 = 1;
-const USAGE: u8 = 64;
 const CANNOT_CREATE: u8 = 73;
-const USAGE_TEXT: &str =
-    "usage: truth [--list] [--all] [--scenario NAME [--seconds N] [--svg FILE]]";
 
-const LAYOUTS: [Layout; 3] = [Layout::NATIVE, Layout::OWN_V1, Layout::OWN_V2];
+const LAYOUTS: [Layout; 3] = [Layout::NATIVE, Layout::V1, Layout::V2];
 
-/// Scenarios mostly wait.
+/// Scenarios wait most of the time.
 const AT_A_TIME: usize = 20;
 
+/// Compares the published interval with true time while scripted faults occur.
+#[derive(Parser)]
 struct Options {
+    /// The daemon's program.
+    #[arg(long, default_value = "target/release/clockbound")]
     daemon: PathBuf,
+    /// Lists the scenarios.
+    #[arg(long)]
     list: bool,
+    /// Runs the second group of scenarios, too.
+    #[arg(long)]
     all: bool,
+    /// Runs one scenario only.
+    #[arg(long, value_name = "NAME", value_parser = find)]
     scenario: Option<Scenario>,
+    /// How long the scenario lasts.
+    #[arg(long, requires = "scenario", value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: Option<u64>,
+    /// Plots the scenario.
+    #[arg(long, requires = "scenario", value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Plots this layout only: native, v1 or v2.
+    #[arg(long, requires = "svg", value_name = "LAYOUT")]
+    only: Option<String>,
 }
 
 fn main() -> ExitCode {
-    if apart::play_if_asked(&LAYOUTS, table::named) {
+    if subprocess::run_if_requested(&LAYOUTS, scenarios::named) {
         return ExitCode::SUCCESS;
     }
-    let options = match options(env::args().skip(1)) {
-        Ok(options) => options,
-        Err(trouble) => {
-            eprintln!("truth: {trouble}\n{USAGE_TEXT}");
-            return ExitCode::from(USAGE);
-        }
-    };
+    let options = Options::parse();
+    let scenario = options.scenario.map(|scenario| match options.seconds {
+        Some(seconds) => scenario.lasting(seconds),
+        None => scenario,
+    });
     let rig = Rig {
         daemon: options.daemon,
         layouts: LAYOUTS.to_vec(),
-        apart: &[],
+        subprocess_arguments: &[],
     };
     if options.list {
         list();
         return ExitCode::SUCCESS;
     }
-    let reports = match &options.scenario {
+    let reports = match &scenario {
         Some(scenario) => show(&rig, std::slice::from_ref(scenario)),
-        None if options.all => show(&rig, &[table::slow(), table::all()].concat()),
-        None => show(&rig, &table::all()),
+        None if options.all => show(&rig, &[scenarios::slow(), scenarios::all()].concat()),
+        None => show(&rig, &scenarios::all()),
     };
-    if let (Some(path), Some(report)) = (&options.svg, reports.first())
-        && let Err(err) = fs::write(path, svg::draw(report))
-    {
-        eprintln!("truth: {}: {err}", path.display());
-        return ExitCode::from(CANNOT_CREATE);
+    if let (Some(path), Some(report)) = (&options.svg, reports.first()) {
+        let mut report = report.clone();
+        if let Some(name) = &options.only {
+            let plotted = |samples: &LayoutSamples| samples.layout.name == name;
+            report.layouts.retain(plotted);
+        }
+        if let Err(err) = fs::write(path, plot::draw(&report)) {
+            eprintln!("truth: {}: {err}", path.display());
+            return ExitCode::from(CANNOT_CREATE);
+        }
     }
     match reports.iter().all(|report| report.faults().is_empty()) {
         true => ExitCode::SUCCESS,
@@ -64,52 +85,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options {
-        daemon: PathBuf::from("target/release/clockbound"),
-        list: false,
-        all: false,
-        scenario: None,
-        svg: None,
-    };
-    let mut seconds = None;
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or(format!("{word} needs a value"));
-        match word.as_str() {
-            "--list" => options.list = true,
-            "--all" => options.all = true,
-            "--daemon" => options.daemon = value()?.into(),
-            "--svg" => options.svg = Some(value()?.into()),
-            "--scenario" => {
-                let name = value()?;
-                let found = table::named(&name);
-                options.scenario = Some(found.ok_or(format!("no scenario {name}; see --list"))?);
-            }
-            "--seconds" => {
-                let text = value()?;
-                let number = text.parse().ok().filter(|&seconds| seconds > 0);
-                seconds = Some(number.ok_or(format!("--seconds {text}: not a number above 0"))?);
-            }
-            _ => return Err(format!("{word}: not understood")),
-        }
-    }
-    if options.scenario.is_none() && (seconds.is_some() || options.svg.is_some()) {
-        return Err("--seconds and --svg are for one --scenario".to_owned());
-    }
-    if let Some(seconds) = seconds {
-        options.scenario = options.scenario.map(|scenario| scenario.lasting(seconds));
-    }
-    Ok(options)
+fn find(name: &str) -> Result<Scenario, String> {
+    scenarios::named(name).ok_or("no such scenario; see --list".to_owned())
 }
 
 fn list() {
-    let groups = [("always", table::all()), ("with --all", table::slow())];
+    let groups = [
+        ("always", scenarios::all()),
+        ("with --all", scenarios::slow()),
+    ];
     for (when, scenarios) in groups {
         let seconds: u64 = scenarios.iter().map(|scenario| scenario.seconds).sum();
         println!("{} scenarios of {seconds} s, run {when}:", scenarios.len());
         for scenario in scenarios {
             let (name, about, seconds) = (scenario.name, scenario.about, scenario.seconds);
-            println!("{name:<41}{seconds:>3} s  {about}");
+            let settings = scenario.settings();
+            println!("{name:<41}{seconds:>3} s  {about} [{settings}]");
         }
     }
 }

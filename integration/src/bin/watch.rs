@@ -1,22 +1,31 @@
-//! Reads all the time with our own client library, for [`integration::survival`]: `watch DIRECTORY`.
+//! Reads the interval continuously with the project's Rust client library, for `client-check`:
+//! `watch DIRECTORY`.
 #![forbid(unsafe_code)]
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use clap::Parser;
 use clockbound_client::{Client, Error};
-use integration::truth::clock_ns;
+use integration::time::clock::clock_ns;
 use nix::time::ClockId;
 
+/// Reads the interval continuously and prints a line for each reading.
+#[derive(Parser)]
+struct Options {
+    /// The directory of the segments.
+    directory: PathBuf,
+}
+
 fn main() -> ExitCode {
-    let directory = std::env::args().nth(1).unwrap_or_default();
-    let Err(err) = watch(&directory);
+    let Err(err) = watch(&Options::parse().directory);
     println!("{err}");
     ExitCode::FAILURE
 }
 
-fn watch(directory: &str) -> Result<std::convert::Infallible, Error> {
+fn watch(directory: &Path) -> Result<std::convert::Infallible, Error> {
     let client = Client::open_when_ready_at(directory, Duration::from_secs(30), None)?;
     loop {
         let before_ns = clock_ns(ClockId::CLOCK_REALTIME);

@@ -1,41 +1,60 @@
-//! Compares the widths of the published intervals with those of other daemons: see `integration::width`.
+//! Compares the widths of the published intervals with those of other daemons: see
+//! `integration::width`.
 #![forbid(unsafe_code)]
 
-use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use integration::Layout;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use integration::observe::layout::Layout;
 use integration::width::{Comparison, Contender, Outcome, Setting};
 
 const FAULT: u8 = 1;
-const USAGE: u8 = 64;
-const USAGE_TEXT: &str =
-    "usage: width [--polls 0,4,6] [--seconds N] [--from SECONDS] [--max-wander PPM_PER_S]";
 const MAX_DRIFT_RATE: [&str; 2] = ["--max-drift-rate", "50"];
 /// 2.0.3 does not start without a VMClock device otherwise.
 const WITHOUT_VMCLOCK: [&str; 1] = ["--disable-clock-disruption-support"];
 const OURS: &str = "ours";
 
+/// Compares the widths of the published intervals with those of the daemons 1.0.0 and 2.0.3.
+#[derive(Parser)]
+#[command(name = "width")]
 struct Options {
+    /// The daemon's program.
+    #[arg(long, default_value = "target/release/clockbound")]
     daemon: PathBuf,
+    /// Where `integration/width` installs the other daemons.
+    #[arg(long, default_value = "target/tools")]
     tools: PathBuf,
+    /// chronyd's poll intervals as exponents of 2 s; each is a comparison.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "0,4,6",
+        allow_negative_numbers = true
+    )]
     polls: Vec<i8>,
+    /// How long a comparison lasts.
+    #[arg(long, default_value_t = 300)]
     seconds: u64,
+    /// Widths count from this second on.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     from: u64,
+    /// Adds a second instance of the daemon with this `--max-wander`.
+    #[arg(long, value_name = "PPM_PER_S")]
     max_wander: Option<String>,
 }
 
 fn main() -> ExitCode {
-    let options = match options(env::args().skip(1)) {
-        Ok(options) => options,
-        Err(trouble) => {
-            eprintln!("width: {trouble}\n{USAGE_TEXT}");
-            return ExitCode::from(USAGE);
-        }
-    };
+    let options = Options::parse();
+    if options.from >= options.seconds {
+        let message = "--from must be less than --seconds";
+        Options::command()
+            .error(ErrorKind::ValueValidation, message)
+            .exit();
+    }
     let contenders = contenders(&options);
     let setting = |&poll: &i8| Setting {
         poll,
@@ -60,7 +79,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether our daemon ran, and no native interval missed true time.
+/// Whether this daemon ran, and every native interval contained true time.
 fn is_good(comparison: &Comparison) -> bool {
     comparison
         .outcomes
@@ -88,16 +107,11 @@ fn contenders(options: &Options) -> Vec<Contender> {
         let root = options.tools.join(format!("clock-bound-d-{version}"));
         root.join("bin/clockbound")
     };
-    let all = [Layout::NATIVE, Layout::OWN_V1, Layout::OWN_V2];
+    let all = [Layout::NATIVE, Layout::V1, Layout::V2];
     let mut contenders = vec![
         contender(OURS, options.daemon.clone(), &[], &all),
-        contender("1.0.0", published("1.0.0"), &[], &[Layout::OWN_V1]),
-        contender(
-            "2.0.3",
-            published("2.0.3"),
-            &WITHOUT_VMCLOCK,
-            &[Layout::OWN_V2],
-        ),
+        contender("1.0.0", published("1.0.0"), &[], &[Layout::V1]),
+        contender("2.0.3", published("2.0.3"), &WITHOUT_VMCLOCK, &[Layout::V2]),
     ];
     if let Some(max_wander) = &options.max_wander {
         let name = format!("ours, wander {max_wander}");
@@ -105,40 +119,4 @@ fn contenders(options: &Options) -> Vec<Contender> {
         contenders.insert(1, contender(&name, options.daemon.clone(), &further, &all));
     }
     contenders
-}
-
-fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options {
-        daemon: PathBuf::from("target/release/clockbound"),
-        tools: PathBuf::from("target/tools"),
-        polls: vec![0, 4, 6],
-        seconds: 300,
-        from: 120,
-        max_wander: None,
-    };
-    while let Some(word) = words.next() {
-        let value = words.next().ok_or(format!("{word} needs a value"))?;
-        let number = |text: &str| {
-            let number = text.parse::<u64>();
-            number.map_err(|err| format!("{word} {text}: {err}"))
-        };
-        match word.as_str() {
-            "--daemon" => options.daemon = value.into(),
-            "--tools" => options.tools = value.into(),
-            "--polls" => options.polls = polls(&value)?,
-            "--seconds" => options.seconds = number(&value)?,
-            "--from" => options.from = number(&value)?,
-            "--max-wander" => options.max_wander = Some(value),
-            _ => return Err(format!("{word}: not understood")),
-        }
-    }
-    if options.from >= options.seconds {
-        return Err("--from must be less than --seconds".to_owned());
-    }
-    Ok(options)
-}
-
-fn polls(text: &str) -> Result<Vec<i8>, String> {
-    let poll = |text: &str| text.parse().map_err(|err| format!("--polls {text}: {err}"));
-    text.split(',').map(poll).collect()
 }

@@ -1,37 +1,44 @@
-//! The truth rig: does the published interval contain true time, whatever happens to the clock?
+//! The truth rig: compares the published interval with true time while scripted faults occur.
 //!
 //! ```text
-//!                 script: what goes wrong, and when
+//!                 Scenario: sources, faults and when they occur
 //!                    |          |          |
 //!                    v          v          v
 //!   Truth ---> NtpServer, ---> chronyd ---> daemon ---> each layout
 //!     |        ReferenceClock                              |
-//!     `-----------------> Checker: is it inside? <---------'
+//!     `-----------------> Sampler: interval - true time <--'
 //!                            |
-//!                          Report ---> table, SVG
+//!                          Report ---> table, plot
 //! ```
 //!
-//! Truth stands on CLOCK_MONOTONIC_RAW, so it stays what it is when CLOCK_REALTIME is set or runs off. Scenarios in which
-//! that happens, or in which chronyd disciplines it, are played on a [`VirtualClock`](crate::VirtualClock), which servers,
-//! chronyd, daemon and checker share in a process tree of their own; the machine's clock is not affected:
+//! Truth follows CLOCK_MONOTONIC_RAW, so it does not change when CLOCK_REALTIME is stepped or its
+//! frequency is changed. Scenarios that do this, or in which chronyd disciplines CLOCK_REALTIME,
+//! run on a [`VirtualClock`](crate::host::virtual_clock::VirtualClock) that servers, chronyd,
+//! daemon and sampler share in a process tree of their own; the machine's clock is not affected:
 //!
 //! ```text
-//!   Rig::run ---> the same program under the library: scenario ---> transcript of the Report
+//!   Rig (runner) --+--> in_process
+//!                  `--> subprocess ---> this program under the virtual clock: in_process
+//!                           ^                                              |
+//!                           `------------ transcript of the Report --------'
 //! ```
+//!
+//! Imports go downwards in this list: `runner`, `subprocess`, `in_process`, `transcript` and
+//! `plot`, `report`,
+//! `sources`, `declared_bound`, `falsetickers`, `scenarios`, `scenario`.
 
-pub mod apart;
-pub mod checker;
-pub mod declared;
-pub mod honesty;
+mod declared_bound;
+mod falsetickers;
+mod in_process;
+pub mod plot;
 pub mod report;
-pub mod run;
+mod runner;
 pub mod scenario;
-pub mod sources;
-pub mod svg;
-pub mod table;
-pub mod transcript;
+pub mod scenarios;
+mod sources;
+pub mod subprocess;
+mod transcript;
 
-pub use checker::{Sample, Seen};
 pub use report::Report;
-pub use run::Rig;
+pub use runner::Rig;
 pub use scenario::Scenario;

@@ -1,65 +1,81 @@
-//! What came of a scenario.
+//! The report of a scenario: expectations, faults and the row of the table.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use super::checker::{Sample, Seen};
 use super::scenario::{Expect, Scenario};
-use crate::Status;
+use crate::observe::reading::Status;
+use crate::observe::samples::{LayoutSamples, Sample};
 
-/// The part of the time that a healthy clock is Synchronized, once it was.
+/// The part of the time that a healthy clock is Synchronized, after it was first trusted.
 const HEALTHY_SHARE: f64 = 0.99;
 
-/// How long a layout that is centred on CLOCK_REALTIME may be wrong after a slew of that clock has begun: until the round in
-/// which the daemon sees it, with room for machines that are busy.
+/// How long a layout that is centred on CLOCK_REALTIME may be wrong after a slew of that clock
+/// begins: until the daemon's next round, with a margin for busy machines.
 const ROUND: Duration = Duration::from_millis(250);
 
-/// How long a layout that is centred on CLOCK_REALTIME may be wrong after that clock was moved: the daemon can
-/// correct it as soon as it has run, but not before. Generous, for machines that are busy; a daemon that
-/// does not notice is wrong until chronyd polls next, several seconds later.
+/// How long a layout that is centred on CLOCK_REALTIME may be wrong after a step of that clock:
+/// until the daemon is scheduled, with a margin for busy machines. A daemon that does not detect
+/// the step is wrong until chronyd's next poll, several seconds later.
 const NOTICE: Duration = Duration::from_secs(1);
 
-/// In the first minute after chronyd's start few measurements prove little about the rate, and intervals are wider.
+/// In the first minute after chronyd's start, few measurements bound the rate, and intervals are
+/// wider.
 const FIRST_MINUTE: Duration = Duration::from_secs(60);
 
-/// What came of a scenario. All times are since it began.
+/// The report of a scenario. All instants are since its beginning.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What was run.
+    /// The scenario.
     pub scenario: Scenario,
     /// When the daemon was started.
     pub daemon_started: Duration,
-    /// When chronyd first followed a source.
+    /// When chronyd first selected a source.
     pub chronyd_synchronised: Option<Duration>,
-    /// When CLOCK_REALTIME was moved.
+    /// When CLOCK_REALTIME was stepped or its rate changed.
     pub disturbed: Vec<Duration>,
-    /// When its rate was changed by much.
+    /// When a slew began or ended.
     pub slewed: Vec<Duration>,
-    /// What was seen of each layout.
-    pub seen: Vec<Seen>,
-    /// What chronyd declared about once a second, ns: twice half the root delay and the root dispersion.
+    /// The samples of each layout.
+    pub layouts: Vec<LayoutSamples>,
+    /// Twice chronyd's root distance, about once a second, ns.
     pub declared_ns: Vec<i64>,
-    /// What the daemon said.
+    /// The daemon's log.
     pub daemon_log: Vec<String>,
-    /// What chronyd said since it was last started.
+    /// chronyd's log since its last start.
     pub chronyd_log: Vec<String>,
 }
 
 impl Report {
-    /// Violations that no move of CLOCK_REALTIME a moment before explains.
-    pub fn violations(&self, seen: &Seen) -> usize {
-        let inexcusable = |at: &&Duration| self.blind_for(seen, **at).is_none();
-        seen.violations.iter().filter(inexcusable).count()
+    /// A report of a scenario of which nothing is recorded yet.
+    pub fn of(scenario: &Scenario) -> Report {
+        Report {
+            scenario: scenario.clone(),
+            daemon_started: Duration::ZERO,
+            chronyd_synchronised: None,
+            disturbed: Vec::new(),
+            slewed: Vec::new(),
+            layouts: Vec::new(),
+            declared_ns: Vec::new(),
+            daemon_log: Vec::new(),
+            chronyd_log: Vec::new(),
+        }
     }
 
-    /// The longest that a layout was wrong since CLOCK_REALTIME was moved, where that explains it.
-    pub fn blindness(&self, seen: &Seen) -> Option<Duration> {
+    /// Number of violations that no preceding change of CLOCK_REALTIME excuses.
+    pub fn violations(&self, seen: &LayoutSamples) -> usize {
+        let unexcused = |at: &&Duration| self.blind_for(seen, **at).is_none();
+        seen.violations.iter().filter(unexcused).count()
+    }
+
+    /// The longest time from a change of CLOCK_REALTIME to a violation that it excuses.
+    pub fn blindness(&self, seen: &LayoutSamples) -> Option<Duration> {
         let blind = |at: &Duration| self.blind_for(seen, *at);
         seen.violations.iter().filter_map(blind).max()
     }
 
-    fn blind_for(&self, seen: &Seen, at: Duration) -> Option<Duration> {
+    fn blind_for(&self, seen: &LayoutSamples, at: Duration) -> Option<Duration> {
         let within = |moves: &[Duration], limit: Duration| {
             let since = |moved: &Duration| at.checked_sub(*moved);
             moves
@@ -72,19 +88,19 @@ impl Report {
         blind.filter(|_| seen.layout.on_realtime)
     }
 
-    /// What is not as the scenario expects, in words.
+    /// Descriptions of what differs from the expectation.
     pub fn faults(&self) -> Vec<String> {
-        self.seen
+        self.layouts
             .iter()
             .flat_map(|seen| {
                 let layout = seen.layout.name;
-                let tell = move |fault| format!("{}, {layout}: {fault}", self.scenario.name);
-                self.faults_of(seen).into_iter().map(tell)
+                let describe = move |fault| format!("{}, {layout}: {fault}", self.scenario.name);
+                self.faults_of(seen).into_iter().map(describe)
             })
             .collect()
     }
 
-    fn faults_of(&self, seen: &Seen) -> Vec<String> {
+    fn faults_of(&self, seen: &LayoutSamples) -> Vec<String> {
         let mut faults = Vec::new();
         let violations = self.violations(seen);
         if violations > 0 && self.scenario.not_held.is_none() {
@@ -99,10 +115,10 @@ impl Report {
         }
         let lapses = lapses(seen);
         if self.scenario.expect == Expect::Kept && lapses > 0 {
-            faults.push(format!("trust was lost {lapses} times"));
+            faults.push(format!("the interval became untrusted {lapses} times"));
         }
         if self.times_first(seen).is_some_and(|times| times < 1.0) {
-            faults.push(format!("narrower than {}", self.seen[0].layout.name));
+            faults.push(format!("narrower than {}", self.layouts[0].layout.name));
         }
         if self.scenario.expect == Expect::Healthy {
             let (share, flaps) = (synchronized_share(seen), flaps(seen));
@@ -110,32 +126,33 @@ impl Report {
                 faults.push(format!("Synchronized for {:.1} % only", share * 100.0));
             }
             if flaps > 0 {
-                faults.push(format!("Synchronized was left {flaps} times"));
+                faults.push(format!("the status left Synchronized {flaps} times"));
             }
         }
         faults
     }
 
-    /// The layout's median bound, as a multiple of that of the first layout, which is to be the narrowest.
-    fn times_first(&self, seen: &Seen) -> Option<f64> {
-        let first = trusted_sorted(&self.seen[0], Sample::bound_ns);
+    /// The layout's median bound divided by that of the first layout, which should be the
+    /// narrowest.
+    fn times_first(&self, seen: &LayoutSamples) -> Option<f64> {
+        let first = trusted_sorted(&self.layouts[0], Sample::bound_ns);
         let own = trusted_sorted(seen, Sample::bound_ns);
         Some(*median(&own)? as f64 / *median(&first)? as f64)
     }
 
-    /// The faults with all that helps to understand them.
+    /// The faults, violations, status changes and logs.
     pub fn diagnosis(&self) -> String {
         let mut text = self.faults().join("\n");
-        for seen in &self.seen {
+        for seen in &self.layouts {
             for detail in &seen.details {
                 let _ = write!(text, "\n  {}: {detail}", seen.layout.name);
             }
-            let _ = write!(text, "\n  {}: {}", seen.layout.name, story(seen));
+            let _ = write!(text, "\n  {}: {}", seen.layout.name, status_changes(seen));
             if let Some(worst_ns) = worst_miss_ns(seen) {
-                let missed = time_where(&seen.samples, |sample| misses(seen, sample));
+                let missed = time_where(&seen.samples, |sample| seen.is_violation(sample));
                 let _ = write!(
                     text,
-                    "\n  {}: false by {:.3} ms at most, for {:.1} s",
+                    "\n  {}: wrong by {:.3} ms at most, for {:.1} s",
                     seen.layout.name,
                     worst_ns as f64 / 1e6,
                     missed.as_secs_f64()
@@ -153,10 +170,10 @@ impl Report {
 
     /// A line of the table for each layout.
     pub fn rows(&self) -> Vec<String> {
-        self.seen.iter().map(|seen| self.row(seen)).collect()
+        self.layouts.iter().map(|seen| self.row(seen)).collect()
     }
 
-    fn row(&self, seen: &Seen) -> String {
+    fn row(&self, seen: &LayoutSamples) -> String {
         let first = first_trusted(seen);
         let since = |start: Option<Duration>| match (first, start) {
             (Some(first), Some(start)) => {
@@ -209,17 +226,17 @@ impl Report {
     }
 }
 
-/// Prints the table of these, also from a test that passes.
+/// Prints the table of these reports, also from a test that passes.
 pub fn show<'a>(reports: impl IntoIterator<Item = &'a Report>) {
     let mut text = heading();
     for row in reports.into_iter().flat_map(Report::rows) {
         let _ = write!(text, "\n{row}");
     }
-    // Tests that pass are silent about what is printed otherwise.
+    // println! is captured in tests that pass.
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-/// How many of these are as expected, in words.
+/// A summary of these reports.
 pub fn counts(reports: &[Report]) -> String {
     let faulty = reports.iter().filter(|report| !report.faults().is_empty());
     let not_held = |report: &&Report| report.scenario.not_held.is_some();
@@ -253,44 +270,43 @@ fn columns(cells: [&str; 18]) -> String {
     line.trim_end().to_owned()
 }
 
-/// When the layout first promised anything.
-pub fn first_trusted(seen: &Seen) -> Option<Duration> {
+/// When the layout was first trusted.
+pub fn first_trusted(seen: &LayoutSamples) -> Option<Duration> {
     let first = seen.samples.iter().find(|sample| sample.is_trusted());
     first.map(|sample| sample.at)
 }
 
-/// How long the status was this one.
-pub fn time_in(seen: &Seen, status: Status) -> Duration {
+/// How long the layout had this status.
+pub fn time_in(seen: &LayoutSamples, status: Status) -> Duration {
     time_where(&seen.samples, |sample| sample.status == status)
 }
 
-/// How often the status ceased to be Synchronized.
-pub fn flaps(seen: &Seen) -> usize {
+/// How often the status changed from Synchronized.
+pub fn flaps(seen: &LayoutSamples) -> usize {
     let left = |pair: &&[Sample]| {
         pair[0].status == Status::Synchronized && pair[1].status != Status::Synchronized
     };
     seen.samples.windows(2).filter(left).count()
 }
 
-fn misses(seen: &Seen, sample: &Sample) -> bool {
-    seen.violations.binary_search(&sample.at).is_ok()
-}
-
-/// How far true time was outside of a trusted interval, ns, when it ever was.
-fn worst_miss_ns(seen: &Seen) -> Option<i64> {
-    let missed = seen.samples.iter().filter(|sample| misses(seen, sample));
+/// The largest distance of true time from a trusted interval, ns, if any was violated.
+fn worst_miss_ns(seen: &LayoutSamples) -> Option<i64> {
+    let missed = seen
+        .samples
+        .iter()
+        .filter(|sample| seen.is_violation(sample));
     let miss_ns = |sample: &Sample| sample.earliest_ns.max(-sample.latest_ns);
     missed.map(miss_ns).max()
 }
 
-/// How often the interval ceased to be trusted.
-fn lapses(seen: &Seen) -> usize {
+/// How often the interval changed from trusted to untrusted.
+fn lapses(seen: &LayoutSamples) -> usize {
     let lost = |pair: &&[Sample]| pair[0].is_trusted() && !pair[1].is_trusted();
     seen.samples.windows(2).filter(lost).count()
 }
 
-/// The part of the time since the layout was first trusted that it was Synchronized.
-fn synchronized_share(seen: &Seen) -> f64 {
+/// The part of the time since the layout was first trusted in which it was Synchronized.
+fn synchronized_share(seen: &LayoutSamples) -> f64 {
     let begin = seen.samples.iter().position(Sample::is_trusted);
     let samples = begin.map_or(&[][..], |begin| &seen.samples[begin..]);
     let all = time_where(samples, |_| true);
@@ -304,7 +320,7 @@ fn time_where(samples: &[Sample], cond: impl Fn(&Sample) -> bool) -> Duration {
     pairs.map(|pair| pair[1].at - pair[0].at).sum()
 }
 
-fn trusted_sorted(seen: &Seen, value: impl Fn(&Sample) -> i64) -> Vec<i64> {
+fn trusted_sorted(seen: &LayoutSamples, value: impl Fn(&Sample) -> i64) -> Vec<i64> {
     sorted(
         seen.samples.iter().filter(|sample| sample.is_trusted()),
         value,
@@ -324,8 +340,8 @@ fn median(sorted: &[i64]) -> Option<&i64> {
     sorted.get(sorted.len() / 2)
 }
 
-/// Every change of the status.
-fn story(seen: &Seen) -> String {
+/// The changes of the status.
+fn status_changes(seen: &LayoutSamples) -> String {
     let mut changes: Vec<String> = Vec::new();
     let mut last = None;
     for sample in &seen.samples {

@@ -1,18 +1,18 @@
 use super::super::scenario::Action;
 use super::*;
-use crate::Layout;
+use crate::observe::layout::Layout;
 use Status::{FreeRunning, Synchronized, Unknown};
 
-/// A layout that showed these statuses, one a second.
-fn seen(statuses: &[Status]) -> Seen {
+/// A layout with these statuses, one a second.
+fn seen(statuses: &[Status]) -> LayoutSamples {
     let sample = |(second, &status)| Sample {
         at: Duration::from_secs(second),
         status,
         earliest_ns: -3_000,
         latest_ns: 1_000,
     };
-    Seen {
-        layout: Layout::OWN_V1,
+    LayoutSamples {
+        layout: Layout::V1,
         samples: (0..).zip(statuses).map(sample).collect(),
         violations: Vec::new(),
         errors: 0,
@@ -20,14 +20,14 @@ fn seen(statuses: &[Status]) -> Seen {
     }
 }
 
-fn report(expect: Expect, seen: Seen) -> Report {
+fn report(expect: Expect, seen: LayoutSamples) -> Report {
     Report {
         scenario: Scenario::new("test", "", 10).expecting(expect),
         daemon_started: Duration::from_millis(100),
         chronyd_synchronised: Some(Duration::from_millis(600)),
         disturbed: Vec::new(),
         slewed: Vec::new(),
-        seen: vec![seen],
+        layouts: vec![seen],
         declared_ns: vec![2_500, 2_000, 3_000],
         daemon_log: vec!["a line of the daemon".to_owned()],
         chronyd_log: Vec::new(),
@@ -69,15 +69,15 @@ fn each_expectation_has_its_faults() {
 }
 
 #[test]
-fn a_violation_is_a_fault_unless_the_scenario_cannot_be_held() {
+fn a_violation_is_a_fault_unless_an_assumption_is_broken() {
     let mut seen = seen(&[Synchronized, Synchronized]);
     seen.violations = vec![Duration::from_secs(1)];
     let mut report = report(Expect::Trusted, seen);
     assert_eq!(report.faults().len(), 1);
     assert!(report.diagnosis().contains("a line of the daemon"));
-    report.seen[0].samples[1].earliest_ns = 2_000_000;
-    let told = "v1: false by 2.000 ms at most, for 0.0 s";
-    assert!(report.diagnosis().contains(told));
+    report.layouts[0].samples[1].earliest_ns = 2_000_000;
+    let line = "v1: wrong by 2.000 ms at most, for 0.0 s";
+    assert!(report.diagnosis().contains(line));
     report.scenario = report.scenario.not_held("for this test");
     assert_eq!(report.faults().len(), 0);
 }
@@ -90,38 +90,38 @@ fn a_layout_narrower_than_the_first_is_a_fault() {
         sample.latest_ns += 2_000;
     }
     let mut report = report(Expect::Trusted, narrow);
-    report.seen.push(wide);
+    report.layouts.push(wide);
     assert_eq!(report.faults().len(), 0);
-    report.seen.reverse();
+    report.layouts.reverse();
     assert_eq!(report.faults(), ["test, v1: narrower than v1"]);
 }
 
 #[test]
-fn a_layout_on_the_clock_that_was_moved_has_a_moment_to_notice() {
+fn a_violation_within_a_second_of_a_clock_change_is_excused_on_that_clock() {
     let mut seen = seen(&[Synchronized, Synchronized]);
     seen.violations = vec![Duration::from_millis(4_003), Duration::from_millis(9_000)];
     let mut report = report(Expect::Trusted, seen);
     report.scenario = report.scenario.at(4.0, Action::StepClock(1));
     report.disturbed = vec![Duration::from_secs(4)];
-    let violations = |report: &Report| report.violations(&report.seen[0]);
+    let violations = |report: &Report| report.violations(&report.layouts[0]);
     assert_eq!(violations(&report), 1);
     assert_eq!(
-        report.blindness(&report.seen[0]),
+        report.blindness(&report.layouts[0]),
         Some(Duration::from_millis(3))
     );
-    report.seen[0].layout.on_realtime = false;
+    report.layouts[0].layout.on_realtime = false;
     assert_eq!(violations(&report), 2);
 }
 
 #[test]
-fn a_layout_on_the_clock_that_is_slewed_has_a_round_to_notice() {
+fn a_violation_within_a_round_of_a_slew_is_excused_on_that_clock() {
     let mut seen = seen(&[Synchronized, Synchronized]);
     seen.violations = vec![Duration::from_millis(4_103), Duration::from_millis(4_503)];
     let mut report = report(Expect::Trusted, seen);
     report.slewed = vec![Duration::from_secs(4)];
-    assert_eq!(report.violations(&report.seen[0]), 1);
-    report.seen[0].layout.on_realtime = false;
-    assert_eq!(report.violations(&report.seen[0]), 2);
+    assert_eq!(report.violations(&report.layouts[0]), 1);
+    report.layouts[0].layout.on_realtime = false;
+    assert_eq!(report.violations(&report.layouts[0]), 2);
 }
 
 #[test]

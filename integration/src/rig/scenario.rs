@@ -1,80 +1,79 @@
-//! What a run of the rig is made of.
+//! Scenarios: sources, clock, faults and expectation.
 
 use std::time::Duration;
 
-use crate::Course;
-use crate::chronyd::NEAR;
-use crate::ntp_server::Manner;
-use crate::reference_clock::{Driver, Feed};
-use crate::truth::LeapKind;
-use crate::virtual_clock::Rate;
+use crate::fakes::ntp_server::ServerBehaviour;
+use crate::fakes::reference_clock::{Driver, Feed};
+use crate::host::virtual_clock::Rate;
+use crate::programs::chronyd::FREQUENT_POLLS;
+use crate::time::truth::{Course, LeapKind};
 
-/// The oscillator's drift that the daemon allows for, ppm, unless a scenario says otherwise.
+/// The daemon's default drift rate in scenarios, ppm.
 const MAX_DRIFT_PPM: &str = "50";
 
-/// chronyd believes in leap seconds at the end of June and of December only.
+/// chronyd accepts leap seconds at the end of June and of December only.
 const END_OF_2026_S: i64 = 1_798_761_600;
 
-/// What must come of a scenario, besides that trusted intervals contain true time.
+/// The expected result of a scenario, in addition to trusted intervals that contain true time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// Synchronized all the time once it was, without a flap.
+    /// Synchronized without interruption after the first time.
     Healthy,
-    /// Trusted all the time once it was, in holdover at the worst.
+    /// Trusted without interruption after the first time, in holdover at worst.
     Kept,
-    /// Trusted for some of the time.
+    /// Trusted at some time.
     Trusted,
     /// Never trusted.
     Untrusted,
 }
 
-/// Something that happens during a scenario.
+/// An event of a scenario.
 #[derive(Clone, Copy, Debug)]
 pub enum Action {
-    /// The server of this number changes its manner.
-    Server(usize, fn(&mut Manner)),
-    /// The reference clock of this number measures differently.
+    /// The server of this number changes its behaviour.
+    Server(usize, fn(&mut ServerBehaviour)),
+    /// The reference clock of this number changes its samples.
     Refclock(usize, fn(&mut Feed)),
-    /// chronyd is told by `chronyc add server` to use the server of this number, too.
+    /// `chronyc add server` adds the server of this number.
     AddServer(usize),
-    /// chronyd is told by `chronyc delete` to forget the server of this number.
+    /// `chronyc delete` deletes the server of this number.
     DeleteServer(usize),
-    /// chronyd's source directory names these servers from now on, and chronyd reads it.
+    /// The source directory lists these servers, and `chronyc reload sources` reads it.
     ListServers(&'static [usize]),
-    /// The name of the pool stands for these servers from now on; `chronyc refresh` makes chronyd notice.
+    /// The name of the pool resolves to these servers; `chronyc refresh` makes chronyd resolve it.
     NamePool(&'static [usize]),
-    /// A command of `chronyc`, which has to be successful.
+    /// A command of `chronyc`, which must succeed.
     Chronyc(&'static str),
-    /// chronyd ends as an operator ends it.
+    /// chronyd is stopped with SIGTERM.
     StopChronyd,
-    /// chronyd ends as a crash does.
+    /// chronyd is killed.
     KillChronyd,
-    /// chronyd is started again.
+    /// chronyd is started.
     StartChronyd,
-    /// chronyd hangs.
+    /// chronyd is suspended.
     FreezeChronyd,
-    /// chronyd does not hang any more.
+    /// chronyd is resumed.
     ThawChronyd,
-    /// The daemon is killed, and started again at once.
+    /// The daemon is killed, and started at once.
     RestartDaemon,
-    /// CLOCK_REALTIME is set forwards by so many ns (backwards, when negative).
+    /// CLOCK_REALTIME is stepped by this many ns.
     StepClock(i64),
-    /// The kernel lets CLOCK_REALTIME run faster by so many parts per billion than at the beginning.
+    /// The tick makes CLOCK_REALTIME faster by this many parts per billion than at the beginning.
     RunClockOff(i64),
-    /// The kernel's discipline of CLOCK_REALTIME is set.
+    /// The kernel's tick and frequency of CLOCK_REALTIME are set.
     SetRate(Rate),
-    /// chronyd is told to step the clock by what remains of its correction.
+    /// `chronyc makestep` steps the clock by the remaining correction.
     Makestep,
     /// The daemon is killed.
     KillDaemon,
-    /// The daemon ends as an operator ends it.
+    /// The daemon is stopped with SIGTERM.
     StopDaemon,
-    /// The daemon is started again.
+    /// The daemon is started.
     StartDaemon,
 }
 
 impl Action {
-    /// Whether it moves CLOCK_REALTIME, or changes its rate.
+    /// Whether it steps CLOCK_REALTIME or changes its rate.
     pub fn disturbs_the_clock(&self) -> bool {
         matches!(
             self,
@@ -83,36 +82,36 @@ impl Action {
     }
 }
 
-/// How chronyd comes to know a server.
+/// Where a server is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listed {
-    /// By its configuration.
+    /// In chronyd's configuration file.
     Configured,
-    /// By its source directory.
+    /// In the source directory.
     InDirectory,
-    /// By the pool's name.
+    /// As an address of the pool's name.
     InPool,
-    /// Not at first.
+    /// Nowhere at the beginning.
     Later,
 }
 
-/// A scripted server, and how chronyd uses it.
+/// A scripted server and chronyd's configuration of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Server {
-    /// How it answers at first.
-    pub manner: Manner,
-    /// The options of its line instead of the scenario's.
+    /// Its behaviour at the beginning.
+    pub behaviour: ServerBehaviour,
+    /// Its options, if they differ from the scenario's.
     pub options: Option<&'static str>,
-    /// How chronyd comes to know it.
+    /// Where it is configured.
     pub listed: Listed,
 }
 
-/// A reference clock of chronyd's.
+/// A scripted reference clock and chronyd's configuration of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Refclock {
     /// How it is connected.
     pub driver: Driver,
-    /// How it measures at first.
+    /// Its samples at the beginning.
     pub feed: Feed,
     /// The declared delay in seconds, half of which covers the clock's error.
     pub delay: f64,
@@ -125,20 +124,22 @@ pub struct Refclock {
 pub struct Scenario {
     /// Its name on the command line.
     pub name: &'static str,
-    /// What it is about, in a line.
+    /// A description in one line.
     pub about: &'static str,
     /// How long it lasts, in seconds.
     pub seconds: u64,
-    /// What must come of it.
+    /// The expected result.
     pub expect: Expect,
-    /// Why trusted intervals may miss true time here: an assumption is broken, and the run is only shown.
+    /// The broken assumption because of which violations are no fault, if any; the run is only
+    /// shown.
     pub not_held: Option<&'static str>,
-    /// Where true time goes.
+    /// The course of true time.
     pub course: Course,
     /// The servers. The first is at 127.0.0.1, the second at 127.0.0.2, and so on.
     pub servers: Vec<Server>,
-    /// How many of the servers and reference clocks tell, at any time, a time that their declarations do not cover.
-    pub liars: usize,
+    /// Number of falsetickers: sources whose declared error does not cover their time error at some
+    /// instant.
+    pub falsetickers: usize,
     /// The reference clocks.
     pub refclocks: Vec<Refclock>,
     /// Options of chronyd's `server` lines.
@@ -151,22 +152,22 @@ pub struct Scenario {
     pub daemon_args: &'static [&'static str],
     /// Further lines of chronyd's configuration.
     pub chrony_lines: &'static [&'static str],
-    /// The error bound of the hardware clock that chronyd takes its server for, ns.
+    /// The error bound of the hardware clock that the server stands for, ns.
     pub phc_bound_ns: Option<u32>,
     /// Whether chronyd disciplines the clock; otherwise it runs with `-x`.
     pub discipline: bool,
-    /// The date at the beginning, s since 1970; today's unless set.
+    /// The time at the beginning, s since 1970; the machine's if `None`.
     pub starts_at_s: Option<i64>,
     /// The leap second of true time at the end of the UTC day.
     pub leap_second: Option<LeapKind>,
-    /// The kernel's discipline of CLOCK_REALTIME at the beginning.
+    /// The kernel's tick and frequency of CLOCK_REALTIME at the beginning.
     pub rate: Rate,
-    /// What happens, and when: seconds since the beginning, in order.
+    /// The events with their seconds since the beginning, in order.
     pub script: Vec<(f64, Action)>,
 }
 
 impl Scenario {
-    /// A clock that is right, one good server polled sixteen times a second, and nothing that happens.
+    /// A clock without offset, an exact server polled sixteen times a second, and no events.
     pub fn new(name: &'static str, about: &'static str, seconds: u64) -> Scenario {
         Scenario {
             name,
@@ -176,9 +177,9 @@ impl Scenario {
             not_held: None,
             course: Course::default(),
             servers: vec![exact()],
-            liars: 0,
+            falsetickers: 0,
             refclocks: Vec::new(),
-            polling: NEAR,
+            polling: FREQUENT_POLLS,
             pool: None,
             max_drift_ppm: MAX_DRIFT_PPM,
             daemon_args: &[],
@@ -192,17 +193,27 @@ impl Scenario {
         }
     }
 
-    /// Whether it is played on a virtual clock, in a process of its own.
+    /// Whether it runs on a virtual clock, in a process of its own.
     pub fn needs_virtual_clock(&self) -> bool {
         let disturbed = self
             .script
             .iter()
             .any(|(_, action)| action.disturbs_the_clock());
-        let unlike_the_machines = self.starts_at_s.is_some() || self.rate != Rate::default();
-        disturbed || unlike_the_machines || self.discipline || self.leap_second.is_some()
+        let differs = self.starts_at_s.is_some() || self.rate != Rate::default();
+        disturbed || differs || self.discipline || self.leap_second.is_some()
     }
 
-    /// The same scenario, for another time.
+    /// The options of chronyd's sources and of the daemon, for the list of scenarios.
+    pub fn settings(&self) -> String {
+        let mut settings = vec![
+            format!("server {}", self.polling),
+            format!("--max-drift-rate {}", self.max_drift_ppm),
+        ];
+        settings.extend(self.daemon_args.chunks(2).map(|pair| pair.join(" ")));
+        settings.join(", ")
+    }
+
+    /// The same scenario with another duration.
     #[must_use]
     pub fn lasting(self, seconds: u64) -> Scenario {
         Scenario { seconds, ..self }
@@ -224,31 +235,35 @@ impl Scenario {
     }
 
     /// Changes the first server.
-    pub(super) fn server(self, change: fn(&mut Manner)) -> Scenario {
+    pub(super) fn server(self, change: fn(&mut ServerBehaviour)) -> Scenario {
         self.change_server(0, change)
     }
 
     /// Changes the server of this number.
-    pub(super) fn change_server(mut self, number: usize, change: fn(&mut Manner)) -> Scenario {
-        change(&mut self.servers[number].manner);
+    pub(super) fn change_server(
+        mut self,
+        number: usize,
+        change: fn(&mut ServerBehaviour),
+    ) -> Scenario {
+        change(&mut self.servers[number].behaviour);
         self
     }
 
-    /// Adds a server that is exact, but for this change.
-    pub(super) fn another_server(mut self, change: fn(&mut Manner)) -> Scenario {
+    /// Adds a server that is exact except for this change.
+    pub(super) fn another_server(mut self, change: fn(&mut ServerBehaviour)) -> Scenario {
         let mut server = exact();
-        change(&mut server.manner);
+        change(&mut server.behaviour);
         self.servers.push(server);
         self
     }
 
-    /// Gives the line of the server that was added last its own options.
+    /// Sets the options of the server that was added last.
     pub(super) fn options(mut self, options: &'static str) -> Scenario {
         self.last_server().options = Some(options);
         self
     }
 
-    /// Says how chronyd comes to know the server that was added last.
+    /// Sets where the server that was added last is configured.
     pub(super) fn listed(mut self, listed: Listed) -> Scenario {
         self.last_server().listed = listed;
         self
@@ -265,12 +280,28 @@ impl Scenario {
         }
     }
 
-    pub(super) fn liars(self, liars: usize) -> Scenario {
-        Scenario { liars, ..self }
+    pub(super) fn falsetickers(self, falsetickers: usize) -> Scenario {
+        Scenario {
+            falsetickers,
+            ..self
+        }
     }
 
-    pub(super) fn refclock(mut self, refclock: Refclock) -> Scenario {
-        self.refclocks.push(refclock);
+    /// Adds a reference clock that is exact except for this change, and declares a delay of 2 ms.
+    pub(super) fn refclock(
+        mut self,
+        driver: Driver,
+        options: &'static str,
+        change: fn(&mut Feed),
+    ) -> Scenario {
+        let mut feed = Feed::default();
+        change(&mut feed);
+        self.refclocks.push(Refclock {
+            driver,
+            feed,
+            delay: 0.002,
+            options,
+        });
         self
     }
 
@@ -299,6 +330,19 @@ impl Scenario {
         Scenario { polling, ..self }
     }
 
+    /// chronyd polls every `poll_s` seconds after an initial burst.
+    pub(super) fn poll(self, poll_s: u64) -> Scenario {
+        self.polling(match poll_s {
+            1 => "iburst minpoll 0 maxpoll 0",
+            2 => "iburst minpoll 1 maxpoll 1",
+            4 => "iburst minpoll 2 maxpoll 2",
+            8 => "iburst minpoll 3 maxpoll 3",
+            16 => "iburst minpoll 4 maxpoll 4",
+            64 => "iburst minpoll 6 maxpoll 6",
+            _ => unreachable!("no scenario polls every {poll_s} s"),
+        })
+    }
+
     pub(super) fn chrony_lines(self, chrony_lines: &'static [&'static str]) -> Scenario {
         Scenario {
             chrony_lines,
@@ -324,7 +368,8 @@ impl Scenario {
         Scenario { rate, ..self }
     }
 
-    /// Begins so many seconds before the end of 2026, when chronyd believes in leap seconds.
+    /// Begins this many seconds before the end of 2026, a date at which chronyd accepts leap
+    /// seconds.
     pub(super) fn seconds_before_midnight(self, seconds: i64) -> Scenario {
         Scenario {
             starts_at_s: Some(END_OF_2026_S - seconds),
@@ -340,6 +385,15 @@ impl Scenario {
         }
     }
 
+    /// Steps the clock by `by_ns` every `interval_s` seconds from second 10 on.
+    pub(super) fn stepping(self, times: u32, interval_s: f64, by_ns: i64) -> Scenario {
+        let seconds = (0..times).map(|number| 10.0 + f64::from(number) * interval_s);
+        seconds.fold(self, |scenario, second| {
+            scenario.at(second, Action::StepClock(by_ns))
+        })
+    }
+
+    /// Performs an action at this second, after those that are already there.
     pub(super) fn at(mut self, second: f64, action: Action) -> Scenario {
         let earlier = self.script.partition_point(|&(other, _)| other <= second);
         self.script.insert(earlier, (second, action));
@@ -347,20 +401,20 @@ impl Scenario {
     }
 }
 
-/// A server without any slack: it tells true time, and declares the smallest distance there is.
+/// A server without a time error, which declares a root distance near zero.
 fn exact() -> Server {
     Server {
-        manner: Manner {
+        behaviour: ServerBehaviour {
             root_delay: 1e-6,
             root_dispersion: 1e-6,
-            ..Manner::default()
+            ..ServerBehaviour::default()
         },
         options: None,
         listed: Listed::Configured,
     }
 }
 
-/// The length of a script's second.
+/// The time from the beginning to a second of the script.
 pub(super) fn instant(second: f64) -> Duration {
     Duration::from_secs_f64(second)
 }

@@ -1,4 +1,4 @@
-//! What chronyd is told about its sources, at first and during a scenario.
+//! The sources of a scenario: servers, reference clocks, and their configuration in chronyd.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,13 +7,16 @@ use std::process::Command;
 use std::time::Instant;
 
 use super::scenario::{Listed, Refclock, Scenario, Server};
-use crate::namespace::Private;
-use crate::{NtpServer, ReferenceClock, Sandbox, Truth};
+use crate::fakes::ntp_server::NtpServer;
+use crate::fakes::reference_clock::ReferenceClock;
+use crate::host::namespace::Private;
+use crate::host::sandbox::Sandbox;
+use crate::time::truth::Truth;
 
-/// The name of the pool, which only a scenario's own file of hosts knows.
+/// The name of the pool, which only the scenario's hosts file resolves.
 const POOL: &str = "pool.test";
 
-/// The port of every server of a scenario with a pool, whose network is its own.
+/// The port of every server of a scenario with a pool, in a private network namespace.
 pub(super) const POOL_PORT: u16 = 11_123;
 
 /// The sources of a running scenario.
@@ -36,7 +39,7 @@ impl Sources {
         began: Instant,
     ) -> Sources {
         let start = |(address, server): (&SocketAddr, &Server)| {
-            NtpServer::start_in(truth, *address, server.manner, began)
+            NtpServer::start_in(truth, *address, server.behaviour, began)
         };
         let servers: Vec<NtpServer> = addresses.iter().zip(&scenario.servers).map(start).collect();
         let line = |(server, listed): (&NtpServer, &Server)| {
@@ -44,7 +47,7 @@ impl Sources {
             format!("{} port {} {options}", address.ip(), address.port())
         };
         let lines = servers.iter().zip(&scenario.servers).map(line).collect();
-        // chronyd makes the sockets of its reference clocks itself.
+        // chronyd creates the sockets of its reference clocks.
         let sockets = sandbox.chrony_dir("refclocks");
         let refclock = |(number, refclock): (usize, &Refclock)| {
             let socket = sockets.join(number.to_string());
@@ -58,13 +61,13 @@ impl Sources {
             dir: sandbox.dir("sources", 0o755),
             hosts,
         };
-        sources.list(&known(scenario, Listed::InDirectory));
+        sources.list(&numbers_of(scenario, Listed::InDirectory));
         sources
     }
 
     /// The lines of chronyd's configuration.
     pub(super) fn configuration(&self, scenario: &Scenario) -> Vec<String> {
-        let configured = known(scenario, Listed::Configured);
+        let configured = numbers_of(scenario, Listed::Configured);
         let server = |number: usize| format!("server {}", self.lines[number]);
         let mut lines: Vec<String> = configured.into_iter().map(server).collect();
         for (clock, refclock) in self.refclocks.iter().zip(&scenario.refclocks) {
@@ -77,38 +80,38 @@ impl Sources {
         if let Some(options) = scenario.pool {
             lines.push(format!("pool {POOL} port {POOL_PORT} {options}"));
         }
-        if !known(scenario, Listed::InDirectory).is_empty() {
+        if !numbers_of(scenario, Listed::InDirectory).is_empty() {
             lines.push(format!("sourcedir {}", self.dir.display()));
         }
         lines
     }
 
-    /// Lets the source directory name these servers.
+    /// Writes these servers to the source directory.
     pub(super) fn list(&self, numbers: &[usize]) {
         let line = |&number: &usize| format!("server {}\n", self.lines[number]);
         let text: String = numbers.iter().map(line).collect();
-        fs::write(self.dir.join("rig.sources"), text).expect("write the file of sources");
+        fs::write(self.dir.join("rig.sources"), text).expect("write the source file");
     }
 
-    /// Lets the pool's name stand for these servers.
+    /// Makes the pool's name resolve to these servers.
     pub(super) fn name_pool(&self, numbers: &[usize]) {
         let hosts = self.hosts.as_ref().expect("the scenario has a pool");
-        fs::write(hosts, hosts_of(numbers)).expect("write the file of hosts");
+        fs::write(hosts, hosts_of(numbers)).expect("write the hosts file");
     }
 
-    /// The command that makes chronyd use a server, too.
+    /// The command that adds a server.
     pub(super) fn add(&self, number: usize) -> String {
         format!("add server {}", self.lines[number])
     }
 
-    /// The command that makes chronyd forget a server.
+    /// The command that deletes a server.
     pub(super) fn delete(&self, number: usize) -> String {
         format!("delete {}", self.servers[number].address().ip())
     }
 }
 
-/// The numbers of the servers that chronyd comes to know in this way.
-pub(super) fn known(scenario: &Scenario, listed: Listed) -> Vec<usize> {
+/// The numbers of the servers that are configured there.
+pub(super) fn numbers_of(scenario: &Scenario, listed: Listed) -> Vec<usize> {
     let servers = scenario.servers.iter().enumerate();
     servers
         .filter(|(_, server)| server.listed == listed)
@@ -122,10 +125,10 @@ pub(super) fn address(number: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, last)
 }
 
-/// Lets the pool's name stand for its servers on this host alone; returns the file that says so.
+/// Makes the pool's name resolve to its servers in these namespaces; returns the hosts file.
 pub(super) fn make_pool(host: &Private, sandbox: &Sandbox, scenario: &Scenario) -> PathBuf {
     host.loopback(&[]);
-    let hosts = sandbox.write("hosts", hosts_of(&known(scenario, Listed::InPool)));
+    let hosts = sandbox.write("hosts", hosts_of(&numbers_of(scenario, Listed::InPool)));
     host.bind(&hosts, Path::new("/etc/hosts"));
     hosts
 }
@@ -135,10 +138,10 @@ fn hosts_of(numbers: &[usize]) -> String {
     numbers.iter().map(line).collect()
 }
 
-/// Gives chronyd a command.
+/// Runs a command of `chronyc`.
 ///
 /// # Panics
-/// If it does not succeed.
+/// If it fails.
 pub(super) fn chronyc(socket: &Path, command: &str) {
     let mut chronyc = Command::new("chronyc");
     chronyc.arg("-h").arg(socket).args(command.split(' '));

@@ -1,14 +1,16 @@
-//! A report as text, on its way from one process of the rig to another: a line for each thing, which a word begins.
+//! A report as text, for the way from one process of the rig to another: one item a line, each with
+//! a keyword.
 //!
-//! The scenario is not in it: it has functions in it, and both processes know it.
+//! The scenario is not part of it, since it contains functions; both processes find it by its name.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::checker::{Sample, Seen};
 use super::report::Report;
 use super::scenario::Scenario;
-use crate::{Layout, Status};
+use crate::observe::layout::Layout;
+use crate::observe::reading::Status;
+use crate::observe::samples::{LayoutSamples, Sample};
 
 const STATUSES: [(Status, &str); 4] = [
     (Status::Unknown, "U"),
@@ -17,8 +19,8 @@ const STATUSES: [(Status, &str); 4] = [
     (Status::Disrupted, "D"),
 ];
 
-/// The text of a report. Line breaks inside messages become spaces.
-pub(super) fn write(report: &Report) -> String {
+/// Formats a report as text. Line breaks inside messages become spaces.
+pub(super) fn format(report: &Report) -> String {
     let mut text = String::new();
     line(
         &mut text,
@@ -43,7 +45,7 @@ pub(super) fn write(report: &Report) -> String {
     for message in &report.chronyd_log {
         line(&mut text, "chronyd", message.replace('\n', " "));
     }
-    for seen in &report.seen {
+    for seen in &report.layouts {
         line(&mut text, "layout", seen.layout.name);
         line(&mut text, "errors", seen.errors);
         for at in &seen.violations {
@@ -67,19 +69,9 @@ fn line(text: &mut String, word: &str, value: impl std::fmt::Display) {
     let _ = writeln!(text, "{word} {value}");
 }
 
-/// The report of `scenario` that this is the text of; `None` when it is not complete, or has another layout in it.
-pub(super) fn read(text: &str, scenario: &Scenario, layouts: &[Layout]) -> Option<Report> {
-    let mut report = Report {
-        scenario: scenario.clone(),
-        daemon_started: Duration::ZERO,
-        chronyd_synchronised: None,
-        disturbed: Vec::new(),
-        slewed: Vec::new(),
-        seen: Vec::new(),
-        declared_ns: Vec::new(),
-        daemon_log: Vec::new(),
-        chronyd_log: Vec::new(),
-    };
+/// Parses the report of `scenario`; `None` when the text is incomplete, or has another layout.
+pub(super) fn parse(text: &str, scenario: &Scenario, layouts: &[Layout]) -> Option<Report> {
+    let mut report = Report::of(scenario);
     let mut complete = false;
     for line in text.lines() {
         let (word, value) = line.split_once(' ')?;
@@ -93,13 +85,17 @@ pub(super) fn read(text: &str, scenario: &Scenario, layouts: &[Layout]) -> Optio
             "chronyd" => report.chronyd_log.push(value.to_owned()),
             "layout" => {
                 let layout = layouts.iter().find(|layout| layout.name == value)?;
-                report.seen.push(Seen::of(layout));
+                report.layouts.push(LayoutSamples::of(layout));
             }
-            "errors" => report.seen.last_mut()?.errors = value.parse().ok()?,
-            "violation" => report.seen.last_mut()?.violations.push(instant(value)?),
-            "detail" => report.seen.last_mut()?.details.push(value.to_owned()),
+            "errors" => report.layouts.last_mut()?.errors = value.parse().ok()?,
+            "violation" => report.layouts.last_mut()?.violations.push(instant(value)?),
+            "detail" => report.layouts.last_mut()?.details.push(value.to_owned()),
             "end" => complete = true,
-            _ => report.seen.last_mut()?.samples.push(sample(word, value)?),
+            _ => report
+                .layouts
+                .last_mut()?
+                .samples
+                .push(sample(word, value)?),
         }
     }
     complete.then_some(report)
@@ -131,7 +127,7 @@ mod tests {
             earliest_ns: -2_000,
             latest_ns: i64::MAX,
         };
-        let mut seen = Seen::of(&Layout::OWN_V1);
+        let mut seen = LayoutSamples::of(&Layout::V1);
         seen.samples = vec![sample(1, Status::Unknown), sample(3, Status::Synchronized)];
         seen.violations = vec![Duration::from_nanos(7)];
         seen.details = vec!["torn, and late".to_owned()];
@@ -142,7 +138,7 @@ mod tests {
             chronyd_synchronised: Some(Duration::from_secs(2)),
             disturbed: vec![Duration::from_secs(1), Duration::from_secs(4)],
             slewed: vec![Duration::from_secs(2)],
-            seen: vec![seen, Seen::of(&Layout::NATIVE)],
+            layouts: vec![seen, LayoutSamples::of(&Layout::NATIVE)],
             declared_ns: vec![2_500, 2_000],
             daemon_log: vec!["one".to_owned(), String::new()],
             chronyd_log: vec!["Selected source".to_owned()],
@@ -150,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn a_report_comes_back_as_it_was() {
+    fn a_report_is_unchanged_by_formatting_and_parsing() {
         let report = report();
-        let layouts = [Layout::NATIVE, Layout::OWN_V1];
-        let back = read(&write(&report), &report.scenario, &layouts).expect("readable");
+        let layouts = [Layout::NATIVE, Layout::V1];
+        let back = parse(&format(&report), &report.scenario, &layouts).expect("readable");
         let without_functions = |report: &Report| {
-            let names: Vec<&str> = report.seen.iter().map(|seen| seen.layout.name).collect();
-            let seen = report.seen.iter();
+            let names: Vec<&str> = report.layouts.iter().map(|seen| seen.layout.name).collect();
+            let seen = report.layouts.iter();
             let seen: Vec<String> = seen
                 .map(|s| {
                     format!(
@@ -176,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_complete_is_no_report() {
+    fn an_incomplete_transcript_is_no_report() {
         let report = report();
-        let text = write(&report);
-        let layouts = [Layout::NATIVE, Layout::OWN_V1];
+        let text = format(&report);
+        let layouts = [Layout::NATIVE, Layout::V1];
         let cut = &text[..text.len() - "end \n".len()];
-        assert!(read(cut, &report.scenario, &layouts).is_none());
-        assert!(read(&text, &report.scenario, &layouts[..1]).is_none());
-        assert!(read("", &report.scenario, &layouts).is_none());
+        assert!(parse(cut, &report.scenario, &layouts).is_none());
+        assert!(parse(&text, &report.scenario, &layouts[..1]).is_none());
+        assert!(parse("", &report.scenario, &layouts).is_none());
     }
 }

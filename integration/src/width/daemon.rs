@@ -1,13 +1,15 @@
-//! One of the daemons: started in its own namespace, its segments read until the end.
+//! One daemon of the comparison: runs in its own namespace, and its layouts are sampled.
 
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::layout::Read;
-use crate::namespace::private;
-use crate::rig::Seen;
-use crate::{Launch, Layout, Truth, wait};
+use crate::host::namespace::private;
+use crate::host::wait;
+use crate::observe::layout::{Layout, Read};
+use crate::observe::samples::LayoutSamples;
+use crate::programs::daemon::Launch;
+use crate::time::truth::Truth;
 
 /// Where each daemon publishes by default, in its own mount namespace.
 pub const RUN_DIR: &str = "/run/clockbound";
@@ -28,22 +30,23 @@ pub struct Contender {
     pub layouts: Vec<Layout>,
 }
 
-/// What was seen of a daemon.
+/// The result of a daemon.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It ran until the end.
+    /// It ran until the end of the comparison.
     Ran {
-        /// When it was started. Like every instant here: since the comparison began.
+        /// When it was started. Instants are since the beginning of the comparison.
         started: Duration,
         /// The samples of each layout. A layout that was never published has none.
-        seen: Vec<Seen>,
+        seen: Vec<LayoutSamples>,
     },
-    /// It ended by itself, and logged these lines.
+    /// It exited early, and logged these lines.
     Ended(Vec<String>),
 }
 
 impl Contender {
-    /// Runs it with `dir` as its [`RUN_DIR`] until `end` after `began`, and compares each layout with `truth` every 5 ms.
+    /// Runs it with `dir` as its [`RUN_DIR`] until `end` after `began`, and samples each layout
+    /// every 5 ms.
     ///
     /// # Panics
     /// When not root.
@@ -58,7 +61,7 @@ impl Contender {
         let started = began.elapsed();
         let arguments = self.arguments.iter().map(String::as_str);
         let mut daemon = Launch::bare(&self.program).args(arguments).start();
-        let mut seen: Vec<Seen> = self.layouts.iter().map(Seen::of).collect();
+        let mut seen: Vec<LayoutSamples> = self.layouts.iter().map(LayoutSamples::of).collect();
         let mut opened: Vec<Option<Read>> = self.layouts.iter().map(|_| None).collect();
         let v1 = Path::new(RUN_DIR).join("shm");
         while began.elapsed() < end {
@@ -72,7 +75,7 @@ impl Contender {
                     *read = (seen.layout.open)(&v1).ok();
                 }
                 if let Some(read) = read {
-                    seen.look(read, truth, began);
+                    seen.take(read, truth, began);
                 }
             }
             thread::sleep(BETWEEN_SAMPLES);

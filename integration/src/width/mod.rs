@@ -3,12 +3,12 @@
 //! ```text
 //!                               +--> daemon 1.0.0 --> its segments --> samples --> rows
 //!   Truth --> NtpServer --> chronyd --> daemon 2.0.3 --> ...
-//!                  |            +--> our daemon   --> ...
+//!                  |            +--> this daemon  --> ...
 //!                  |            `--> tracking, every 100 ms --> chronyd's own row
 //! ```
 //!
-//! The published daemons have fixed paths. chronyd runs in a mount namespace with its directory at `/run/chrony`; each daemon runs
-//! in a copy of this namespace with a private `/run/clockbound`.
+//! The published daemons have fixed paths. chronyd runs in a mount namespace with its directory at
+//! `/run/chrony`; each daemon runs in a copy of this namespace with a private `/run/clockbound`.
 
 pub mod daemon;
 pub mod row;

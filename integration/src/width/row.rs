@@ -1,9 +1,9 @@
-//! A row of the table: what the samples of one layout amount to.
+//! A row of the table: a summary of the samples of one layout.
 
 use std::time::Duration;
 
-use crate::Status;
-use crate::rig::{Sample, Seen};
+use crate::observe::reading::Status;
+use crate::observe::samples::{LayoutSamples, Sample};
 
 /// Mean and percentiles of latest - earliest.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,27 +16,27 @@ pub struct Widths {
     pub p99_ns: i64,
 }
 
-/// Some numbers about one layout of one daemon.
+/// The summary of one layout of one daemon.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// Daemon and layout.
     pub name: String,
-    /// How many samples were measured.
+    /// Number of samples in the measured time.
     pub samples: usize,
-    /// From when on it was trusted, counted from chronyd's selection of its source, s. Negative when earlier.
+    /// When it was first trusted, s after chronyd's selection of its source; negative when earlier.
     pub trusted_after_selection_s: Option<f64>,
-    /// From when on it was trusted, counted from the daemon's start, s.
+    /// When it was first trusted, s after the daemon's start.
     pub trusted_after_start_s: Option<f64>,
     /// The part of the measured samples that were Synchronized, 0 to 1.
     pub synchronized: Option<f64>,
-    /// Trusted intervals without true time in them, at any time.
+    /// Trusted intervals without true time, in the whole comparison.
     pub violations: Option<usize>,
-    /// Of the measured intervals that were trusted.
+    /// Widths of the trusted intervals in the measured time.
     pub widths: Option<Widths>,
 }
 
 impl Widths {
-    /// Of these widths, in ns, in any order; `None` without any.
+    /// A summary of these widths, in ns, in any order; `None` if there are none.
     pub fn of(mut widths_ns: Vec<i64>) -> Option<Widths> {
         widths_ns.sort_unstable();
         let percentile = |part: usize| widths_ns.get((widths_ns.len().max(1) - 1) * part / 100);
@@ -49,11 +49,12 @@ impl Widths {
 }
 
 impl Row {
-    /// Of a daemon that was started at `started`, beside a chronyd that selected its source at `selected`; samples are
-    /// measured from `from` on.
+    /// The row of a daemon that was started at `started`, beside a chronyd that selected its source
+    /// at
+    /// `selected`; the measured time starts at `from`.
     pub fn of(
         daemon: &str,
-        seen: &Seen,
+        seen: &LayoutSamples,
         started: Duration,
         selected: Option<Duration>,
         from: Duration,
@@ -76,7 +77,7 @@ impl Row {
         }
     }
 
-    /// Of chronyd's own 2 x (root delay / 2 + root dispersion), in ns.
+    /// The row of twice chronyd's root distance, in ns.
     pub fn of_chronyd(widths_ns: Vec<i64>) -> Row {
         Row {
             name: "chronyd 2D".to_owned(),
@@ -142,12 +143,12 @@ fn columns([name, cells @ ..]: [&str; 10]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Layout;
+    use crate::observe::layout::Layout;
 
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     #[test]
-    fn percentiles_and_mean_are_those_of_the_sorted_widths() {
+    fn widths_have_percentiles_and_a_mean() {
         let widths = Widths::of((1..=101).rev().collect()).expect("some");
         assert_eq!((widths.p50_ns, widths.p99_ns), (51, 100));
         assert!((widths.mean_ns - 51.0).abs() < 1e-9);
@@ -163,7 +164,7 @@ mod tests {
             earliest_ns: 0,
             latest_ns: width_ns,
         };
-        let seen = Seen {
+        let seen = LayoutSamples {
             samples: vec![
                 sample(3, Status::Unknown, 9_000_000),
                 sample(6, Status::Synchronized, 9_000),
@@ -173,7 +174,7 @@ mod tests {
                 sample(13, Status::Synchronized, 6_000),
             ],
             violations: vec![S(6)],
-            ..Seen::of(&Layout::OWN_V1)
+            ..LayoutSamples::of(&Layout::V1)
         };
         let row = Row::of("ours", &seen, S(1), Some(S(4)), S(10));
         let expected = Row {
@@ -193,8 +194,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_seen_is_a_dash() {
-        let line = Row::of("2.0.3", &Seen::of(&Layout::OWN_V2), S(1), None, S(9)).line(None);
+    fn a_missing_value_is_a_dash() {
+        let line = Row::of("2.0.3", &LayoutSamples::of(&Layout::V2), S(1), None, S(9)).line(None);
         let cells: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(
             cells,

@@ -7,35 +7,37 @@ use std::time::{Duration, Instant};
 
 use super::daemon::{Contender, Outcome, RUN_DIR};
 use super::row::{Row, heading};
-use crate::chronyd::Tracking;
-use crate::namespace::{Private, private};
-use crate::ntp_server::Manner;
-use crate::{Chronyd, NtpServer, Sandbox, Truth, wait};
+use crate::fakes::ntp_server::{NtpServer, ServerBehaviour};
+use crate::host::namespace::{Private, private};
+use crate::host::sandbox::Sandbox;
+use crate::host::wait;
+use crate::programs::chronyd::{Chronyd, polled_server_line};
+use crate::time::truth::Truth;
 
 const CHRONY_DIR: &str = "/run/chrony";
 const BETWEEN_REPORTS: Duration = Duration::from_millis(100);
 
-/// What is compared, and for how long.
+/// The poll interval and the duration of a comparison.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// chronyd polls every 2^poll s.
     pub poll: i8,
     /// How long it lasts.
     pub lasting: Duration,
-    /// Widths are measured from then on.
+    /// The measured time starts here.
     pub from: Duration,
 }
 
-/// What came of a [`Setting`]. Instants are since it began.
+/// The result of a [`Setting`]. Instants are since its beginning.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// What was compared.
+    /// The setting.
     pub setting: Setting,
     /// When chronyd selected its source.
     pub selected: Option<Duration>,
-    /// Each daemon.
+    /// The result of each daemon.
     pub outcomes: Vec<(Contender, Outcome)>,
-    /// chronyd's 2 x (root delay / 2 + root dispersion) from [`Setting::from`] on, ns.
+    /// Twice chronyd's root distance in the measured time, ns.
     pub chronyd_widths_ns: Vec<i64>,
 }
 
@@ -55,10 +57,10 @@ impl Setting {
         for dir in [CHRONY_DIR, RUN_DIR] {
             fs::create_dir(dir).expect("make a directory below /run");
         }
-        // chronyd replies to the path that a client gives: it must be the same for both.
+        // chronyd replies to the path of the client's socket, which must be the same for both.
         host.bind(&sandbox.chrony_dir("chrony"), Path::new(CHRONY_DIR));
-        // CLOCK_REALTIME is right, like one that is disciplined: chronyd -x does not correct it, and the published daemons add
-        // chronyd's correction to their bound.
+        // CLOCK_REALTIME has no offset, like a disciplined clock: chronyd -x does not correct it,
+        // and the published daemons add chronyd's correction to their bound.
         let truth = Truth::default();
         let server = NtpServer::start_with(&truth, [127, 0, 0, 1].into(), near());
         let began = Instant::now();
@@ -87,7 +89,8 @@ impl Setting {
         }
     }
 
-    /// When chronyd selected its source, and its widths from [`Setting::from`] on, ns; returns at the end.
+    /// Returns at the end when chronyd selected its source, and its widths in the measured time,
+    /// ns.
     fn watch(&self, chronyd: &Chronyd, began: Instant) -> (Option<Duration>, Vec<i64>) {
         let selected = wait::within(self.lasting, || {
             chronyd.has_selected().then(|| began.elapsed())
@@ -95,7 +98,11 @@ impl Setting {
         let mut widths_ns = Vec::new();
         while began.elapsed() < self.lasting {
             if began.elapsed() >= self.from {
-                widths_ns.extend(chronyd.tracking().as_ref().map(width_ns));
+                widths_ns.extend(
+                    chronyd
+                        .tracking()
+                        .map(|tracking| tracking.root_distance_width_ns()),
+                );
             }
             thread::sleep(BETWEEN_REPORTS);
         }
@@ -103,12 +110,7 @@ impl Setting {
     }
 
     fn chronyd(&self, server: &NtpServer) -> Chronyd {
-        let (address, poll) = (server.address(), self.poll);
-        let line = format!(
-            "server {} port {} minpoll {poll} maxpoll {poll} iburst",
-            address.ip(),
-            address.port()
-        );
+        let line = polled_server_line(server.address(), self.poll);
         Chronyd::in_dir(
             PathBuf::from(CHRONY_DIR),
             &["port 0", "maxclockerror 50", &line],
@@ -117,7 +119,7 @@ impl Setting {
 }
 
 impl Comparison {
-    /// The table, and what went wrong.
+    /// The table, exited daemons and violations.
     pub fn report(&self) -> String {
         let Setting {
             poll,
@@ -143,7 +145,7 @@ impl Comparison {
         for (Contender { name, .. }, outcome) in &self.outcomes {
             match outcome {
                 Outcome::Ended(log) => {
-                    lines.push(format!("{name} is skipped, it ended: {}", log.join(" ")));
+                    lines.push(format!("{name} is skipped, it exited: {}", log.join(" ")));
                 }
                 Outcome::Ran { seen, .. } => {
                     for seen in seen {
@@ -171,20 +173,16 @@ impl Comparison {
     }
 }
 
-/// A good server about 0.35 ms away: a sleep takes some 0.08 ms longer than its duration.
-fn near() -> Manner {
-    Manner {
+/// An exact server with one-way delays of about 0.35 ms: a sleep takes about 0.08 ms longer than
+/// requested.
+fn near() -> ServerBehaviour {
+    ServerBehaviour {
         root_delay: 20e-6,
         root_dispersion: 10e-6,
         request_delay: Duration::from_micros(250),
         reply_delay: Duration::from_micros(250),
         request_jitter: Duration::from_micros(40),
         reply_jitter: Duration::from_micros(40),
-        ..Manner::default()
+        ..ServerBehaviour::default()
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "far below 2^63 ns")]
-fn width_ns(tracking: &Tracking) -> i64 {
-    ((tracking.root_delay + 2.0 * tracking.root_dispersion) * 1e9) as i64
 }

@@ -1,9 +1,14 @@
-//! A host of this machine's root file system with our packages, and what can be asked of it.
+//! A container of this machine's root file system with the packages of the project.
 
 use std::path::{Path, PathBuf};
 
-use integration::reader::Seen;
-use integration::{Container, Publications, Reader, Root, Segment, Status, Truth, wait};
+use integration::host::container::{Container, Root};
+use integration::host::wait;
+use integration::observe::publications::Publications;
+use integration::observe::reader::{Observations, Reader};
+use integration::observe::reading::Status;
+use integration::observe::segment::Segment;
+use integration::time::truth::Truth;
 use serde_json::Value;
 
 use crate::published;
@@ -17,11 +22,11 @@ const FAULTY: &str = env!("CARGO_BIN_EXE_clockbound");
 
 /// The booted host.
 pub struct Host {
-    /// Of the v1 segment.
+    /// The publications in the v1 segment.
     pub publications: Publications,
-    /// Where it runs.
+    /// The container.
     pub container: Container,
-    /// What time it is.
+    /// True time.
     pub truth: Truth,
 }
 
@@ -41,7 +46,7 @@ fn package(dir: &str, name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("no {name} in {}: integration/package deb", dir.display()))
 }
 
-/// Puts the packages and what else is needed into `root`, and installs the previous one.
+/// Copies packages and programs into `root`, and installs the previous package.
 pub fn install_before_boot(root: &Root) {
     for (dir, name, file) in [
         ("previous", "clockbound", "previous"),
@@ -65,19 +70,19 @@ pub fn install_before_boot(root: &Root) {
     ] {
         root.write(&format!("opt/{name}"), content);
     }
-    // In an image: no systemd runs.
+    // As in an image, without a running systemd.
     root.run(&["dpkg", "--install", "/opt/previous.deb"]);
 }
 
 impl Host {
-    /// Ours, and those as published.
+    /// Readers of this project and the published ones.
     pub fn readers(&self) -> [Reader; 3] {
         published::readers(&self.container.path(SHM), &self.truth)
     }
 
-    /// Waits for what the v1 segment says; shows the journal if it never does.
+    /// Waits for a status of the v1 segment; shows the journal if it does not appear.
     #[track_caller]
-    pub fn becomes(&self, status: Status) {
+    pub fn wait_for_status(&self, status: Status) {
         let shm = self.container.path(SHM);
         let is = |shm: Segment| shm.is_valid() && shm.status() == status;
         let became = wait::within(wait::PATIENCE, || {
@@ -85,15 +90,16 @@ impl Host {
         });
         if became.is_none() {
             let (_, journal) = self.container.try_run(&["journalctl", "--lines", "50"]);
-            panic!("the clock does not become {status:?}:\n{journal}");
+            panic!("the status does not become {status:?}:\n{journal}");
         }
     }
 
-    /// Readers watch `act`; prints the longest gap between publications, returns what was seen.
-    pub fn watched(&self, what: &str, act: impl FnOnce()) -> [Seen; 3] {
+    /// Runs `act` beside readers; prints the longest gap between publications, returns the
+    /// observations.
+    pub fn watched(&self, what: &str, act: impl FnOnce()) -> [Observations; 3] {
         let readers = self.readers();
         let gap = self.publications.longest_gap(act);
-        // They see what comes of it.
+        // The readers observe the effect.
         readers.iter().for_each(|reader| reader.wait_for_reads(100));
         let seen = readers.map(Reader::finish);
         println!(
@@ -101,12 +107,12 @@ impl Host {
             gap.as_millis(),
             seen[0].statuses
         );
-        seen.iter().for_each(Seen::assert_flawless);
+        seen.iter().for_each(Observations::assert_valid);
         seen
     }
 
-    /// What nobody who reads may notice.
-    pub fn unnoticed(&self, what: &str, act: impl FnOnce()) {
+    /// Runs `act`, which readers must not notice.
+    pub fn without_effect_on_readers(&self, what: &str, act: impl FnOnce()) {
         for seen in self.watched(what, act) {
             assert_eq!(seen.statuses, [Status::Synchronized], "{what}");
         }
@@ -132,7 +138,7 @@ impl Host {
             .collect()
     }
 
-    /// How often systemd has started it anew by itself.
+    /// How often systemd has restarted the unit.
     pub fn restarts(&self) -> u32 {
         self.container
             .property(UNIT, "NRestarts")

@@ -1,10 +1,13 @@
-//! The client libraries that are published as 1.0.0 and 2.0.3, as programs in the field use them.
+//! The published client libraries 1.0.0 and 2.0.3.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::path::Path;
 
-use integration::{Layout, Reader, Reading, Status, Truth};
+use integration::observe::layout::Layout;
+use integration::observe::reader::Reader;
+use integration::observe::reading::{Reading, Status};
+use integration::time::truth::Truth;
 
 /// The v1 segment, read by 1.0.0.
 pub const V1: Layout = Layout {
@@ -13,17 +16,18 @@ pub const V1: Layout = Layout {
     open: |path| Ok(Box::new(open_v1(path)?)),
 };
 
-/// The v2 segment beside it, read by 2.0.3.
+/// The v2 segment, read by 2.0.3.
 pub const V2: Layout = Layout {
     name: "v2 2.0.3",
     on_realtime: true,
     open: |path| Ok(Box::new(open_v2(&path.with_file_name("shm0"))?)),
 };
 
-/// Every layout, by our client and by theirs.
-pub const ALL: [Layout; 5] = [Layout::NATIVE, Layout::OWN_V1, V1, Layout::OWN_V2, V2];
+/// Every layout, read by the project's client library and the published ones.
+pub const ALL: [Layout; 5] = [Layout::NATIVE, Layout::V1, V1, Layout::V2, V2];
 
-/// Readers of the segments beside the v1 segment at `path`: our client's, and those as published.
+/// Readers of the segments in the directory of the v1 segment at `path`, by the project's library
+/// and the published ones.
 pub fn readers(path: &Path, truth: &Truth) -> [Reader; 3] {
     [
         Reader::start(path, truth),

@@ -1,0 +1,4 @@
+//! Parts of the demonstration.
+
+pub mod table;
+pub mod time_servers;

@@ -1,0 +1,100 @@
+//! The instants of publications, and the gaps between them.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::segment::Segment;
+use crate::host::wait;
+
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+
+/// A thread that reads the generation of a v1 segment every millisecond.
+#[derive(Debug)]
+pub struct Publications {
+    recorded: Arc<Mutex<Recorded>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Recorded {
+    last: Instant,
+    longest: Duration,
+}
+
+impl Publications {
+    /// Watches the segment at `path`.
+    pub fn watch(path: &Path) -> Publications {
+        let recorded = Arc::new(Mutex::new(Recorded {
+            last: Instant::now(),
+            longest: Duration::ZERO,
+        }));
+        let stop = Arc::<AtomicBool>::default();
+        let thread = {
+            let (recorded, stop, path) =
+                (Arc::clone(&recorded), Arc::clone(&stop), path.to_owned());
+            thread::spawn(move || poll(&path, &recorded, &stop))
+        };
+        Publications {
+            recorded,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// The longest time between publications while `act` runs, and until the next publication after
+    /// it.
+    #[track_caller]
+    pub fn longest_gap(&self, act: impl FnOnce()) -> Duration {
+        self.lock().longest = Duration::ZERO;
+        act();
+        self.next();
+        self.lock().longest
+    }
+
+    /// Waits for the next publication; returns the time from now until then.
+    #[track_caller]
+    pub fn next(&self) -> Duration {
+        let now = Instant::now();
+        wait::until_some(wait::PATIENCE, "the daemon publishes", || {
+            self.lock()
+                .last
+                .checked_duration_since(now)
+                .filter(|after| !after.is_zero())
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Recorded> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Publications {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn poll(path: &Path, recorded: &Mutex<Recorded>, stop: &AtomicBool) {
+    let mut last = None;
+    while !stop.load(Ordering::Relaxed) {
+        let segment = Segment::read(path).ok().filter(Segment::is_valid);
+        if let Some(generation) = segment.map(|segment| segment.generation())
+            && last.replace(generation) != Some(generation)
+        {
+            let now = Instant::now();
+            let mut recorded = recorded.lock().unwrap_or_else(PoisonError::into_inner);
+            recorded.longest = recorded
+                .longest
+                .max(now.saturating_duration_since(recorded.last));
+            recorded.last = now;
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+}

@@ -1,0 +1,4 @@
+//! The programs under test: the daemon, and the chronyd that it polls.
+
+pub mod chronyd;
+pub mod daemon;
