@@ -1,7 +1,7 @@
 //! The packages, the unit and the journal, under a real systemd.
 //!
-//! One boot for all of it. `integration/package deb` has to be run before, and once with `--deb-version 0.0.1-1`
-//! into `target/packages/previous`: `integration/test` does.
+//! One boot for all of it. `integration/package deb` has to be run before, and once with `--version 0.0.1-1` into
+//! `target/packages/previous`: `integration/test` does.
 
 mod booted;
 mod published;
