@@ -52,3 +52,15 @@ need_rust() {
     [ ! -d "$HOME/.cargo/bin" ] || PATH=$HOME/.cargo/bin:$PATH
     have cargo || die "missing: cargo; please install Rust"
 }
+
+# install_tool NAME [OPTION...]: a cargo command, into the target directory; unoptimised, since
+# compiling it is most of what it costs.
+install_tool() (
+    mkdir -p "$target/tools"
+    exec 9>"$target/tools/$1.lock"
+    flock 9
+    [ ! -x "$target/tools/bin/$1" ] || exit 0
+    export CARGO_TARGET_DIR=$target/tools/build CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off
+    export CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+    cargo install --locked --quiet --root "$target/tools" "$@" 9>&- && rm -rf "$target/tools/build"
+)

@@ -1,8 +1,8 @@
 //! The packages, the unit and the journal, under a real systemd.
 //!
 //! One boot for all steps. They need the packages of `integration/package deb`, and those of
-//! version 0.0.1-1 in
-//! `target/packages/previous`, which `integration/test` builds.
+//! `integration/package deb --version 0.0.1-1` in `target/packages/previous`, which
+//! `integration/test` builds.
 
 mod booted;
 mod published;

@@ -133,14 +133,30 @@ mod tests {
             let path = entry.path();
             if path.is_dir() {
                 logged_in(&path, messages);
-            // Messages of tests need no id.
-            } else if !path.ends_with("tests.rs") {
+            } else if !is_of_tests(&path) {
                 let source = fs::read_to_string(&path).unwrap();
-                let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+                let tests_start = source.find("#[cfg(test)]\nmod tests {");
+                let source = &source[..tests_start.unwrap_or(source.len())];
                 for level in ["info!(", "warn!(", "error!(", "crit!("] {
                     messages.extend(source.split(level).skip(1).filter_map(first_literal));
                 }
             }
+        }
+    }
+
+    /// Events of tests need no id: those in `tests.rs` and `*_tests.rs`, and in a file's module `tests`.
+    fn is_of_tests(path: &Path) -> bool {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        name == "tests" || name.ends_with("_tests")
+    }
+
+    #[test]
+    fn events_are_searched_for_in_all_files_but_those_of_tests() {
+        for name in ["tests.rs", "chrony/poll_tests.rs"] {
+            assert!(is_of_tests(Path::new(name)), "{name}");
+        }
+        for name in ["clock_state.rs", "contests.rs", "tests/main.rs"] {
+            assert!(!is_of_tests(Path::new(name)), "{name}");
         }
     }
 
