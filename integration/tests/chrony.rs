@@ -2,11 +2,14 @@
 
 mod published;
 
+use std::fs::{self, Permissions};
 use std::io::ErrorKind;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
 use std::thread;
 use std::time::Duration;
 
+use clockbound_client::{Client, Reason};
 use integration::reader::own_client;
 use integration::sandbox::{mode_of, names_in};
 use integration::world::shm_in;
@@ -119,7 +122,7 @@ fn a_socket_that_may_not_be_used_is_named_with_its_owner() {
     let world = World::new();
     let nobody = integration::Account::named("nobody").expect("the account nobody");
     let dir = world.sandbox.dir("clockbound", 0o755);
-    std::os::unix::fs::chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
+    chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
     let program = integration::daemon::copy_for_everyone(BIN.as_ref(), &world.sandbox.path(""));
     let mut daemon = world.launch(program).account(&nobody).start();
     let line = daemon.wait_for_log("cannot be asked");
@@ -130,6 +133,28 @@ fn a_socket_that_may_not_be_used_is_named_with_its_owner() {
     );
     assert!(daemon.is_running(), "it may be permitted later");
     assert_eq!(Segment::settled(&world.shm()).status(), Status::Unknown);
+}
+
+#[test]
+fn a_daemon_that_is_no_longer_permitted_to_query_chronyd_publishes_that_reason() {
+    let world = World::new();
+    let account = integration::Account::chrony();
+    let dir = world.sandbox.dir("clockbound", 0o755);
+    chown(&dir, Some(account.uid), Some(account.gid)).expect("chown");
+    let program = integration::daemon::copy_for_everyone(BIN.as_ref(), &world.sandbox.path(""));
+    let launch = world.launch(program).account(&account);
+    // The kernel checks the permission when a socket is connected, which the next daemon has to do.
+    world.start_with(&launch).kill();
+    fs::set_permissions(world.chronyd.socket(), Permissions::from_mode(0o000)).expect("chmod");
+
+    let _daemon = launch.start();
+    let native = world.shm().with_file_name("native");
+    let client = Client::open_at(native).expect("open the native segment");
+    let interval = wait::until_some(wait::PATIENCE, "permission_denied", || {
+        let interval = client.now().ok()?;
+        (interval.reason() == Reason::PermissionDenied).then_some(interval)
+    });
+    assert_eq!(interval.status(), clockbound_client::Status::FreeRunning);
 }
 
 #[test]
