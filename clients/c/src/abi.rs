@@ -1,5 +1,4 @@
 //! The structs of the header, with the same bytes.
-#![allow(non_camel_case_types)]
 
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::{offset_of, size_of};
