@@ -82,6 +82,8 @@ const (
 	SourcesDisagree
 	// TooFewSources: fewer sources are reachable than --falsetickers requires.
 	TooFewSources
+	// PermissionDenied: the daemon is not permitted to query chronyd.
+	PermissionDenied
 	// Untold: the layout has no reason, or the value is not defined in this version of the library.
 	Untold Reason = 255
 )
@@ -91,6 +93,7 @@ var reasonNames = [...]string{
 	"report_refused", "leap_unsynchronized", "source_unreachable", "local_reference",
 	"clock_stepped", "phc_unreadable", "holdover_expired", "bound_over_cap", "disrupted",
 	"daemon_silent", "contradiction", "sources_disagree", "too_few_sources",
+	"permission_denied",
 }
 
 // reasonOf returns Untold for a value that is not defined.

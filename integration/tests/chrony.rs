@@ -3,13 +3,17 @@
 
 mod published;
 
+use std::fs::{self, Permissions};
 use std::io::ErrorKind;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
 use std::thread;
 use std::time::Duration;
 
+use clockbound_client::{Client, Reason};
 use integration::fakes::ntp_server::NtpServer;
 use integration::host::sandbox::{Sandbox, mode_of, names_in};
+use integration::host::user::UserAccount;
 use integration::host::wait;
 use integration::observe::reader::Reader;
 use integration::observe::reading::{Status, open_client};
@@ -124,20 +128,43 @@ fn a_suspended_chronyd_with_a_full_queue_does_not_block_the_daemon() {
 #[test]
 fn a_socket_without_permission_is_logged_with_its_owner() {
     let testbed = Testbed::new();
-    let nobody = integration::host::user::UserAccount::named("nobody").expect("the account nobody");
+    let nobody = UserAccount::named("nobody").expect("the account nobody");
     let dir = testbed.sandbox.dir("clockbound", 0o755);
-    std::os::unix::fs::chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
+    chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
     let program =
         integration::programs::daemon::copy_for_everyone(BIN.as_ref(), &testbed.sandbox.path(""));
     let mut daemon = testbed.launch(program).account(&nobody).start();
     let line = daemon.wait_for_log("cannot be asked");
-    let owner = integration::host::user::UserAccount::chrony();
+    let owner = UserAccount::chrony();
     assert!(
         line.contains(&owner.name),
         "the line names the user and group to join: {line}"
     );
     assert!(daemon.is_running(), "the permission may be granted later");
     assert_eq!(Segment::settled(&testbed.shm()).status(), Status::Unknown);
+}
+
+#[test]
+fn a_daemon_that_is_no_longer_permitted_to_query_chronyd_publishes_that_reason() {
+    let testbed = Testbed::new();
+    let account = UserAccount::chrony();
+    let dir = testbed.sandbox.dir("clockbound", 0o755);
+    chown(&dir, Some(account.uid), Some(account.gid)).expect("chown");
+    let program =
+        integration::programs::daemon::copy_for_everyone(BIN.as_ref(), &testbed.sandbox.path(""));
+    let launch = testbed.launch(program).account(&account);
+    // The kernel checks the permission when a socket is connected, which the next daemon has to do.
+    testbed.start_with(&launch).kill();
+    fs::set_permissions(testbed.chronyd.socket(), Permissions::from_mode(0o000)).expect("chmod");
+
+    let _daemon = launch.start();
+    let native = testbed.shm().with_file_name("native");
+    let client = Client::open_at(native).expect("open the native segment");
+    let interval = wait::until_some(wait::PATIENCE, "permission_denied", || {
+        let interval = client.now().ok()?;
+        (interval.reason() == Reason::PermissionDenied).then_some(interval)
+    });
+    assert_eq!(interval.status(), clockbound_client::Status::FreeRunning);
 }
 
 #[test]

@@ -286,10 +286,10 @@ fn a_longer_segment_of_a_later_revision_is_read() {
     bench.open().0.publish(&RECORD);
     let mut bytes = bench.bytes();
     bytes[14..16].copy_from_slice(&3u16.to_ne_bytes());
-    for size in [136, 200, 4_096, 8_192] {
-        bytes[8..12].copy_from_slice(&(size as u32).to_ne_bytes());
+    for size in [136_u32, 200, 4_096, 8_192] {
+        bytes[8..12].copy_from_slice(&size.to_ne_bytes());
         bytes.resize(MIN_SIZE, 0);
-        bytes.resize(size, 0xff);
+        bytes.resize(size as usize, 0xff);
         fs::write(bench.path(), &bytes).expect("written");
         let reader = NativeReader::open(&bench.path()).expect("a reader");
         assert_eq!(reader.snapshot().expect("a record"), RECORD, "{size} bytes");

@@ -46,7 +46,7 @@ fn record(n: i64) -> V1Record {
         as_of_ns: n * 1_000_000_007,
         void_after_ns: n * 1_000_000_009,
         bound_ns: n,
-        max_drift_ppb: n as u32,
+        max_drift_ppb: u32::try_from(n).expect("a number below 2^32"),
         status: ClockStatus::Synchronized,
     }
 }

@@ -61,7 +61,8 @@ impl Estimator {
             Err(failure) => {
                 self.trouble = match failure {
                     PollFailure::Silent => Reason::ChronySilent,
-                    PollFailure::Refused | PollFailure::NotPermitted => Reason::ReportRefused,
+                    PollFailure::Refused => Reason::ReportRefused,
+                    PollFailure::NotPermitted => Reason::PermissionDenied,
                 };
                 // It may be another chronyd that answers next.
                 self.chronyd_restarted();
@@ -164,4 +165,29 @@ impl Estimator {
 /// Whether the machine was suspended between two readings of the clocks.
 fn was_suspended(before: &Readings, after: &Readings) -> bool {
     after.suspended_ns.saturating_sub(before.suspended_ns) > SUSPEND_NOISE_NS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::simulation::bench::{Bench, settings};
+    use super::super::status::ClockStatus;
+    use super::*;
+
+    #[test]
+    fn after_the_grace_the_reason_is_the_last_failure_of_a_poll() {
+        for (failure, reason) in [
+            (PollFailure::Silent, Reason::ChronySilent),
+            (PollFailure::Refused, Reason::ReportRefused),
+            (PollFailure::NotPermitted, Reason::PermissionDenied),
+        ] {
+            let mut bench = Bench::new(settings(), None);
+            bench.measure_for(5, 0);
+            bench.pass(settings().grace_ns + 1);
+            let at = bench.readings();
+            bench.estimator.polled(Err(failure), &at, &at);
+            bench.publish(&at);
+            assert_eq!(bench.published.status, ClockStatus::FreeRunning);
+            assert_eq!(bench.published.reason, reason);
+        }
+    }
 }

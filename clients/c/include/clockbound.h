@@ -150,6 +150,7 @@ typedef enum clockbound_reason {
     CLOCKBOUND_REASON_CONTRADICTION = 15,
     CLOCKBOUND_REASON_SOURCES_DISAGREE = 16,
     CLOCKBOUND_REASON_TOO_FEW_SOURCES = 17,
+    CLOCKBOUND_REASON_PERMISSION_DENIED = 18,
     /* The layout has no reason, or the value is not defined in this version. */
     CLOCKBOUND_REASON_UNTOLD = 255
 } clockbound_reason;

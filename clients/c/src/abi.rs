@@ -1,5 +1,4 @@
 //! The structs of the header, with the same bytes.
-#![allow(non_camel_case_types)]
 
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::{offset_of, size_of};
@@ -121,6 +120,7 @@ pub(crate) fn reason_name(reason: Reason) -> &'static CStr {
         Reason::Contradiction => c"contradiction",
         Reason::SourcesDisagree => c"sources_disagree",
         Reason::TooFewSources => c"too_few_sources",
+        Reason::PermissionDenied => c"permission_denied",
         Reason::Untold => c"untold",
     }
 }

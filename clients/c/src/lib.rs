@@ -32,7 +32,7 @@ pub fn now_in(
 }
 
 /// A handle to the daemon's segment. It is an incomplete type in C.
-#[allow(non_camel_case_types)]
+#[expect(non_camel_case_types, reason = "the name is that of the header")]
 #[derive(Debug)]
 pub struct clockbound_ctx(Client);
 

@@ -11,7 +11,9 @@ use crate::interval::Interval;
 use crate::time::{Time, TimeSpan};
 
 /// The longest wait between two checks for signals, such as that of Ctrl-C.
-const SIGNAL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+const SIGNAL_CHECK_INTERVAL_NS: i64 = 100_000_000;
+const SIGNAL_CHECK_INTERVAL: Duration =
+    Duration::from_nanos(SIGNAL_CHECK_INTERVAL_NS.unsigned_abs());
 
 /// A handle to the daemon's segment. One handle is enough for all threads of a process.
 #[pyclass(frozen, module = "clockbound")]
@@ -74,10 +76,10 @@ impl Client {
 
     /// Waits until `t` has certainly passed, and returns the interval that proves it.
     fn commit_wait(&self, py: Python<'_>, t: Time) -> PyResult<Interval> {
-        let wait_ns = SIGNAL_CHECK_INTERVAL.as_nanos() as i64;
         loop {
             let now = self.now(py)?;
-            let t_ns = t.0.min(now.0.earliest_ns().saturating_add(wait_ns));
+            let t_ns =
+                t.0.min(now.0.earliest_ns().saturating_add(SIGNAL_CHECK_INTERVAL_NS));
             let interval = convert(py, &py.detach(|| self.0.commit_wait_ns(t_ns)))?;
             if interval.0.is_after_ns(t.0) {
                 return Ok(interval);

@@ -310,7 +310,7 @@ mod tests {
                 (after, before)
             );
             assert!(!unknown.is_after_ns(t) && !unknown.is_before_ns(t));
-            let time = UNIX_EPOCH + Duration::from_nanos(t as u64);
+            let time = UNIX_EPOCH + Duration::from_nanos(t.cast_unsigned());
             assert_eq!(
                 (trusted.is_after(time), trusted.is_before(time)),
                 (after, before)

@@ -45,6 +45,16 @@ pub enum HeaderError {
     },
 }
 
+/// The size of a layout in bytes as the header stores it.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the assertion excludes it when the layout is compiled"
+)]
+pub(super) const fn size_field(bytes: usize) -> u32 {
+    assert!(bytes <= u32::MAX as usize, "the header has 32 bits for it");
+    bytes as u32
+}
+
 /// Checks that `map` begins with this magic number, this version, and at least this size; returns
 /// the size in the header. Each field is loaded separately, since another process may write it.
 ///

@@ -48,12 +48,14 @@ pub trait Layout: Debug + Send + Sync + 'static {
     /// # Errors
     /// The first field that is wrong.
     fn check(map: &Map) -> Result<u32, HeaderError> {
-        header::check(map, Self::MAGIC, Self::VERSION, Self::MIN_SIZE as u32)
+        let min_size = const { header::size_field(Self::MIN_SIZE) };
+        header::check(map, Self::MAGIC, Self::VERSION, min_size)
     }
 
     /// Writes the header of a new segment, without the generation.
     fn set_header(map: &Map, _identity: &Identity) {
-        header::write(map, Self::MAGIC, Self::VERSION, Self::SIZE as u32);
+        let size = const { header::size_field(Self::SIZE) };
+        header::write(map, Self::MAGIC, Self::VERSION, size);
     }
 
     /// Upgrades a segment of [`MIN_SIZE`](Self::MIN_SIZE) bytes, of an earlier revision, to

@@ -105,7 +105,8 @@ impl RealtimeBound {
 pub fn growth_ns(elapsed_ns: i64, ppb: u32) -> i64 {
     // The usual case: a 64-bit division takes a third of the time of a 128-bit one.
     if elapsed_ns < 1 << 31 {
-        return (elapsed_ns as u64 * u64::from(ppb)).div_ceil(PPB_PER_ONE.into()) as i64;
+        let product = elapsed_ns.cast_unsigned() * u64::from(ppb);
+        return product.div_ceil(PPB_PER_ONE.into()).cast_signed();
     }
     let product = i128::from(elapsed_ns) * i128::from(ppb);
     let grown = (product + i128::from(PPB_PER_ONE - 1)) / i128::from(PPB_PER_ONE);
@@ -153,25 +154,32 @@ impl Fields {
 pub(super) fn encode_bound(record: &RealtimeBound) -> [u64; 5] {
     let [as_of_s, as_of_ns] = split(record.as_of_ns);
     let [void_s, void_ns] = split(record.void_after_ns);
-    [as_of_s, as_of_ns, void_s, void_ns, record.bound_ns as u64]
+    [
+        as_of_s,
+        as_of_ns,
+        void_s,
+        void_ns,
+        record.bound_ns.cast_unsigned(),
+    ]
 }
 
 fn split(ns: i64) -> [u64; 2] {
     [
-        ns.div_euclid(NS_PER_S) as u64,
-        ns.rem_euclid(NS_PER_S) as u64,
+        ns.div_euclid(NS_PER_S).cast_unsigned(),
+        ns.rem_euclid(NS_PER_S).cast_unsigned(),
     ]
 }
 
 #[inline]
 fn join([seconds, nanoseconds]: [u64; 2]) -> i64 {
-    (seconds as i64)
+    seconds
+        .cast_signed()
         .wrapping_mul(NS_PER_S)
-        .wrapping_add(nanoseconds as i64)
+        .wrapping_add(nanoseconds.cast_signed())
 }
 
 fn check_instant(field: &'static str, instant: [u64; 2]) -> Result<(), RecordError> {
-    let [seconds, nanoseconds] = instant.map(|half| half as i64);
+    let [seconds, nanoseconds] = instant.map(u64::cast_signed);
     let fits = (0..i64::MAX / NS_PER_S).contains(&seconds);
     if fits && (0..NS_PER_S).contains(&nanoseconds) {
         return Ok(());

@@ -146,7 +146,7 @@ fn fields(payload: &[u64; PAYLOAD_WORDS]) -> Fields {
     Fields {
         as_of: [as_of_s, as_of_ns],
         void_after: [void_s, void_ns],
-        bound_ns: bound as i64,
+        bound_ns: bound.cast_signed(),
         max_drift_ppb: u32::from_ne_bytes(first_half(drift)),
         status: i32::from_ne_bytes(first_half(status)),
     }
@@ -206,14 +206,14 @@ mod tests {
                 .to_string()
         };
         for (index, value, name) in [
-            (0, -1i64 as u64, "as_of"),
-            (0, i64::MAX as u64, "as_of"),
+            (0, u64::MAX, "as_of"),
+            (0, i64::MAX.cast_unsigned(), "as_of"),
             (1, 1_000_000_000, "as_of"),
-            (1, -1i64 as u64, "as_of"),
-            (2, i64::MIN as u64, "void_after"),
+            (1, u64::MAX, "as_of"),
+            (2, 1 << 63, "void_after"),
             (3, 1 << 40, "void_after"),
-            (4, -4_914_767i64 as u64, "bound_nsec"),
-            (4, i64::MAX as u64, "bound_nsec"),
+            (4, (-4_914_767_i64).cast_unsigned(), "bound_nsec"),
+            (4, i64::MAX.cast_unsigned(), "bound_nsec"),
             (
                 5,
                 word(1_000_000_000u32.to_ne_bytes(), [0; 4]),

@@ -176,7 +176,7 @@ fn fields(payload: &[u64; PAYLOAD_WORDS]) -> Fields {
     Fields {
         as_of: [as_of_s, as_of_ns],
         void_after: [void_s, void_ns],
-        bound_ns: bound as i64,
+        bound_ns: bound.cast_signed(),
         max_drift_ppb: u32::from_ne_bytes(first_half(drift)),
         status: i32::from_ne_bytes(second_half(drift)),
     }

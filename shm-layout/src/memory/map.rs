@@ -1,5 +1,8 @@
 //! A mapped file as shared atomic words. This is the only module with unsafe code.
-#![allow(unsafe_code)]
+#![expect(
+    unsafe_code,
+    reason = "references into a mapped file cannot be checked by the compiler"
+)]
 
 use std::fs::File;
 use std::io;

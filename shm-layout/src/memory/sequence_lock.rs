@@ -50,6 +50,7 @@ impl Generation for AtomicU16 {
         self.load(ordering).into()
     }
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the number is at most MAX")]
     fn store(&self, number: u64, ordering: Ordering) {
         self.store(number as u16, ordering);
     }

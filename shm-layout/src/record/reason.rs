@@ -45,13 +45,15 @@ pub enum Reason {
     SourcesDisagree = 16,
     /// Fewer sources are reachable than `--falsetickers` requires.
     TooFewSources = 17,
+    /// The daemon is not permitted to query chronyd.
+    PermissionDenied = 18,
     /// The layout has no reason, or the number is one that only a newer daemon uses.
     Untold = 255,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Tracking,
         Self::NeverSynchronized,
         Self::Resumed,
@@ -70,6 +72,7 @@ impl Reason {
         Self::Contradiction,
         Self::SourcesDisagree,
         Self::TooFewSources,
+        Self::PermissionDenied,
         Self::Untold,
     ];
 
@@ -95,6 +98,7 @@ impl Reason {
             Self::Contradiction => "contradiction",
             Self::SourcesDisagree => "sources_disagree",
             Self::TooFewSources => "too_few_sources",
+            Self::PermissionDenied => "permission_denied",
             Self::Untold => "untold",
         }
     }
@@ -123,6 +127,7 @@ impl From<u8> for Reason {
             15 => Self::Contradiction,
             16 => Self::SourcesDisagree,
             17 => Self::TooFewSources,
+            18 => Self::PermissionDenied,
             _ => Self::Untold,
         }
     }
@@ -143,6 +148,6 @@ mod tests {
         for reason in Reason::ALL {
             assert_eq!(Reason::from(reason as u8), reason);
         }
-        assert_eq!(Reason::from(18), Reason::Untold);
+        assert_eq!(Reason::from(19), Reason::Untold);
     }
 }

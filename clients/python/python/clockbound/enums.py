@@ -61,5 +61,7 @@ class Reason(StrEnum):
     wrong than `--falsetickers` allows."""
     TOO_FEW_SOURCES = "too_few_sources"
     """Fewer sources are reachable than `--falsetickers` requires."""
+    PERMISSION_DENIED = "permission_denied"
+    """The daemon is not permitted to query chronyd."""
     UNTOLD = "untold"
     """The layout has no reason, or the value is not defined in this version of the package."""

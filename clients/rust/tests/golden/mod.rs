@@ -303,6 +303,14 @@ fn native_accepted() -> Vec<Golden> {
             "too_few_sources",
         ),
         accepted(
+            "native-permission-denied",
+            native().put(120, [2, 18, 0, 0]),
+            0,
+            fresh,
+            "free_running",
+            "permission_denied",
+        ),
+        accepted(
             "native-unassigned-reason",
             native().put(120, [1, 200, 0, 0]),
             0,

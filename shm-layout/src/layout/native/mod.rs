@@ -146,15 +146,17 @@ impl Layout for Native {
     const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC_RAW;
 
     fn set_header(map: &Map, identity: &Identity) {
-        header::write(map, MAGIC, VERSION, SIZE as u32);
+        header::write(map, MAGIC, VERSION, const { header::size_field(SIZE) });
         map.u16_at(REVISION_OFFSET)
             .store(REVISION, Ordering::Relaxed);
         let (first, second) = split_boot_id(identity);
         map.u64_at(BOOT_ID_OFFSET).store(first, Ordering::Relaxed);
         map.u64_at(BOOT_ID_OFFSET + 8)
             .store(second, Ordering::Relaxed);
-        map.u64_at(NAMESPACE_OFFSET)
-            .store(identity.namespace_offset_ns as u64, Ordering::Relaxed);
+        map.u64_at(NAMESPACE_OFFSET).store(
+            identity.namespace_offset_ns.cast_unsigned(),
+            Ordering::Relaxed,
+        );
     }
 
     /// The size is stored last, so it is written only to a complete segment.
@@ -166,7 +168,7 @@ impl Layout for Native {
         map.u16_at(REVISION_OFFSET)
             .store(REVISION, Ordering::Relaxed);
         map.u32_at(header::SIZE_OFFSET)
-            .store(SIZE as u32, Ordering::Release);
+            .store(const { header::size_field(SIZE) }, Ordering::Release);
     }
 
     fn carry_over(from: &Map, to: &Map) {
@@ -207,13 +209,13 @@ impl Layout for Native {
 
     fn encode(record: &NativeRecord) -> [u64; WRITTEN_WORDS] {
         let [a, b, c, d, e, f, g, h] = record.encode();
-        [a, b, c, d, e, f, g, h, record.realtime_ns as u64]
+        [a, b, c, d, e, f, g, h, record.realtime_ns.cast_unsigned()]
     }
 
     fn decode_written(written: &[u64; WRITTEN_WORDS]) -> Result<NativeRecord, RecordError> {
         let [payload @ .., realtime] = *written;
         Ok(NativeRecord {
-            realtime_ns: realtime as i64,
+            realtime_ns: realtime.cast_signed(),
             ..NativeRecord::decode(&payload)?
         })
     }

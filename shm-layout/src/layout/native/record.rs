@@ -74,6 +74,10 @@ impl NativeRecord {
     #[cold]
     fn aged_far(&self, raw_ns: i64) -> (i64, i64) {
         let elapsed_ns = raw_ns.saturating_sub(self.as_of_ns);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "ns is at most 2^63 and the factor less than 2^32"
+        )]
         let scaled = |ns: i128, factor: i64| ((ns * i128::from(factor)) >> 32) as i64;
         let growth_ns = scaled(elapsed_ns.unsigned_abs().into(), self.growth.into());
         let shift_ns = elapsed_ns.saturating_add(scaled(elapsed_ns.into(), self.rate.into()));
@@ -112,14 +116,14 @@ impl NativeRecord {
         let [e, f, g, h] = self.growth.to_ne_bytes();
         let [s, o, u, r] = self.source.to_ne_bytes();
         [
-            self.as_of_ns as u64,
-            self.earliest_ns as u64,
-            self.latest_ns as u64,
+            self.as_of_ns.cast_unsigned(),
+            self.earliest_ns.cast_unsigned(),
+            self.latest_ns.cast_unsigned(),
             u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
-            self.free_running_after_ns as u64,
-            self.void_after_ns as u64,
+            self.free_running_after_ns.cast_unsigned(),
+            self.void_after_ns.cast_unsigned(),
             u64::from_ne_bytes([
-                self.status as i32 as u8,
+                self.status as u8,
                 self.reason as u8,
                 self.leap as u8,
                 UTC,
@@ -128,7 +132,7 @@ impl NativeRecord {
                 u,
                 r,
             ]),
-            self.suspended_ns as u64,
+            self.suspended_ns.cast_unsigned(),
         ]
     }
 
@@ -178,18 +182,18 @@ impl NativeRecord {
         let [a, b, c, d, e, f, g, h] = rates.to_ne_bytes();
         let [status, reason, leap, _time_scale, s, o, u, r] = words.to_ne_bytes();
         Self {
-            as_of_ns: as_of as i64,
-            earliest_ns: earliest as i64,
-            latest_ns: latest as i64,
+            as_of_ns: as_of.cast_signed(),
+            earliest_ns: earliest.cast_signed(),
+            latest_ns: latest.cast_signed(),
             rate: i32::from_ne_bytes([a, b, c, d]),
             growth: u32::from_ne_bytes([e, f, g, h]),
-            free_running_after_ns: free_running_after as i64,
-            void_after_ns: void_after as i64,
+            free_running_after_ns: free_running_after.cast_signed(),
+            void_after_ns: void_after.cast_signed(),
             status: ClockStatus::or_unknown(status.into()),
             reason: Reason::from(reason),
             leap: Leap::try_from(leap).unwrap_or(Leap::Unsynchronized),
             source: u32::from_ne_bytes([s, o, u, r]),
-            suspended_ns: suspended as i64,
+            suspended_ns: suspended.cast_signed(),
             realtime_ns: 0,
         }
     }
@@ -249,7 +253,7 @@ mod tests {
     fn realtime_is_written_for_the_next_writer_only() {
         let written = Native::encode(&RECORD);
         assert_eq!(written[..PAYLOAD_WORDS], RECORD.encode());
-        assert_eq!(written[PAYLOAD_WORDS], RECORD.realtime_ns as u64);
+        assert_eq!(written[PAYLOAD_WORDS], RECORD.realtime_ns.cast_unsigned());
         assert_eq!(Native::decode_written(&written), Ok(RECORD));
     }
 
@@ -319,9 +323,9 @@ mod tests {
             if plain {
                 // Within the range, and in order.
                 for word in &mut payload[..3] {
-                    *word = (*word as i64 / 2) as u64;
+                    *word = (word.cast_signed() / 2).cast_unsigned();
                 }
-                payload[1..3].sort_by_key(|&word| word as i64);
+                payload[1..3].sort_by_key(|word| word.cast_signed());
                 payload[6] = RECORD.encode()[6];
             }
             if let Ok(record) = NativeRecord::decode(&payload) {

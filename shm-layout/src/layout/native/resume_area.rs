@@ -59,6 +59,10 @@ pub(crate) fn store(area: &[AtomicU64; AREA_WORDS], content: &[u8]) -> Result<()
         first
     };
     let number = numbers[0].max(numbers[1]) + 1;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the length is at most CAPACITY"
+    )]
     let length = length_word(length as u32);
     let words: Vec<u64> = content.chunks(8).map(word).collect();
 
@@ -156,7 +160,7 @@ mod tests {
         let area = area(&[0; AREA_WORDS]);
         assert_eq!(load(&area), None);
         for length in [0, 1, 7, 8, 9, 100, CAPACITY - 1, CAPACITY] {
-            let content: Vec<u8> = (0..length).map(|n| (n + length) as u8).collect();
+            let content: Vec<u8> = (0..=u8::MAX).cycle().skip(length).take(length).collect();
             store(&area, &content).expect("it fits");
             assert_eq!(load(&area), Some(content), "{length} bytes");
         }
