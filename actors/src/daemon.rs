@@ -58,7 +58,7 @@ pub fn run(
     log: &Logger,
 ) -> io::Result<Ending> {
     if let Err(err) = adjtimex::frequency_ppb() {
-        warn!(log, "kernel's clock frequency cannot be read"; "err" => %err,
+        warn!(log, "failed to read the kernel's clock frequency"; "err" => %err,
             "advice" => "allow adjtimex: while the clock is slewed, v1 and v2 are too narrow");
     }
     let runtime = Runtime::start(config.phc_interface.is_some())?;
@@ -137,7 +137,7 @@ pub fn run(
     // Held until here: an actor whose every address is gone is not given another life.
     drop((publisher, clock_state, poller, phc_reader, clock_watch));
     if !runtime.stop() {
-        warn!(log, "an actor hangs, leaving without it");
+        warn!(log, "exiting without waiting for an actor that hangs");
     }
     Ok(ending)
 }

@@ -122,7 +122,7 @@ fn a_socket_that_may_not_be_used_is_named_with_its_owner() {
     std::os::unix::fs::chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
     let program = integration::daemon::copy_for_everyone(BIN.as_ref(), &world.sandbox.path(""));
     let mut daemon = world.launch(program).account(&nobody).start();
-    let line = daemon.wait_for_log("cannot be asked");
+    let line = daemon.wait_for_log("failed to query chronyd");
     let owner = integration::Account::chrony();
     assert!(
         line.contains(&owner.name),

@@ -74,7 +74,7 @@ fn the_bound_grows_by_that_of_the_hardware_clock() {
             ns < 3_000 * US
         });
         reader.finish().assert_undisturbed();
-        assert_eq!(daemon.count_log("cannot be read"), 0);
+        assert_eq!(daemon.count_log("failed to read the phc error bound"), 0);
     });
 }
 

@@ -101,7 +101,7 @@ impl Polling {
         loop {
             let Err(err) = self.poll_at_ticks().await;
             // Without a timer there is no tick to wait for; the descriptors may have run out for a moment.
-            error!(self.parts.log, "no timer for polling, trying again"; "err" => %err);
+            error!(self.parts.log, "failed to create the poll timer, retrying"; "err" => %err);
             sleep(TIMER_RETRY).await;
         }
     }
@@ -194,10 +194,10 @@ impl Polling {
         };
         let (log, source) = (&self.parts.log, self.parts.socket_path.display());
         match err {
-            Some(err) => warn!(log, "chronyd cannot be asked";
+            Some(err) => warn!(log, "failed to query chronyd";
                 "err" => %err, "source" => %source, "unsaid_changes" => unsaid),
             None => {
-                info!(log, "chronyd answers again"; "source" => %source, "unsaid_changes" => unsaid)
+                info!(log, "chronyd responds again"; "source" => %source, "unsaid_changes" => unsaid)
             }
         }
     }
@@ -212,9 +212,9 @@ impl Polling {
         let log = &self.parts.log;
         match trouble {
             Some(trouble) => {
-                warn!(log, "sources cannot be used"; "err" => %trouble, "unsaid_changes" => unsaid);
+                warn!(log, "some sources are unusable"; "err" => %trouble, "unsaid_changes" => unsaid);
             }
-            None => info!(log, "all sources can be used"; "unsaid_changes" => unsaid),
+            None => info!(log, "all sources are usable again"; "unsaid_changes" => unsaid),
         }
     }
 }

@@ -96,14 +96,14 @@ impl ClockState {
             } => {
                 self.alarms += 1;
                 if self.alarm_gate.pass(self.alarms, Instant::now()).is_some() {
-                    error!(log, "measurement contradicts the held interval, publishing their hull";
+                    error!(log, "measurement is disjoint from the held interval, publishing their hull";
                         "held_earliest_ns" => held.earliest_ns, "held_latest_ns" => held.latest_ns,
                         "reported_earliest_ns" => measured.earliest_ns, "reported_latest_ns" => measured.latest_ns,
                         "source" => source.to_string(), "alarms" => self.alarms);
                 }
             }
             Finding::ContradictionEnded { held_stands } => {
-                info!(log, "contradiction ended"; "held_interval_stands" => held_stands);
+                info!(log, "contradiction resolved"; "held_interval_stands" => held_stands);
             }
             Finding::DriftExceeded => {
                 error!(log, "measured rates contradict --max-drift-rate";
@@ -111,18 +111,18 @@ impl ClockState {
                     "advice" => "give a higher --max-drift-rate, or look for a source that lies");
             }
             Finding::WanderExceeded => {
-                error!(log, "measured rates contradict --max-wander, which is not relied on for a holdover";
+                error!(log, "measured rates contradict --max-wander, ignoring it for one holdover";
                     "advice" => "give a higher --max-wander, or leave it out");
             }
             Finding::SourcesDisagree {
                 disjoint,
                 reachable,
             } => {
-                error!(log, "sources disagree, publishing the hull with the majority";
+                error!(log, "sources disagree, publishing the hull with the majority's interval";
                     "disjoint" => disjoint, "reachable" => reachable);
             }
             Finding::UndeclaredReferenceClock => {
-                warn!(log, "chronyd declares no error for its reference clock";
+                warn!(log, "reference clock has no declared error";
                     "advice" => "give \"delay\" on the refclock line of chrony.conf what driver and path may be off by");
             }
             Finding::LeapSecondDecided { happened } => {
@@ -244,7 +244,7 @@ impl Handler<ClockSet> for ClockState {
     fn handle(&mut self, set: ClockSet, ctx: &mut Self::Context) {
         let now = clocks::read();
         self.estimator.clocks_read(&now);
-        warn!(self.parts.log, "the clock was set"; "suspended" => set.suspended);
+        warn!(self.parts.log, "system clock was set"; "suspended" => set.suspended);
         self.publish(now, ctx);
     }
 }

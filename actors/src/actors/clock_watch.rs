@@ -61,7 +61,7 @@ impl ClockWatch {
 
     /// ClockState notices steps by itself, a poll later.
     fn begin_again(&mut self, err: &io::Error, ctx: &mut Context<Self>) {
-        error!(self.parts.log, "no timer to watch the clock with, trying again"; "err" => %err);
+        error!(self.parts.log, "failed to create the clock step timer, retrying"; "err" => %err);
         ctx.run_later(TIMER_RETRY, |act, ctx| act.begin(ctx));
     }
 

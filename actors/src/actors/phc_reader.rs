@@ -94,9 +94,9 @@ impl PhcReader {
         };
         let log = &self.parts.log;
         match err {
-            Some(err) => error!(log, "phc error bound cannot be read";
+            Some(err) => error!(log, "failed to read the phc error bound";
                 "err" => %err, "source" => &self.parts.interface, "unsaid_changes" => unsaid),
-            None => info!(log, "phc error bound is read again";
+            None => info!(log, "phc error bound is available again";
                 "source" => &self.parts.interface, "unsaid_changes" => unsaid),
         }
     }

@@ -54,10 +54,10 @@ impl ShmPublisher {
             }
         }
         if !created.is_empty() {
-            warn!(self.log, "segment file was deleted, created it again"; "path" => created.join(", "));
+            warn!(self.log, "recreated a deleted segment file"; "path" => created.join(", "));
         }
         if !refused.is_empty() && refused != self.files_refused {
-            warn!(self.log, "segment file was deleted and cannot be created again"; "err" => refused.join("; "));
+            warn!(self.log, "failed to recreate a deleted segment file"; "err" => refused.join("; "));
         }
         self.files_refused = refused;
     }

@@ -93,7 +93,7 @@ pub fn run(
                 match verdict {
                     Verdict::Restart { pause } => warn!(log, "actor crashed, restarting it"; "pause_ms" => pause.as_millis() as u64),
                     Verdict::GiveUp => {
-                        error!(log, "actor keeps crashing, giving up");
+                        error!(log, "actor exceeded its crash budget");
                         return Ending::CrashLoop { actor, panic };
                     }
                 }
