@@ -207,5 +207,5 @@ fn a_signal_ends_the_supervisor() {
 fn the_end_of_the_runtime_ends_the_supervisor() {
     let bench = Bench::start(5);
     bench.system.stop();
-    assert!(matches!(bench.ending(), Ending::Ended { .. }));
+    assert!(matches!(bench.ending(), Ending::Exited { .. }));
 }

@@ -24,7 +24,7 @@ mod socket;
 mod wire;
 
 pub use error::{ParseError, QueryError, QueryErrorKind};
-pub use poll::{ChronyPoll, MAX_BATCH, Progress, SourceTrouble, SourceWalk};
+pub use poll::{ChronyPoll, MAX_BATCH, NextStep, SourceError, SourceWalk};
 pub use protocol::Status;
 pub use reply::{REPLY_HEADER_BYTES, Reply};
 pub use report::{Leap, SourceData, SourceMode, SourceState, Tracking};

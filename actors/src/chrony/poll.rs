@@ -1,7 +1,7 @@
 //! One poll of chronyd: which requests to send, and what the replies amount to. Pure.
 //!
 //! ```text
-//!   begin --> requests --(exchange)--> digest --> More: the next requests of the same attempt
+//!   begin --> requests --(exchange)--> handle_replies --> More: the next requests of the same attempt
 //!                ^                       |  \---> Anew: the next attempt, for which the clocks are read again
 //!                \-----------------------/   \--> Done
 //! ```
@@ -50,7 +50,7 @@ pub struct ChronyPoll {
 
 /// Why a poll does not tell of all sources.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SourceTrouble {
+pub enum SourceError {
     /// chronyd does not report its sources.
     #[error("chronyd does not report its sources: {0}")]
     Refused(ParseError),
@@ -64,11 +64,11 @@ pub enum SourceTrouble {
 
 /// What to do after a batch of replies.
 #[derive(Debug)]
-pub enum Progress {
+pub enum NextStep {
     /// Send the next requests.
-    More,
+    SendMore,
     /// Read the clocks, then send the next requests: the replies so far do not count.
-    Anew,
+    Restart,
     /// The round is over. The errors are [`QueryError::Protocol`] and [`QueryError::Unexpected`], of the tracking
     /// report.
     Done(Result<ChronyPoll, QueryError>),
@@ -101,7 +101,7 @@ pub struct SourceWalk {
     newest: Option<(SourceData, i64)>,
     /// When all sources were asked last, `CLOCK_MONOTONIC_RAW` in ns.
     walked_ns: Option<i64>,
-    trouble: Option<SourceTrouble>,
+    error: Option<SourceError>,
     round: Round,
     requests: Vec<Request>,
 }
@@ -165,7 +165,7 @@ impl SourceWalk {
             selected: None,
             newest: None,
             walked_ns: None,
-            trouble: None,
+            error: None,
             round: Round::new(0, Extent::All),
             requests: Vec::new(),
         }
@@ -173,8 +173,8 @@ impl SourceWalk {
 
     /// What is wrong with the sources, as far as the last walk has shown.
     #[must_use]
-    pub fn trouble(&self) -> Option<&SourceTrouble> {
-        self.trouble.as_ref()
+    pub fn error(&self) -> Option<&SourceError> {
+        self.error.as_ref()
     }
 
     /// Whether the round that began at `now_ns` of `CLOCK_MONOTONIC_RAW` may report a new measurement of the selected
@@ -196,7 +196,7 @@ impl SourceWalk {
         let due = self
             .walked_ns
             .is_none_or(|walked_ns| now_ns.saturating_sub(walked_ns) >= self.walk_interval_ns);
-        let refused = matches!(self.trouble, Some(SourceTrouble::Refused(_)));
+        let refused = matches!(self.error, Some(SourceError::Refused(_)));
         let extent = match self.selected {
             _ if due => Extent::All,
             _ if refused => Extent::None,
@@ -205,7 +205,7 @@ impl SourceWalk {
         };
         self.round = Round::new(now_ns, extent);
         // With a tracking report at both ends, an update before the round costs no second batch.
-        self.batch(self.tracking.is_none() || self.quiet_rounds < QUIET_ROUNDS);
+        self.prepare_batch(self.tracking.is_none() || self.quiet_rounds < QUIET_ROUNDS);
     }
 
     /// The requests of the next batch, at most [`MAX_BATCH`].
@@ -215,50 +215,50 @@ impl SourceWalk {
     }
 
     /// Takes the replies to [`SourceWalk::requests`], in the same order.
-    pub fn digest(&mut self, replies: Vec<Result<Reply, ParseError>>) -> Progress {
+    pub fn handle_replies(&mut self, replies: Vec<Result<Reply, ParseError>>) -> NextStep {
         let requests = std::mem::take(&mut self.requests);
         let mut steady = true;
         for (at, (request, reply)) in requests.iter().zip(replies).enumerate() {
             match (request, reply) {
-                (Request::SourceData { index }, reply) => self.round.note(*index, reply),
+                (Request::SourceData { index }, reply) => self.round.record_reply(*index, reply),
                 (_, Ok(Reply::Tracking(tracking))) => {
                     let same = self
                         .tracking
                         .replace(tracking)
-                        .is_some_and(|before| is_same_clock(&before, &tracking));
+                        .is_some_and(|before| has_no_update_between(&before, &tracking));
                     self.round.updated |= !same;
                     // The replies before it are of another clock, if there are any.
                     steady &= same || at == 0;
                 }
-                (_, Ok(other)) => return Progress::Done(Err(QueryError::Unexpected(other.name()))),
-                (_, Err(err)) => return Progress::Done(Err(err.into())),
+                (_, Ok(other)) => return NextStep::Done(Err(QueryError::Unexpected(other.name()))),
+                (_, Err(err)) => return NextStep::Done(Err(err.into())),
             }
         }
         self.requests = requests;
         let Some(tracking) = self.tracking else {
             // Every batch ends with a tracking request.
-            return Progress::Done(Err(QueryError::Unexpected("number of replies")));
+            return NextStep::Done(Err(QueryError::Unexpected("number of replies")));
         };
-        self.judge(tracking, steady)
+        self.evaluate(tracking, steady)
     }
 
-    fn judge(&mut self, tracking: Tracking, steady: bool) -> Progress {
+    fn evaluate(&mut self, tracking: Tracking, steady: bool) -> NextStep {
         let round = &mut self.round;
         if let Some(refusal) = round.refusal.take() {
-            self.trouble = Some(SourceTrouble::Refused(refusal));
+            self.error = Some(SourceError::Refused(refusal));
             self.selected = None;
             self.walked_ns = Some(round.begun_ns);
-            return self.done(tracking, Vec::new(), false);
+            return self.finish(tracking, Vec::new(), false);
         }
         match round.extent {
-            Extent::None => self.done(tracking, Vec::new(), false),
+            Extent::None => self.finish(tracking, Vec::new(), false),
             _ if !steady => {
                 if round.retries == MAX_RETRIES {
-                    return self.done(tracking, Vec::new(), false);
+                    return self.finish(tracking, Vec::new(), false);
                 }
                 round.retries += 1;
                 let extent = round.extent;
-                self.again(extent)
+                self.restart(extent)
             }
             Extent::Selected(index) => {
                 let known = self.selected.take().map(|(_, known)| known);
@@ -269,21 +269,21 @@ impl SourceWalk {
                     round.updated && known.is_some_and(|known| is_same_sample(&known, source))
                 };
                 let Some(source) = selected.filter(|source| !unexplained(source)) else {
-                    return self.again(Extent::All);
+                    return self.restart(Extent::All);
                 };
                 self.selected = Some((index, source));
-                self.done(tracking, vec![source], false)
+                self.finish(tracking, vec![source], false)
             }
             Extent::All if round.end.is_none() && round.next < MAX_SOURCES => {
-                self.batch(false);
-                Progress::More
+                self.prepare_batch(false);
+                NextStep::SendMore
             }
-            Extent::All => self.walked(tracking),
+            Extent::All => self.finish_walk(tracking),
         }
     }
 
-    /// All sources were asked.
-    fn walked(&mut self, tracking: Tracking) -> Progress {
+    /// All sources were sent.
+    fn finish_walk(&mut self, tracking: Tracking) -> NextStep {
         let round = &mut self.round;
         let unchanged = !round.gap && self.count.is_none_or(|count| round.end == Some(count));
         self.count = round.end;
@@ -295,27 +295,27 @@ impl SourceWalk {
             found.iter().filter(same).count() == 1
         };
         let ambiguous = found.iter().find(|source| !is_alone(source));
-        let ambiguous = ambiguous.map(|(_, source)| SourceTrouble::SameAddress(source.address));
-        let unreadable = round.unreadable.take().map(SourceTrouble::Unreadable);
-        self.trouble = unreadable.or(ambiguous);
+        let ambiguous = ambiguous.map(|(_, source)| SourceError::SameAddress(source.address));
+        let unreadable = round.unreadable.take().map(SourceError::Unreadable);
+        self.error = unreadable.or(ambiguous);
         let known = found.iter().filter(is_alone);
         self.selected = known
             .clone()
             .find(|(_, source)| source.state == SourceState::Selected)
             .copied();
         let sources = known.map(|&(_, source)| source).collect();
-        let complete = unchanged && self.count.is_some() && self.trouble.is_none();
-        self.done(tracking, sources, complete)
+        let complete = unchanged && self.count.is_some() && self.error.is_none();
+        self.finish(tracking, sources, complete)
     }
 
-    fn again(&mut self, extent: Extent) -> Progress {
+    fn restart(&mut self, extent: Extent) -> NextStep {
         self.round.clear();
         self.round.extent = extent;
-        self.batch(false);
-        Progress::Anew
+        self.prepare_batch(false);
+        NextStep::Restart
     }
 
-    fn done(&mut self, tracking: Tracking, sources: Vec<SourceData>, complete: bool) -> Progress {
+    fn finish(&mut self, tracking: Tracking, sources: Vec<SourceData>, complete: bool) -> NextStep {
         self.newest = self.selected.map(|(_, source)| match self.newest {
             Some((before, seen_ns)) if is_same_sample(&before, &source) => (source, seen_ns),
             _ => (source, self.round.begun_ns),
@@ -324,7 +324,7 @@ impl SourceWalk {
             true => 0,
             false => self.quiet_rounds.saturating_add(1),
         };
-        Progress::Done(Ok(ChronyPoll {
+        NextStep::Done(Ok(ChronyPoll {
             tracking,
             sources,
             complete,
@@ -332,7 +332,7 @@ impl SourceWalk {
     }
 
     /// Makes the next requests; those of a round whose tracking report before it is of no use begin with another one.
-    fn batch(&mut self, begin_with_tracking: bool) {
+    fn prepare_batch(&mut self, begin_with_tracking: bool) {
         self.requests.clear();
         if begin_with_tracking && self.round.extent != Extent::None {
             self.requests.push(Request::Tracking);
@@ -360,7 +360,7 @@ impl SourceWalk {
 }
 
 impl Round {
-    fn note(&mut self, index: u32, reply: Result<Reply, ParseError>) {
+    fn record_reply(&mut self, index: u32, reply: Result<Reply, ParseError>) {
         match reply {
             Ok(Reply::SourceData(source)) => {
                 self.gap |= self.end.is_some();
@@ -382,7 +382,7 @@ impl Round {
 ///
 /// `ref_time` is also shifted by every slew and step. It stands still while the local reference is active, and is 0
 /// without a reference; the last update's figures show an update that it does not (reference.c).
-fn is_same_clock(a: &Tracking, b: &Tracking) -> bool {
+fn has_no_update_between(a: &Tracking, b: &Tracking) -> bool {
     let update = |tracking: &Tracking| {
         (
             tracking.ref_time_ns,

@@ -13,7 +13,7 @@ struct Chronyd {
     sources: Vec<SourceData>,
     update: i64,
     refuses: Option<Status>,
-    asked: Vec<Vec<Request>>,
+    sent: Vec<Vec<Request>>,
     /// How often the clocks were read.
     attempts: u32,
 }
@@ -64,7 +64,7 @@ impl Chronyd {
             sources: (0..count).map(|n| source(n, state(n))).collect(),
             update: 1,
             refuses: None,
-            asked: Vec::new(),
+            sent: Vec::new(),
             attempts: 0,
         }
     }
@@ -103,7 +103,7 @@ impl Chronyd {
         now_ns: i64,
         mut before: impl FnMut(&mut Self, usize),
     ) -> ChronyPoll {
-        self.asked.clear();
+        self.sent.clear();
         self.attempts = 1;
         let mut number = 0;
         walk.begin(now_ns);
@@ -111,17 +111,17 @@ impl Chronyd {
             let requests = walk.requests().to_vec();
             assert!((1..=MAX_BATCH).contains(&requests.len()), "{requests:?}");
             assert_eq!(requests.last(), Some(&Request::Tracking));
-            self.asked.push(requests.clone());
+            self.sent.push(requests.clone());
             let mut replies = Vec::new();
             for request in &requests {
                 before(self, number);
                 number += 1;
                 replies.push(self.answer(request));
             }
-            match walk.digest(replies) {
-                Progress::More => {}
-                Progress::Anew => self.attempts += 1,
-                Progress::Done(poll) => {
+            match walk.handle_replies(replies) {
+                NextStep::SendMore => {}
+                NextStep::Restart => self.attempts += 1,
+                NextStep::Done(poll) => {
                     let poll = poll.expect("a tracking report");
                     // The clock that the tracking report is about.
                     let same = |source: &SourceData| {
@@ -142,7 +142,7 @@ impl Chronyd {
             Request::SourceData { index } => Some(*index),
             _ => None,
         };
-        self.asked.iter().flatten().filter_map(index).collect()
+        self.sent.iter().flatten().filter_map(index).collect()
     }
 }
 
@@ -166,9 +166,9 @@ fn the_first_round_finds_every_source_and_the_next_ones_ask_about_the_selected_o
             assert_eq!(poll.sources, [chronyd.sources[0]]);
             assert!(!poll.complete);
             let (index, batches) = (0, 1);
-            assert_eq!(chronyd.asked.len(), batches);
+            assert_eq!(chronyd.sent.len(), batches);
             let requests = [Request::SourceData { index }, Request::Tracking];
-            assert_eq!(chronyd.asked[0], requests);
+            assert_eq!(chronyd.sent[0], requests);
         } else {
             // Without a selected source, every round asks for all.
             assert_eq!(chronyd.indices(), [0]);
@@ -246,7 +246,7 @@ fn an_update_between_two_rounds_gives_fresh_sources_in_the_same_round() {
         chronyd.update();
         let poll = chronyd.round(&mut walk, round * ROUND_NS);
         assert_eq!(poll.sources, [chronyd.sources[0]]);
-        assert_eq!(chronyd.asked.len(), 1);
+        assert_eq!(chronyd.sent.len(), 1);
     }
 }
 
@@ -308,14 +308,14 @@ fn an_update_that_ref_time_does_not_show_is_noticed() {
     ] {
         let mut after = before;
         change(&mut after);
-        assert!(!is_same_clock(&before, &after), "{after:?}");
+        assert!(!has_no_update_between(&before, &after), "{after:?}");
     }
     let aged = Tracking {
         root_dispersion_s: 1.0,
         current_correction_s: 1e-6,
         ..before
     };
-    assert!(is_same_clock(&before, &aged));
+    assert!(has_no_update_between(&before, &aged));
 }
 
 #[test]
@@ -325,12 +325,12 @@ fn sources_that_cannot_be_told_apart_are_left_out_and_reported() {
     let poll = chronyd.round(&mut walk, 0);
     assert_eq!(poll.sources, [chronyd.sources[0], chronyd.sources[2]]);
     assert!(!poll.complete);
-    let same = SourceTrouble::SameAddress(chronyd.sources[1].address);
-    assert_eq!(walk.trouble(), Some(&same));
+    let same = SourceError::SameAddress(chronyd.sources[1].address);
+    assert_eq!(walk.error(), Some(&same));
     // A reference clock and a server are two things even so.
     chronyd.sources[3].mode = SourceMode::Reference;
     assert!(chronyd.round(&mut walk, SECOND_NS).complete);
-    assert_eq!(walk.trouble(), None);
+    assert_eq!(walk.error(), None);
     // The selected source is no exception.
     chronyd.sources[3] = chronyd.sources[0];
     chronyd.sources[3].state = SourceState::Selectable;
@@ -371,12 +371,12 @@ fn a_chronyd_that_refuses_is_asked_about_sources_once_a_second() {
         walks += i32::from(!chronyd.indices().is_empty());
     }
     assert_eq!(walks, 3);
-    let refused = SourceTrouble::Refused(ParseError::Status(Status(2)));
-    assert_eq!(walk.trouble(), Some(&refused));
+    let refused = SourceError::Refused(ParseError::Status(Status(2)));
+    assert_eq!(walk.error(), Some(&refused));
     chronyd.refuses = None;
     let poll = chronyd.round(&mut walk, 4 * SECOND_NS);
     assert!(poll.complete);
-    assert_eq!(walk.trouble(), None);
+    assert_eq!(walk.error(), None);
 }
 
 #[test]
@@ -393,13 +393,13 @@ fn a_source_with_an_impossible_report_does_not_hide_the_others() {
             request => chronyd.answer(request),
         })
         .collect();
-    let Progress::Done(Ok(poll)) = walk.digest(replies) else {
+    let NextStep::Done(Ok(poll)) = walk.handle_replies(replies) else {
         panic!("one batch is enough")
     };
     assert_eq!(poll.sources, [chronyd.sources[0], chronyd.sources[2]]);
     assert!(!poll.complete);
-    let trouble = SourceTrouble::Unreadable(impossible);
-    assert_eq!(walk.trouble(), Some(&trouble));
+    let error = SourceError::Unreadable(impossible);
+    assert_eq!(walk.error(), Some(&error));
 }
 
 #[test]
@@ -410,17 +410,17 @@ fn without_a_tracking_report_there_is_no_poll() {
         let refuse = |_| Err(ParseError::Status(Status(status)));
         walk.requests().iter().map(refuse).collect::<Vec<_>>()
     };
-    let progress = walk.digest(refuse(2));
+    let step = walk.handle_replies(refuse(2));
     assert!(
-        matches!(progress, Progress::Done(Err(QueryError::Protocol(_)))),
-        "{progress:?}"
+        matches!(step, NextStep::Done(Err(QueryError::Protocol(_)))),
+        "{step:?}"
     );
     walk.begin(ROUND_NS);
     let strange = walk.requests().iter().map(|_| Ok(Reply::Null)).collect();
-    let progress = walk.digest(strange);
+    let step = walk.handle_replies(strange);
     assert!(
-        matches!(progress, Progress::Done(Err(QueryError::Unexpected(_)))),
-        "{progress:?}"
+        matches!(step, NextStep::Done(Err(QueryError::Unexpected(_)))),
+        "{step:?}"
     );
 }
 
@@ -433,7 +433,7 @@ fn a_round_that_was_given_up_leaves_nothing_behind() {
         .iter()
         .map(|request| chronyd.answer(request))
         .collect();
-    assert!(matches!(walk.digest(replies), Progress::More));
+    assert!(matches!(walk.handle_replies(replies), NextStep::SendMore));
     let poll = chronyd.round(&mut walk, ROUND_NS);
     assert_eq!(poll.sources, chronyd.sources);
     assert!(poll.complete);

@@ -69,7 +69,7 @@ impl ChronySocket {
         remove_stale(directory_of(chronyd));
         Ok(Self {
             chronyd: chronyd.to_owned(),
-            bound: Bound::beside(chronyd)?,
+            bound: Bound::bind_beside(chronyd)?,
             // Replies to an earlier process of this id must not look like ours.
             sequence: random(),
             checked: None,
@@ -85,47 +85,14 @@ impl ChronySocket {
 
     /// Connects to whatever socket chronyd has now.
     fn connect(&mut self) -> Result<(), QueryError> {
-        let explained = |err| explain(err, &self.chronyd, &self.chronyd);
-        let inode = fs::metadata(&self.chronyd).map_err(explained)?.ino();
+        let to_query_error = |err| query_error(err, &self.chronyd, &self.chronyd);
+        let inode = fs::metadata(&self.chronyd).map_err(to_query_error)?.ino();
         let before = self.chronyd_inode.replace(inode);
         self.restarted |= before.is_some_and(|before| before != inode);
-        self.bound.connect(&self.chronyd).map_err(explained)
+        self.bound.connect(&self.chronyd).map_err(to_query_error)
     }
 
-    /// Asks chronyd, and waits for the answer for at most `patience`. Blocks the thread for a millisecond or two at most.
-    ///
-    /// Replies to earlier questions are read and ignored. Safe to drop at any point: a reply that then
-    /// comes late is ignored like any other.
-    ///
-    /// # Errors
-    /// [`QueryError`]; the next query may work all the same.
-    pub async fn query(
-        &mut self,
-        request: &Request,
-        patience: Duration,
-    ) -> Result<Reply, QueryError> {
-        let mut replies = self
-            .query_batch(std::slice::from_ref(request), patience)
-            .await?;
-        let reply = replies.pop().unwrap_or(Err(ParseError::NotOurs));
-        Ok(reply?)
-    }
-
-    /// Sends all `requests`, then waits for all replies for at most `patience`, as [`submit`](Self::submit) and
-    /// [`complete`](Self::complete) do.
-    ///
-    /// # Errors
-    /// [`QueryError`] when not every request was sent and answered; the next query may work all the same.
-    pub async fn query_batch(
-        &mut self,
-        requests: &[Request],
-        patience: Duration,
-    ) -> Result<Vec<Result<Reply, ParseError>>, QueryError> {
-        let batch = self.submit(requests, patience).await?;
-        self.complete(batch, patience).await
-    }
-
-    /// Sends all `requests` within `patience`. chronyd handles requests in the order in which they were sent, and the kernel
+    /// Sends all `requests` within `max_wait`. chronyd handles requests in the order in which they were sent, and the kernel
     /// queues the replies until [`complete`](Self::complete) reads them.
     ///
     /// Replies to earlier requests are read and ignored. Safe to drop at any point: a reply that then
@@ -137,7 +104,7 @@ impl ChronySocket {
     pub async fn submit(
         &mut self,
         requests: &[Request],
-        patience: Duration,
+        max_wait: Duration,
     ) -> Result<Batch, QueryError> {
         // Replies that come after a failure, or when the batch is dropped, are still to be read.
         let drained = self.checked.take();
@@ -145,31 +112,31 @@ impl ChronySocket {
         let mut batch = Batch::new(requests, self.sequence);
         self.sequence = batch.last_sequence();
         let sent = self.send(&mut batch, checked.is_some(), drained.is_some());
-        match timeout(patience, sent).await {
+        match timeout(max_wait, sent).await {
             Ok(result) => result?,
-            Err(_) => return Err(QueryError::Silent(patience)),
+            Err(_) => return Err(QueryError::Silent(max_wait)),
         }
         batch.checked = checked.or_else(|| Some(Instant::now()));
         Ok(batch)
     }
 
     /// Receives the replies to a batch, in the order of its requests. Waits for those that have not come for at most
-    /// `patience`, and blocks the thread for a millisecond or two at most.
+    /// `max_wait`, and blocks the thread for a millisecond or two at most.
     ///
     /// # Errors
     /// [`QueryError`] when not every request was answered; the next batch may work all the same.
     pub async fn complete(
         &mut self,
         mut batch: Batch,
-        patience: Duration,
+        max_wait: Duration,
     ) -> Result<Vec<Result<Reply, ParseError>>, QueryError> {
         self.bound
             .receive_promptly(&mut batch)
             .map_err(QueryError::Io)?;
         if !batch.is_answered() {
-            match timeout(patience, self.bound.receive(&mut batch)).await {
+            match timeout(max_wait, self.bound.receive(&mut batch)).await {
                 Ok(result) => result.map_err(QueryError::Io)?,
-                Err(_) => return Err(QueryError::Silent(patience)),
+                Err(_) => return Err(QueryError::Silent(max_wait)),
             }
         }
         self.checked = batch.checked;
@@ -183,9 +150,9 @@ impl ChronySocket {
         checked: bool,
         drained: bool,
     ) -> Result<(), QueryError> {
-        if !checked && !self.bound.is_there() {
+        if !checked && !self.bound.file_exists() {
             // chronyd's directory was made anew, and a reply could not find us.
-            self.bound = Bound::beside(&self.chronyd)?;
+            self.bound = Bound::bind_beside(&self.chronyd)?;
         } else if !drained {
             self.bound.drain();
         }
@@ -202,7 +169,7 @@ impl ChronySocket {
                         self.restarted = true;
                         self.connect()?;
                     }
-                    _ => return Err(explain(err, &self.chronyd, &self.chronyd)),
+                    _ => return Err(query_error(err, &self.chronyd, &self.chronyd)),
                 }
             }
         }
@@ -284,18 +251,18 @@ struct Bound {
 }
 
 impl Bound {
-    fn beside(chronyd: &Path) -> Result<Self, QueryError> {
+    fn bind_beside(chronyd: &Path) -> Result<Self, QueryError> {
         let directory = directory_of(chronyd);
         // The socket's own mode says nothing of who may bind another one beside it.
-        Self::new(directory).map_err(|err| explain(err, chronyd, directory))
+        Self::bind_in(directory).map_err(|err| query_error(err, chronyd, directory))
     }
 
-    fn new(directory: &Path) -> io::Result<Self> {
+    fn bind_in(directory: &Path) -> io::Result<Self> {
         // By chance: in another container a live daemon may have the same process id.
         let name = format!("{}{}.{}{}", NAME.0, std::process::id(), random(), NAME.1);
         let path = directory.join(name);
         let socket = bind_private(&path)?;
-        let opened = admit_owner(directory, &path).and_then(|()| {
+        let opened = grant_access_to_owner(directory, &path).and_then(|()| {
             Ok(Self {
                 socket,
                 inode: fs::symlink_metadata(&path)?.ino(),
@@ -367,7 +334,7 @@ impl Bound {
         while self.socket.recv(&mut buffer).is_ok() {}
     }
 
-    fn is_there(&self) -> bool {
+    fn file_exists(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode)
     }
 }
@@ -375,7 +342,7 @@ impl Bound {
 impl Drop for Bound {
     fn drop(&mut self) {
         // What is there under the name may be another's, if the directory was made anew.
-        if self.is_there() {
+        if self.file_exists() {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -403,7 +370,7 @@ fn bind_private(path: &Path) -> io::Result<UnixDatagram> {
 /// Lets chronyd, who owns the directory, send to the socket at `path`, and nobody else.
 ///
 /// Follows no symbolic link: the directory's owner could put one there and be given any file by root.
-fn admit_owner(directory: &Path, path: &Path) -> io::Result<()> {
+fn grant_access_to_owner(directory: &Path, path: &Path) -> io::Result<()> {
     let owner = fs::metadata(directory)?;
     if owner.uid() == Uid::effective().as_raw() {
         return Ok(());
@@ -437,13 +404,13 @@ fn remove_stale(directory: &Path) {
             .to_str()
             .is_some_and(|name| name.starts_with(NAME.0) && name.ends_with(NAME.1));
         let is_socket = entry.file_type().is_ok_and(|kind| kind.is_socket());
-        if ours && is_socket && nobody_is_behind(&entry.path()) {
+        if ours && is_socket && refuses_connections(&entry.path()) {
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-fn nobody_is_behind(path: &Path) -> bool {
+fn refuses_connections(path: &Path) -> bool {
     let Ok(probe) = UnixDatagram::unbound() else {
         return false;
     };
@@ -453,17 +420,17 @@ fn nobody_is_behind(path: &Path) -> bool {
 }
 
 /// What `err`, met at `place`, means for somebody who wants to talk to `chronyd`.
-fn explain(err: io::Error, chronyd: &Path, place: &Path) -> QueryError {
+fn query_error(err: io::Error, chronyd: &Path, place: &Path) -> QueryError {
     match err.kind() {
         ErrorKind::NotFound => QueryError::Absent(chronyd.to_owned()),
         ErrorKind::ConnectionRefused => QueryError::Refused(chronyd.to_owned()),
-        ErrorKind::PermissionDenied => QueryError::NotPermitted(who_may(place)),
+        ErrorKind::PermissionDenied => QueryError::NotPermitted(describe_permissions(place)),
         _ => QueryError::Io(err),
     }
 }
 
 /// Who may use `place`, who may not, and what to do about it.
-fn who_may(place: &Path) -> String {
+fn describe_permissions(place: &Path) -> String {
     let us = user_name(Uid::effective());
     // The innermost that can be seen: without permission on the directory the socket cannot.
     let seen = place
@@ -472,10 +439,10 @@ fn who_may(place: &Path) -> String {
     let Some((path, metadata)) = seen else {
         return format!("{} cannot be reached by user {us}", place.display());
     };
-    describe(path, &metadata, &us)
+    describe_owner(path, &metadata, &us)
 }
 
-fn describe(path: &Path, metadata: &Metadata, us: &str) -> String {
+fn describe_owner(path: &Path, metadata: &Metadata, us: &str) -> String {
     let owner = user_name(Uid::from_raw(metadata.uid()));
     let gid = Gid::from_raw(metadata.gid());
     let group = Group::from_gid(gid)

@@ -56,7 +56,7 @@ fn a_link_in_the_sockets_place_does_not_give_its_target_away() {
         chown(&dir.0, Some(4321), Some(4321)).expect("given away");
     }
     // Whether it is refused does not matter.
-    let _ = admit_owner(&dir.0, &link);
+    let _ = grant_access_to_owner(&dir.0, &link);
     let after = fs::metadata(&target).expect("there");
     assert_eq!((after.uid(), after.mode()), (before.uid(), before.mode()));
 }
@@ -65,7 +65,7 @@ fn a_link_in_the_sockets_place_does_not_give_its_target_away() {
 fn a_refusal_says_who_may_and_who_asked() {
     let dir = Directory::new();
     fs::set_permissions(&dir.0, Permissions::from_mode(0o750)).expect("a mode");
-    let text = describe(&dir.0, &fs::metadata(&dir.0).expect("there"), "nobody");
+    let text = describe_owner(&dir.0, &fs::metadata(&dir.0).expect("there"), "nobody");
     let owner = user_name(Uid::effective());
     assert!(
         text.starts_with(&format!("{} belongs to {owner}:", dir.0.display())),
@@ -81,7 +81,7 @@ fn a_refusal_names_what_is_in_the_way() {
     let dir = Directory::new();
     let _chronyd = dir.listen();
     for place in [dir.0.clone(), dir.chronyd()] {
-        let err = explain(ErrorKind::PermissionDenied.into(), &dir.chronyd(), &place);
+        let err = query_error(ErrorKind::PermissionDenied.into(), &dir.chronyd(), &place);
         let begin = format!("{} belongs to", place.display());
         assert_eq!(err.kind(), QueryErrorKind::NotPermitted);
         assert!(err.to_string().starts_with(&begin), "{err}");

@@ -17,6 +17,25 @@ const LONG: Duration = Duration::from_secs(20);
 /// Short for what should not come.
 const SHORT: Duration = Duration::from_millis(50);
 
+impl ChronySocket {
+    /// Sends one request and waits for its reply for at most `max_wait`.
+    async fn query(&mut self, request: &Request, max_wait: Duration) -> Result<Reply, QueryError> {
+        let requests = std::slice::from_ref(request);
+        let mut replies = self.query_batch(requests, max_wait).await?;
+        Ok(replies.pop().expect("one reply")?)
+    }
+
+    /// Sends `requests` and waits for their replies for at most `max_wait`.
+    async fn query_batch(
+        &mut self,
+        requests: &[Request],
+        max_wait: Duration,
+    ) -> Result<Vec<Result<Reply, ParseError>>, QueryError> {
+        let batch = self.submit(requests, max_wait).await?;
+        self.complete(batch, max_wait).await
+    }
+}
+
 struct Directory(PathBuf);
 
 impl Directory {
@@ -285,14 +304,14 @@ fn a_queue_that_others_filled_costs_no_cpu_time_and_is_used_again_when_it_drains
         while other.send_to(b"noise", dir.chronyd()).is_ok() {}
 
         let before = thread_cpu_time();
-        let patience = Duration::from_millis(300);
+        let max_wait = Duration::from_millis(300);
         let err = socket
-            .query(&Request::Tracking, patience)
+            .query(&Request::Tracking, max_wait)
             .await
             .expect_err("silence");
         let spent = thread_cpu_time() - before;
         assert_eq!(err.kind(), QueryErrorKind::Silent, "{err}");
-        assert!(spent < patience / 10, "{spent:?} of CPU time");
+        assert!(spent < max_wait / 10, "{spent:?} of CPU time");
 
         // Drained while the next question waits to be sent.
         let server = thread::spawn(move || {
