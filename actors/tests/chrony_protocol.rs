@@ -109,15 +109,15 @@ fn float(word: u32) -> f64 {
 #[test]
 fn real_refusals_are_reported_by_name() {
     for (numbers, command, text) in [
-        ("000f00010004", 15, "chronyd answered NOSUCHSOURCE"),
-        ("002100010013", 33, "chronyd answered BADPKTLENGTH"),
-        ("00c800010003", 200, "chronyd answered INVALID"),
+        ("000f00010004", 15, "chronyd returned NOSUCHSOURCE"),
+        ("002100010013", 33, "chronyd returned BADPKTLENGTH"),
+        ("00c800010003", 200, "chronyd returned INVALID"),
         (
             "002100010012",
             33,
-            "BADPKTVERSION: chronyd speaks version 6",
+            "BADPKTVERSION: chronyd uses protocol version 6",
         ),
-        ("00210001002a", 33, "chronyd answered status 42"),
+        ("00210001002a", 33, "chronyd returned status 42"),
     ] {
         let err = Reply::parse(&reply_bytes(numbers, ""), command, SEQUENCE)
             .expect_err("a refusal")
