@@ -198,7 +198,8 @@ mod tests {
                 GOOD,
                 91_000,
                 Some(
-                    "WATCHDOG=1\nSTATUS=synchronized, bound 91.0 us, source 7F000001, reason tracking",
+                    "WATCHDOG=1\n\
+                     STATUS=synchronized, bound 91.0 us, source 7F000001, reason tracking",
                 ),
             ),
             // The status changed, but too soon after the last one.
@@ -209,7 +210,8 @@ mod tests {
                 LOST,
                 91_000,
                 Some(
-                    "WATCHDOG=1\nSTATUS=free_running, bound 91.0 us, source 7F000001, reason chrony_silent",
+                    "WATCHDOG=1\n\
+                     STATUS=free_running, bound 91.0 us, source 7F000001, reason chrony_silent",
                 ),
             ),
         ] {

@@ -92,7 +92,7 @@ impl ClockState {
         self.rearm_message_timer(ctx);
     }
 
-    fn report(&mut self, finding: Finding) {
+    fn log_finding(&mut self, finding: Finding) {
         let log = &self.parts.log;
         match finding {
             Finding::Contradiction {
@@ -131,7 +131,7 @@ impl ClockState {
             }
             Finding::UndeclaredReferenceClock => {
                 warn!(log, "reference clock has no declared error";
-                    "advice" => "add \"delay\" to the refclock line of chrony.conf: twice its largest error");
+                    "advice" => "set \"delay\" on its refclock line to twice its largest error");
             }
             Finding::LeapSecondDecided { happened } => {
                 info!(log, "leap second is over"; "happened" => happened);
@@ -210,7 +210,7 @@ impl Handler<ChronyPolled> for ClockState {
         }
         let outcome = outcome.as_ref().map_err(|&failure| failure);
         for finding in self.estimator.polled(outcome, &at, &answered) {
-            self.report(finding);
+            self.log_finding(finding);
         }
         self.publish(answered, ctx);
         if let Some(state) = self.estimator.take_changed_state(&answered) {

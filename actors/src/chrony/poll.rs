@@ -116,7 +116,7 @@ pub struct SourceWalk {
 /// The state within a round.
 #[derive(Debug)]
 struct Round {
-    begun_ns: i64,
+    started_ns: i64,
     extent: Extent,
     /// Whether the clock was updated since the previous round.
     updated: bool,
@@ -135,9 +135,9 @@ struct Round {
 }
 
 impl Round {
-    fn new(begun_ns: i64, extent: Extent) -> Self {
+    fn new(started_ns: i64, extent: Extent) -> Self {
         Self {
-            begun_ns,
+            started_ns,
             extent,
             updated: false,
             retries: 0,
@@ -257,7 +257,7 @@ impl SourceWalk {
         if let Some(refusal) = round.refusal.take() {
             self.error = Some(SourceError::Refused(refusal));
             self.selected = None;
-            self.walked_ns = Some(round.begun_ns);
+            self.walked_ns = Some(round.started_ns);
             return self.finish(tracking, Vec::new(), false);
         }
         match round.extent {
@@ -298,7 +298,7 @@ impl SourceWalk {
         let unchanged = !round.gap && self.count.is_none_or(|count| round.end == Some(count));
         self.count = round.end;
         // If the sources changed, the next round walks over them again.
-        self.walked_ns = unchanged.then_some(round.begun_ns);
+        self.walked_ns = unchanged.then_some(round.started_ns);
         let found = std::mem::take(&mut round.found);
         let is_alone = |(_, source): &&(u32, SourceData)| {
             let same = |(_, other): &&(u32, SourceData)| is_same_source(source, other);
@@ -328,7 +328,7 @@ impl SourceWalk {
     fn finish(&mut self, tracking: Tracking, sources: Vec<SourceData>, complete: bool) -> NextStep {
         self.newest = self.selected.map(|(_, source)| match self.newest {
             Some((before, seen_ns)) if is_same_sample(&before, &source) => (source, seen_ns),
-            _ => (source, self.round.begun_ns),
+            _ => (source, self.round.started_ns),
         });
         self.quiet_rounds = match self.round.updated {
             true => 0,

@@ -294,10 +294,10 @@ impl Bound {
 
     /// Receives replies and blocks the thread for at most twice [`PROMPT_REPLY`].
     fn receive_promptly(&self, batch: &mut Batch) -> io::Result<()> {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             self.receive_queued(batch)?;
-            if batch.is_answered() || begun.elapsed() >= PROMPT_REPLY {
+            if batch.is_answered() || started.elapsed() >= PROMPT_REPLY {
                 return Ok(());
             }
             let mut readable = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];

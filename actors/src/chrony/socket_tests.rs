@@ -273,7 +273,7 @@ fn the_thread_runs_other_tasks_while_a_reply_is_missing() {
     let dir = Directory::new();
     let (answer_now, wait) = std::sync::mpsc::channel();
     let chronyd = dir.serve(1, move |socket, client, sequence, request| {
-        wait.recv().expect("told to answer");
+        wait.recv().expect("a signal to reply");
         send(
             socket,
             client,

@@ -66,16 +66,16 @@ mod tests {
             .build()
             .expect("a runtime");
         runtime.block_on(async {
-            let begun = Instant::now();
+            let started = Instant::now();
             let mut ticker = Ticker::every(Duration::from_millis(20)).expect("a timer");
             for _ in 0..4 {
                 ticker.tick().await.expect("a tick");
             }
             // Ticks are never early. How late they are depends on the load of the machine.
             assert!(
-                begun.elapsed() >= Duration::from_millis(60),
+                started.elapsed() >= Duration::from_millis(60),
                 "{:?}",
-                begun.elapsed()
+                started.elapsed()
             );
         });
     }

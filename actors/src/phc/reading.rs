@@ -147,7 +147,8 @@ mod tests {
 
         #[test]
         fn bounds_in_the_drivers_format_are_parsed(bound_ns in 1..MAX_PLAUSIBLE_NS) {
-            prop_assert_eq!(parse_error_bound(format!("{bound_ns}\n").as_bytes()).ok(), Some(bound_ns));
+            let content = format!("{bound_ns}\n");
+            prop_assert_eq!(parse_error_bound(content.as_bytes()).ok(), Some(bound_ns));
         }
     }
 }
