@@ -131,7 +131,7 @@ fn run(
                 "actor" => %actor, "err" => panic);
             Exit::Software.into()
         }
-        Ok(Ending::Ended { actor }) => {
+        Ok(Ending::Exited { actor }) => {
             let actor = actor.map_or("runtime", |actor| actor.as_str());
             crit!(log, "clockbound exiting, actor exited unexpectedly"; "actor" => actor);
             Exit::Software.into()

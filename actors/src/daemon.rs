@@ -1,5 +1,5 @@
-//! The wiring: one function that reads as the diagram in the crate's documentation, from its bottom
-//! to its top, so that every message finds its receiver.
+//! The wiring: one function that follows the diagram in the crate's documentation from its bottom
+//! to its top, so that each receiver exists before its senders.
 
 use std::io;
 use std::path::PathBuf;
@@ -20,45 +20,45 @@ use crate::estimator::Settings;
 use crate::os::adjtimex;
 use crate::publication::rounds::Rounds;
 use crate::publication::segments::Segments;
-use crate::supervision::{self, ActorName, Ending, Overseer, mailbox, supervise};
+use crate::supervision::{self, ActorName, Ending, RoundObserver, mailbox, supervise};
 
-/// How long the runtime may take to end before the process goes without it: an actor that hangs
-/// must not keep SIGTERM from being obeyed.
-const FAREWELL: Duration = Duration::from_millis(500);
+/// The time after which the process exits without waiting longer for the runtime: an actor that
+/// hangs must not prevent SIGTERM from ending the process.
+const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How many poll intervals ClockState waits for a fact before it looks at the clock without one.
-const PATIENCE_POLLS: u32 = 2;
+/// The number of poll intervals without a message after which ClockState publishes without one.
+const MESSAGE_TIMEOUT_POLLS: u32 = 2;
 
-/// What the daemon was asked to do.
+/// The configuration of the daemon.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// chronyd's command socket.
     pub chrony_socket: PathBuf,
-    /// The time between two polls, of chronyd and of the PHC.
+    /// The time between two polls of chronyd, and between two polls of the PHC.
     pub poll_interval: Duration,
-    /// What the estimator goes by.
+    /// The settings of the estimator.
     pub settings: Settings,
-    /// The network interface whose hardware clock chrony follows, if there is one.
+    /// The network interface whose hardware clock is a source of chronyd; `None` without one.
     pub phc_interface: Option<String>,
-    /// Crashes of one actor forgiven in ten seconds.
+    /// The number of crashes within ten seconds after which an actor is still restarted.
     pub crash_budget: usize,
 }
 
-/// Runs the actors until a signal, or a crash loop, ends them. Called on the main thread, which
-/// becomes the supervisor's and tells `overseer` how it goes. The last record stays in the segments
-/// for readers to age.
+/// Runs the actors until a signal, a crash loop or an unexpected exit. Call this on the main
+/// thread, which becomes the supervisor's thread and reports the rounds to `observer`. The last
+/// record remains in the segments, and readers age it.
 ///
 /// # Errors
-/// When the runtime's threads cannot be started.
+/// The kernel refused a thread.
 pub fn run(
     config: Config,
     segments: Arc<Segments>,
     signals: &Receiver<&'static str>,
-    overseer: &mut dyn Overseer,
+    observer: &mut dyn RoundObserver,
     log: &Logger,
 ) -> io::Result<Ending> {
     if let Err(err) = adjtimex::frequency_ppb() {
-        warn!(log, "kernel's clock frequency cannot be read"; "err" => %err,
+        warn!(log, "failed to read the kernel's clock frequency"; "err" => %err,
             "advice" => "allow adjtimex: while the clock is slewed, v1 and v2 are too narrow");
     }
     let runtime = Runtime::start(config.phc_interface.is_some())?;
@@ -89,7 +89,7 @@ pub fn run(
         clock_state_mailbox,
         ClockState::new(clock_state::Parts {
             settings: config.settings,
-            patience: config.poll_interval * PATIENCE_POLLS,
+            message_timeout: config.poll_interval * MESSAGE_TIMEOUT_POLLS,
             segments,
             publisher: publisher.clone(),
             log: child_log(ActorName::ClockState),
@@ -133,11 +133,11 @@ pub fn run(
         ends_tx,
     );
 
-    let ending = supervision::run(&ends, signals, config.crash_budget, &rounds, overseer, log);
-    // Held until here: an actor whose every address is gone is not given another life.
+    let ending = supervision::run(&ends, signals, config.crash_budget, &rounds, observer, log);
+    // Kept until here, because actix does not restart an actor without an address.
     drop((publisher, clock_state, poller, phc_reader, clock_watch));
     if !runtime.stop() {
-        warn!(log, "an actor hangs, leaving without it");
+        warn!(log, "exiting without waiting for an actor that hangs");
     }
     Ok(ending)
 }
@@ -145,9 +145,9 @@ pub fn run(
 /// The actix system, on a thread of its own.
 struct Runtime {
     system: System,
-    /// For actors that block for a millisecond or two at most.
+    /// For actors that block the thread for at most two milliseconds.
     shared: ArbiterHandle,
-    /// For what may block in the kernel; made only when needed.
+    /// For actors that can block in the kernel; created only if needed.
     may_block: Option<ArbiterHandle>,
     ended: Receiver<()>,
 }
@@ -162,7 +162,7 @@ impl Runtime {
                 let runner = System::new();
                 let may_block = needs_blocking_arbiter.then(|| Arbiter::new().handle());
                 let _ = ready_tx.send((System::current(), may_block));
-                // Returns when the system is stopped, and drops every actor on its arbiter then.
+                // Returns when the system is stopped, and then drops every actor on its arbiter.
                 let _ = runner.run();
                 let _ = ended_tx.send(());
             })?;
@@ -177,9 +177,9 @@ impl Runtime {
         })
     }
 
-    /// Stops every actor; false when one hangs and is left behind.
+    /// Stops every actor. Returns false if an actor hangs.
     fn stop(self) -> bool {
         self.system.stop();
-        self.ended.recv_timeout(FAREWELL).is_ok()
+        self.ended.recv_timeout(STOP_TIMEOUT).is_ok()
     }
 }

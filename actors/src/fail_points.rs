@@ -1,6 +1,6 @@
-//! Fail points: places at which a test can crash, hang or stop the daemon.
+//! Fail points: places at which a test can crash or hang an actor.
 //!
-//! They are those of the crate [`fail`](https://docs.rs/fail). Without the feature
+//! They are fail points of the crate [`fail`](https://docs.rs/fail). Without the feature
 //! `fault-injection` a fail point compiles to nothing, and the crate is not linked. The names are
 //! `<actor>.<point>`:
 //!
@@ -21,10 +21,10 @@ macro_rules! fail_point {
 pub(crate) use fail_point;
 
 /// Configures fail points from datagrams at `path`, each of them `<name>=<actions>` with actions
-/// such as `1*panic` and `pause`. The socket is closed after one that is invalid.
+/// such as `1*panic` and `pause`. An invalid datagram closes the socket.
 ///
 /// # Errors
-/// When the socket cannot be bound or the thread cannot be started.
+/// The socket cannot be bound, or the kernel refused the thread.
 #[cfg(feature = "fault-injection")]
 pub fn listen(path: &std::path::Path) -> std::io::Result<()> {
     let socket = std::os::unix::net::UnixDatagram::bind(path)?;

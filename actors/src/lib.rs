@@ -1,7 +1,7 @@
 //! The actors of the clockbound daemon, their supervision, and the pure parts that they call.
 //!
 //! ```text
-//!   chronyd (unix datagram)     PHC error bound (sysfs)     kernel: clock was set, resume
+//!   chronyd (unix datagram)     PHC error bound (sysfs)     kernel: clock set, resume
 //!             | chrony                    | phc                       | os
 //!       ChronyPoller                  PhcReader (an arbiter       ClockWatch
 //!             |  ChronyPolled             |  of its own)              |  ClockSet
@@ -18,10 +18,10 @@
 //!                               |        v
 //!          /run/clockbound/{native,shm0,shm}     supervision, on the main thread
 //!                                                   ^            |
-//!                        a life of an actor ended --+            +--> service manager
+//!                        an actor crashed or exited +            +--> service manager
 //! ```
 //! [`daemon::run`] does the wiring, from the bottom of the diagram to its top. The segments are
-//! mapped above the actors and stay mapped until the process ends.
+//! mapped before the actors start and remain mapped until the process exits.
 //!
 //! The folders, from the highest layer to the lowest. A module imports only from layers below its
 //! own, or from its own folder:

@@ -1,4 +1,4 @@
-//! chronyd's protocol: what a real chronyd 4.3 sent, and properties over what anybody could send.
+//! Tests of chronyd's protocol with packets of chronyd 4.3, and properties for arbitrary packets.
 
 use std::net::Ipv4Addr;
 
@@ -18,7 +18,7 @@ fn bytes(hex: &str) -> Vec<u8> {
         .collect()
 }
 
-/// The header of every reply below, with the command, reply and status numbers put in.
+/// A reply with the given command, reply and status numbers in its header.
 fn reply_bytes(numbers: &str, data: &str) -> Vec<u8> {
     bytes(&format!(
         "06020000{numbers}000000000000010203040000000000000000{data}"
@@ -26,7 +26,7 @@ fn reply_bytes(numbers: &str, data: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_real_tracking_report_reads_as_chronyc_shows_it() {
+fn a_tracking_report_has_the_values_that_chronyc_prints() {
     let packet = reply_bytes(
         "002100050000",
         "7f0000017f000001000000000000000000000000000100000006000000000000\
@@ -56,7 +56,7 @@ fn a_real_tracking_report_reads_as_chronyc_shows_it() {
 }
 
 #[test]
-fn an_unsynchronised_chronyd_is_a_report_like_any_other() {
+fn the_report_of_an_unsynchronised_chronyd_is_parsed() {
     let mut packet = reply_bytes("002100050000", &"00".repeat(76));
     packet[28 + 26..28 + 28].copy_from_slice(&3u16.to_be_bytes());
     let Ok(Reply::Tracking(report)) = Reply::parse(&packet, 33, SEQUENCE) else {
@@ -69,7 +69,7 @@ fn an_unsynchronised_chronyd_is_a_report_like_any_other() {
 }
 
 #[test]
-fn real_replies_go_both_ways() {
+fn replies_of_chronyd_are_parsed_and_encoded() {
     let source = "7f00000100000000000000000000000000010000fffe000500000000000000ff00000000cd543389cd616d84ded464e7";
     let table = [
         (33, "002100010000", "", Reply::Null),
@@ -99,25 +99,25 @@ fn real_replies_go_both_ways() {
     }
 }
 
-/// The value of a float on the wire, worked out apart from the code under test.
+/// The value of a float on the wire, computed independently of the code under test.
 fn float(word: u32) -> f64 {
-    let exponent = f64::from((word as i32) >> 25);
-    let coefficient = f64::from(((word << 7) as i32) >> 7);
+    let exponent = f64::from(word.cast_signed() >> 25);
+    let coefficient = f64::from((word << 7).cast_signed() >> 7);
     coefficient * (exponent - 25.0).exp2()
 }
 
 #[test]
-fn real_refusals_are_reported_by_name() {
+fn refusals_of_chronyd_are_reported_by_name() {
     for (numbers, command, text) in [
-        ("000f00010004", 15, "chronyd answered NOSUCHSOURCE"),
-        ("002100010013", 33, "chronyd answered BADPKTLENGTH"),
-        ("00c800010003", 200, "chronyd answered INVALID"),
+        ("000f00010004", 15, "chronyd returned NOSUCHSOURCE"),
+        ("002100010013", 33, "chronyd returned BADPKTLENGTH"),
+        ("00c800010003", 200, "chronyd returned INVALID"),
         (
             "002100010012",
             33,
-            "BADPKTVERSION: chronyd speaks version 6",
+            "BADPKTVERSION: chronyd uses protocol version 6",
         ),
-        ("00210001002a", 33, "chronyd answered status 42"),
+        ("00210001002a", 33, "chronyd returned status 42"),
     ] {
         let err = Reply::parse(&reply_bytes(numbers, ""), command, SEQUENCE)
             .expect_err("a refusal")
@@ -132,7 +132,7 @@ fn real_refusals_are_reported_by_name() {
 }
 
 #[test]
-fn a_chronyd_of_another_version_is_told_apart_from_noise() {
+fn a_chronyd_of_another_version_is_distinguished_from_noise() {
     let mut packet = Reply::Null.encode(33, SEQUENCE);
     packet[0] = 7;
     assert_eq!(
@@ -154,8 +154,8 @@ fn a_chronyd_of_another_version_is_told_apart_from_noise() {
 }
 
 #[test]
-fn requests_are_as_long_as_chronyd_demands() {
-    // Shorter ones were refused with BADPKTLENGTH.
+fn requests_have_the_length_that_chronyd_requires() {
+    // chronyd refuses shorter requests with BADPKTLENGTH.
     for (request, length) in [
         (Request::Tracking, 104),
         (Request::SourceData { index: 0 }, 76),
@@ -165,8 +165,8 @@ fn requests_are_as_long_as_chronyd_demands() {
 }
 
 #[test]
-fn fields_that_cannot_be_are_refused_by_name() {
-    // Offsets into a tracking report, behind its header.
+fn errors_for_invalid_fields_name_the_field() {
+    // Offsets into a tracking report, after its header.
     let float = |word: u32| word.to_be_bytes().to_vec();
     let minus_one = float(0x0580_0000);
     let huge = float(0x7eff_ffff);
@@ -205,7 +205,7 @@ fn request() -> impl Strategy<Value = Request> {
     ]
 }
 
-fn is_sane(report: &Tracking) -> bool {
+fn is_plausible(report: &Tracking) -> bool {
     let numbers = [
         report.current_correction_s,
         report.last_offset_s,
@@ -240,7 +240,7 @@ proptest! {
         if let Ok(reply) = Reply::parse(&packet, 33, SEQUENCE) {
             prop_assert_eq!(Reply::parse(&reply.encode(33, SEQUENCE), 33, SEQUENCE), Ok(reply));
             if let Reply::Tracking(report) = reply {
-                prop_assert!(is_sane(&report), "{:?}", report);
+                prop_assert!(is_plausible(&report), "{:?}", report);
             }
         }
     }
@@ -255,7 +255,7 @@ proptest! {
         packet[at] = value;
         packet.truncate(length);
         if let Ok(Reply::Tracking(report)) = Reply::parse(&packet, 33, SEQUENCE) {
-            prop_assert!(is_sane(&report), "{:?}", report);
+            prop_assert!(is_plausible(&report), "{:?}", report);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Lives of supervised actors: what a crash costs, and what it must not.
+//! Tests of the supervision: what an actor keeps and loses in a crash.
 
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,17 +10,17 @@ use clockbound_actors::supervision::{self, ActorName, Ending, mailbox, supervise
 use crossbeam_channel::{Sender, bounded, unbounded};
 use slog::{Discard, Logger, o};
 
-/// Panics when told to, and tells the test what it handled in which life.
+/// An actor that panics on request and reports to the test which messages each life handled.
 struct Fragile {
     life: u32,
     panics_when_started: Arc<Mutex<u32>>,
     panics_when_restarting: Arc<Mutex<u32>>,
-    handled: Sender<(u32, Word)>,
+    handled: Sender<(u32, Instruction)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
-enum Word {
+enum Instruction {
     Number(u32),
     Panic,
 }
@@ -52,21 +52,21 @@ impl Supervised for Fragile {
     }
 }
 
-impl Handler<Word> for Fragile {
+impl Handler<Instruction> for Fragile {
     type Result = ();
-    fn handle(&mut self, word: Word, _ctx: &mut Self::Context) {
-        if word == Word::Panic {
-            panic!("as asked");
+    fn handle(&mut self, instruction: Instruction, _ctx: &mut Self::Context) {
+        if instruction == Instruction::Panic {
+            panic!("as requested");
         }
         self.handled
-            .send((self.life, word))
+            .send((self.life, instruction))
             .expect("the test listens");
     }
 }
 
 struct Bench {
     addr: Addr<Fragile>,
-    handled: crossbeam_channel::Receiver<(u32, Word)>,
+    handled: crossbeam_channel::Receiver<(u32, Instruction)>,
     panics_when_started: Arc<Mutex<u32>>,
     panics_when_restarting: Arc<Mutex<u32>>,
     stop: Sender<&'static str>,
@@ -125,16 +125,16 @@ impl Bench {
         }
     }
 
-    fn next(&self) -> (u32, Word) {
+    fn next(&self) -> (u32, Instruction) {
         self.handled
             .recv_timeout(Duration::from_secs(20))
-            .expect("the actor lives")
+            .expect("the actor handles a message")
     }
 
     fn ending(&self) -> Ending {
         self.ending
             .recv_timeout(Duration::from_secs(20))
-            .expect("the supervisor ends")
+            .expect("the supervisor returns")
     }
 }
 
@@ -145,53 +145,54 @@ impl Drop for Bench {
 }
 
 #[test]
-fn messages_that_waited_are_handled_by_the_next_life() {
+fn queued_messages_are_handled_by_the_next_life() {
     let bench = Bench::start(5);
-    for word in [
-        Word::Number(1),
-        Word::Panic,
-        Word::Number(2),
-        Word::Number(3),
+    for instruction in [
+        Instruction::Number(1),
+        Instruction::Panic,
+        Instruction::Number(2),
+        Instruction::Number(3),
     ] {
-        bench.addr.do_send(word);
+        bench.addr.do_send(instruction);
     }
-    assert_eq!(bench.next(), (0, Word::Number(1)));
-    assert_eq!(bench.next(), (1, Word::Number(2)));
-    assert_eq!(bench.next(), (1, Word::Number(3)));
+    assert_eq!(bench.next(), (0, Instruction::Number(1)));
+    assert_eq!(bench.next(), (1, Instruction::Number(2)));
+    assert_eq!(bench.next(), (1, Instruction::Number(3)));
 }
 
 #[test]
-fn an_address_stays_valid_over_a_thousand_crashes() {
+fn an_address_remains_valid_after_a_thousand_crashes() {
     let bench = Bench::start(100_000);
     for n in 0..1000 {
-        bench.addr.do_send(Word::Panic);
-        bench.addr.do_send(Word::Number(n));
-        assert_eq!(bench.next(), (n + 1, Word::Number(n)));
+        bench.addr.do_send(Instruction::Panic);
+        bench.addr.do_send(Instruction::Number(n));
+        assert_eq!(bench.next(), (n + 1, Instruction::Number(n)));
     }
 }
 
 #[test]
-fn a_panic_in_started_or_in_restarting_is_a_crash_like_any_other() {
+fn panics_in_started_and_restarting_count_as_crashes() {
     let bench = Bench::start(100);
-    bench.addr.do_send(Word::Number(0));
-    assert_eq!(bench.next(), (0, Word::Number(0)));
+    bench.addr.do_send(Instruction::Number(0));
+    assert_eq!(bench.next(), (0, Instruction::Number(0)));
     *bench.panics_when_started.lock().unwrap() = 2;
     *bench.panics_when_restarting.lock().unwrap() = 2;
-    bench.addr.do_send(Word::Panic);
-    bench.addr.do_send(Word::Number(1));
-    // One life for each `restarting` that did not panic: two died in `started`, the third handled it.
-    assert_eq!(bench.next(), (3, Word::Number(1)));
+    bench.addr.do_send(Instruction::Panic);
+    bench.addr.do_send(Instruction::Number(1));
+    // Each `restarting` without a panic begins a life. Two lives panicked in `started`, and the third
+    // handled the message.
+    assert_eq!(bench.next(), (3, Instruction::Number(1)));
 }
 
 #[test]
 fn a_crash_loop_ends_the_supervisor_and_names_the_actor() {
     let bench = Bench::start(2);
     for _ in 0..3 {
-        bench.addr.do_send(Word::Panic);
+        bench.addr.do_send(Instruction::Panic);
     }
     let expected = Ending::CrashLoop {
         actor: ActorName::ClockState,
-        panic: "as asked".to_owned(),
+        panic: "as requested".to_owned(),
     };
     assert_eq!(bench.ending(), expected);
 }
@@ -207,5 +208,5 @@ fn a_signal_ends_the_supervisor() {
 fn the_end_of_the_runtime_ends_the_supervisor() {
     let bench = Bench::start(5);
     bench.system.stop();
-    assert!(matches!(bench.ending(), Ending::Ended { .. }));
+    assert!(matches!(bench.ending(), Ending::Exited { .. }));
 }

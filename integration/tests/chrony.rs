@@ -134,7 +134,7 @@ fn a_socket_without_permission_is_logged_with_its_owner() {
     let program =
         integration::programs::daemon::copy_for_everyone(BIN.as_ref(), &testbed.sandbox.path(""));
     let mut daemon = testbed.launch(program).account(&nobody).start();
-    let line = daemon.wait_for_log("cannot be asked");
+    let line = daemon.wait_for_log("failed to query chronyd");
     let owner = UserAccount::chrony();
     assert!(
         line.contains(&owner.name),

@@ -121,7 +121,7 @@ fn a_crash_loop_ends_the_daemon_with_an_error() {
         daemon.inject(actor, "handler", "panic");
         let exit = daemon.wait();
         assert!(exit.code.is_some_and(|code| code != 0), "{actor}: {exit:?}");
-        let line = daemon.wait_for_log("giving up");
+        let line = daemon.wait_for_log("exceeded its crash budget");
         assert!(line.contains(actor), "{line}");
     }
 }

@@ -302,7 +302,7 @@ fn assert_created_again(delete: impl Fn(&Path)) {
         let now = files_beside(&shm);
         now.keys().eq(before.keys()) && now.iter().all(|(name, inode)| before[name] != *inode)
     });
-    daemon.wait_for_log("was deleted, created it again");
+    daemon.wait_for_log("recreated a deleted segment file");
     assert_eq!(mode_of(shm.parent().expect("a directory")), 0o755);
     Segment::wait_for_status(&shm, Status::Synchronized);
     assert_rejected(&launch, &shm);
@@ -313,7 +313,7 @@ fn assert_created_again(delete: impl Fn(&Path)) {
     }
     Segment::wait_for_writes(&shm, 15);
     assert_eq!(
-        daemon.count_log("cannot be created again"),
+        daemon.count_log("failed to recreate"),
         0,
         "{:#?}",
         daemon.log()
@@ -370,11 +370,11 @@ fn a_directory_that_cannot_be_created_is_logged_once_and_readers_continue() {
     let readers = published::readers(&shm, &Truth::default());
 
     fs::remove_dir_all(&dir).expect("delete it");
-    let line = daemon.wait_for_log("cannot be created again");
+    let line = daemon.wait_for_log("failed to recreate");
     assert!(line.contains("nobody"), "names the user: {line}");
     // Longer than a record stays Synchronized without its writer.
     wait::holds(Duration::from_secs(7), "one line", || {
-        daemon.count_log("cannot be created again") == 1
+        daemon.count_log("failed to recreate") == 1
     });
     for reader in readers {
         reader.wait_for_reads(50);
@@ -382,7 +382,7 @@ fn a_directory_that_cannot_be_created_is_logged_once_and_readers_continue() {
     }
     fs::create_dir(&dir).expect("make it");
     chown(&dir, Some(nobody.uid), Some(nobody.gid)).expect("chown");
-    daemon.wait_for_log("created it again");
+    daemon.wait_for_log("recreated a deleted segment file");
     Segment::wait_for_status(&shm, Status::Synchronized);
 }
 

@@ -10,26 +10,14 @@ const EVENTS: [(&str, &str); 34] = [
         "18083ce0ab8146cba911211db0962959",
     ),
     (
-        "actor keeps crashing, giving up",
+        "actor exceeded its crash budget",
         "d85814a272cb4acf9ec4a34de0a16271",
     ),
     (
-        "all sources can be used",
+        "all sources are usable again",
         "2c95633108bf4502800c461b7ac1beb3",
     ),
-    (
-        "an actor hangs, leaving without it",
-        "96e77d3d70f54dbb8ee964e287c80cea",
-    ),
-    ("chronyd answers again", "b97ca9c77fc0453181fa6074e41eedb7"),
-    (
-        "chronyd cannot be asked",
-        "fa529d9b84ac4e16bfe5daa098fd744b",
-    ),
-    (
-        "chronyd declares no error for its reference clock",
-        "7f123d504b6643009ef971e78906c78a",
-    ),
+    ("chronyd responds again", "b97ca9c77fc0453181fa6074e41eedb7"),
     ("clock status changed", "0d1a9270d1e847068bfc8ac516c4a16c"),
     (
         "clockbound exiting, actor crashed too often",
@@ -41,7 +29,19 @@ const EVENTS: [(&str, &str); 34] = [
     ),
     ("clockbound starting", "bc9b09119d4b4013b8f8c75f00af964c"),
     ("clockbound stopped", "d47afd7c055e4503b4aacfd5aaad545c"),
-    ("contradiction ended", "3f7a6da1c3d64839815b253fe76f0575"),
+    ("contradiction resolved", "3f7a6da1c3d64839815b253fe76f0575"),
+    (
+        "exiting without waiting for an actor that hangs",
+        "96e77d3d70f54dbb8ee964e287c80cea",
+    ),
+    (
+        "failed to create the clock step timer, retrying",
+        "9e30331358cc4a7e9bc89408277fd7d6",
+    ),
+    (
+        "failed to create the poll timer, retrying",
+        "6e4851de921249439c21cc38ff9f7ac9",
+    ),
     (
         "failed to notify the service manager",
         "631e93174d0041eb8f79e1ccefe2a894",
@@ -51,12 +51,24 @@ const EVENTS: [(&str, &str); 34] = [
         "d81be6d552264cc5ba863bd2757df806",
     ),
     (
-        "failed to start the actors",
-        "0363e64d18f24d9d955756e6d93b0395",
+        "failed to query chronyd",
+        "fa529d9b84ac4e16bfe5daa098fd744b",
     ),
     (
-        "kernel's clock frequency cannot be read",
+        "failed to read the kernel's clock frequency",
         "d566d5a5bcde4024ab69e13e7103d9c1",
+    ),
+    (
+        "failed to read the phc error bound",
+        "d878e0921e914b1fb9fb49da8b49bf44",
+    ),
+    (
+        "failed to recreate a deleted segment file",
+        "4b3fa9dade8a401ea4d76491f0beab76",
+    ),
+    (
+        "failed to start the actors",
+        "0363e64d18f24d9d955756e6d93b0395",
     ),
     ("leap second is over", "ffb9ed63de6441e996acb6e1b4b82d81"),
     ("log events dropped", "84e2fb5bb0254636bb4fb3fd04833c4e"),
@@ -65,11 +77,11 @@ const EVENTS: [(&str, &str); 34] = [
         "84739d5221ab4d679ea2f549f169e271",
     ),
     (
-        "measured rates contradict --max-wander, which is not relied on for a holdover",
+        "measured rates contradict --max-wander, ignoring it for one holdover",
         "8658f78180c549ed9dfa5997d2725219",
     ),
     (
-        "measurement contradicts the held interval, publishing their hull",
+        "measurement is disjoint from the held interval, publishing their hull",
         "db2e543eca92419dbf9d7ecbbe5a4ccd",
     ),
     (
@@ -77,36 +89,27 @@ const EVENTS: [(&str, &str); 34] = [
         "bbd57308d5f0410cab7bf7d02f452bd8",
     ),
     (
-        "no timer for polling, trying again",
-        "6e4851de921249439c21cc38ff9f7ac9",
-    ),
-    (
-        "no timer to watch the clock with, trying again",
-        "9e30331358cc4a7e9bc89408277fd7d6",
-    ),
-    (
-        "phc error bound cannot be read",
-        "d878e0921e914b1fb9fb49da8b49bf44",
-    ),
-    (
-        "phc error bound is read again",
+        "phc error bound is available again",
         "891f966f18f34faf8a41e54d6192559a",
     ),
     (
-        "segment file was deleted and cannot be created again",
-        "4b3fa9dade8a401ea4d76491f0beab76",
-    ),
-    (
-        "segment file was deleted, created it again",
+        "recreated a deleted segment file",
         "87f2b8739be746b0909986e93a16a80f",
     ),
-    ("sources cannot be used", "3a3df081ecf14d4f8130dad2922fe119"),
     (
-        "sources disagree, publishing the hull with the majority",
+        "reference clock has no declared error",
+        "7f123d504b6643009ef971e78906c78a",
+    ),
+    (
+        "some sources are unusable",
+        "3a3df081ecf14d4f8130dad2922fe119",
+    ),
+    (
+        "sources disagree, publishing the hull with the majority's interval",
         "92d1f6c2a2cd4258a53346636a47a192",
     ),
     ("stopping", "e5b7cf029b1f473b89a9e92e5249f49e"),
-    ("the clock was set", "e9ff6243dfa94ee99f8a8f67be3d2ff9"),
+    ("system clock was set", "e9ff6243dfa94ee99f8a8f67be3d2ff9"),
     ("thread panicked", "048b8ee568a34568ae1245ee8edbe954"),
 ];
 

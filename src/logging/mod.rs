@@ -15,13 +15,13 @@
 //! | `actor err source advice` | several |
 //! | `unsaid_changes` | changes that are logged at most five times a minute |
 //! | `from to reason bound_ns budget` | the clock status changed |
-//! | `held_earliest_ns held_latest_ns` | a measurement contradicts the held interval |
+//! | `held_earliest_ns held_latest_ns` | a measurement is disjoint from the held interval |
 //! | `reported_earliest_ns reported_latest_ns alarms` | likewise |
-//! | `held_interval_stands` | a contradiction ended |
+//! | `held_interval_stands` | a contradiction was resolved |
 //! | `disjoint reachable` | sources disagree |
 //! | `max_drift_ppb` | the daemon starts; measured rates contradict `--max-drift-rate` |
 //! | `happened` | a leap second is over |
-//! | `suspended` | the clock was set |
+//! | `suspended` | the system clock was set |
 //! | `path` | a deleted segment file was created again |
 //! | `version segments` | the daemon starts |
 //! | `signal` | the daemon stops |

@@ -1,4 +1,4 @@
-//! Tests of the written log, and of logging threads while nobody reads it.
+//! Tests of the written log, and of logging threads while no process reads it.
 
 use std::io::{BufRead, BufReader, PipeReader, Read, pipe};
 use std::sync::mpsc;

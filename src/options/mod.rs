@@ -12,6 +12,8 @@ use clap::Parser;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clockbound_actors::phc::{self, PhcErrorKind};
+#[cfg(feature = "fault-injection")]
+use clockbound_actors::supervision::DEFAULT_CRASH_BUDGET;
 use shm_layout::{native, v2};
 use slog::Level;
 
@@ -73,12 +75,13 @@ pub struct Options {
 #[cfg(feature = "fault-injection")]
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct FaultOptions {
-    /// Path of a datagram socket to receive fail points on, one per datagram: <actor>.<point>=<actions>
+    /// Path of a datagram socket to receive fail points on, one per datagram:
+    /// <actor>.<point>=<actions>
     #[arg(long, value_name = "PATH")]
     pub fault_socket: Option<PathBuf>,
 
-    /// How many crashes of one actor to tolerate within ten seconds
-    #[arg(long, value_name = "N", default_value_t = clockbound_actors::supervision::DEFAULT_CRASH_BUDGET)]
+    /// How many crashes of one actor within ten seconds are followed by a restart
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_CRASH_BUDGET)]
     pub crash_budget: usize,
 }
 

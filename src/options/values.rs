@@ -32,8 +32,13 @@ pub(super) fn drift_ppb(text: &str) -> Result<u32, String> {
     } else {
         (ppm * 1e3).ceil()
     };
-    // The cast is exact: a whole number from 1 to the limit.
-    match ppb as u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number from 1 to the limit"
+    )]
+    let ppb = ppb as u32;
+    match ppb {
         DRIFT_LIMIT_PPB.. => Err(format!("out of range; {range}")),
         ppb => Ok(ppb),
     }

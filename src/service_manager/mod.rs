@@ -14,7 +14,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
 use clockbound_actors::publication::rounds::Round;
-use clockbound_actors::supervision::Overseer;
+use clockbound_actors::supervision::RoundObserver;
 use slog::{Logger, warn};
 
 use notification::{Sent, Watchdog};
@@ -84,12 +84,12 @@ impl ServiceManager {
     }
 }
 
-impl Overseer for ServiceManager {
-    fn interval(&self) -> Option<Duration> {
+impl RoundObserver for ServiceManager {
+    fn check_interval(&self) -> Option<Duration> {
         self.channel.as_ref().map(|_| self.interval)
     }
 
-    fn look(&mut self, round: &Round, now: Instant) {
+    fn observe(&mut self, round: &Round, now: Instant) {
         let Some((message, sent)) = self.sent.next(round, now) else {
             return;
         };

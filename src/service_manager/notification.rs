@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use clockbound_actors::publication::rounds::{Round, Said};
+use clockbound_actors::publication::rounds::{PublishedState, Round};
 
 /// The least time between two statuses.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ pub(super) struct Sent {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Status {
-    said: Said,
+    state: PublishedState,
     bound_ns: i64,
     at: Instant,
 }
@@ -79,7 +79,7 @@ impl Sent {
         }
         if self.status.is_none_or(|sent| sent.is_outdated(round, now)) {
             next.status = Some(Status {
-                said: round.said,
+                state: round.state,
                 bound_ns: round.bound_ns,
                 at: now,
             });
@@ -93,7 +93,7 @@ impl Status {
     fn is_outdated(&self, round: &Round, now: Instant) -> bool {
         let differs =
             self.bound_ns.abs_diff(round.bound_ns) > self.bound_ns.unsigned_abs() / BOUND_DIVISOR;
-        let changed = self.said != round.said || (round.said.status.is_trusted() && differs);
+        let changed = self.state != round.state || (round.state.status.is_trusted() && differs);
         changed && now.saturating_duration_since(self.at) >= STATUS_INTERVAL
     }
 }
@@ -103,15 +103,17 @@ struct StatusLine<'a>(&'a Round);
 
 impl fmt::Display for StatusLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Round { said, bound_ns, .. } = self.0;
-        write!(f, "{}", said.status)?;
-        if said.status.is_trusted() {
+        let Round {
+            state, bound_ns, ..
+        } = self.0;
+        write!(f, "{}", state.status)?;
+        if state.status.is_trusted() {
             write!(f, ", bound {}", Ns(*bound_ns))?;
         }
-        if said.reference_id != 0 {
-            write!(f, ", source {}", RefId(said.reference_id))?;
+        if state.reference_id != 0 {
+            write!(f, ", source {}", RefId(state.reference_id))?;
         }
-        write!(f, ", reason {}", said.reason)
+        write!(f, ", reason {}", state.reason)
     }
 }
 
@@ -156,12 +158,12 @@ mod tests {
 
     use super::*;
 
-    const GOOD: Said = Said {
+    const GOOD: PublishedState = PublishedState {
         status: ClockStatus::Synchronized,
         reason: Reason::Tracking,
         reference_id: 0x7f00_0001,
     };
-    const LOST: Said = Said {
+    const LOST: PublishedState = PublishedState {
         status: ClockStatus::FreeRunning,
         reason: Reason::ChronySilent,
         ..GOOD
@@ -175,7 +177,7 @@ mod tests {
     fn readiness_and_status_are_sent_once_and_the_watchdog_is_notified_each_round() {
         let start = Instant::now();
         let mut sent = Sent::new(Some(THREE_S));
-        for (ms, number, said, bound_ns, want) in [
+        for (ms, number, state, bound_ns, want) in [
             (
                 0,
                 1,
@@ -196,7 +198,8 @@ mod tests {
                 GOOD,
                 91_000,
                 Some(
-                    "WATCHDOG=1\nSTATUS=synchronized, bound 91.0 us, source 7F000001, reason tracking",
+                    "WATCHDOG=1\n\
+                     STATUS=synchronized, bound 91.0 us, source 7F000001, reason tracking",
                 ),
             ),
             // The status changed, but too soon after the last one.
@@ -207,13 +210,14 @@ mod tests {
                 LOST,
                 91_000,
                 Some(
-                    "WATCHDOG=1\nSTATUS=free_running, bound 91.0 us, source 7F000001, reason chrony_silent",
+                    "WATCHDOG=1\n\
+                     STATUS=free_running, bound 91.0 us, source 7F000001, reason chrony_silent",
                 ),
             ),
         ] {
             let round = Round {
                 number,
-                said,
+                state,
                 bound_ns,
             };
             let next = sent.next(&round, start + Duration::from_millis(ms));
@@ -232,7 +236,7 @@ mod tests {
     fn without_a_watchdog_only_readiness_and_status_are_sent() {
         let round = Round {
             number: 1,
-            said: Said {
+            state: PublishedState {
                 status: ClockStatus::Unknown,
                 reason: Reason::NeverSynchronized,
                 reference_id: 0,
@@ -267,7 +271,7 @@ mod tests {
         let dog = Watchdog::new(ms(1), ms(10));
         let round = Round {
             number: 1,
-            said: GOOD,
+            state: GOOD,
             bound_ns: 0,
         };
         let (text, _) = Sent::new(Some(dog)).next(&round, Instant::now()).unwrap();

@@ -1,15 +1,15 @@
-//! ChronyPoller: asks chronyd what it knows, round after round.
+//! ChronyPoller: polls chronyd.
 //!
 //! ```text
-//!   tick: read the replies that the last tick left queued, report them;
+//!   tick: read the replies that are still queued since the last tick, and report them;
 //!         read the clocks, send the requests of the next round, and
-//!           a measurement is due: wait for the replies, report them
-//!           otherwise:            leave the replies to the next tick
+//!           if a measurement is due: wait for the replies, and report them
+//!           otherwise:               leave the replies in the queue until the next tick
 //! ```
-//! A wake-up costs more than all that is done in it, and most rounds report nothing new: their replies need no wake-up of
-//! their own.
+//! A wake-up costs more CPU time than the work that follows it, and most rounds report nothing new,
+//! so their replies do not get a separate wake-up.
 //!
-//! A chronyd that hangs blocks the thread for a millisecond, and after that this actor alone.
+//! If chronyd hangs, the thread is blocked for a millisecond, and afterwards only this actor waits.
 
 use std::convert::Infallible;
 use std::io;
@@ -24,8 +24,7 @@ use tokio::time::sleep;
 use super::clock_state::{ChronyPolled, ClockState};
 use super::rate_limit::ChangeGate;
 use crate::chrony::{
-    Batch, ChronyPoll, ChronySocket, Progress, QueryError, QueryErrorKind, SourceTrouble,
-    SourceWalk,
+    Batch, ChronyPoll, ChronySocket, NextStep, QueryError, QueryErrorKind, SourceError, SourceWalk,
 };
 use crate::estimator::PollFailure;
 use crate::fail_points::fail_point;
@@ -33,27 +32,28 @@ use crate::os::clocks;
 use crate::os::ticker::Ticker;
 use crate::time::{NS_PER_S, Readings};
 
-/// How long chronyd may take to answer. A slow answer is as good as a fast one, since its
-/// instant is the one before the question; only the socket's queue must not fill.
+/// The maximum time to wait for chronyd's replies. A late reply is valid, too, because its instant
+/// is the one before the request. The limit prevents the socket's queue from filling up.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often all sources are asked about, ns. A source that is not selected tells of a measurement so much later.
+/// The time between two walks over all sources, ns. A measurement of a source that is not selected
+/// is reported with up to this delay.
 const WALK_INTERVAL_NS: i64 = NS_PER_S;
 
-/// Replies are left to the next tick only if that comes within this time.
+/// Replies are left in the queue only if the next tick comes within this time.
 const LONGEST_QUEUEING: Duration = Duration::from_millis(250);
 
-/// How long to wait before asking again for a timer that was not to be had.
+/// The time after which a timer that the kernel refused is requested again.
 const TIMER_RETRY: Duration = Duration::from_secs(1);
 
-/// What ChronyPoller is rebuilt from at the beginning of every life.
+/// The parts from which each life of ChronyPoller is built.
 #[derive(Clone)]
 pub struct Parts {
     /// chronyd's command socket.
     pub socket_path: PathBuf,
-    /// The time between the beginnings of two polls.
+    /// The time between the starts of two polls.
     pub poll_interval: Duration,
-    /// Where the reports go.
+    /// Receives the reports.
     pub clock_state: Addr<ClockState>,
     /// The actor's log.
     pub log: Logger,
@@ -65,23 +65,23 @@ pub struct ChronyPoller {
 }
 
 impl ChronyPoller {
-    /// A poller that has not asked yet.
+    /// A poller that has not polled yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self { parts }
     }
 }
 
-/// What one life of the actor keeps from poll to poll.
+/// The state that one life of the actor keeps between polls.
 struct Polling {
     parts: Parts,
-    /// Missing when it could not be bound. Dropping it removes its file; the next poll binds a new one.
+    /// `None` if it could not be bound; the next poll tries again.
     socket: Option<ChronySocket>,
     walk: SourceWalk,
-    /// The batch whose replies are left to the next tick, and the clocks before it was sent.
+    /// The batch whose replies are read at the next tick, and the clocks before it was sent.
     queued: Option<(Readings, Batch)>,
-    trouble: ChangeGate<Option<QueryErrorKind>>,
-    source_trouble: ChangeGate<Option<Discriminant<SourceTrouble>>>,
+    query_error: ChangeGate<Option<QueryErrorKind>>,
+    source_error: ChangeGate<Option<Discriminant<SourceError>>>,
 }
 
 impl Polling {
@@ -91,17 +91,17 @@ impl Polling {
             socket: None,
             walk: SourceWalk::new(WALK_INTERVAL_NS),
             queued: None,
-            trouble: ChangeGate::new(None),
-            source_trouble: ChangeGate::new(None),
+            query_error: ChangeGate::new(None),
+            source_error: ChangeGate::new(None),
         }
     }
 
-    /// Polls as long as the actor lives.
+    /// Polls until the actor ends.
     async fn run(mut self) {
         loop {
             let Err(err) = self.poll_at_ticks().await;
-            // Without a timer there is no tick to wait for; the descriptors may have run out for a moment.
-            error!(self.parts.log, "no timer for polling, trying again"; "err" => %err);
+            // The process can have reached its limit of descriptors for a moment.
+            error!(self.parts.log, "failed to create the poll timer, retrying"; "err" => %err);
             sleep(TIMER_RETRY).await;
         }
     }
@@ -114,13 +114,13 @@ impl Polling {
             if let Some((at, batch)) = self.queued.take() {
                 self.finish(at, batch).await;
             }
-            self.begin().await;
+            self.start_round().await;
         }
     }
 
-    /// Begins a round, and ends it at once if a measurement is due.
-    async fn begin(&mut self) {
-        // Read before the first request: a late reply then only makes the interval wider.
+    /// Starts a round, and completes it at once if a measurement is due.
+    async fn start_round(&mut self) {
+        // The clocks are read before the first request, so a late reply only widens the interval.
         let at = clocks::read_without_adjtimex();
         self.walk.begin(at.raw_ns);
         match self.submit().await {
@@ -134,40 +134,40 @@ impl Polling {
         self.parts.poll_interval <= LONGEST_QUEUEING && !self.walk.measurement_due(now_ns)
     }
 
-    /// Ends the round that began with this batch. `at` is before it was sent.
+    /// Completes the round that started with this batch, which was sent after `at`.
     async fn finish(&mut self, mut at: Readings, batch: Batch) {
         let outcome = self.poll(&mut at, batch).await;
         self.report(at, outcome);
     }
 
-    /// Completes the batch and those that must follow it. `at` is when the first request of the accepted attempt was sent,
-    /// at the earliest.
+    /// Completes the batch and the batches that have to follow it. Afterwards `at` is before the
+    /// first request of the accepted attempt.
     async fn poll(
         &mut self,
         at: &mut Readings,
         mut batch: Batch,
     ) -> Result<ChronyPoll, QueryError> {
         loop {
-            let socket = bound(&mut self.socket, &self.parts.socket_path)?;
+            let socket = bind_once(&mut self.socket, &self.parts.socket_path)?;
             let replies = socket.complete(batch, QUERY_TIMEOUT).await?;
-            match self.walk.digest(replies) {
-                Progress::More => {}
-                Progress::Anew => *at = clocks::read_without_adjtimex(),
-                Progress::Done(outcome) => return outcome,
+            match self.walk.handle_replies(replies) {
+                NextStep::SendMore => {}
+                NextStep::Restart => *at = clocks::read_without_adjtimex(),
+                NextStep::Done(outcome) => return outcome,
             }
             batch = self.submit().await?;
         }
     }
 
     async fn submit(&mut self) -> Result<Batch, QueryError> {
-        let socket = bound(&mut self.socket, &self.parts.socket_path)?;
+        let socket = bind_once(&mut self.socket, &self.parts.socket_path)?;
         socket.submit(self.walk.requests(), QUERY_TIMEOUT).await
     }
 
     fn report(&mut self, at: Readings, outcome: Result<ChronyPoll, QueryError>) {
         let answered = clocks::read();
-        self.say(outcome.as_ref().err());
-        self.say_source_trouble();
+        self.log_query_error(outcome.as_ref().err());
+        self.log_source_error();
         let outcome = outcome.map_err(|err| match err.kind() {
             QueryErrorKind::Protocol => PollFailure::Refused,
             QueryErrorKind::NotPermitted => PollFailure::NotPermitted,
@@ -184,43 +184,51 @@ impl Polling {
             outcome,
         };
         if self.parts.clock_state.try_send(polled).is_err() {
-            debug!(self.parts.log, "clock state is busy, report dropped");
+            debug!(
+                self.parts.log,
+                "mailbox of ClockState is full, report dropped"
+            );
         }
     }
 
-    fn say(&mut self, err: Option<&QueryError>) {
-        let Some(unsaid) = self.trouble.pass(err.map(QueryError::kind), Instant::now()) else {
+    fn log_query_error(&mut self, err: Option<&QueryError>) {
+        let Some(suppressed) = self
+            .query_error
+            .pass(err.map(QueryError::kind), Instant::now())
+        else {
             return;
         };
         let (log, source) = (&self.parts.log, self.parts.socket_path.display());
         match err {
-            Some(err) => warn!(log, "chronyd cannot be asked";
-                "err" => %err, "source" => %source, "unsaid_changes" => unsaid),
+            Some(err) => warn!(log, "failed to query chronyd";
+                "err" => %err, "source" => %source, "unsaid_changes" => suppressed),
             None => {
-                info!(log, "chronyd answers again"; "source" => %source, "unsaid_changes" => unsaid)
+                info!(log, "chronyd responds again";
+                    "source" => %source, "unsaid_changes" => suppressed)
             }
         }
     }
 
-    /// Says what keeps sources from being used, when it changes.
-    fn say_source_trouble(&mut self) {
-        let trouble = self.walk.trouble();
-        let kind = trouble.map(std::mem::discriminant);
-        let Some(unsaid) = self.source_trouble.pass(kind, Instant::now()) else {
+    /// Logs the reason why sources are unusable, when it changes.
+    fn log_source_error(&mut self) {
+        let err = self.walk.error();
+        let kind = err.map(std::mem::discriminant);
+        let Some(suppressed) = self.source_error.pass(kind, Instant::now()) else {
             return;
         };
         let log = &self.parts.log;
-        match trouble {
-            Some(trouble) => {
-                warn!(log, "sources cannot be used"; "err" => %trouble, "unsaid_changes" => unsaid);
+        match err {
+            Some(err) => {
+                warn!(log, "some sources are unusable";
+                    "err" => %err, "unsaid_changes" => suppressed);
             }
-            None => info!(log, "all sources can be used"; "unsaid_changes" => unsaid),
+            None => info!(log, "all sources are usable again"; "unsaid_changes" => suppressed),
         }
     }
 }
 
-/// The socket, bound if it was not.
-fn bound<'a>(
+/// The socket, which is bound if there is none yet.
+fn bind_once<'a>(
     socket: &'a mut Option<ChronySocket>,
     path: &Path,
 ) -> Result<&'a mut ChronySocket, QueryError> {

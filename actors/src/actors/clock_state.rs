@@ -1,8 +1,8 @@
-//! ClockState: turns what the other actors measured into an estimate.
+//! ClockState: computes the estimate from the measurements of the other actors.
 //!
-//! A thin shell around [`Estimator`]: it reads the clocks, logs what the estimator finds, keeps its
-//! state for the next life, and passes the estimate on after every message. When messages stop
-//! coming it wakes up by itself.
+//! It is a thin shell around [`Estimator`]: it reads the clocks, logs the estimator's findings,
+//! stores the estimator's state for the next life, and sends the estimate to ShmPublisher after
+//! every message, or when no message has arrived for a while.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,32 +20,32 @@ use crate::os::clocks;
 use crate::publication::segments::Segments;
 use crate::time::Readings;
 
-/// What ClockState is rebuilt from at the beginning of every life.
+/// The parts from which each life of ClockState is built.
 pub struct Parts {
-    /// Drift rate and PHC.
+    /// The settings of the estimator.
     pub settings: Settings,
-    /// How long to wait for a message before looking at the clock without one.
-    pub patience: Duration,
-    /// What was published last is where a new life goes on.
+    /// The time without a message after which ClockState publishes without one.
+    pub message_timeout: Duration,
+    /// The segments, from which a new life resumes.
     pub segments: Arc<Segments>,
-    /// Where estimates go.
+    /// Receives the estimates.
     pub publisher: Addr<ShmPublisher>,
     /// The actor's log.
     pub log: Logger,
 }
 
-/// The actor that decides what is known about the clock.
+/// The actor that computes the estimate.
 pub struct ClockState {
     parts: Parts,
     estimator: Estimator,
     status: ChangeGate<ClockStatus>,
-    silence: Option<SpawnHandle>,
+    message_timer: Option<SpawnHandle>,
     alarms: u64,
-    alarm_gate: ChangeGate<u64>,
+    alarm_limit: ChangeGate<u64>,
 }
 
 impl ClockState {
-    /// An actor that goes on where the published record stands.
+    /// An actor that resumes from the published record.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let estimator = resume(&parts);
@@ -53,40 +53,46 @@ impl ClockState {
             status: ChangeGate::new(estimator.status()),
             estimator,
             parts,
-            silence: None,
+            message_timer: None,
             alarms: 0,
-            alarm_gate: ChangeGate::new(0),
+            alarm_limit: ChangeGate::new(0),
         }
     }
 
-    /// Publishes what is known, as it stands `at` that instant.
+    /// Publishes the estimate for the instant of `at`.
     fn publish(&mut self, at: Readings, ctx: &mut Context<Self>) {
         let estimate = self.estimator.estimate(&at);
-        let from = self.status.said();
-        if let Some(unsaid) = self.status.pass(estimate.status, Instant::now()) {
+        let from = self.status.logged();
+        if let Some(suppressed) = self.status.pass(estimate.status, Instant::now()) {
             let log = self.parts.log.new(o!(
-                "from" => from.as_str(), "to" => estimate.status.as_str(), "reason" => estimate.reason.as_str(),
-                "bound_ns" => estimate.realtime_error_ns(&at), "budget" => estimate.budget.to_string(),
-                "unsaid_changes" => unsaid));
+                "from" => from.as_str(), "to" => estimate.status.as_str(),
+                "reason" => estimate.reason.as_str(),
+                "bound_ns" => estimate.realtime_error_ns(&at),
+                "budget" => estimate.budget.to_string(),
+                "unsaid_changes" => suppressed));
             if estimate.status == ClockStatus::Synchronized {
                 info!(log, "clock status changed");
             } else {
                 warn!(log, "clock status changed");
             }
         }
-        // Full or between two lives: the next round carries a newer estimate.
+        // The mailbox is full, or the publisher is being restarted. The next round has a newer
+        // estimate.
         if self
             .parts
             .publisher
             .try_send(Publish { estimate, at })
             .is_err()
         {
-            debug!(self.parts.log, "publisher is busy, estimate dropped");
+            debug!(
+                self.parts.log,
+                "mailbox of ShmPublisher is full, estimate dropped"
+            );
         }
-        self.expect_a_message(ctx);
+        self.rearm_message_timer(ctx);
     }
 
-    fn report(&mut self, finding: Finding) {
+    fn log_finding(&mut self, finding: Finding) {
         let log = &self.parts.log;
         match finding {
             Finding::Contradiction {
@@ -95,35 +101,37 @@ impl ClockState {
                 source,
             } => {
                 self.alarms += 1;
-                if self.alarm_gate.pass(self.alarms, Instant::now()).is_some() {
-                    error!(log, "measurement contradicts the held interval, publishing their hull";
+                if self.alarm_limit.pass(self.alarms, Instant::now()).is_some() {
+                    error!(log,
+                        "measurement is disjoint from the held interval, publishing their hull";
                         "held_earliest_ns" => held.earliest_ns, "held_latest_ns" => held.latest_ns,
-                        "reported_earliest_ns" => measured.earliest_ns, "reported_latest_ns" => measured.latest_ns,
+                        "reported_earliest_ns" => measured.earliest_ns,
+                        "reported_latest_ns" => measured.latest_ns,
                         "source" => source.to_string(), "alarms" => self.alarms);
                 }
             }
             Finding::ContradictionEnded { held_stands } => {
-                info!(log, "contradiction ended"; "held_interval_stands" => held_stands);
+                info!(log, "contradiction resolved"; "held_interval_stands" => held_stands);
             }
             Finding::DriftExceeded => {
                 error!(log, "measured rates contradict --max-drift-rate";
                     "max_drift_ppb" => self.parts.settings.max_drift_ppb,
-                    "advice" => "give a higher --max-drift-rate, or look for a source that lies");
+                    "advice" => "increase --max-drift-rate, or check for a source that is wrong");
             }
             Finding::WanderExceeded => {
-                error!(log, "measured rates contradict --max-wander, which is not relied on for a holdover";
-                    "advice" => "give a higher --max-wander, or leave it out");
+                error!(log, "measured rates contradict --max-wander, ignoring it for one holdover";
+                    "advice" => "increase --max-wander, or omit it");
             }
             Finding::SourcesDisagree {
                 disjoint,
                 reachable,
             } => {
-                error!(log, "sources disagree, publishing the hull with the majority";
+                error!(log, "sources disagree, publishing the hull with the majority's interval";
                     "disjoint" => disjoint, "reachable" => reachable);
             }
             Finding::UndeclaredReferenceClock => {
-                warn!(log, "chronyd declares no error for its reference clock";
-                    "advice" => "give \"delay\" on the refclock line of chrony.conf what driver and path may be off by");
+                warn!(log, "reference clock has no declared error";
+                    "advice" => "set \"delay\" on its refclock line to twice its largest error");
             }
             Finding::LeapSecondDecided { happened } => {
                 info!(log, "leap second is over"; "happened" => happened);
@@ -131,13 +139,13 @@ impl ClockState {
         }
     }
 
-    /// Arms the timer that stands in for messages which do not come.
-    fn expect_a_message(&mut self, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.silence.take() {
+    /// Restarts the timer that publishes if no message arrives.
+    fn rearm_message_timer(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.message_timer.take() {
             ctx.cancel_future(timer);
         }
-        self.silence = Some(ctx.run_later(self.parts.patience, |act, ctx| {
-            act.silence = None;
+        self.message_timer = Some(ctx.run_later(self.parts.message_timeout, |act, ctx| {
+            act.message_timer = None;
             let now = clocks::read();
             act.estimator.clocks_read(&now);
             act.estimator.pass_time(&now);
@@ -158,9 +166,9 @@ impl Actor for ClockState {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         fail_point!("clock_state.started");
-        // Nothing is published before there is something to say: what stands in the segment is no
-        // less true for the restart, and readers age it by themselves.
-        self.expect_a_message(ctx);
+        // Nothing is published before the first message: the record in the segment remains valid
+        // after a restart, and readers age it.
+        self.rearm_message_timer(ctx);
     }
 }
 
@@ -168,11 +176,11 @@ impl Supervised for ClockState {
     fn restarting(&mut self, _ctx: &mut Self::Context) {
         self.estimator = resume(&self.parts);
         self.status = ChangeGate::new(self.estimator.status());
-        self.silence = None;
+        self.message_timer = None;
     }
 }
 
-/// What a poll of chronyd gave.
+/// The result of one poll of chronyd.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ChronyPolled {
@@ -182,7 +190,7 @@ pub struct ChronyPolled {
     pub answered: Readings,
     /// chronyd was restarted since the poll before.
     pub restarted: bool,
-    /// What chronyd reported, or why nothing is known.
+    /// chronyd's reports, or why the poll failed.
     pub outcome: Result<ChronyPoll, PollFailure>,
 }
 
@@ -202,7 +210,7 @@ impl Handler<ChronyPolled> for ClockState {
         }
         let outcome = outcome.as_ref().map_err(|&failure| failure);
         for finding in self.estimator.polled(outcome, &at, &answered) {
-            self.report(finding);
+            self.log_finding(finding);
         }
         self.publish(answered, ctx);
         if let Some(state) = self.estimator.take_changed_state(&answered) {
@@ -211,11 +219,11 @@ impl Handler<ChronyPolled> for ClockState {
     }
 }
 
-/// The PHC's error bound, read.
+/// The PHC's error bound.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct PhcPolled {
-    /// `CLOCK_MONOTONIC_RAW` in ns, read before the file was.
+    /// `CLOCK_MONOTONIC_RAW` in ns, read before the file was read.
     pub raw_ns: i64,
     /// The largest error bound of the last polls, ns.
     pub bound_ns: u32,
@@ -234,7 +242,7 @@ impl Handler<PhcPolled> for ClockState {
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct ClockSet {
-    /// The machine was suspended, which is why.
+    /// The machine was suspended.
     pub suspended: bool,
 }
 
@@ -244,7 +252,7 @@ impl Handler<ClockSet> for ClockState {
     fn handle(&mut self, set: ClockSet, ctx: &mut Self::Context) {
         let now = clocks::read();
         self.estimator.clocks_read(&now);
-        warn!(self.parts.log, "the clock was set"; "suspended" => set.suspended);
+        warn!(self.parts.log, "system clock was set"; "suspended" => set.suspended);
         self.publish(now, ctx);
     }
 }

@@ -1,8 +1,9 @@
-//! ClockWatch: notices at once when `CLOCK_REALTIME` is set, or the machine resumes from suspend.
+//! ClockWatch: detects at once that `CLOCK_REALTIME` was set, or that the machine resumed from
+//! suspend.
 //!
-//! A timer on `CLOCK_REALTIME` for an instant that never comes, armed with
-//! `TFD_TIMER_CANCEL_ON_SET`: the kernel wakes its reader with ECANCELED when the clock is set, by
-//! whomever. Source: timerfd_create(2).
+//! The actor arms a timer on `CLOCK_REALTIME` with `TFD_TIMER_CANCEL_ON_SET` for an instant in the
+//! far future. When any program sets the clock, the kernel wakes the timer's reader with ECANCELED.
+//! Source: timerfd_create(2).
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,28 +23,29 @@ use crate::os::async_fd::readable;
 use crate::os::clocks::suspended_ns;
 use crate::time::SUSPEND_NOISE_NS;
 
-/// An instant that never comes: the year 2262, where 64 bits of nanoseconds end.
-const NEVER: Duration = Duration::from_nanos(i64::MAX as u64);
+/// The expiry of the timer: the year 2262, the largest time in 64 bits of nanoseconds.
+const NEVER: Duration = Duration::from_nanos(i64::MAX.cast_unsigned());
 
-/// How long to wait before asking again for a timer that was not to be had.
+/// The time after which a timer that the kernel refused is requested again.
 const TIMER_RETRY: Duration = Duration::from_secs(1);
 
-/// What ClockWatch is rebuilt from at the beginning of every life.
+/// The parts from which each life of ClockWatch is built.
 pub struct Parts {
-    /// Who is to know.
+    /// Receives the steps.
     pub clock_state: Addr<ClockState>,
     /// The actor's log.
     pub log: Logger,
 }
 
-/// The actor that watches for steps of the clock.
+/// The actor that detects steps of the clock.
 pub struct ClockWatch {
     parts: Parts,
+    /// How long the machine had been suspended since boot when this was last read, ns.
     suspended_ns: i64,
 }
 
 impl ClockWatch {
-    /// A watch that has seen nothing yet.
+    /// A watch that has detected no step yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self {
@@ -52,33 +54,32 @@ impl ClockWatch {
         }
     }
 
-    fn begin(&mut self, ctx: &mut Context<Self>) {
-        match watch() {
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        match step_timer() {
             Ok(timer) => self.wait(timer, ctx),
-            Err(err) => self.begin_again(&err, ctx),
+            Err(err) => self.retry_later(&err, ctx),
         }
     }
 
-    /// ClockState notices steps by itself, a poll later.
-    fn begin_again(&mut self, err: &io::Error, ctx: &mut Context<Self>) {
-        error!(self.parts.log, "no timer to watch the clock with, trying again"; "err" => %err);
-        ctx.run_later(TIMER_RETRY, |act, ctx| act.begin(ctx));
+    /// Without a timer, ClockState detects steps at the next poll.
+    fn retry_later(&mut self, err: &io::Error, ctx: &mut Context<Self>) {
+        error!(self.parts.log, "failed to create the clock step timer, retrying"; "err" => %err);
+        ctx.run_later(TIMER_RETRY, |act, ctx| act.arm(ctx));
     }
 
     fn wait(&mut self, timer: AsyncFd<File>, ctx: &mut Context<Self>) {
-        let set = async move { until_set(timer).await };
-        ctx.spawn(set.into_actor(self).map(|set, act, ctx| {
+        ctx.spawn(wait_until_set(timer).into_actor(self).map(|set, act, ctx| {
             fail_point!("clock_watch.handler");
             match set {
-                // Armed again before it is told: what happens from here on is another step.
-                Ok(()) => act.begin(ctx),
-                Err(err) => act.begin_again(&err, ctx),
+                // The timer is armed before the step is reported, so that no later step is missed.
+                Ok(()) => act.arm(ctx),
+                Err(err) => act.retry_later(&err, ctx),
             }
-            act.tell();
+            act.report_step();
         }));
     }
 
-    fn tell(&mut self) {
+    fn report_step(&mut self) {
         let before = std::mem::replace(&mut self.suspended_ns, suspended_ns());
         let suspended = self.suspended_ns - before > SUSPEND_NOISE_NS;
         if self
@@ -89,13 +90,13 @@ impl ClockWatch {
         {
             debug!(
                 self.parts.log,
-                "clock state is busy, it will notice by itself"
+                "mailbox of ClockState is full, step dropped"
             );
         }
     }
 }
 
-fn watch() -> io::Result<AsyncFd<File>> {
+fn step_timer() -> io::Result<AsyncFd<File>> {
     let timer = TimerFd::new(
         ClockId::CLOCK_REALTIME,
         TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
@@ -105,13 +106,13 @@ fn watch() -> io::Result<AsyncFd<File>> {
     readable(File::from(OwnedFd::from(timer)))
 }
 
-async fn until_set(timer: AsyncFd<File>) -> io::Result<()> {
+async fn wait_until_set(timer: AsyncFd<File>) -> io::Result<()> {
     loop {
         let mut ready = timer.readable().await?;
         match ready.try_io(|timer| timer.get_ref().read(&mut [0; 8])) {
             Ok(Err(err)) if err.raw_os_error() == Some(Errno::ECANCELED as i32) => return Ok(()),
             Ok(Err(err)) => return Err(err),
-            // The end of time, or a wake-up without a reason.
+            // The timer expired, or the wake-up was spurious.
             Ok(Ok(_)) | Err(_) => {}
         }
     }
@@ -122,7 +123,7 @@ impl Actor for ClockWatch {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         fail_point!("clock_watch.started");
-        self.begin(ctx);
+        self.arm(ctx);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The actors: each does the IO of one task and leaves the decisions to pure functions.
+//! The actors. Each does the IO of one task and calls pure functions for the decisions.
 //!
 //! A message is declared beside its handler, in the module of the actor that receives it.
 

@@ -1,6 +1,6 @@
 //! PhcReader: reads the error bound of the PTP hardware clock.
 //!
-//! Reading sysfs runs driver code that may block, so this actor has an arbiter of its own.
+//! Reading sysfs runs driver code that can block, so this actor has its own arbiter.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,13 +14,13 @@ use crate::fail_points::fail_point;
 use crate::os::clocks::monotonic_raw_ns;
 use crate::phc::{PhcError, PhcErrorKind, PhcWindow, SYS_ROOT, read_error_bound, resolve_slot};
 
-/// What PhcReader is rebuilt from at the beginning of every life.
+/// The parts from which each life of PhcReader is built.
 pub struct Parts {
-    /// The network interface whose hardware clock it is.
+    /// The network interface of the hardware clock.
     pub interface: String,
     /// The time between two reads.
     pub poll_interval: Duration,
-    /// Where the bounds go.
+    /// Receives the error bounds.
     pub clock_state: Addr<ClockState>,
     /// The actor's log.
     pub log: Logger,
@@ -29,21 +29,22 @@ pub struct Parts {
 /// The actor that reads the PHC's error bound.
 pub struct PhcReader {
     parts: Parts,
-    /// Resolved again after every failure: a device may come back in another slot.
+    /// The file of the error bound. Resolved again after every failure, because a replaced device
+    /// can have another slot.
     path: Option<PathBuf>,
     window: PhcWindow,
-    trouble: ChangeGate<Option<PhcErrorKind>>,
+    logged_error: ChangeGate<Option<PhcErrorKind>>,
 }
 
 impl PhcReader {
-    /// A reader that has read nothing yet.
+    /// A reader that has not polled yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self {
             parts,
             path: None,
             window: PhcWindow::default(),
-            trouble: ChangeGate::new(None),
+            logged_error: ChangeGate::new(None),
         }
     }
 
@@ -52,13 +53,14 @@ impl PhcReader {
         ctx.run_later(self.parts.poll_interval, Self::poll);
         let raw_ns = monotonic_raw_ns();
         let read = self.read();
-        self.say(read.as_ref().err());
+        self.log_error(read.as_ref().err());
         match read {
             Ok(bound_ns) => self.window.add(bound_ns),
             Err(_) => {
                 self.window.add_failure();
                 self.path = None;
-                // A missing update, never a bound of zero: ClockState notices that none comes.
+                // A failure is a missing update, never a bound of zero. ClockState ignores a bound
+                // that is too old.
                 return;
             }
         }
@@ -71,7 +73,10 @@ impl PhcReader {
             .try_send(PhcPolled { raw_ns, bound_ns })
             .is_err()
         {
-            debug!(self.parts.log, "clock state is busy, error bound dropped");
+            debug!(
+                self.parts.log,
+                "mailbox of ClockState is full, error bound dropped"
+            );
         }
     }
 
@@ -88,16 +93,19 @@ impl PhcReader {
         read
     }
 
-    fn say(&mut self, err: Option<&PhcError>) {
-        let Some(unsaid) = self.trouble.pass(err.map(PhcError::kind), Instant::now()) else {
+    fn log_error(&mut self, err: Option<&PhcError>) {
+        let Some(suppressed) = self
+            .logged_error
+            .pass(err.map(PhcError::kind), Instant::now())
+        else {
             return;
         };
         let log = &self.parts.log;
         match err {
-            Some(err) => error!(log, "phc error bound cannot be read";
-                "err" => %err, "source" => &self.parts.interface, "unsaid_changes" => unsaid),
-            None => info!(log, "phc error bound is read again";
-                "source" => &self.parts.interface, "unsaid_changes" => unsaid),
+            Some(err) => error!(log, "failed to read the phc error bound";
+                "err" => %err, "source" => &self.parts.interface, "unsaid_changes" => suppressed),
+            None => info!(log, "phc error bound is available again";
+                "source" => &self.parts.interface, "unsaid_changes" => suppressed),
         }
     }
 }

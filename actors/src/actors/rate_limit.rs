@@ -1,44 +1,44 @@
-//! Says a thing when it changes, and not at every poll.
+//! Limits the rate of log events: an event is logged when a value changes, not at every poll.
 
 use std::time::{Duration, Instant};
 
-/// Changes let through within [`WINDOW`]; more than that is flapping.
+/// The maximum number of changes that are logged within [`WINDOW`].
 const LIMIT: u32 = 5;
 
 /// The time over which changes are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Lets changes of a value through, at most five a minute, and counts what it held back.
+/// Selects the changes of a value that are logged, at most five a minute, and counts the others.
 #[derive(Debug)]
 pub struct ChangeGate<K> {
-    said: K,
+    logged: K,
     window: Option<Instant>,
     passed: u32,
     suppressed: u32,
 }
 
 impl<K: Copy + PartialEq> ChangeGate<K> {
-    /// A gate at which `initial` needs no saying.
+    /// A gate for a value that is `initial`, which is not logged.
     pub fn new(initial: K) -> Self {
         Self {
-            said: initial,
+            logged: initial,
             window: None,
             passed: 0,
             suppressed: 0,
         }
     }
 
-    /// The value that was said last.
-    pub fn said(&self) -> K {
-        self.said
+    /// The value that was logged last.
+    pub fn logged(&self) -> K {
+        self.logged
     }
 
-    /// `Some(changes held back since the last one that was let through)` when `value` is to be said
-    /// now.
+    /// Returns the number of suppressed changes since the last logged one if `value` has to be
+    /// logged now; `None` if not.
     ///
-    /// A change that is held back is said as soon as the minute is over, if it still holds then.
+    /// A suppressed change is logged when the minute is over, if the value has not changed back.
     pub fn pass(&mut self, value: K, now: Instant) -> Option<u32> {
-        if value == self.said {
+        if value == self.logged {
             return None;
         }
         if self
@@ -53,7 +53,7 @@ impl<K: Copy + PartialEq> ChangeGate<K> {
             return None;
         }
         self.passed += 1;
-        self.said = value;
+        self.logged = value;
         Some(std::mem::take(&mut self.suppressed))
     }
 }
@@ -63,33 +63,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lasting_value_is_said_once() {
+    fn an_unchanged_value_is_logged_once() {
         let (mut gate, now) = (ChangeGate::new(0), Instant::now());
-        let said = (0..1000)
+        let logged = (0..1000)
             .filter(|n| {
                 gate.pass(7, now + Duration::from_millis(100) * *n)
                     .is_some()
             })
             .count();
-        assert_eq!(said, 1);
+        assert_eq!(logged, 1);
     }
 
     #[test]
-    fn a_flapping_value_is_said_a_handful_of_times_a_minute_and_the_rest_counted() {
+    fn a_flapping_value_is_logged_five_times_a_minute_and_the_rest_is_counted() {
         let (mut gate, start) = (ChangeGate::new(0), Instant::now());
-        let said = (1..600)
+        let logged = (1..600)
             .filter(|n| {
                 gate.pass(n % 2, start + Duration::from_millis(100) * *n)
                     .is_some()
             })
             .count();
-        assert_eq!(said, LIMIT as usize);
-        let held_back = gate.pass(9, start + WINDOW * 2);
-        assert!(held_back.is_some_and(|count| count > 100), "{held_back:?}");
+        assert_eq!(logged, LIMIT as usize);
+        let suppressed = gate.pass(9, start + WINDOW * 2);
+        assert!(
+            suppressed.is_some_and(|count| count > 100),
+            "{suppressed:?}"
+        );
     }
 
     #[test]
-    fn a_value_that_was_held_back_is_said_when_it_still_holds() {
+    fn a_suppressed_value_is_logged_later_if_it_has_not_changed_back() {
         let (mut gate, start) = (ChangeGate::new(0), Instant::now());
         for n in 0..LIMIT {
             assert!(gate.pass(n + 1, start).is_some());

@@ -1,4 +1,4 @@
-//! ShmPublisher: writes estimates to the segments.
+//! ShmPublisher: writes the estimates to the segments.
 
 use std::sync::Arc;
 
@@ -7,27 +7,27 @@ use slog::{Logger, debug, warn};
 
 use crate::estimator::Estimate;
 use crate::fail_points::fail_point;
-use crate::publication::rounds::{Rounds, Said};
+use crate::publication::rounds::{PublishedState, Rounds};
 use crate::publication::segments::Segments;
 use crate::time::Readings;
 
-/// The time from one look at the segments' files to the next, ns: each round looks if rounds are a
-/// second apart.
+/// The time between two checks of the segments' files, ns. It is less than a second, so that every
+/// round includes a check if rounds are a second apart.
 const FILE_CHECK_INTERVAL_NS: i64 = 900_000_000;
 
-/// The actor that writes the segments. What it keeps between two messages, a new life may lose.
+/// The actor that writes the segments. Its fields are not critical: a restart can reset them.
 pub struct ShmPublisher {
     segments: Arc<Segments>,
     rounds: Arc<Rounds>,
     log: Logger,
-    /// When the files were looked at last, `CLOCK_MONOTONIC_RAW` in ns.
+    /// When the files were last checked, `CLOCK_MONOTONIC_RAW` in ns.
     files_checked_raw_ns: i64,
-    /// Which files could not be made again then, and why.
+    /// The errors of the files that could not be created again at the last check.
     files_refused: Vec<String>,
 }
 
 impl ShmPublisher {
-    /// A publisher to `segments`, which acknowledges each round to `rounds`.
+    /// A publisher that writes to `segments` and acknowledges each round to `rounds`.
     #[must_use]
     pub fn new(segments: Arc<Segments>, rounds: Arc<Rounds>, log: Logger) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl ShmPublisher {
         }
     }
 
-    /// Makes deleted files again, at most once a second. A failure is logged when it is new.
+    /// Creates deleted files again, at most once a second. An error is logged when it is new.
     fn check_files(&mut self, raw_ns: i64) {
         if raw_ns.saturating_sub(self.files_checked_raw_ns) < FILE_CHECK_INTERVAL_NS {
             return;
@@ -54,10 +54,11 @@ impl ShmPublisher {
             }
         }
         if !created.is_empty() {
-            warn!(self.log, "segment file was deleted, created it again"; "path" => created.join(", "));
+            warn!(self.log, "recreated a deleted segment file"; "path" => created.join(", "));
         }
         if !refused.is_empty() && refused != self.files_refused {
-            warn!(self.log, "segment file was deleted and cannot be created again"; "err" => refused.join("; "));
+            warn!(self.log, "failed to recreate a deleted segment file";
+                "err" => refused.join("; "));
         }
         self.files_refused = refused;
     }
@@ -77,9 +78,9 @@ impl Supervised for ShmPublisher {}
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Publish {
-    /// What is known.
+    /// The estimate.
     pub estimate: Estimate,
-    /// The instant to publish it for.
+    /// The clocks at the instant that it is published for.
     pub at: Readings,
 }
 
@@ -89,17 +90,19 @@ impl Handler<Publish> for ShmPublisher {
     fn handle(&mut self, Publish { estimate, at }: Publish, _ctx: &mut Self::Context) {
         fail_point!("shm_publisher.handler");
         self.segments.publish(&estimate, &at);
-        let said = Said {
+        let state = PublishedState {
             status: estimate.status,
             reason: estimate.reason,
             reference_id: estimate.reference_id,
         };
         self.rounds
-            .acknowledge(said, estimate.realtime_error_ns(&at));
+            .acknowledge(state, estimate.realtime_error_ns(&at));
         debug!(self.log, "published";
             "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse_ns,
-            "earliest_ns" => estimate.interval.earliest_ns, "latest_ns" => estimate.interval.latest_ns,
-            "budget" => %estimate.budget, "slowest_ppt" => estimate.band.slowest_ppt, "fastest_ppt" => estimate.band.fastest_ppt);
+            "earliest_ns" => estimate.interval.earliest_ns,
+            "latest_ns" => estimate.interval.latest_ns, "budget" => %estimate.budget,
+            "slowest_ppt" => estimate.band.slowest_ppt,
+            "fastest_ppt" => estimate.band.fastest_ppt);
         self.check_files(at.raw_ns);
     }
 }

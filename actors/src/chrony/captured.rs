@@ -1,6 +1,6 @@
-//! What chronyc 4.3 and chronyd 4.3 sent each other, but for the sequence number.
+//! Packets that chronyc 4.3 and chronyd 4.3 exchanged, with another sequence number.
 //!
-//! A number that is wrong in both directions survives every round trip.
+//! Round trips alone do not detect a number that is wrong in both directions.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn request_bytes(command: &str, data: &str, length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn requests_are_those_of_chronyc() {
+fn requests_are_encoded_as_by_chronyc() {
     let table = [
         (Request::Tracking, "0021", "", 104),
         (Request::SourceData { index: 0 }, "000f", "", 76),
@@ -34,7 +34,7 @@ fn requests_are_those_of_chronyc() {
 }
 
 #[test]
-fn a_chronyd_without_a_reference_says_so() {
+fn a_tracking_report_without_a_reference_is_parsed() {
     let mut packet = bytes("0602000000210005000000000000000001020304");
     packet.resize(104, 0);
     packet[55] = 3;
@@ -61,7 +61,7 @@ fn a_chronyd_without_a_reference_says_so() {
 }
 
 #[test]
-fn commands_that_are_not_sent_are_refused() {
+fn unknown_commands_are_refused() {
     let packet = request_bytes("0016", "", 68);
     assert_eq!(Request::parse(&packet), Err(ParseError::Command(22)));
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a packet, and with a query.
+//! The errors of packets and queries.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,43 +8,45 @@ use thiserror::Error;
 
 use super::protocol::{Status, VERSION};
 
-/// Why bytes are not the packet that was expected.
+/// The reason why a packet is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ParseError {
-    /// The packet ends too early.
-    #[error("the packet has {found} bytes, {wanted} are needed")]
+    /// The packet is too short.
+    #[error("packet has {found} bytes, expected at least {wanted}")]
     TooShort {
-        /// The length needed, in bytes.
+        /// The required length in bytes.
         wanted: usize,
         /// The packet's length in bytes.
         found: usize,
     },
-    /// A packet of another kind.
-    #[error("packet type {0} is not the one expected")]
+    /// The packet has another type.
+    #[error("unexpected packet type {0}")]
     PacketType(u8),
-    /// Another version of the protocol.
-    #[error("BADPKTVERSION: chronyd speaks version {0} of its protocol, this is version {VERSION}")]
+    /// The packet has another version of the protocol.
+    #[error(
+        "BADPKTVERSION: chronyd uses protocol version {0}, clockbound supports version {VERSION}"
+    )]
     Version(u8),
-    /// A request that is not known here.
-    #[error("command {0} is not known")]
+    /// The request has an unknown command.
+    #[error("unknown command {0}")]
     Command(u16),
-    /// No reply, or the reply to another question: late, or noise.
-    #[error("the packet is no reply to this question")]
+    /// The packet is not a reply, or is a late reply to another request.
+    #[error("packet is not a reply to the request")]
     NotOurs,
     /// chronyd refused the request.
-    #[error("chronyd answered {0}")]
+    #[error("chronyd returned {0}")]
     Status(Status),
-    /// A reply of a kind that this request does not have.
-    #[error("reply {0} does not belong to the request")]
+    /// The reply has a type that does not match the request.
+    #[error("reply type {0} does not match the request")]
     ReplyKind(u16),
-    /// A value that cannot be.
+    /// A field has an invalid value.
     #[error("{field} is {value}: {why}")]
     Field {
         /// The field.
         field: &'static str,
         /// Its value.
         value: String,
-        /// Why it cannot be.
+        /// Why the value is invalid.
         why: &'static str,
     },
 }
@@ -55,51 +57,54 @@ impl ParseError {
     }
 }
 
-/// Why a query has no reply.
+/// The reason why a query failed.
 #[derive(Debug, Error)]
 pub enum QueryError {
-    /// Nothing is at chronyd's path.
-    #[error("{} does not exist: chronyd is not running, or has its bindcmdaddress elsewhere", .0.display())]
+    /// chronyd's socket does not exist.
+    #[error(
+        "{} does not exist: chronyd is not running, or its bindcmdaddress is another path",
+        .0.display()
+    )]
     Absent(PathBuf),
-    /// A socket is there, and nobody behind it.
-    #[error("{} has nobody behind it: chronyd has ended", .0.display())]
+    /// No process has the socket open.
+    #[error("{} refused the connection: chronyd is not running", .0.display())]
     Refused(PathBuf),
-    /// The system does not let us.
+    /// The user has no permission. Names the file, its owner and the user.
     #[error("{0}")]
     NotPermitted(String),
-    /// No answer.
-    #[error("chronyd has not answered within {} ms", .0.as_millis())]
+    /// chronyd did not reply in time.
+    #[error("chronyd did not reply within {} ms", .0.as_millis())]
     Silent(Duration),
-    /// An answer that cannot be relied on.
+    /// chronyd refused the request, or its reply is invalid.
     #[error(transparent)]
     Protocol(#[from] ParseError),
-    /// An answer to something else.
-    #[error("chronyd answered with an unexpected {0}")]
+    /// The reply has another type than requested.
+    #[error("chronyd sent an unexpected {0}")]
     Unexpected(&'static str),
-    /// Anything else that the system said.
-    #[error("the socket failed: {0}")]
+    /// Any other error of the operating system.
+    #[error("socket error: {0}")]
     Io(#[source] io::Error),
 }
 
-/// The kinds of [`QueryError`], to tell a change from more of the same.
+/// The kind of a [`QueryError`], without its details, to detect a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueryErrorKind {
-    /// Nothing is at chronyd's path.
+    /// chronyd's socket does not exist.
     Absent,
-    /// Nobody is behind the socket.
+    /// No process has the socket open.
     Refused,
-    /// The system does not let us.
+    /// The user has no permission.
     NotPermitted,
-    /// No answer in time.
+    /// chronyd did not reply in time.
     Silent,
-    /// An answer that cannot be relied on.
+    /// chronyd refused the request, or its reply is invalid.
     Protocol,
-    /// Anything else.
+    /// Any other error of the operating system.
     Io,
 }
 
 impl QueryError {
-    /// What kind of error it is.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> QueryErrorKind {
         match self {

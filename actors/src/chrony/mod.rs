@@ -1,12 +1,13 @@
-//! chronyd's command protocol, version 6: what may be asked, what is answered, and how to ask it.
+//! chronyd's command protocol, version 6: requests, replies and a client.
 //!
 //! ```text
 //!   request --encode--> socket <=====> chronyd
 //!     reply <--parse--- socket
-//!        \_ report: typed values, refused by name when they cannot be
+//!        \_ report: typed values; an error names the field of an invalid value
 //! ```
-//! [`Request`] and [`Reply`] are pure and go both ways, so that tests can play chronyd. [`SourceWalk`] is pure, too, and
-//! decides what a poll asks. Only [`ChronySocket`] does IO. All integers are big endian on the wire.
+//! [`Request`] and [`Reply`] are pure, and both encode and parse, so that tests can act as chronyd.
+//! [`SourceWalk`] is pure, too, and decides which requests a poll sends. Only [`ChronySocket`] does
+//! IO. All integers are big endian on the wire.
 //!
 //! Source: `candm.h` of chrony 4 for the numbers and layouts, checked against chronyd 4.3.
 
@@ -24,7 +25,7 @@ mod socket;
 mod wire;
 
 pub use error::{ParseError, QueryError, QueryErrorKind};
-pub use poll::{ChronyPoll, MAX_BATCH, Progress, SourceTrouble, SourceWalk};
+pub use poll::{ChronyPoll, MAX_BATCH, NextStep, SourceError, SourceWalk};
 pub use protocol::Status;
 pub use reply::{REPLY_HEADER_BYTES, Reply};
 pub use report::{Leap, SourceData, SourceMode, SourceState, Tracking};

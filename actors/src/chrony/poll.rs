@@ -1,14 +1,16 @@
-//! One poll of chronyd: which requests to send, and what the replies amount to. Pure.
+//! One poll of chronyd: which requests to send, and the result of the replies. Pure.
 //!
 //! ```text
-//!   begin --> requests --(exchange)--> digest --> More: the next requests of the same attempt
-//!                ^                       |  \---> Anew: the next attempt, for which the clocks are read again
-//!                \-----------------------/   \--> Done
+//!   begin --> requests --(exchange)--> handle_replies --> SendMore: more requests of this attempt
+//!                ^                         |   |
+//!                |                         |   +--------> Done
+//!                +--- read the clocks <----+--- Restart: the next attempt
 //! ```
-//! A round asks about the selected source and for a tracking report, or, once in a while, about all sources. chronyd
-//! may update its clock between two replies, and the replies are then of different clocks. `ref_time` of the tracking
-//! report changes with every update: every batch ends with a tracking request, and the replies before it count when
-//! nothing has changed since the tracking report before them. Otherwise the round asks again.
+//! A round requests the report on the selected source and the tracking report, or, at intervals,
+//! the reports on all sources. chronyd can update its clock between two replies, which then refer
+//! to different clocks. `ref_time` of the tracking report changes with every update. Therefore
+//! every batch ends with a tracking request, and the replies before it are accepted if the tracking
+//! report is unchanged since the one before them. Otherwise the round is repeated.
 
 use super::error::{ParseError, QueryError};
 use super::protocol::Status;
@@ -16,72 +18,76 @@ use super::reply::Reply;
 use super::report::{SourceData, SourceState, Tracking};
 use super::request::Request;
 use super::wire::Address;
-use crate::time::NS_PER_S;
 
-/// The most requests in one batch. The kernel queues `net.unix.max_dgram_qlen` datagrams on a socket, 10 by default.
+/// The maximum number of requests in one batch. The kernel queues `net.unix.max_dgram_qlen`
+/// datagrams on a socket, 10 by default.
 pub const MAX_BATCH: usize = 8;
 
-/// The most sources that are asked about: chronyd allocates one at a time, and nobody configures as many.
+/// The maximum number of sources in a walk. It is a limit against a chronyd that never reports the
+/// end; no configuration has as many sources.
 const MAX_SOURCES: u32 = 1_024;
 
-/// How often a round asks again because the clock was updated between two replies.
+/// How often a round is repeated because the clock was updated between two replies.
 const MAX_RETRIES: u32 = 2;
 
-/// After so many rounds without an update of the clock, none is expected in the next one.
+/// After this number of rounds without an update of the clock, no update is expected in the next
+/// round.
 const QUIET_ROUNDS: u32 = 2;
 
-/// A measurement is expected this much before the polling interval has passed, ns.
+/// A measurement is expected this long before the end of the polling interval, ns.
 const EARLY_NS: i64 = 125_000_000;
 
-/// chronyd randomises polling intervals by 2 percent (ntp_core.c).
+/// The measurement is expected earlier by this share of the polling interval, too: chronyd
+/// randomises polling intervals by 2 percent (ntp_core.c).
 const EARLY_SHARE: i64 = 32;
 
-/// What one poll of chronyd gave.
+/// The result of one poll of chronyd.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChronyPoll {
-    /// What the system clock is known to be.
+    /// The tracking report.
     pub tracking: Tracking,
-    /// The sources that were asked about in this round, each once. Every reply is from the same state of chronyd's
-    /// clock as `tracking`: there was no update of the clock between them.
+    /// The reports on the sources that were requested in this round, one per source. They refer to
+    /// the same state of chronyd's clock as `tracking`: there was no update of the clock between
+    /// them.
     pub sources: Vec<SourceData>,
-    /// Whether `sources` has every source that chronyd has.
+    /// Whether `sources` contains all of chronyd's sources.
     pub complete: bool,
 }
 
-/// Why a poll does not tell of all sources.
+/// The reason why a poll does not report all sources.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SourceTrouble {
-    /// chronyd does not report its sources.
-    #[error("chronyd does not report its sources: {0}")]
+pub enum SourceError {
+    /// chronyd refuses to report its sources.
+    #[error("chronyd refused to report its sources: {0}")]
     Refused(ParseError),
-    /// The report on a source has a value that cannot be.
-    #[error("the report on a source is of no use: {0}")]
-    Unreadable(ParseError),
+    /// The report on a source has an invalid value.
+    #[error("invalid report on a source: {0}")]
+    Invalid(ParseError),
     /// Two sources have the same address and mode. For reference clocks this is the reference id.
     #[error("two sources have the address {0:?}")]
     SameAddress(Address),
 }
 
-/// What to do after a batch of replies.
+/// The next step after a batch of replies.
 #[derive(Debug)]
-pub enum Progress {
+pub enum NextStep {
     /// Send the next requests.
-    More,
-    /// Read the clocks, then send the next requests: the replies so far do not count.
-    Anew,
-    /// The round is over. The errors are [`QueryError::Protocol`] and [`QueryError::Unexpected`], of the tracking
-    /// report.
+    SendMore,
+    /// Read the clocks, then send the next requests. The replies so far are discarded.
+    Restart,
+    /// The round is complete. The errors are [`QueryError::Protocol`] and
+    /// [`QueryError::Unexpected`], of the tracking report.
     Done(Result<ChronyPoll, QueryError>),
 }
 
-/// Which sources an attempt asks about.
+/// The sources whose reports an attempt requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extent {
-    /// The one that was selected, by its index.
+    /// The selected source, by its index.
     Selected(u32),
-    /// From index 0 until chronyd has no more.
+    /// All sources, from index 0 on.
     All,
-    /// None, since chronyd refuses.
+    /// None, because chronyd refuses.
     None,
 }
 
@@ -91,17 +97,18 @@ pub struct SourceWalk {
     walk_interval_ns: i64,
     /// The last tracking report.
     tracking: Option<Tracking>,
-    /// How many rounds ago the clock was updated.
+    /// The number of rounds since the last update of the clock.
     quiet_rounds: u32,
-    /// How many sources there were at the last walk.
+    /// The number of sources at the last walk.
     count: Option<u32>,
-    /// Where the selected source was, and what was known of it.
+    /// The index of the selected source and the last report on it.
     selected: Option<(u32, SourceData)>,
-    /// The last measurement of the selected source and the round that first reported it, ns.
+    /// The last measurement of the selected source, and the start of the round that first reported
+    /// it, ns.
     newest: Option<(SourceData, i64)>,
-    /// When all sources were asked last, `CLOCK_MONOTONIC_RAW` in ns.
+    /// The start of the last walk over all sources, `CLOCK_MONOTONIC_RAW` in ns.
     walked_ns: Option<i64>,
-    trouble: Option<SourceTrouble>,
+    error: Option<SourceError>,
     round: Round,
     requests: Vec<Request>,
 }
@@ -109,28 +116,28 @@ pub struct SourceWalk {
 /// The state within a round.
 #[derive(Debug)]
 struct Round {
-    begun_ns: i64,
+    started_ns: i64,
     extent: Extent,
-    /// Whether the clock was updated since the round before.
+    /// Whether the clock was updated since the previous round.
     updated: bool,
     retries: u32,
-    /// The index to go on with.
+    /// The index of the next request.
     next: u32,
-    /// The lowest index that has no source.
+    /// The lowest index without a source.
     end: Option<u32>,
-    /// A source was found behind the end.
+    /// A source was reported at an index above `end`.
     gap: bool,
     found: Vec<(u32, SourceData)>,
-    /// Why chronyd reports no source.
+    /// The reason why chronyd refuses to report its sources.
     refusal: Option<ParseError>,
-    /// Why the report on one of them is of no use.
-    unreadable: Option<ParseError>,
+    /// The reason why a report on a source is invalid.
+    invalid: Option<ParseError>,
 }
 
 impl Round {
-    fn new(begun_ns: i64, extent: Extent) -> Self {
+    fn new(started_ns: i64, extent: Extent) -> Self {
         Self {
-            begun_ns,
+            started_ns,
             extent,
             updated: false,
             retries: 0,
@@ -139,22 +146,23 @@ impl Round {
             gap: false,
             found: Vec::new(),
             refusal: None,
-            unreadable: None,
+            invalid: None,
         }
     }
 
-    /// Forgets the replies.
+    /// Discards the replies.
     fn clear(&mut self) {
         self.next = 0;
         self.end = None;
         self.gap = false;
         self.found.clear();
-        self.unreadable = None;
+        self.invalid = None;
     }
 }
 
 impl SourceWalk {
-    /// A walk that knows nothing yet, and asks about all sources every `walk_interval_ns`.
+    /// A walk without any reports, which requests the reports on all sources every
+    /// `walk_interval_ns`.
     #[must_use]
     pub fn new(walk_interval_ns: i64) -> Self {
         Self {
@@ -165,20 +173,21 @@ impl SourceWalk {
             selected: None,
             newest: None,
             walked_ns: None,
-            trouble: None,
+            error: None,
             round: Round::new(0, Extent::All),
             requests: Vec::new(),
         }
     }
 
-    /// What is wrong with the sources, as far as the last walk has shown.
+    /// The error that the last walk found; `None` if all sources are usable.
     #[must_use]
-    pub fn trouble(&self) -> Option<&SourceTrouble> {
-        self.trouble.as_ref()
+    pub fn error(&self) -> Option<&SourceError> {
+        self.error.as_ref()
     }
 
-    /// Whether the round that began at `now_ns` of `CLOCK_MONOTONIC_RAW` may report a new measurement of the selected
-    /// source: about one polling interval after the last one, and always while none is known.
+    /// Whether the round that started at `now_ns` of `CLOCK_MONOTONIC_RAW` may report a new
+    /// measurement of the selected source: about one polling interval after the last one, and
+    /// always before the first one.
     #[must_use]
     pub fn measurement_due(&self, now_ns: i64) -> bool {
         let Some((source, seen_ns)) = &self.newest else {
@@ -191,12 +200,12 @@ impl SourceWalk {
             && elapsed_ns <= interval_ns.saturating_mul(2)
     }
 
-    /// Begins a round at `now_ns` of `CLOCK_MONOTONIC_RAW`. One that was not brought to its end is forgotten.
+    /// Starts a round at `now_ns` of `CLOCK_MONOTONIC_RAW`. An incomplete round is discarded.
     pub fn begin(&mut self, now_ns: i64) {
         let due = self
             .walked_ns
             .is_none_or(|walked_ns| now_ns.saturating_sub(walked_ns) >= self.walk_interval_ns);
-        let refused = matches!(self.trouble, Some(SourceTrouble::Refused(_)));
+        let refused = matches!(self.error, Some(SourceError::Refused(_)));
         let extent = match self.selected {
             _ if due => Extent::All,
             _ if refused => Extent::None,
@@ -204,8 +213,9 @@ impl SourceWalk {
             None => Extent::All,
         };
         self.round = Round::new(now_ns, extent);
-        // With a tracking report at both ends, an update before the round costs no second batch.
-        self.batch(self.tracking.is_none() || self.quiet_rounds < QUIET_ROUNDS);
+        // With a tracking request at both ends, an update before the round requires no second
+        // batch.
+        self.prepare_batch(self.tracking.is_none() || self.quiet_rounds < QUIET_ROUNDS);
     }
 
     /// The requests of the next batch, at most [`MAX_BATCH`].
@@ -214,125 +224,126 @@ impl SourceWalk {
         &self.requests
     }
 
-    /// Takes the replies to [`SourceWalk::requests`], in the same order.
-    pub fn digest(&mut self, replies: Vec<Result<Reply, ParseError>>) -> Progress {
+    /// Handles the replies to [`SourceWalk::requests`], in the same order.
+    pub fn handle_replies(&mut self, replies: Vec<Result<Reply, ParseError>>) -> NextStep {
         let requests = std::mem::take(&mut self.requests);
         let mut steady = true;
         for (at, (request, reply)) in requests.iter().zip(replies).enumerate() {
             match (request, reply) {
-                (Request::SourceData { index }, reply) => self.round.note(*index, reply),
+                (Request::SourceData { index }, reply) => self.round.record_reply(*index, reply),
                 (_, Ok(Reply::Tracking(tracking))) => {
                     let same = self
                         .tracking
                         .replace(tracking)
-                        .is_some_and(|before| is_same_clock(&before, &tracking));
+                        .is_some_and(|before| has_no_update_between(&before, &tracking));
                     self.round.updated |= !same;
-                    // The replies before it are of another clock, if there are any.
+                    // Replies before this one refer to another state of the clock.
                     steady &= same || at == 0;
                 }
-                (_, Ok(other)) => return Progress::Done(Err(QueryError::Unexpected(other.name()))),
-                (_, Err(err)) => return Progress::Done(Err(err.into())),
+                (_, Ok(other)) => return NextStep::Done(Err(QueryError::Unexpected(other.name()))),
+                (_, Err(err)) => return NextStep::Done(Err(err.into())),
             }
         }
         self.requests = requests;
         let Some(tracking) = self.tracking else {
             // Every batch ends with a tracking request.
-            return Progress::Done(Err(QueryError::Unexpected("number of replies")));
+            return NextStep::Done(Err(QueryError::Unexpected("number of replies")));
         };
-        self.judge(tracking, steady)
+        self.evaluate(tracking, steady)
     }
 
-    fn judge(&mut self, tracking: Tracking, steady: bool) -> Progress {
+    fn evaluate(&mut self, tracking: Tracking, steady: bool) -> NextStep {
         let round = &mut self.round;
         if let Some(refusal) = round.refusal.take() {
-            self.trouble = Some(SourceTrouble::Refused(refusal));
+            self.error = Some(SourceError::Refused(refusal));
             self.selected = None;
-            self.walked_ns = Some(round.begun_ns);
-            return self.done(tracking, Vec::new(), false);
+            self.walked_ns = Some(round.started_ns);
+            return self.finish(tracking, Vec::new(), false);
         }
         match round.extent {
-            Extent::None => self.done(tracking, Vec::new(), false),
+            Extent::None => self.finish(tracking, Vec::new(), false),
             _ if !steady => {
                 if round.retries == MAX_RETRIES {
-                    return self.done(tracking, Vec::new(), false);
+                    return self.finish(tracking, Vec::new(), false);
                 }
                 round.retries += 1;
                 let extent = round.extent;
-                self.again(extent)
+                self.restart(extent)
             }
             Extent::Selected(index) => {
                 let known = self.selected.take().map(|(_, known)| known);
                 let found = round.found.first().map(|&(_, source)| source);
                 let selected = found.filter(|source| source.state == SourceState::Selected);
-                // What updated the clock, if it was not this source?
+                // Another source must have updated the clock if this one has no new measurement.
                 let unexplained = |source: &SourceData| {
                     round.updated && known.is_some_and(|known| is_same_sample(&known, source))
                 };
                 let Some(source) = selected.filter(|source| !unexplained(source)) else {
-                    return self.again(Extent::All);
+                    return self.restart(Extent::All);
                 };
                 self.selected = Some((index, source));
-                self.done(tracking, vec![source], false)
+                self.finish(tracking, vec![source], false)
             }
             Extent::All if round.end.is_none() && round.next < MAX_SOURCES => {
-                self.batch(false);
-                Progress::More
+                self.prepare_batch(false);
+                NextStep::SendMore
             }
-            Extent::All => self.walked(tracking),
+            Extent::All => self.finish_walk(tracking),
         }
     }
 
-    /// All sources were asked.
-    fn walked(&mut self, tracking: Tracking) -> Progress {
+    /// Handles the reports on all sources.
+    fn finish_walk(&mut self, tracking: Tracking) -> NextStep {
         let round = &mut self.round;
         let unchanged = !round.gap && self.count.is_none_or(|count| round.end == Some(count));
         self.count = round.end;
-        // The next round asks again, when they were changing.
-        self.walked_ns = unchanged.then_some(round.begun_ns);
+        // If the sources changed, the next round walks over them again.
+        self.walked_ns = unchanged.then_some(round.started_ns);
         let found = std::mem::take(&mut round.found);
         let is_alone = |(_, source): &&(u32, SourceData)| {
             let same = |(_, other): &&(u32, SourceData)| is_same_source(source, other);
             found.iter().filter(same).count() == 1
         };
         let ambiguous = found.iter().find(|source| !is_alone(source));
-        let ambiguous = ambiguous.map(|(_, source)| SourceTrouble::SameAddress(source.address));
-        let unreadable = round.unreadable.take().map(SourceTrouble::Unreadable);
-        self.trouble = unreadable.or(ambiguous);
+        let ambiguous = ambiguous.map(|(_, source)| SourceError::SameAddress(source.address));
+        let invalid = round.invalid.take().map(SourceError::Invalid);
+        self.error = invalid.or(ambiguous);
         let known = found.iter().filter(is_alone);
         self.selected = known
             .clone()
             .find(|(_, source)| source.state == SourceState::Selected)
             .copied();
         let sources = known.map(|&(_, source)| source).collect();
-        let complete = unchanged && self.count.is_some() && self.trouble.is_none();
-        self.done(tracking, sources, complete)
+        let complete = unchanged && self.count.is_some() && self.error.is_none();
+        self.finish(tracking, sources, complete)
     }
 
-    fn again(&mut self, extent: Extent) -> Progress {
+    fn restart(&mut self, extent: Extent) -> NextStep {
         self.round.clear();
         self.round.extent = extent;
-        self.batch(false);
-        Progress::Anew
+        self.prepare_batch(false);
+        NextStep::Restart
     }
 
-    fn done(&mut self, tracking: Tracking, sources: Vec<SourceData>, complete: bool) -> Progress {
+    fn finish(&mut self, tracking: Tracking, sources: Vec<SourceData>, complete: bool) -> NextStep {
         self.newest = self.selected.map(|(_, source)| match self.newest {
             Some((before, seen_ns)) if is_same_sample(&before, &source) => (source, seen_ns),
-            _ => (source, self.round.begun_ns),
+            _ => (source, self.round.started_ns),
         });
         self.quiet_rounds = match self.round.updated {
             true => 0,
             false => self.quiet_rounds.saturating_add(1),
         };
-        Progress::Done(Ok(ChronyPoll {
+        NextStep::Done(Ok(ChronyPoll {
             tracking,
             sources,
             complete,
         }))
     }
 
-    /// Makes the next requests; those of a round whose tracking report before it is of no use begin with another one.
-    fn batch(&mut self, begin_with_tracking: bool) {
+    /// Prepares the next requests, which begin with a tracking request if an update of the clock is
+    /// expected.
+    fn prepare_batch(&mut self, begin_with_tracking: bool) {
         self.requests.clear();
         if begin_with_tracking && self.round.extent != Extent::None {
             self.requests.push(Request::Tracking);
@@ -341,7 +352,7 @@ impl SourceWalk {
             Extent::None => {}
             Extent::Selected(index) => self.requests.push(Request::SourceData { index }),
             Extent::All => {
-                // One more than there were, to notice another one.
+                // One index more than at the last walk, to detect an added source.
                 let known = self.count.map_or(u32::MAX, |count| count.saturating_add(1));
                 let known = if self.round.next < known {
                     known
@@ -360,14 +371,14 @@ impl SourceWalk {
 }
 
 impl Round {
-    fn note(&mut self, index: u32, reply: Result<Reply, ParseError>) {
+    fn record_reply(&mut self, index: u32, reply: Result<Reply, ParseError>) {
         match reply {
             Ok(Reply::SourceData(source)) => {
                 self.gap |= self.end.is_some();
                 self.found.push((index, source));
             }
             Err(err @ (ParseError::Field { .. } | ParseError::TooShort { .. })) => {
-                self.unreadable = Some(err);
+                self.invalid = Some(err);
             }
             Err(ParseError::Status(Status::NO_SUCH_SOURCE)) => {
                 self.end = Some(self.end.map_or(index, |end| end.min(index)));
@@ -380,9 +391,10 @@ impl Round {
 
 /// Whether chronyd has not updated the clock between two tracking reports.
 ///
-/// `ref_time` is also shifted by every slew and step. It stands still while the local reference is active, and is 0
-/// without a reference; the last update's figures show an update that it does not (reference.c).
-fn is_same_clock(a: &Tracking, b: &Tracking) -> bool {
+/// `ref_time` is also shifted by every slew and step. It is constant while the local reference is
+/// active, and 0 without a reference; the values of the last update then show an update
+/// (reference.c).
+fn has_no_update_between(a: &Tracking, b: &Tracking) -> bool {
     let update = |tracking: &Tracking| {
         (
             tracking.ref_time_ns,
@@ -401,10 +413,15 @@ fn is_same_source(a: &SourceData, b: &SourceData) -> bool {
 /// The polling interval of a source, ns.
 fn poll_interval_ns(source: &SourceData) -> i64 {
     let interval_s = 2f64.powi(i32::from(source.poll));
-    (interval_s * NS_PER_S as f64) as i64
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float out of range becomes the nearest i64"
+    )]
+    let interval_ns = (interval_s * 1e9) as i64;
+    interval_ns
 }
 
-/// Whether nothing shows that the source was measured between two reports.
+/// Whether two reports on a source show no measurement between them.
 fn is_same_sample(a: &SourceData, b: &SourceData) -> bool {
     is_same_source(a, b)
         && (a.original_offset_s, a.reachability) == (b.original_offset_s, b.reachability)

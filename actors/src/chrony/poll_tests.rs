@@ -1,4 +1,4 @@
-//! The walk, against a scripted chronyd.
+//! Tests of the walk with a simulated chronyd.
 
 use std::net::Ipv4Addr;
 
@@ -8,13 +8,13 @@ use super::*;
 const SECOND_NS: i64 = 1_000_000_000;
 const ROUND_NS: i64 = SECOND_NS / 10;
 
-/// A chronyd that answers one request after another; `before` is called ahead of each.
+/// A simulated chronyd.
 struct Chronyd {
     sources: Vec<SourceData>,
     update: i64,
     refuses: Option<Status>,
-    asked: Vec<Vec<Request>>,
-    /// How often the clocks were read.
+    sent: Vec<Vec<Request>>,
+    /// The number of attempts, which is how often the clocks were read.
     attempts: u32,
 }
 
@@ -54,7 +54,7 @@ fn tracking(update: i64) -> Tracking {
 }
 
 impl Chronyd {
-    /// The first of `count` sources is selected.
+    /// A chronyd with `count` sources, of which the first is selected.
     fn new(count: u8) -> Self {
         let state = |n| match n {
             0 => SourceState::Selected,
@@ -64,7 +64,7 @@ impl Chronyd {
             sources: (0..count).map(|n| source(n, state(n))).collect(),
             update: 1,
             refuses: None,
-            asked: Vec::new(),
+            sent: Vec::new(),
             attempts: 0,
         }
     }
@@ -82,7 +82,7 @@ impl Chronyd {
 
     fn answer(&self, request: &Request) -> Result<Reply, ParseError> {
         let index = match request {
-            Request::SourceData { index } => *index as usize,
+            Request::SourceData { index } => usize::try_from(*index).expect("an index"),
             _ => return Ok(Reply::Tracking(tracking(self.update))),
         };
         if let Some(status) = self.refuses {
@@ -96,14 +96,15 @@ impl Chronyd {
         self.round_with(walk, now_ns, |_, _| {})
     }
 
-    /// A round; `before` may change chronyd ahead of each of its replies, which are numbered.
+    /// Runs a round. `before` is called with the number of each reply before chronyd sends it, and
+    /// can change chronyd.
     fn round_with(
         &mut self,
         walk: &mut SourceWalk,
         now_ns: i64,
         mut before: impl FnMut(&mut Self, usize),
     ) -> ChronyPoll {
-        self.asked.clear();
+        self.sent.clear();
         self.attempts = 1;
         let mut number = 0;
         walk.begin(now_ns);
@@ -111,19 +112,19 @@ impl Chronyd {
             let requests = walk.requests().to_vec();
             assert!((1..=MAX_BATCH).contains(&requests.len()), "{requests:?}");
             assert_eq!(requests.last(), Some(&Request::Tracking));
-            self.asked.push(requests.clone());
+            self.sent.push(requests.clone());
             let mut replies = Vec::new();
             for request in &requests {
                 before(self, number);
                 number += 1;
                 replies.push(self.answer(request));
             }
-            match walk.digest(replies) {
-                Progress::More => {}
-                Progress::Anew => self.attempts += 1,
-                Progress::Done(poll) => {
+            match walk.handle_replies(replies) {
+                NextStep::SendMore => {}
+                NextStep::Restart => self.attempts += 1,
+                NextStep::Done(poll) => {
                     let poll = poll.expect("a tracking report");
-                    // The clock that the tracking report is about.
+                    // The sources refer to the same clock as the tracking report.
                     let same = |source: &SourceData| {
                         self.sources
                             .iter()
@@ -142,7 +143,7 @@ impl Chronyd {
             Request::SourceData { index } => Some(*index),
             _ => None,
         };
-        self.asked.iter().flatten().filter_map(index).collect()
+        self.sent.iter().flatten().filter_map(index).collect()
     }
 }
 
@@ -151,7 +152,7 @@ fn walk() -> SourceWalk {
 }
 
 #[test]
-fn the_first_round_finds_every_source_and_the_next_ones_ask_about_the_selected_one() {
+fn the_first_round_finds_every_source_and_later_rounds_query_the_selected_one() {
     for count in [0, 1, 2, 5, 6, 7, 8, 13, 14, 30] {
         let (mut chronyd, mut walk) = (Chronyd::new(count), walk());
         let poll = chronyd.round(&mut walk, 0);
@@ -166,11 +167,11 @@ fn the_first_round_finds_every_source_and_the_next_ones_ask_about_the_selected_o
             assert_eq!(poll.sources, [chronyd.sources[0]]);
             assert!(!poll.complete);
             let (index, batches) = (0, 1);
-            assert_eq!(chronyd.asked.len(), batches);
+            assert_eq!(chronyd.sent.len(), batches);
             let requests = [Request::SourceData { index }, Request::Tracking];
-            assert_eq!(chronyd.asked[0], requests);
+            assert_eq!(chronyd.sent[0], requests);
         } else {
-            // Without a selected source, every round asks for all.
+            // Without a selected source, every round requests all.
             assert_eq!(chronyd.indices(), [0]);
             assert!(poll.complete);
         }
@@ -178,7 +179,7 @@ fn the_first_round_finds_every_source_and_the_next_ones_ask_about_the_selected_o
 }
 
 #[test]
-fn all_sources_are_asked_once_a_second_and_one_index_more() {
+fn all_sources_and_one_more_index_are_queried_once_a_second() {
     let (mut chronyd, mut walk) = (Chronyd::new(8), walk());
     let mut complete = Vec::new();
     for round in 0..=20 {
@@ -207,7 +208,7 @@ fn another_selected_source_is_found_in_the_same_round() {
 }
 
 #[test]
-fn a_selected_source_that_is_gone_is_looked_for_in_the_same_round() {
+fn a_removed_selected_source_is_searched_for_in_the_same_round() {
     let (mut chronyd, mut walk) = (Chronyd::new(2), walk());
     chronyd.sources.swap(0, 1);
     chronyd.round(&mut walk, 0);
@@ -215,13 +216,13 @@ fn a_selected_source_that_is_gone_is_looked_for_in_the_same_round() {
     chronyd.sources[0].state = SourceState::Selected;
     let poll = chronyd.round(&mut walk, ROUND_NS);
     assert_eq!(poll.sources, chronyd.sources);
-    // One fewer than at the last walk: the next round makes sure.
+    // The number of sources decreased, so the next round walks over them again.
     assert!(!poll.complete);
     assert!(chronyd.round(&mut walk, 2 * ROUND_NS).complete);
 }
 
 #[test]
-fn without_a_selected_source_every_round_asks_for_all() {
+fn without_a_selected_source_every_round_queries_all() {
     let (mut chronyd, mut walk) = (Chronyd::new(3), walk());
     chronyd.sources[0].state = SourceState::Selectable;
     for round in 0..5 {
@@ -232,7 +233,7 @@ fn without_a_selected_source_every_round_asks_for_all() {
 }
 
 #[test]
-fn an_update_between_two_rounds_gives_fresh_sources_in_the_same_round() {
+fn after_an_update_between_two_rounds_the_next_round_reports_current_sources() {
     let (mut chronyd, mut walk) = (Chronyd::new(3), walk());
     for round in 0..15 {
         chronyd.round(&mut walk, round * ROUND_NS);
@@ -241,17 +242,17 @@ fn an_update_between_two_rounds_gives_fresh_sources_in_the_same_round() {
     let poll = chronyd.round(&mut walk, 15 * ROUND_NS);
     assert_eq!(poll.sources, [chronyd.sources[0]]);
     assert_eq!(chronyd.attempts, 2);
-    // A clock that is updated often costs one batch a round.
+    // If the clock is updated often, a round requires one batch.
     for round in 16..19 {
         chronyd.update();
         let poll = chronyd.round(&mut walk, round * ROUND_NS);
         assert_eq!(poll.sources, [chronyd.sources[0]]);
-        assert_eq!(chronyd.asked.len(), 1);
+        assert_eq!(chronyd.sent.len(), 1);
     }
 }
 
 #[test]
-fn an_update_that_the_selected_source_does_not_explain_makes_all_sources_be_asked() {
+fn an_update_without_a_measurement_of_the_selected_source_causes_a_query_of_all() {
     let (mut chronyd, mut walk) = (Chronyd::new(3), walk());
     chronyd.round(&mut walk, 0);
     chronyd.round(&mut walk, ROUND_NS);
@@ -272,20 +273,20 @@ fn an_update_at_any_reply_of_a_round_never_mixes_two_clocks() {
                     chronyd.round(&mut walk, round * ROUND_NS);
                 }
                 let now_ns = rounds_before * ROUND_NS;
-                // The harness checks the sources.
+                // `round_with` checks the sources.
                 let poll = chronyd.round_with(&mut walk, now_ns, |chronyd, number| {
                     if number == at {
                         chronyd.update();
                     }
                 });
-                assert!(!poll.sources.is_empty(), "one update is survived");
+                assert!(!poll.sources.is_empty(), "a round tolerates one update");
             }
         }
     }
 }
 
 #[test]
-fn a_clock_that_is_updated_all_the_time_has_no_sources_to_tell_of() {
+fn with_an_update_between_all_replies_no_sources_are_reported() {
     let (mut chronyd, mut walk) = (Chronyd::new(3), walk());
     for round in 0..3 {
         let poll = chronyd.round_with(&mut walk, round * ROUND_NS, |chronyd, _| chronyd.update());
@@ -298,7 +299,7 @@ fn a_clock_that_is_updated_all_the_time_has_no_sources_to_tell_of() {
 }
 
 #[test]
-fn an_update_that_ref_time_does_not_show_is_noticed() {
+fn an_update_that_does_not_change_ref_time_is_detected() {
     let before = tracking(0);
     for change in [
         |t: &mut Tracking| t.freq_ppm = 1.0,
@@ -308,30 +309,30 @@ fn an_update_that_ref_time_does_not_show_is_noticed() {
     ] {
         let mut after = before;
         change(&mut after);
-        assert!(!is_same_clock(&before, &after), "{after:?}");
+        assert!(!has_no_update_between(&before, &after), "{after:?}");
     }
     let aged = Tracking {
         root_dispersion_s: 1.0,
         current_correction_s: 1e-6,
         ..before
     };
-    assert!(is_same_clock(&before, &aged));
+    assert!(has_no_update_between(&before, &aged));
 }
 
 #[test]
-fn sources_that_cannot_be_told_apart_are_left_out_and_reported() {
+fn sources_with_the_same_address_are_excluded_and_reported() {
     let (mut chronyd, mut walk) = (Chronyd::new(4), walk());
     chronyd.sources[3].address = chronyd.sources[1].address;
     let poll = chronyd.round(&mut walk, 0);
     assert_eq!(poll.sources, [chronyd.sources[0], chronyd.sources[2]]);
     assert!(!poll.complete);
-    let same = SourceTrouble::SameAddress(chronyd.sources[1].address);
-    assert_eq!(walk.trouble(), Some(&same));
-    // A reference clock and a server are two things even so.
+    let same = SourceError::SameAddress(chronyd.sources[1].address);
+    assert_eq!(walk.error(), Some(&same));
+    // A reference clock and a server with the same address are distinct.
     chronyd.sources[3].mode = SourceMode::Reference;
     assert!(chronyd.round(&mut walk, SECOND_NS).complete);
-    assert_eq!(walk.trouble(), None);
-    // The selected source is no exception.
+    assert_eq!(walk.error(), None);
+    // This applies to the selected source, too.
     chronyd.sources[3] = chronyd.sources[0];
     chronyd.sources[3].state = SourceState::Selectable;
     for round in [20, 21, 22] {
@@ -349,7 +350,7 @@ fn a_walk_during_which_the_number_of_sources_changes_is_not_complete() {
     assert!(!poll.complete);
     assert_eq!(poll.sources.len(), 10);
     assert!(chronyd.round(&mut walk, SECOND_NS + ROUND_NS).complete);
-    // One that appears behind the end in the middle of a walk.
+    // A source appears above the end during a walk.
     let poll = chronyd.round_with(&mut walk, 3 * SECOND_NS, |chronyd, number| match number {
         2 => chronyd.sources.truncate(3),
         5 => chronyd.sources = Chronyd::new(10).sources,
@@ -359,73 +360,73 @@ fn a_walk_during_which_the_number_of_sources_changes_is_not_complete() {
 }
 
 #[test]
-fn a_chronyd_that_refuses_is_asked_about_sources_once_a_second() {
+fn a_chronyd_that_refuses_source_reports_is_queried_for_them_once_a_second() {
     let (mut chronyd, mut walk) = (Chronyd::new(3), walk());
     chronyd.refuses = Some(Status(2));
     let mut walks = 0;
     for round in 0..=20 {
-        // Every report is of another clock, which matters to nobody here.
+        // Every reply refers to another clock, which has no effect without sources.
         chronyd.update();
         let poll = chronyd.round(&mut walk, round * ROUND_NS);
         assert!(!poll.complete && poll.sources.is_empty());
         walks += i32::from(!chronyd.indices().is_empty());
     }
     assert_eq!(walks, 3);
-    let refused = SourceTrouble::Refused(ParseError::Status(Status(2)));
-    assert_eq!(walk.trouble(), Some(&refused));
+    let refused = SourceError::Refused(ParseError::Status(Status(2)));
+    assert_eq!(walk.error(), Some(&refused));
     chronyd.refuses = None;
     let poll = chronyd.round(&mut walk, 4 * SECOND_NS);
     assert!(poll.complete);
-    assert_eq!(walk.trouble(), None);
+    assert_eq!(walk.error(), None);
 }
 
 #[test]
-fn a_source_with_an_impossible_report_does_not_hide_the_others() {
+fn an_invalid_report_on_one_source_does_not_exclude_the_others() {
     let mut walk = walk();
     walk.begin(0);
     let chronyd = Chronyd::new(3);
-    let impossible = ParseError::field("offset", "1e30".to_owned(), "absurd");
+    let invalid = ParseError::field("offset", "1e30".to_owned(), "absurd");
     let replies = walk
         .requests()
         .iter()
         .map(|request| match request {
-            Request::SourceData { index: 1 } => Err(impossible.clone()),
+            Request::SourceData { index: 1 } => Err(invalid.clone()),
             request => chronyd.answer(request),
         })
         .collect();
-    let Progress::Done(Ok(poll)) = walk.digest(replies) else {
+    let NextStep::Done(Ok(poll)) = walk.handle_replies(replies) else {
         panic!("one batch is enough")
     };
     assert_eq!(poll.sources, [chronyd.sources[0], chronyd.sources[2]]);
     assert!(!poll.complete);
-    let trouble = SourceTrouble::Unreadable(impossible);
-    assert_eq!(walk.trouble(), Some(&trouble));
+    let error = SourceError::Invalid(invalid);
+    assert_eq!(walk.error(), Some(&error));
 }
 
 #[test]
-fn without_a_tracking_report_there_is_no_poll() {
+fn without_a_tracking_report_the_poll_fails() {
     let mut walk = walk();
     walk.begin(0);
     let refuse = |status| {
         let refuse = |_| Err(ParseError::Status(Status(status)));
         walk.requests().iter().map(refuse).collect::<Vec<_>>()
     };
-    let progress = walk.digest(refuse(2));
+    let step = walk.handle_replies(refuse(2));
     assert!(
-        matches!(progress, Progress::Done(Err(QueryError::Protocol(_)))),
-        "{progress:?}"
+        matches!(step, NextStep::Done(Err(QueryError::Protocol(_)))),
+        "{step:?}"
     );
     walk.begin(ROUND_NS);
     let strange = walk.requests().iter().map(|_| Ok(Reply::Null)).collect();
-    let progress = walk.digest(strange);
+    let step = walk.handle_replies(strange);
     assert!(
-        matches!(progress, Progress::Done(Err(QueryError::Unexpected(_)))),
-        "{progress:?}"
+        matches!(step, NextStep::Done(Err(QueryError::Unexpected(_)))),
+        "{step:?}"
     );
 }
 
 #[test]
-fn a_round_that_was_given_up_leaves_nothing_behind() {
+fn an_incomplete_round_does_not_affect_the_next_one() {
     let (mut chronyd, mut walk) = (Chronyd::new(20), walk());
     walk.begin(0);
     let replies = walk
@@ -433,7 +434,7 @@ fn a_round_that_was_given_up_leaves_nothing_behind() {
         .iter()
         .map(|request| chronyd.answer(request))
         .collect();
-    assert!(matches!(walk.digest(replies), Progress::More));
+    assert!(matches!(walk.handle_replies(replies), NextStep::SendMore));
     let poll = chronyd.round(&mut walk, ROUND_NS);
     assert_eq!(poll.sources, chronyd.sources);
     assert!(poll.complete);
@@ -456,7 +457,7 @@ fn a_measurement_is_due_when_its_polling_interval_has_nearly_passed() {
         (i16::MAX, i64::MAX / MS, true),
     ] {
         let mut walk = SourceWalk::new(i64::MAX);
-        assert!(walk.measurement_due(0), "none is known");
+        assert!(walk.measurement_due(0), "before the first measurement");
         let mut chronyd = Chronyd::new(1);
         chronyd.sources[0].poll = poll;
         chronyd.round(&mut walk, 0);
@@ -465,7 +466,7 @@ fn a_measurement_is_due_when_its_polling_interval_has_nearly_passed() {
             due,
             "poll {poll}, {elapsed_ms} ms"
         );
-        // The round that reports the next one begins the interval anew.
+        // The round that reports the next measurement restarts the interval.
         chronyd.update();
         chronyd.round(&mut walk, 500 * MS);
         assert!(!walk.measurement_due(600 * MS));

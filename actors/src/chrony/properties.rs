@@ -1,4 +1,4 @@
-//! Properties over every report: the real replies are tables in this crate's tests.
+//! Properties of all reports. This crate's tests have tables of real replies.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -28,7 +28,7 @@ fn leap() -> impl Strategy<Value = Leap> {
     ]
 }
 
-/// Values of every size up to the limit, the limit included.
+/// Values of every magnitude from 0 to `limit`, inclusive.
 fn size(limit: f64) -> impl Strategy<Value = f64> {
     let small = (-25..0i32, 0.0..1.0f64).prop_map(|(exponent, x)| x * 2f64.powi(exponent));
     prop_oneof![Just(0.0), Just(limit), 0.0..limit, small]
@@ -133,7 +133,7 @@ fn floats(reply: &Reply) -> Vec<(f64, RangeInclusive<f64>)> {
     }
 }
 
-/// No range contains a NaN.
+/// Whether every value is in its range. No range contains a NaN.
 fn is_in_range(reply: &Reply) -> bool {
     let stratum = match reply {
         Reply::Tracking(report) => report.stratum,
@@ -148,7 +148,10 @@ fn is_in_range(reply: &Reply) -> bool {
 
 proptest! {
     #[test]
-    fn every_reply_comes_back_as_near_as_floats_allow(reply in reply(), command: u16) {
+    fn every_reply_survives_a_round_trip_within_the_precision_of_floats(
+        reply in reply(),
+        command: u16,
+    ) {
         let packet = reply.encode(command, SEQUENCE);
         let parsed = Reply::parse(&packet, command, SEQUENCE).expect("its own encoding");
         for ((sent, _), (got, _)) in floats(&reply).into_iter().zip(floats(&parsed)) {
@@ -158,13 +161,13 @@ proptest! {
     }
 
     #[test]
-    fn what_is_accepted_is_in_range(
+    fn accepted_values_are_in_range(
         reply in reply(),
         damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
     ) {
         let mut packet = reply.encode(33, SEQUENCE);
         for (at, value) in damage {
-            // The header stays, or there would be nothing to accept.
+            // A damaged header would be rejected.
             if packet.len() > HEADER {
                 let at = HEADER + at.index(packet.len() - HEADER);
                 packet[at] = value;
@@ -177,21 +180,23 @@ proptest! {
     }
 
     #[test]
-    fn what_is_cut_short_is_refused(reply in reply(), cut in any::<prop::sample::Index>()) {
+    fn truncated_packets_are_rejected(reply in reply(), cut in any::<prop::sample::Index>()) {
         let packet = reply.encode(33, SEQUENCE);
         let found = cut.index(packet.len());
         let result = Reply::parse(&packet[..found], 33, SEQUENCE);
         if found < HEADER {
             prop_assert_eq!(result, Err(ParseError::NotOurs));
         } else {
-            let is_named = matches!(result, Err(ParseError::TooShort { found: said, .. }) if said == found);
-            prop_assert!(is_named, "{:?}", result);
+            let Err(ParseError::TooShort { found: reported, .. }) = result else {
+                panic!("{result:?}")
+            };
+            prop_assert_eq!(reported, found);
         }
     }
 }
 
 #[test]
-fn a_status_is_said_by_its_name() {
+fn a_status_is_printed_by_its_name() {
     for (number, name) in [
         (0, "SUCCESS"),
         (1, "FAILED"),
@@ -208,10 +213,10 @@ fn a_status_is_said_by_its_name() {
     }
 }
 
-/// What chronyd 4.3 reports of sources that it has never heard from: a server that does not answer,
-/// a name that does not resolve, a reference clock without samples.
+/// The reports of chronyd 4.3 on sources without a sample: a server that does not respond, a name
+/// that does not resolve, and a reference clock without samples.
 #[test]
-fn sources_without_samples_read_as_such() {
+fn reports_on_sources_without_samples_are_parsed() {
     let header = |command, code| {
         let mut packet = Reply::Null.encode(command, SEQUENCE);
         packet[7] = code;

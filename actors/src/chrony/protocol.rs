@@ -1,23 +1,23 @@
-//! Numbers of the protocol that requests, replies and errors have in common.
+//! The numbers of the protocol that requests, replies and errors share.
 
 use std::fmt;
 
-/// The protocol's version, which chronyd has spoken since 1.29.1.
+/// The protocol's version, which chronyd has used since 1.29.1.
 pub const VERSION: u8 = 6;
 
-/// What chronyd says of a request, by the names in `candm.h`.
+/// The status of a request, with the names in `candm.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status(pub u16);
 
 impl Status {
-    /// The request was carried out.
+    /// The request succeeded.
     pub const SUCCESS: Self = Self(0);
-    /// There is no source of that number.
+    /// There is no source with this index.
     pub const NO_SUCH_SOURCE: Self = Self(4);
-    /// chronyd speaks another version of the protocol.
+    /// chronyd uses another version of the protocol.
     pub const BAD_PACKET_VERSION: Self = Self(18);
 
-    /// By number; 20 has none.
+    /// The names by number. Number 20 has none.
     const NAMES: [&str; 22] = [
         "SUCCESS",
         "FAILED",

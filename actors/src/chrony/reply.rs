@@ -13,14 +13,14 @@ pub const REPLY_HEADER_BYTES: usize = 28;
 
 const PACKET_TYPE: u8 = 2;
 
-/// What chronyd answered.
+/// A reply of chronyd.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reply {
-    /// Done, and nothing to tell.
+    /// Success, without data.
     Null,
-    /// What is known of one source.
+    /// The report on one source.
     SourceData(SourceData),
-    /// What the system clock is known to be.
+    /// The tracking report.
     Tracking(Tracking),
 }
 
@@ -35,7 +35,7 @@ impl Reply {
         }
     }
 
-    /// What it is called in errors.
+    /// The reply's name in errors.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -45,7 +45,7 @@ impl Reply {
         }
     }
 
-    /// The packet that answers `command` under the number `sequence`.
+    /// The packet that replies to `command` with the sequence number `sequence`.
     #[must_use]
     pub fn encode(&self, command: u16, sequence: u32) -> Vec<u8> {
         let header = header(command, self.code(), Status::SUCCESS, sequence);
@@ -63,11 +63,11 @@ impl Reply {
         header(command, Self::Null.code(), status, sequence).finish(0)
     }
 
-    /// The reply to `command` under the number `sequence` in a packet.
+    /// Parses a packet as the reply to `command` with the sequence number `sequence`.
     ///
     /// # Errors
-    /// [`ParseError::NotOurs`] when it is no reply to this question, to be ignored; anything
-    /// else is an answer that cannot be relied on.
+    /// [`ParseError::NotOurs`] if the packet is not a reply to this request and has to be ignored.
+    /// Any other error means that chronyd refused the request or that its reply is invalid.
     pub fn parse(packet: &[u8], command: u16, sequence: u32) -> Result<Self, ParseError> {
         if packet.len() < REPLY_HEADER_BYTES {
             return Err(ParseError::NotOurs);
@@ -78,8 +78,8 @@ impl Reply {
         let _padding = (reader.u16()?, reader.u16()?, reader.u16()?);
         let number = reader.u32()?;
         let _padding = (reader.u32()?, reader.u32()?);
-        // Before the version: all versions have these in the same place, so a chronyd of
-        // another version can be told apart from a late reply.
+        // These fields precede the check of the version. They have the same place in all versions,
+        // so a reply of another version is distinguished from a late reply.
         if (packet_type, answered, number) != (PACKET_TYPE, command, sequence) {
             return Err(ParseError::NotOurs);
         }

@@ -1,27 +1,27 @@
-//! What chronyd reports: typed, and refused by the field's name when a value cannot be.
+//! chronyd's reports as typed values. The error for an invalid value names the field.
 
 use super::error::ParseError;
 use super::wire::{Address, Reader, Writer};
 
-/// Offsets beyond this are absurd, seconds: 31 years. No bound made from one would be of use.
+/// The maximum absolute offset, seconds: 31 years. A bound from a larger one would be useless.
 const MAX_OFFSET_S: f64 = 1e9;
-/// More than NTP's 16.16 bit format can say of a root delay or dispersion, seconds (RFC 5905,
-/// section 6).
+/// The maximum root delay and root dispersion, seconds: the limit of NTP's 16.16 bit format (RFC
+/// 5905, section 6).
 const MAX_ROOT_S: f64 = 65_536.0;
-/// A clock off by this much stands still, ppm.
+/// The maximum absolute frequency, ppm. A clock that is slow by this much does not advance.
 const MAX_FREQUENCY_PPM: f64 = 1e6;
-/// chronyd begins at 10^6 ppm and comes down from there; a large `maxupdateskew` lets it climb a
-/// little.
+/// The maximum skew, ppm. chronyd starts with 10^6 ppm. With a large `maxupdateskew` it can exceed
+/// this value a little.
 const MAX_SKEW_PPM: f64 = 1e7;
-/// Longer than any interval between updates, seconds.
+/// The maximum interval between updates, seconds.
 const MAX_INTERVAL_S: f64 = 1e10;
-/// The stratum of what is not synchronised (RFC 5905, section 7.3).
+/// The stratum of an unsynchronised clock (RFC 5905, section 7.3).
 const MAX_STRATUM: u16 = 16;
 
 /// The leap status (RFC 5905, section 7.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leap {
-    /// No leap second ahead.
+    /// No leap second is announced.
     Normal = 0,
     /// The last minute of the day has 61 seconds.
     InsertSecond = 1,
@@ -47,37 +47,39 @@ impl Leap {
     }
 }
 
-/// What the system clock is known to be: chronyc's `tracking`.
+/// The tracking report: the state of the system clock, as in chronyc's `tracking`.
 ///
 /// Source: chronyc(1), `tracking`; times in seconds, `CLOCK_REALTIME`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tracking {
-    /// The reference id of the selected source: an IPv4 address, or up to four characters; 0 for
-    /// none.
+    /// The reference id of the selected source: an IPv4 address, or up to four characters; 0
+    /// without a reference.
     pub ref_id: u32,
     /// The selected source's address; unspecified for a reference clock.
     pub address: Address,
-    /// Hops to a reference clock, ours included; at most 16.
+    /// The number of hops to a reference clock, including this host; at most 16.
     pub stratum: u16,
-    /// Leap second ahead, or not synchronised.
+    /// The announced leap second, or that the clock is not synchronised.
     pub leap: Leap,
-    /// When the last measurement was processed, ns since 1970. Fuzzed by up to a second.
+    /// When the last measurement was processed, ns since 1970. chronyd randomises it by up to a
+    /// second.
     pub ref_time_ns: i64,
-    /// What the system clock is still to be corrected by, s: > 0 when it is slow of true time.
+    /// The remaining correction of the system clock, s; positive if the clock is slow.
     pub current_correction_s: f64,
-    /// The last measured offset, s, same sign.
+    /// The last measured offset, s, with the same sign.
     pub last_offset_s: f64,
-    /// Long-term average of the offset, s.
+    /// The long-term average of the offset, s.
     pub rms_offset_s: f64,
-    /// How much the system clock would gain without correction, ppm; < 0 when it would lose.
+    /// The frequency offset of the system clock without correction, ppm; negative if it is slow.
     pub freq_ppm: f64,
-    /// What the last measurements suggest that frequency is off by, ppm.
+    /// The residual frequency: the difference between the frequency that the last measurements
+    /// indicate and the one in use, ppm.
     pub resid_freq_ppm: f64,
     /// The error bound of the frequency, ppm.
     pub skew_ppm: f64,
-    /// Total of the network delays to the reference, s.
+    /// The sum of the network delays to the reference, s.
     pub root_delay_s: f64,
-    /// Total of the dispersions, aged to the report, s.
+    /// The sum of the dispersions to the reference, aged to the instant of the report, s.
     pub root_dispersion_s: f64,
     /// The time between the last two updates, s.
     pub last_update_interval_s: f64,
@@ -130,58 +132,59 @@ impl Tracking {
     }
 }
 
-/// What chronyd makes of a source.
+/// The state of a source in chronyd's source selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceState {
-    /// The one that the clock follows.
+    /// The selected source.
     Selected = 0,
-    /// Not good enough, unreachable for one.
+    /// Not selectable, for example because it is unreachable.
     Nonselectable = 1,
-    /// It disagrees with the majority.
+    /// A falseticker: it disagrees with the majority.
     Falseticker = 2,
     /// Its measurements vary too much.
     Jittery = 3,
-    /// Good enough, but another is better.
+    /// Selectable, but not selected and not combined.
     Unselected = 4,
-    /// Combined with the selected one.
+    /// Combined with the selected source.
     Selectable = 5,
 }
 
-/// What kind of source it is.
+/// The type of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceMode {
-    /// A server.
+    /// An NTP server.
     Client = 0,
-    /// A peer.
+    /// An NTP peer.
     Peer = 1,
     /// A reference clock of this host.
     Reference = 2,
 }
 
-/// What is known of one source: a line of chronyc's `sources`.
+/// The report on one source: a line of chronyc's `sources`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SourceData {
-    /// Its address; a reference clock's is its reference id as IPv4.
+    /// The address. The address of a reference clock is its reference id as an IPv4 address.
     pub address: Address,
     /// The base 2 logarithm of the polling interval in seconds.
     pub poll: i16,
-    /// Hops to a reference clock.
+    /// The number of hops to a reference clock.
     pub stratum: u16,
-    /// What chronyd makes of it.
+    /// The state in the source selection.
     pub state: SourceState,
-    /// What kind it is.
+    /// The type.
     pub mode: SourceMode,
-    /// Options of the source, as in `candm.h`.
+    /// The flags of the source, as in `candm.h`.
     pub flags: u16,
-    /// The last eight polls, the latest in the lowest bit: 1 for a valid answer.
+    /// The reachability register: the last eight polls, the latest in the lowest bit. A bit is 1 if
+    /// the source sent a valid response.
     pub reachability: u16,
-    /// The age of the last good measurement, s; `u32::MAX` when there has been none.
+    /// The age of the last valid measurement, s; `u32::MAX` without one.
     pub since_sample_s: u32,
-    /// The last measured offset as it was measured, s.
+    /// The last measured offset, without later corrections of the clock, s.
     pub original_offset_s: f64,
-    /// The same, with the clock's corrections since then, s.
+    /// The last measured offset, adjusted for later corrections of the clock, s.
     pub offset_s: f64,
-    /// The error bound of that measurement, s.
+    /// The error bound of this measurement, s.
     pub offset_error_s: f64,
 }
 
@@ -255,8 +258,8 @@ fn stratum(stratum: u16) -> Result<u16, ParseError> {
     Ok(stratum)
 }
 
-/// A value of either sign whose size is at most `limit`. The wire has no NaN and no infinities, but
-/// a comparison that they fail costs nothing.
+/// Accepts a value if its absolute value is at most `limit`. The wire format has no NaN and no
+/// infinities; the comparison rejects them, too.
 fn signed(field: &'static str, value: f64, limit: f64) -> Result<f64, ParseError> {
     if value.abs() <= limit {
         return Ok(value);
@@ -276,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_that_cannot_be_are_refused_by_name() {
+    fn errors_for_invalid_values_name_the_field() {
         for (value, why) in [
             (f64::NAN, "absurd"),
             (f64::INFINITY, "absurd"),

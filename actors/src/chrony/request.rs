@@ -1,8 +1,8 @@
 //! Requests.
 //!
 //! Header, 20 bytes: version u8, packet type u8 = 1, two reserved bytes, command u16, attempt u16,
-//! sequence u32, 8 bytes of padding. chronyd answers no request that is shorter than its reply
-//! would be (an amplification guard), so requests are filled up with zeros.
+//! sequence u32, 8 bytes of padding. chronyd ignores a request that is shorter than its reply (to
+//! prevent amplification), so requests are padded with zeros.
 
 use super::error::ParseError;
 use super::protocol::VERSION;
@@ -14,14 +14,14 @@ pub const REQUEST_HEADER_BYTES: usize = 20;
 
 const PACKET_TYPE: u8 = 1;
 
-/// A question to chronyd.
+/// A request to chronyd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// The tracking report.
     Tracking,
-    /// The report of one source.
+    /// The report on one source.
     SourceData {
-        /// Counts from 0 to the number of sources.
+        /// The source's index, from 0.
         index: u32,
     },
 }
@@ -44,7 +44,7 @@ impl Request {
         }
     }
 
-    /// The packet that asks this under the number `sequence`.
+    /// The packet with this request and the sequence number `sequence`.
     #[must_use]
     pub fn encode(&self, sequence: u32) -> Vec<u8> {
         let header = Writer::new()
@@ -61,10 +61,10 @@ impl Request {
         packet.finish(REPLY_HEADER_BYTES + self.reply_data_bytes())
     }
 
-    /// The request in a packet, and its sequence number.
+    /// Parses a packet; returns the sequence number and the request.
     ///
     /// # Errors
-    /// [`ParseError`] when it is none that is known here.
+    /// [`ParseError`] if the packet is not a known request.
     pub fn parse(packet: &[u8]) -> Result<(u32, Self), ParseError> {
         let mut reader = Reader::new(packet);
         let (version, packet_type, _reserved) = (reader.u8()?, reader.u8()?, reader.u16()?);

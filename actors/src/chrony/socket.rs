@@ -1,9 +1,9 @@
-//! The exchange: one long-lived unix datagram socket, bound beside chronyd's.
+//! The client: one long-lived unix datagram socket in the directory of chronyd's socket.
 //!
-//! chronyd answers to the address that a request came from, so ours needs a name that chronyd's user can
-//! reach; its own directory is the one place that is certain. The socket is connected: datagrams of others are refused
-//! by the kernel. A restarted chronyd is another socket under the same name, which is connected to when the
-//! old one refuses.
+//! chronyd replies to the address of the request, so the client's socket needs a path that
+//! chronyd's user can access. chronyd's own directory always is such a path. The socket is
+//! connected, so the kernel refuses datagrams from other sockets. A restarted chronyd has a new
+//! socket with the same path; the client connects to it when the old one refuses.
 
 use std::fs::{self, Metadata};
 use std::hash::{BuildHasher, RandomState};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::AT_FDCWD;
-use nix::poll::{PollFd, PollFlags, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use nix::unistd::{Gid, Group, Uid, User};
@@ -26,51 +26,54 @@ use super::reply::Reply;
 use super::request::Request;
 use crate::os::async_fd::readable;
 
-/// No reply is longer.
+/// The size of the receive buffer in bytes. Every reply is shorter.
 const MAX_REPLY_BYTES: usize = 1024;
 
-/// How long the thread is blocked for replies before the runtime waits for them. chronyd replies within a tenth of this,
-/// and a wake-up through the runtime costs more than one of a blocked thread.
-const PROMPT_REPLY_MS: u8 = 1;
-const PROMPT_REPLY: Duration = Duration::from_millis(PROMPT_REPLY_MS as u64);
+/// The time for which the thread is blocked for replies before the runtime waits for them. chronyd
+/// usually replies within a tenth of it, and a wake-up through the runtime costs more than one of a
+/// blocked thread.
+const PROMPT_REPLY: Duration = Duration::from_millis(1);
 
-/// Between two attempts to send while chronyd's queue is full.
+/// The time between two attempts to send while chronyd's queue is full.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(50);
 
-/// How often the socket's file is looked for, and after every failure.
+/// The time between two checks that the socket's file exists. It is also checked after every
+/// failure.
 const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Our sockets' names begin and end so, with a process id and a number between.
+/// The prefix and the suffix of the sockets' file names. A process id and a random number are
+/// between them.
 const NAME: (&str, &str) = ("clockbound.", ".sock");
 
-/// A client of chronyd's command socket. Its file is removed when it is dropped.
+/// A client of chronyd's command socket. Dropping it removes its file.
 #[derive(Debug)]
 pub struct ChronySocket {
     chronyd: PathBuf,
     bound: Bound,
     sequence: u32,
-    /// When the socket's file was last found, if all replies since then were read.
+    /// When the socket's file was last checked; `None` if replies may still be queued.
     checked: Option<Instant>,
-    /// Which file chronyd's socket was when it was last connected to.
+    /// The inode of chronyd's socket at the last connect.
     chronyd_inode: Option<u64>,
-    /// chronyd is another process than before.
+    /// chronyd was restarted.
     restarted: bool,
 }
 
 impl ChronySocket {
-    /// Binds a socket beside chronyd's at `chronyd`, and removes those of daemons that were killed.
+    /// Binds a socket in the directory of `chronyd`, which is the path of chronyd's socket. Removes
+    /// the sockets of daemons that were killed.
     ///
-    /// To be called in a tokio runtime with IO enabled.
+    /// Call this in a tokio runtime with IO enabled.
     ///
     /// # Errors
-    /// [`QueryError::Absent`] without chronyd's directory, [`QueryError::NotPermitted`] when this user may
-    /// not write there, [`QueryError::Io`] otherwise.
+    /// [`QueryError::Absent`] without chronyd's directory, [`QueryError::NotPermitted`] if this
+    /// user has no permission to write there, [`QueryError::Io`] otherwise.
     pub fn bind(chronyd: &Path) -> Result<Self, QueryError> {
         remove_stale(directory_of(chronyd));
         Ok(Self {
             chronyd: chronyd.to_owned(),
-            bound: Bound::beside(chronyd)?,
-            // Replies to an earlier process of this id must not look like ours.
+            bound: Bound::bind_beside(chronyd)?,
+            // Random, so that replies to an earlier process with this id are not accepted.
             sequence: random(),
             checked: None,
             chronyd_inode: None,
@@ -78,114 +81,82 @@ impl ChronySocket {
         })
     }
 
-    /// Whether chronyd was restarted since this was last asked.
+    /// Whether chronyd was restarted since the last call.
     pub fn take_restarted(&mut self) -> bool {
         std::mem::take(&mut self.restarted)
     }
 
-    /// Connects to whatever socket chronyd has now.
+    /// Connects to chronyd's current socket.
     fn connect(&mut self) -> Result<(), QueryError> {
-        let explained = |err| explain(err, &self.chronyd, &self.chronyd);
-        let inode = fs::metadata(&self.chronyd).map_err(explained)?.ino();
+        let to_query_error = |err| query_error(err, &self.chronyd, &self.chronyd);
+        let inode = fs::metadata(&self.chronyd).map_err(to_query_error)?.ino();
         let before = self.chronyd_inode.replace(inode);
         self.restarted |= before.is_some_and(|before| before != inode);
-        self.bound.connect(&self.chronyd).map_err(explained)
+        self.bound.connect(&self.chronyd).map_err(to_query_error)
     }
 
-    /// Asks chronyd, and waits for the answer for at most `patience`. Blocks the thread for a millisecond or two at most.
+    /// Sends all `requests` within `max_wait`. chronyd handles requests in the order in which they
+    /// were sent, and the kernel queues the replies until [`complete`](Self::complete) reads them.
     ///
-    /// Replies to earlier questions are read and ignored. Safe to drop at any point: a reply that then
-    /// comes late is ignored like any other.
-    ///
-    /// # Errors
-    /// [`QueryError`]; the next query may work all the same.
-    pub async fn query(
-        &mut self,
-        request: &Request,
-        patience: Duration,
-    ) -> Result<Reply, QueryError> {
-        let mut replies = self
-            .query_batch(std::slice::from_ref(request), patience)
-            .await?;
-        let reply = replies.pop().unwrap_or(Err(ParseError::NotOurs));
-        Ok(reply?)
-    }
-
-    /// Sends all `requests`, then waits for all replies for at most `patience`, as [`submit`](Self::submit) and
-    /// [`complete`](Self::complete) do.
+    /// Replies to earlier requests are discarded. The future can be dropped at any point; late
+    /// replies are then discarded, too. The kernel queues about ten datagrams, so replies can be
+    /// lost with more requests than [`MAX_BATCH`](super::MAX_BATCH).
     ///
     /// # Errors
-    /// [`QueryError`] when not every request was sent and answered; the next query may work all the same.
-    pub async fn query_batch(
-        &mut self,
-        requests: &[Request],
-        patience: Duration,
-    ) -> Result<Vec<Result<Reply, ParseError>>, QueryError> {
-        let batch = self.submit(requests, patience).await?;
-        self.complete(batch, patience).await
-    }
-
-    /// Sends all `requests` within `patience`. chronyd handles requests in the order in which they were sent, and the kernel
-    /// queues the replies until [`complete`](Self::complete) reads them.
-    ///
-    /// Replies to earlier requests are read and ignored. Safe to drop at any point: a reply that then
-    /// comes late is ignored like any other. The kernel queues about ten datagrams; with more requests than
-    /// [`MAX_BATCH`](super::MAX_BATCH) replies may be lost.
-    ///
-    /// # Errors
-    /// [`QueryError`] when not every request was sent; the next batch may work all the same.
+    /// [`QueryError`] if a request was not sent. The next batch can succeed.
     pub async fn submit(
         &mut self,
         requests: &[Request],
-        patience: Duration,
+        max_wait: Duration,
     ) -> Result<Batch, QueryError> {
-        // Replies that come after a failure, or when the batch is dropped, are still to be read.
+        // After a failure, or if the batch is dropped, replies may still be queued.
         let drained = self.checked.take();
         let checked = drained.filter(|checked| checked.elapsed() < FILE_CHECK_INTERVAL);
         let mut batch = Batch::new(requests, self.sequence);
         self.sequence = batch.last_sequence();
         let sent = self.send(&mut batch, checked.is_some(), drained.is_some());
-        match timeout(patience, sent).await {
+        match timeout(max_wait, sent).await {
             Ok(result) => result?,
-            Err(_) => return Err(QueryError::Silent(patience)),
+            Err(_) => return Err(QueryError::Silent(max_wait)),
         }
         batch.checked = checked.or_else(|| Some(Instant::now()));
         Ok(batch)
     }
 
-    /// Receives the replies to a batch, in the order of its requests. Waits for those that have not come for at most
-    /// `patience`, and blocks the thread for a millisecond or two at most.
+    /// Receives the replies to a batch, in the order of its requests. Waits for missing replies for
+    /// at most `max_wait`, and blocks the thread for at most two milliseconds.
     ///
     /// # Errors
-    /// [`QueryError`] when not every request was answered; the next batch may work all the same.
+    /// [`QueryError`] if a reply is missing. The next batch can succeed.
     pub async fn complete(
         &mut self,
         mut batch: Batch,
-        patience: Duration,
+        max_wait: Duration,
     ) -> Result<Vec<Result<Reply, ParseError>>, QueryError> {
         self.bound
             .receive_promptly(&mut batch)
             .map_err(QueryError::Io)?;
         if !batch.is_answered() {
-            match timeout(patience, self.bound.receive(&mut batch)).await {
+            match timeout(max_wait, self.bound.receive(&mut batch)).await {
                 Ok(result) => result.map_err(QueryError::Io)?,
-                Err(_) => return Err(QueryError::Silent(patience)),
+                Err(_) => return Err(QueryError::Silent(max_wait)),
             }
         }
         self.checked = batch.checked;
         Ok(batch.into_replies())
     }
 
-    /// Sends the batch. `checked`: our socket's file was found lately. `drained`: no reply to an earlier batch is queued.
+    /// Sends the batch. `checked`: the socket's file was checked recently. `drained`: no reply to
+    /// an earlier batch is queued.
     async fn send(
         &mut self,
         batch: &mut Batch,
         checked: bool,
         drained: bool,
     ) -> Result<(), QueryError> {
-        if !checked && !self.bound.is_there() {
-            // chronyd's directory was made anew, and a reply could not find us.
-            self.bound = Bound::beside(&self.chronyd)?;
+        if !checked && !self.bound.file_exists() {
+            // chronyd's directory was replaced, so replies cannot reach the socket.
+            self.bound = Bound::bind_beside(&self.chronyd)?;
         } else if !drained {
             self.bound.drain();
         }
@@ -197,12 +168,12 @@ impl ChronySocket {
                 match err.kind() {
                     // chronyd's queue is full.
                     ErrorKind::WouldBlock => sleep(FULL_QUEUE_PAUSE).await,
-                    // chronyd was restarted, and is another socket under the same name.
+                    // chronyd was restarted and has a new socket with the same path.
                     ErrorKind::ConnectionRefused | ErrorKind::NotConnected => {
                         self.restarted = true;
                         self.connect()?;
                     }
-                    _ => return Err(explain(err, &self.chronyd, &self.chronyd)),
+                    _ => return Err(query_error(err, &self.chronyd, &self.chronyd)),
                 }
             }
         }
@@ -210,21 +181,21 @@ impl ChronySocket {
     }
 }
 
-/// Requests that were sent and the replies that have come.
+/// The requests of one batch and their replies.
 #[derive(Debug)]
 pub struct Batch {
     requests: Vec<Request>,
     replies: Vec<Option<Result<Reply, ParseError>>>,
-    /// The number of the first request.
+    /// The sequence number of the first request.
     first: u32,
     sent: usize,
     missing: usize,
-    /// When the socket's file was last found.
+    /// When the socket's file was last checked.
     checked: Option<Instant>,
 }
 
 impl Batch {
-    /// The first request's number follows `sequence`.
+    /// A batch whose sequence numbers follow `sequence`.
     fn new(requests: &[Request], sequence: u32) -> Self {
         Self {
             requests: requests.to_vec(),
@@ -237,10 +208,11 @@ impl Batch {
     }
 
     fn number(&self, index: usize) -> u32 {
-        self.first.wrapping_add(index as u32)
+        self.first
+            .wrapping_add(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
-    /// The number of the last request.
+    /// The sequence number of the last request.
     fn last_sequence(&self) -> u32 {
         self.number(self.requests.len()).wrapping_sub(1)
     }
@@ -256,7 +228,7 @@ impl Batch {
         self.missing == 0
     }
 
-    /// Takes a reply to one of the requests; ignores anything else.
+    /// Stores the packet if it is a reply to one of the requests.
     fn take(&mut self, packet: &[u8]) {
         for (index, request) in self.requests.iter().enumerate() {
             let reply = Reply::parse(packet, request.command(), self.number(index));
@@ -284,18 +256,19 @@ struct Bound {
 }
 
 impl Bound {
-    fn beside(chronyd: &Path) -> Result<Self, QueryError> {
+    fn bind_beside(chronyd: &Path) -> Result<Self, QueryError> {
         let directory = directory_of(chronyd);
-        // The socket's own mode says nothing of who may bind another one beside it.
-        Self::new(directory).map_err(|err| explain(err, chronyd, directory))
+        // An error names the directory, because its mode determines who can bind a socket in it.
+        Self::bind_in(directory).map_err(|err| query_error(err, chronyd, directory))
     }
 
-    fn new(directory: &Path) -> io::Result<Self> {
-        // By chance: in another container a live daemon may have the same process id.
+    fn bind_in(directory: &Path) -> io::Result<Self> {
+        // The name has a random number because a daemon in another container can have the same
+        // process id.
         let name = format!("{}{}.{}{}", NAME.0, std::process::id(), random(), NAME.1);
         let path = directory.join(name);
         let socket = bind_private(&path)?;
-        let opened = admit_owner(directory, &path).and_then(|()| {
+        let opened = grant_access_to_owner(directory, &path).and_then(|()| {
             Ok(Self {
                 socket,
                 inode: fs::symlink_metadata(&path)?.ino(),
@@ -307,34 +280,35 @@ impl Bound {
         })
     }
 
-    /// Connects to the socket that is at `chronyd` now: the kernel then looks its path up once, and not for every
+    /// Connects to the socket at `chronyd`, so that the kernel does not resolve the path for every
     /// datagram.
     fn connect(&self, chronyd: &Path) -> io::Result<()> {
         self.socket.connect(chronyd)
     }
 
-    /// Sends at once or not at all. Waiting until the socket is writable would be spinning: the kernel says
-    /// so again right after it refused to send to a full queue.
+    /// Sends without waiting. Waiting until the socket is writable would be a busy loop: the kernel
+    /// reports a socket as writable even if the receiver's queue is full.
     fn send(&self, packet: &[u8]) -> io::Result<()> {
         self.socket.send(packet).map(drop)
     }
 
-    /// Receives replies, and blocks the thread for them: for [`PROMPT_REPLY_MS`] without any, for twice that at most.
+    /// Receives replies and blocks the thread for at most twice [`PROMPT_REPLY`].
     fn receive_promptly(&self, batch: &mut Batch) -> io::Result<()> {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             self.receive_queued(batch)?;
-            if batch.is_answered() || begun.elapsed() >= PROMPT_REPLY {
+            if batch.is_answered() || started.elapsed() >= PROMPT_REPLY {
                 return Ok(());
             }
             let mut readable = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut readable, PROMPT_REPLY_MS) != Ok(1) {
+            let timeout = PollTimeout::try_from(PROMPT_REPLY).unwrap_or(PollTimeout::ZERO);
+            if poll(&mut readable, timeout) != Ok(1) {
                 return Ok(());
             }
         }
     }
 
-    /// Receives the replies that the kernel has queued, without waiting.
+    /// Receives the queued replies, without waiting.
     fn receive_queued(&self, batch: &mut Batch) -> io::Result<()> {
         let mut buffer = [0; MAX_REPLY_BYTES];
         while !batch.is_answered() {
@@ -347,8 +321,8 @@ impl Bound {
         Ok(())
     }
 
-    /// Receives all replies, and never blocks the thread. The runtime knows of the socket only meanwhile: it is not
-    /// woken for replies that come promptly.
+    /// Receives all replies without blocking the thread. The socket is registered in the runtime
+    /// only during this call, so prompt replies do not wake the runtime.
     async fn receive(&self, batch: &mut Batch) -> io::Result<()> {
         let socket = readable(self.socket.as_fd())?;
         let mut buffer = [0; MAX_REPLY_BYTES];
@@ -361,21 +335,21 @@ impl Bound {
         Ok(())
     }
 
-    /// Reads what is there, and ignores it.
+    /// Discards all queued replies.
     fn drain(&self) {
         let mut buffer = [0; MAX_REPLY_BYTES];
         while self.socket.recv(&mut buffer).is_ok() {}
     }
 
-    fn is_there(&self) -> bool {
+    fn file_exists(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode)
     }
 }
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        // What is there under the name may be another's, if the directory was made anew.
-        if self.is_there() {
+        // If the directory was replaced, the file with this name can belong to another process.
+        if self.file_exists() {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -385,32 +359,37 @@ fn directory_of(chronyd: &Path) -> &Path {
     chronyd.parent().unwrap_or(Path::new("/"))
 }
 
-/// A number that another process, or another life of this one, is not likely to draw.
+/// A random number, which differs between processes and between runs of an actor.
 fn random() -> u32 {
-    RandomState::new().hash_one(std::process::id()) as u32
+    let [a, b, c, d, ..] = RandomState::new()
+        .hash_one(std::process::id())
+        .to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
-/// A socket bound at `path`, whose file only its owner may write to, from its first instant on.
+/// A socket bound at `path`. Its file has mode 0600 from its creation on.
 fn bind_private(path: &Path) -> io::Result<UnixDatagram> {
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
-    // Linux gives the file the mode that the socket has, less the umask.
+    // Linux creates the file with the mode of the socket, without the bits of the umask.
     fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
     bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(socket.into())
 }
 
-/// Lets chronyd, who owns the directory, send to the socket at `path`, and nobody else.
+/// Grants the owner of the directory, which is chronyd's user, access to the socket at `path`, and
+/// no other user.
 ///
-/// Follows no symbolic link: the directory's owner could put one there and be given any file by root.
-fn admit_owner(directory: &Path, path: &Path) -> io::Result<()> {
+/// Does not follow symbolic links. Otherwise the owner of the directory could replace the socket by
+/// a link, and root would change the owner of any file.
+fn grant_access_to_owner(directory: &Path, path: &Path) -> io::Result<()> {
     let owner = fs::metadata(directory)?;
     if owner.uid() == Uid::effective().as_raw() {
         return Ok(());
     }
-    // Root, the only user who may do this, needs no permission on a file of its own.
+    // Only root can change the owner, and root itself does not need permission.
     match lchown(path, Some(owner.uid()), Some(owner.gid())) {
-        // Another user in chronyd's group: the group is how chronyd reaches us.
+        // For another user in chronyd's group, chronyd gets access through the group.
         Err(err) if err.kind() == ErrorKind::PermissionDenied => {
             lchown(path, None, Some(owner.gid()))?;
             let mode = Mode::from_bits_truncate(0o660);
@@ -425,8 +404,8 @@ fn admit_owner(directory: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes sockets that daemons before us left behind when they were killed: those that nobody answers at.
-/// What cannot be read or removed stays, and harms nobody.
+/// Removes the sockets of daemons that were killed: those that refuse connections. Files that
+/// cannot be read or removed remain, which is harmless.
 fn remove_stale(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
@@ -437,13 +416,13 @@ fn remove_stale(directory: &Path) {
             .to_str()
             .is_some_and(|name| name.starts_with(NAME.0) && name.ends_with(NAME.1));
         let is_socket = entry.file_type().is_ok_and(|kind| kind.is_socket());
-        if ours && is_socket && nobody_is_behind(&entry.path()) {
+        if ours && is_socket && refuses_connections(&entry.path()) {
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-fn nobody_is_behind(path: &Path) -> bool {
+fn refuses_connections(path: &Path) -> bool {
     let Ok(probe) = UnixDatagram::unbound() else {
         return false;
     };
@@ -452,30 +431,31 @@ fn nobody_is_behind(path: &Path) -> bool {
         .is_err_and(|err| err.kind() == ErrorKind::ConnectionRefused)
 }
 
-/// What `err`, met at `place`, means for somebody who wants to talk to `chronyd`.
-fn explain(err: io::Error, chronyd: &Path, place: &Path) -> QueryError {
+/// The [`QueryError`] for `err`, which occurred at `place`, for a client of `chronyd`.
+fn query_error(err: io::Error, chronyd: &Path, place: &Path) -> QueryError {
     match err.kind() {
         ErrorKind::NotFound => QueryError::Absent(chronyd.to_owned()),
         ErrorKind::ConnectionRefused => QueryError::Refused(chronyd.to_owned()),
-        ErrorKind::PermissionDenied => QueryError::NotPermitted(who_may(place)),
+        ErrorKind::PermissionDenied => QueryError::NotPermitted(describe_permissions(place)),
         _ => QueryError::Io(err),
     }
 }
 
-/// Who may use `place`, who may not, and what to do about it.
-fn who_may(place: &Path) -> String {
+/// Describes who has permission for `place`, and what to do.
+fn describe_permissions(place: &Path) -> String {
     let us = user_name(Uid::effective());
-    // The innermost that can be seen: without permission on the directory the socket cannot.
+    // The innermost path with readable metadata: without permission for the directory, the socket
+    // has none.
     let seen = place
         .ancestors()
         .find_map(|path| Some((path, fs::metadata(path).ok()?)));
     let Some((path, metadata)) = seen else {
-        return format!("{} cannot be reached by user {us}", place.display());
+        return format!("{} is not accessible for user {us}", place.display());
     };
-    describe(path, &metadata, &us)
+    describe_owner(path, &metadata, &us)
 }
 
-fn describe(path: &Path, metadata: &Metadata, us: &str) -> String {
+fn describe_owner(path: &Path, metadata: &Metadata, us: &str) -> String {
     let owner = user_name(Uid::from_raw(metadata.uid()));
     let gid = Gid::from_raw(metadata.gid());
     let group = Group::from_gid(gid)
@@ -484,7 +464,8 @@ fn describe(path: &Path, metadata: &Metadata, us: &str) -> String {
         .map_or_else(|| gid.to_string(), |group| group.name);
     let mode = metadata.mode() & 0o7777;
     format!(
-        "{} belongs to {owner}:{group} with mode {mode:04o}, and this process is user {us}: run clockbound as {owner}",
+        "{} is owned by {owner}:{group} with mode {mode:04o}, and this process runs as {us}: \
+         run clockbound as {owner}",
         path.display()
     )
 }

@@ -1,4 +1,4 @@
-//! The exchange, against a scripted chronyd.
+//! Tests of the client with a simulated chronyd.
 
 #[path = "socket_file_tests.rs"]
 mod file;
@@ -12,10 +12,29 @@ use nix::time::{ClockId, clock_gettime};
 use super::super::{Address, Leap, QueryErrorKind, Status, Tracking};
 use super::*;
 
-/// Long for what should come, and never waited for in full.
+/// A timeout for replies that are expected. It is never waited for in full.
 const LONG: Duration = Duration::from_secs(20);
-/// Short for what should not come.
+/// A timeout for replies that are not expected.
 const SHORT: Duration = Duration::from_millis(50);
+
+impl ChronySocket {
+    /// Sends one request and waits for its reply for at most `max_wait`.
+    async fn query(&mut self, request: &Request, max_wait: Duration) -> Result<Reply, QueryError> {
+        let requests = std::slice::from_ref(request);
+        let mut replies = self.query_batch(requests, max_wait).await?;
+        Ok(replies.pop().expect("one reply")?)
+    }
+
+    /// Sends `requests` and waits for their replies for at most `max_wait`.
+    async fn query_batch(
+        &mut self,
+        requests: &[Request],
+        max_wait: Duration,
+    ) -> Result<Vec<Result<Reply, ParseError>>, QueryError> {
+        let batch = self.submit(requests, max_wait).await?;
+        self.complete(batch, max_wait).await
+    }
+}
 
 struct Directory(PathBuf);
 
@@ -36,7 +55,7 @@ impl Directory {
         self.0.join("chronyd.sock")
     }
 
-    /// A socket in chronyd's place.
+    /// A socket at the path of chronyd's.
     fn listen(&self) -> StdDatagram {
         let _ = fs::remove_file(self.chronyd());
         let socket = StdDatagram::bind(self.chronyd()).expect("a socket");
@@ -44,7 +63,7 @@ impl Directory {
         socket
     }
 
-    /// A chronyd that handles `count` requests with `answer` and ends.
+    /// A chronyd that handles `count` requests with `answer` and exits.
     fn serve(
         &self,
         count: usize,
@@ -75,7 +94,7 @@ impl Drop for Directory {
     }
 }
 
-/// A reply with this number in it.
+/// A reply that contains this number.
 fn numbered(ref_id: u32) -> Reply {
     Reply::Tracking(Tracking {
         ref_id,
@@ -93,6 +112,10 @@ fn numbered(ref_id: u32) -> Reply {
         root_dispersion_s: 0.0,
         last_update_interval_s: 0.0,
     })
+}
+
+fn number_of(index: usize) -> u32 {
+    u32::try_from(index).expect("a small index")
 }
 
 fn receive(socket: &StdDatagram) -> (u32, Request, SocketAddr) {
@@ -115,7 +138,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_question_is_answered_and_the_sockets_file_removed_in_the_end() {
+fn a_query_is_answered_and_dropping_the_socket_removes_its_file() {
     let dir = Directory::new();
     let chronyd = dir.serve(3, |socket, client, sequence, request| {
         send(
@@ -136,7 +159,7 @@ fn a_question_is_answered_and_the_sockets_file_removed_in_the_end() {
         assert_eq!(
             dir.names().len(),
             2,
-            "one socket for all: {:?}",
+            "one socket for all queries: {:?}",
             dir.names()
         );
     });
@@ -145,7 +168,7 @@ fn a_question_is_answered_and_the_sockets_file_removed_in_the_end() {
 }
 
 #[test]
-fn replies_to_other_questions_are_ignored() {
+fn replies_to_other_requests_are_ignored() {
     let dir = Directory::new();
     let chronyd = dir.serve(1, |socket, client, sequence, request| {
         let command = request.command();
@@ -170,7 +193,7 @@ fn replies_to_other_questions_are_ignored() {
 }
 
 #[test]
-fn a_late_reply_does_not_answer_the_next_question() {
+fn a_late_reply_is_not_accepted_for_the_next_request() {
     let dir = Directory::new();
     let mut late = None;
     let chronyd = dir.serve(2, move |socket, client, sequence, request| {
@@ -200,7 +223,7 @@ fn a_late_reply_does_not_answer_the_next_question() {
 }
 
 #[test]
-fn a_full_queue_is_silence_and_blocks_nothing() {
+fn a_full_queue_is_reported_as_silence_and_does_not_block() {
     let dir = Directory::new();
     let hung = dir.listen();
     block_on(async {
@@ -246,11 +269,11 @@ fn a_full_queue_is_silence_and_blocks_nothing() {
 }
 
 #[test]
-fn the_thread_runs_other_tasks_while_a_reply_is_late() {
+fn the_thread_runs_other_tasks_while_a_reply_is_missing() {
     let dir = Directory::new();
     let (answer_now, wait) = std::sync::mpsc::channel();
     let chronyd = dir.serve(1, move |socket, client, sequence, request| {
-        wait.recv().expect("told to answer");
+        wait.recv().expect("a signal to reply");
         send(
             socket,
             client,
@@ -259,7 +282,7 @@ fn the_thread_runs_other_tasks_while_a_reply_is_late() {
     });
     block_on(async {
         let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
-        // The runtime has one thread: without it this task would not begin.
+        // The runtime has one thread, so this task starts only if the query does not block it.
         let other = tokio::spawn(async move { answer_now.send(()) });
         let reply = socket.query(&Request::Tracking, LONG).await;
         assert_eq!(reply.expect("an answer"), numbered(7));
@@ -275,7 +298,7 @@ fn thread_cpu_time() -> Duration {
 }
 
 #[test]
-fn a_queue_that_others_filled_costs_no_cpu_time_and_is_used_again_when_it_drains() {
+fn waiting_for_a_full_queue_uses_no_cpu_time_and_ends_when_it_drains() {
     let dir = Directory::new();
     let chronyd = dir.listen();
     block_on(async {
@@ -285,16 +308,16 @@ fn a_queue_that_others_filled_costs_no_cpu_time_and_is_used_again_when_it_drains
         while other.send_to(b"noise", dir.chronyd()).is_ok() {}
 
         let before = thread_cpu_time();
-        let patience = Duration::from_millis(300);
+        let max_wait = Duration::from_millis(300);
         let err = socket
-            .query(&Request::Tracking, patience)
+            .query(&Request::Tracking, max_wait)
             .await
             .expect_err("silence");
         let spent = thread_cpu_time() - before;
         assert_eq!(err.kind(), QueryErrorKind::Silent, "{err}");
-        assert!(spent < patience / 10, "{spent:?} of CPU time");
+        assert!(spent < max_wait / 10, "{spent:?} of CPU time");
 
-        // Drained while the next question waits to be sent.
+        // The queue is drained while the next request waits to be sent.
         let server = thread::spawn(move || {
             let mut buffer = [0; MAX_REPLY_BYTES];
             while chronyd.recv(&mut buffer).expect("noise") != Request::Tracking.encode(0).len() {}
@@ -304,12 +327,12 @@ fn a_queue_that_others_filled_costs_no_cpu_time_and_is_used_again_when_it_drains
             .await
             .expect_err("no answer");
         assert_eq!(err.kind(), QueryErrorKind::Silent, "{err}");
-        server.join().expect("the question arrived");
+        server.join().expect("the request arrived");
     });
 }
 
 #[test]
-fn a_chronyd_that_comes_goes_and_comes_back_is_found_again() {
+fn the_socket_reconnects_when_chronyd_starts_stops_and_starts_again() {
     let dir = Directory::new();
     block_on(async {
         let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
@@ -342,7 +365,7 @@ fn a_chronyd_that_comes_goes_and_comes_back_is_found_again() {
 }
 
 #[test]
-fn a_directory_made_anew_gets_a_new_socket() {
+fn a_replaced_directory_gets_a_new_socket() {
     let dir = Directory::new();
     block_on(async {
         let mut socket = ChronySocket::bind(&dir.chronyd()).expect("bound");
@@ -367,10 +390,10 @@ fn a_directory_made_anew_gets_a_new_socket() {
 }
 
 #[test]
-fn a_query_that_is_dropped_leaves_the_socket_in_working_order() {
+fn the_socket_works_after_a_query_is_dropped() {
     let dir = Directory::new();
-    let asked = std::sync::Arc::new(AtomicU32::new(0));
-    let count = std::sync::Arc::clone(&asked);
+    let arrived = std::sync::Arc::new(AtomicU32::new(0));
+    let count = std::sync::Arc::clone(&arrived);
     let chronyd = dir.serve(2, move |socket, client, sequence, request| {
         count.fetch_add(1, Ordering::Relaxed);
         send(
@@ -384,8 +407,9 @@ fn a_query_that_is_dropped_leaves_the_socket_in_working_order() {
         {
             let mut query = std::pin::pin!(socket.query(&Request::Tracking, LONG));
             std::future::poll_fn(|cx| {
-                // Dropped as soon as the question has arrived, whether or not it is answered by then.
-                if asked.load(Ordering::Relaxed) > 0 || query.as_mut().poll(cx).is_ready() {
+                // The query is dropped when the request has arrived, whether or not it was
+                // answered.
+                if arrived.load(Ordering::Relaxed) > 0 || query.as_mut().poll(cx).is_ready() {
                     return std::task::Poll::Ready(());
                 }
                 cx.waker().wake_by_ref();
@@ -402,7 +426,7 @@ fn a_query_that_is_dropped_leaves_the_socket_in_working_order() {
     chronyd.join().expect("served");
 }
 
-/// Waits for `count` requests: their numbers, what they ask, and who.
+/// Receives `count` requests with their sequence numbers, and the client's address.
 fn batch_of(socket: &StdDatagram, count: usize) -> (Vec<(u32, Request)>, SocketAddr) {
     let mut requests = Vec::new();
     loop {
@@ -415,7 +439,7 @@ fn batch_of(socket: &StdDatagram, count: usize) -> (Vec<(u32, Request)>, SocketA
 }
 
 #[test]
-fn a_batch_is_sent_before_any_reply_and_its_replies_are_put_in_order() {
+fn a_batch_is_sent_before_any_reply_and_its_replies_are_sorted() {
     let dir = Directory::new();
     let socket = dir.listen();
     let requests: Vec<_> = (0..7)
@@ -425,14 +449,14 @@ fn a_batch_is_sent_before_any_reply_and_its_replies_are_put_in_order() {
     let count = requests.len();
     let expected = requests.clone();
     let chronyd = thread::spawn(move || {
-        let (asked, client) = batch_of(&socket, count);
-        let in_order: Vec<_> = asked.iter().map(|(_, request)| *request).collect();
+        let (received, client) = batch_of(&socket, count);
+        let in_order: Vec<_> = received.iter().map(|(_, request)| *request).collect();
         assert_eq!(in_order, expected);
-        // The last one first, each twice, and one that is refused.
-        for (at, (sequence, request)) in asked.iter().enumerate().rev() {
+        // In reverse order, one twice, and one refused.
+        for (at, (sequence, request)) in received.iter().enumerate().rev() {
             let reply = match at {
                 3 => Reply::encode_refusal(request.command(), *sequence, Status::NO_SUCH_SOURCE),
-                at => numbered(at as u32).encode(request.command(), *sequence),
+                at => numbered(number_of(at)).encode(request.command(), *sequence),
             };
             send(&socket, &client, &reply);
             if at == 5 {
@@ -446,7 +470,7 @@ fn a_batch_is_sent_before_any_reply_and_its_replies_are_put_in_order() {
         let expected: Vec<_> = (0..count)
             .map(|at| match at {
                 3 => Err(ParseError::Status(Status::NO_SUCH_SOURCE)),
-                at => Ok(numbered(at as u32)),
+                at => Ok(numbered(number_of(at))),
             })
             .collect();
         assert_eq!(replies, expected);
@@ -455,19 +479,19 @@ fn a_batch_is_sent_before_any_reply_and_its_replies_are_put_in_order() {
 }
 
 #[test]
-fn a_batch_with_a_reply_missing_is_silence_and_the_others_do_not_answer_the_next_one() {
+fn a_batch_with_a_missing_reply_fails_and_its_replies_are_not_accepted_later() {
     let dir = Directory::new();
     let socket = dir.listen();
     let requests = [Request::SourceData { index: 0 }, Request::Tracking];
     let chronyd = thread::spawn(move || {
         let ((first, _), (last, _)) = {
-            let (asked, client) = batch_of(&socket, 2);
-            let reply = numbered(1).encode(asked[0].1.command(), asked[0].0);
+            let (received, client) = batch_of(&socket, 2);
+            let reply = numbered(1).encode(received[0].1.command(), received[0].0);
             send(&socket, &client, &reply);
-            (asked[0], asked[1])
+            (received[0], received[1])
         };
-        let (asked, client) = batch_of(&socket, 2);
-        let fresh = [asked[0].0, asked[1].0];
+        let (received, client) = batch_of(&socket, 2);
+        let fresh = [received[0].0, received[1].0];
         assert!(!fresh.contains(&first) && !fresh.contains(&last));
         for (sequence, value) in [(first, 2), (last, 3), (fresh[0], 4), (fresh[1], 5)] {
             for request in requests {
@@ -488,7 +512,7 @@ fn a_batch_with_a_reply_missing_is_silence_and_the_others_do_not_answer_the_next
 }
 
 #[test]
-fn a_chronyd_that_was_restarted_between_two_queries_is_asked_at_once() {
+fn a_chronyd_restarted_between_two_queries_is_queried_without_an_error() {
     let dir = Directory::new();
     let serve = || {
         dir.serve(1, |socket, client, sequence, request| {

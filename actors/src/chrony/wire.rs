@@ -1,27 +1,27 @@
-//! The pieces that packets are made of.
+//! The encoding of the values in packets.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::error::ParseError;
 use crate::time::NS_PER_S;
 
-/// An address as chronyd has it.
+/// An address as in chronyd's packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// None: a reference clock's in a tracking report.
+    /// No address: a reference clock in a tracking report.
     Unspecified,
-    /// IPv4; for a reference clock in a source report, its reference id.
+    /// IPv4; in a source report also the reference id of a reference clock.
     V4(Ipv4Addr),
     /// IPv6.
     V6(Ipv6Addr),
-    /// The number of a source whose name is not resolved yet.
+    /// The number of a source whose name has not been resolved yet.
     Id(u32),
 }
 
 impl Address {
-    /// The reference id that chronyd has for a source of this address: an IPv4 address as it is,
-    /// which a reference clock's is made to look like. Those of other addresses cannot be told from
-    /// the address.
+    /// The reference id that chronyd uses for a source with this address: the IPv4 address itself,
+    /// also for a reference clock. `None` for other addresses, which do not determine the reference
+    /// id.
     #[must_use]
     pub fn as_reference_id(self) -> Option<u32> {
         match self {
@@ -31,19 +31,20 @@ impl Address {
     }
 }
 
-/// No packet that is written here is longer.
+/// The size of the longest packet that is written, in bytes.
 const MAX_PACKET_BYTES: usize = 128;
 
-/// The bits of a float's coefficient, sign included; the seven above them are its exponent.
+/// The number of bits of a float's coefficient, including the sign. The seven higher bits are the
+/// exponent.
 const COEFFICIENT_BITS: i32 = 25;
 const COEFFICIENT_MIN: f64 = -((1 << (COEFFICIENT_BITS - 1)) as f64);
 const COEFFICIENT_MAX: f64 = ((1 << (COEFFICIENT_BITS - 1)) - 1) as f64;
 const EXPONENT_MIN: i32 = -64;
 const EXPONENT_MAX: i32 = 63;
-/// Seconds above 2^32 in a time from a chronyd that does not know them.
+/// The high 32 bits of the seconds in a time from a chronyd without 64-bit times.
 const NO_HIGH_SECONDS: u32 = 0x7fff_ffff;
 
-/// Reads a packet from its beginning; what is not there is an error.
+/// Reads a packet from its beginning. A read past the end is an error.
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
     length: usize,
@@ -91,12 +92,12 @@ impl<'a> Reader<'a> {
 
     /// A float: coefficient x 2^(exponent - 25), always finite.
     ///
-    /// chronyd's encoder rounds and then, for values of 0.5 and more, cuts one bit off: the value
-    /// may be up to 1.5 x 2^-24 of itself too small, and below 0.5 up to 2^-24 of itself off.
+    /// chronyd's encoder rounds, and then drops one bit of values from 0.5 on. The relative error
+    /// is from -1.5 x 2^-24 to 2^-24 from 0.5 on, and at most 2^-24 below 0.5.
     pub(super) fn float(&mut self) -> Result<f64, ParseError> {
         let word = self.i32()?;
         let exponent = word >> COEFFICIENT_BITS;
-        // Shifted up and down again to extend the sign.
+        // The two shifts extend the sign.
         let coefficient = (word << (32 - COEFFICIENT_BITS)) >> (32 - COEFFICIENT_BITS);
         Ok(f64::from(coefficient) * power_of_two(exponent - COEFFICIENT_BITS))
     }
@@ -115,7 +116,7 @@ impl<'a> Reader<'a> {
                 ParseError::field(
                     field,
                     format!("{seconds} s {nanoseconds} ns"),
-                    "no time of this era",
+                    "out of range",
                 )
             })
     }
@@ -138,16 +139,16 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// 2^`exponent`, which is from -1022 to 1023, without the rounding and the loop of `powi`.
+/// 2^`exponent`, for exponents from -1022 to 1023, without the rounding and the loop of `powi`.
 fn power_of_two(exponent: i32) -> f64 {
-    f64::from_bits(((exponent + 1023) as u64) << 52)
+    f64::from_bits(u64::from((exponent + 1023).cast_unsigned()) << 52)
 }
 
 /// Writes a packet.
 pub(super) struct Writer(Vec<u8>);
 
 impl Writer {
-    /// An empty packet, with room for the longest one.
+    /// An empty packet with the capacity for the longest one.
     pub(super) fn new() -> Self {
         Self(Vec::with_capacity(MAX_PACKET_BYTES))
     }
@@ -171,20 +172,25 @@ impl Writer {
         self
     }
 
-    /// The nearest float, off by at most 2^-24 of the value; what is too large becomes the largest,
-    /// NaN zero.
+    /// The nearest float, with a relative error of at most 2^-24. Values out of range become the
+    /// nearest limit, and NaN becomes zero.
     pub(super) fn float(self, value: f64) -> Self {
         if value == 0.0 || value.is_nan() {
             return self.u32(0);
         }
         // IEEE 754: |value| = m x 2^(biased - 1022) with m in [0.5, 1); m x 2^24 is a coefficient.
-        let biased = (value.to_bits() >> 52 & 0x7ff) as i32;
-        let mut exponent = (biased - 1022 + 1).clamp(EXPONENT_MIN, EXPONENT_MAX);
+        let biased = (value.to_bits() >> 52) & 0x7ff;
+        let mut exponent = (i32::try_from(biased).unwrap_or_default() - 1022 + 1)
+            .clamp(EXPONENT_MIN, EXPONENT_MAX);
         let scaled = |exponent: i32| (value * 2f64.powi(COEFFICIENT_BITS - exponent)).round();
         if scaled(exponent) > COEFFICIENT_MAX && exponent < EXPONENT_MAX {
-            // Rounded up to the next power of two.
+            // Rounding has reached the next power of two.
             exponent += 1;
         }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a whole number that was clamped to the range of the coefficient"
+        )]
         let coefficient = scaled(exponent).clamp(COEFFICIENT_MIN, COEFFICIENT_MAX) as i32;
         let mask = (1u32 << COEFFICIENT_BITS) - 1;
         self.u32(
@@ -192,12 +198,16 @@ impl Writer {
         )
     }
 
-    /// A time in ns since 1970; none before.
+    /// A time in ns since 1970. Times before 1970 become 1970.
     pub(super) fn time_ns(self, ns: i64) -> Self {
-        let (seconds, nanoseconds) = ((ns / NS_PER_S).max(0) as u64, (ns % NS_PER_S).max(0) as u32);
-        self.u32((seconds >> 32) as u32)
-            .u32(seconds as u32)
-            .u32(nanoseconds)
+        // Seconds of a time in ns are below 2^34.
+        let ns = ns.max(0);
+        let (seconds, nanoseconds) = (ns / NS_PER_S, ns % NS_PER_S);
+        [seconds >> 32, seconds & i64::from(u32::MAX), nanoseconds]
+            .into_iter()
+            .fold(self, |writer, word| {
+                writer.u32(u32::try_from(word).unwrap_or_default())
+            })
     }
 
     pub(super) fn address(mut self, address: Address) -> Self {
@@ -221,7 +231,7 @@ impl Writer {
         self.u16(family).u16(0)
     }
 
-    /// The packet, filled up with zeros to `length` bytes.
+    /// The packet, padded with zeros to `length` bytes.
     pub(super) fn finish(mut self, length: usize) -> Vec<u8> {
         if self.0.len() < length {
             self.0.resize(length, 0);
@@ -247,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn floats_are_what_chrony_means_by_them() {
+    fn floats_are_encoded_as_by_chrony() {
         for (word, value) in [
             (0, 0.0),
             (0x0480_0000, 1.0),
@@ -263,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_float_can_say_becomes_the_nearest() {
+    fn values_out_of_range_become_the_nearest_float() {
         assert_eq!(decode(encode(f64::INFINITY)), decode(0x7eff_ffff));
         assert_eq!(decode(encode(f64::NEG_INFINITY)), decode(0x7f00_0000));
         assert_eq!(encode(f64::NAN), 0);
@@ -273,12 +283,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_float_comes_back(word: u32) {
+        fn every_float_survives_a_round_trip(word: u32) {
             prop_assert_eq!(decode(encode(decode(word))), decode(word));
         }
 
         #[test]
-        fn a_float_is_off_by_less_than_one_part_in_2_to_the_24(value in -1e18..1e18f64) {
+        fn the_relative_error_of_a_float_is_below_2_to_the_minus_24(value in -1e18..1e18f64) {
             prop_assume!(value.abs() > 1e-18);
             prop_assert!((decode(encode(value)) - value).abs() <= value.abs() / f64::from(1 << 24));
         }

@@ -1,27 +1,29 @@
-//! The kernel's clock discipline, read. The one room of this crate with unsafe code: no safe
-//! wrapper of adjtimex(2) reports the tick length, which is what a slew changes.
+//! Reads the kernel's clock discipline. This is the only module of the crate with unsafe code,
+//! because no safe wrapper of adjtimex(2) reports the tick length, which a slew changes.
 #![allow(unsafe_code)]
 
 use std::io;
 
-/// How much faster than the hardware the kernel lets `CLOCK_REALTIME` run, parts per billion.
+/// The frequency offset of `CLOCK_REALTIME` relative to the hardware clock, parts per billion.
 ///
-/// chronyd puts its frequency correction there, and during a slew up to 83333 ppm on top. Reading
-/// needs no privilege. Source: adjtimex(2), `tick` and `freq`.
+/// It contains chronyd's frequency correction, and during a slew up to 83333 ppm in addition.
+/// Reading requires no privilege. Source: adjtimex(2), `tick` and `freq`.
 ///
 /// # Errors
-/// When a sandbox forbids the call.
+/// A sandbox forbids the call.
 pub fn frequency_ppb() -> io::Result<i64> {
-    // SAFETY: a struct of integers, for which all zeros is a value; modes 0 asks for a report only.
+    // SAFETY: all zeros is a valid value of this struct of integers. `modes` 0 requests a read
+    // only.
     let mut report: libc::timex = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is to a struct of the right kind that outlives the call.
+    // SAFETY: the pointer refers to a valid `timex` that outlives the call.
     if unsafe { libc::adjtimex(&raw mut report) } < 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(parts_per_billion(report.tick, report.freq))
 }
 
-/// `tick` is the microseconds that a tick of 10 ms counts for, `freq` ppm with 16 fractional bits.
+/// The frequency offset for `tick`, in microseconds per tick of 10 ms, and `freq`, in ppm with 16
+/// fractional bits.
 fn parts_per_billion(tick: i64, freq: i64) -> i64 {
     (tick - 10_000) * 100_000 + freq * 1_000 / 65_536
 }
@@ -31,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tick_and_frequency_add_up() {
+    fn tick_and_frequency_are_added() {
         for (tick, freq, ppb) in [
             (10_000, 0, 0),
             (10_000, 65_536, 1_000),
@@ -48,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_tells_anybody() {
+    fn reading_requires_no_privilege() {
         assert!(frequency_ppb().expect("readable").abs() < 1_000_000_000);
     }
 }

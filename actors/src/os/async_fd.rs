@@ -1,7 +1,7 @@
-//! A descriptor that is waited on for reading only.
+//! Waits until a descriptor is readable.
 //!
-//! tokio's own sockets wait for writing, too, and a datagram socket becomes writable each time its
-//! peer takes a packet: one more wake-up for each question asked.
+//! tokio's own sockets also wait until they are writable, and a datagram socket becomes writable
+//! whenever its peer receives a packet, which would cost another wake-up per request.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -13,11 +13,12 @@ use tokio::io::unix::AsyncFd;
 /// thread.
 ///
 /// # Errors
-/// What epoll_ctl(2) says.
+/// Those of epoll_ctl(2).
 pub(crate) fn readable<F: AsRawFd>(file: F) -> io::Result<AsyncFd<F>> {
     #[expect(
         deprecated,
-        reason = "its successor is unsafe for the sake of descriptors that get closed; callers hand over the owner or a borrow"
+        reason = "its successor is unsafe because a descriptor could be closed; here the result \
+                  owns or borrows the file"
     )]
     AsyncFd::with_interest(file, Interest::READABLE)
 }

@@ -1,17 +1,18 @@
-//! Reads the clocks of the system together.
+//! Reads the clocks of the system at one instant.
 
 use nix::time::{ClockId, clock_gettime};
 
 use super::adjtimex;
 use crate::time::{NS_PER_S, Readings};
 
-/// Attempts at a tight pair; an interrupt seldom comes twice.
+/// The number of attempts to read two clocks in quick succession.
 const ATTEMPTS: usize = 3;
 
-/// Attempts at close readings of the clocks that tell a suspend, which is what voids everything.
+/// The number of attempts to read the clocks that show a suspend in quick succession. It is large,
+/// because a suspend voids the estimate.
 const SUSPEND_ATTEMPTS: usize = 32;
 
-/// Readings this close are close enough to tell a suspend, ns.
+/// The maximum time between two readings from which the suspended time is computed, ns.
 const CLOSE_NS: i64 = 100_000;
 
 /// Reads all clocks and the kernel's frequency adjustment.
@@ -22,8 +23,8 @@ pub fn read() -> Readings {
     now
 }
 
-/// Reads all but `kernel_ppb`, for instants at which nothing is published: this takes no system
-/// call.
+/// Reads all clocks, but not `kernel_ppb`, which is required only for a publication. This needs no
+/// system call.
 #[must_use]
 pub fn read_without_adjtimex() -> Readings {
     let coarse_ns = read_ns(ClockId::CLOCK_MONOTONIC_COARSE);
@@ -53,10 +54,10 @@ pub fn monotonic_raw_ns() -> i64 {
     read_ns(ClockId::CLOCK_MONOTONIC_RAW)
 }
 
-/// How long the machine has been suspended since it was booted, ns.
+/// How long the machine has been suspended since boot, ns.
 ///
-/// A process that does not run between the readings of two clocks would see a suspend of as long:
-/// they are read again until they are close together.
+/// If the process is interrupted between the readings of two clocks, their difference would look
+/// like a suspend. The clocks are therefore read again until the readings are close together.
 #[must_use]
 pub fn suspended_ns() -> i64 {
     let (mut closest_ns, mut suspended_ns) = (i64::MAX, 0);
@@ -76,8 +77,8 @@ pub fn suspended_ns() -> i64 {
 }
 
 fn read_ns(clock: ClockId) -> i64 {
-    // Fails only for a clock that the kernel does not have; these are in every Linux since 2.6.39.
-    // Zero is before every instant, so nothing that relies on it can look fresh.
+    // Fails only for unknown clocks; Linux has had these since 2.6.39. Zero is before every
+    // instant, so a value based on it is never considered recent.
     clock_gettime(clock).map_or(0, |time| time.tv_sec() * NS_PER_S + time.tv_nsec())
 }
 
@@ -86,8 +87,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn interrupted_readings_are_no_suspend() {
-        // Threads that want the processor interrupt the readings.
+    fn interrupted_readings_are_not_reported_as_a_suspend() {
+        // Threads that compete for the processors interrupt the readings.
         let stop = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             for _ in 0..8 {

@@ -1,7 +1,8 @@
-//! A steady tick that costs one wake-up each: a timerfd, with `CLOCK_MONOTONIC`.
+//! A periodic timer with one wake-up per tick: a timerfd with `CLOCK_MONOTONIC`.
 //!
 //! tokio's own timers wake up twice for a delay of 100 ms, once to move the timer to a finer wheel
-//! and once for the tick; at ten polls a second that was a quarter of the daemon's whole cost.
+//! and once for the tick. At ten polls a second the additional wake-up was a quarter of the
+//! daemon's CPU time.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,19 +15,19 @@ use tokio::io::unix::AsyncFd;
 
 use super::async_fd::readable;
 
-/// Ticks at a fixed interval. Ticks that were slept through are one tick.
+/// A timer with a fixed interval. Missed ticks are combined into one.
 #[derive(Debug)]
 pub struct Ticker(AsyncFd<File>);
 
 impl Ticker {
-    /// A ticker whose first tick is now. To be called in a tokio runtime with IO enabled.
+    /// A ticker whose first tick is immediate. Call this in a tokio runtime with IO enabled.
     ///
     /// # Errors
-    /// When the kernel has no more descriptors.
+    /// The process or the system has no more descriptors.
     pub fn every(interval: Duration) -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
-        // Zero would disarm it.
+        // Zero would disarm the timer.
         let first = TimeSpec::from_duration(Duration::from_nanos(1));
         let interval = TimeSpec::from_duration(interval.max(Duration::from_nanos(1)));
         timer.set(
@@ -39,13 +40,13 @@ impl Ticker {
     /// Waits for the next tick.
     ///
     /// # Errors
-    /// None is known; read(2) of a timerfd could have some.
+    /// Those of read(2) of a timerfd.
     pub async fn tick(&mut self) -> io::Result<()> {
         loop {
             let mut ready = self.0.readable().await?;
-            // How many ticks it were does not matter, only that there was one.
+            // The number of ticks is ignored.
             if let Ok(ticks) = ready.try_io(|timer| timer.get_ref().read(&mut [0; 8])) {
-                // The next tick makes it readable again: it need not be read in vain first.
+                // The next tick makes the timer readable again, so another read can be omitted.
                 ready.clear_ready();
                 return ticks.map(drop);
             }
@@ -59,22 +60,22 @@ mod tests {
     use std::time::Instant;
 
     #[test]
-    fn ticks_come_at_their_interval_and_the_first_at_once() {
+    fn the_first_tick_is_immediate_and_no_tick_is_early() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
         runtime.block_on(async {
-            let begun = Instant::now();
+            let started = Instant::now();
             let mut ticker = Ticker::every(Duration::from_millis(20)).expect("a timer");
             for _ in 0..4 {
                 ticker.tick().await.expect("a tick");
             }
-            // Never early; how late is the machine's affair.
+            // Ticks are never early. How late they are depends on the load of the machine.
             assert!(
-                begun.elapsed() >= Duration::from_millis(60),
+                started.elapsed() >= Duration::from_millis(60),
                 "{:?}",
-                begun.elapsed()
+                started.elapsed()
             );
         });
     }

@@ -1,95 +1,94 @@
-//! Why there is no error bound.
+//! The errors of reading the PHC's error bound.
 
 use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Nothing longer is looked at. The driver prints up to 10 digits; what is longer but below this
-/// is still named for what it is (negative, too large) rather than for its length.
+/// The maximum length of the file's content in bytes. The driver prints up to 10 digits. Longer
+/// content up to this limit is reported by its actual error, such as negative or too large.
 pub(super) const MAX_BOUND_BYTES: usize = 32;
 
-/// Why there is no PHC error bound. None of these ever stands for a bound of zero.
+/// The reason why the PHC error bound is unavailable. An error is never treated as a bound of zero.
 #[derive(Debug, Error)]
 pub enum PhcError {
-    /// The kernel allows no interface of this name, so no path is made of it.
+    /// The kernel does not allow this interface name, so it is not used in a path.
     #[error(
-        "{name:?} is no interface name: those have 1 to 15 bytes, no '/', no ':' and no white space"
+        "{name:?} is not an interface name: use 1 to 15 bytes without '/', ':' and white space"
     )]
     BadInterface {
-        /// What was given.
+        /// The name.
         name: String,
     },
-    /// There is no such interface now.
-    #[error("no network interface {name:?}")]
+    /// The interface does not exist.
+    #[error("network interface {name:?} does not exist")]
     NoInterface {
-        /// What was given.
+        /// The name.
         name: String,
     },
-    /// The interface has no PCI device behind it: it is a bridge, a VLAN, a veth, loopback ...
+    /// The interface is not a PCI device. It is a bridge, a VLAN, a veth or loopback, for example.
     #[error("network interface {name:?} is not a PCI device")]
     NoSlot {
         /// The interface.
         name: String,
     },
-    /// The kernel named a PCI slot that cannot be one.
-    #[error("{text:?} is not a PCI slot")]
+    /// The kernel reported an invalid PCI slot.
+    #[error("invalid PCI slot {text:?}")]
     BadSlot {
-        /// What stood in its place.
+        /// The invalid text.
         text: String,
     },
-    /// The driver publishes no error bound, or no longer does.
+    /// The driver does not publish an error bound, or no longer does.
     #[error("{} does not exist", path.display())]
     Missing {
-        /// The file that is not there.
+        /// The missing file.
         path: PathBuf,
     },
-    /// The file is there and reading it failed.
-    #[error("cannot read {}: {source}", path.display())]
+    /// The file exists, but reading it failed.
+    #[error("failed to read {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the kernel answered.
+        /// The error of the kernel.
         source: io::Error,
     },
-    /// The file has no content.
-    #[error("the error bound is empty")]
+    /// The file is empty.
+    #[error("error bound is empty")]
     Empty,
-    /// The file has more content than any number needs.
-    #[error("the error bound is longer than {} bytes", MAX_BOUND_BYTES)]
+    /// The file is longer than any number.
+    #[error("error bound is longer than {} bytes", MAX_BOUND_BYTES)]
     TooLong,
     /// The content is not a decimal number.
-    #[error("the error bound {text:?} is not a decimal number")]
+    #[error("error bound {text:?} is not a decimal number")]
     NotANumber {
         /// The content.
         text: String,
     },
-    /// The content is a number below zero.
-    #[error("the error bound {text:?} is negative")]
+    /// The content is a negative number.
+    #[error("error bound {text:?} is negative")]
     Negative {
         /// The content.
         text: String,
     },
-    /// The content is zero: no clock is perfect, so the device did not fill the value in.
-    #[error("the error bound is zero, so the device has not set it")]
+    /// The content is zero. No clock has an error of zero, so the device has not set the value.
+    #[error("error bound is zero: the device has not set it")]
     Zero,
-    /// The content does not fit the 32 bits that the driver has for it.
-    #[error("the error bound {text:?} does not fit 32 bits")]
+    /// The content does not fit into the 32 bits of the driver's value.
+    #[error("error bound {text:?} does not fit into 32 bits")]
     TooLarge {
         /// The content.
         text: String,
     },
-    /// The content is [`MAX_PLAUSIBLE_NS`](super::MAX_PLAUSIBLE_NS) or more, up to the driver's own
-    /// mark for "none".
-    #[error("the error bound {bound_ns} ns is a second or more: the device is out of order")]
+    /// The content is [`MAX_PLAUSIBLE_NS`](super::MAX_PLAUSIBLE_NS) or more, up to the driver's
+    /// value for an unknown bound.
+    #[error("error bound {bound_ns} ns is implausible: it is one second or more")]
     Implausible {
-        /// The content, in nanoseconds.
+        /// The content in nanoseconds.
         bound_ns: u32,
     },
 }
 
-/// A [`PhcError`] without its details: two polls that fail alike compare equal, so that a change
-/// can be logged once.
+/// The kind of a [`PhcError`], without its details, to detect a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the variant of PhcError of that name")]
 pub enum PhcErrorKind {
@@ -109,7 +108,7 @@ pub enum PhcErrorKind {
 }
 
 impl PhcError {
-    /// Which error this is, without its details.
+    /// The kind of the error, without its details.
     pub fn kind(&self) -> PhcErrorKind {
         match self {
             Self::BadInterface { .. } => PhcErrorKind::BadInterface,

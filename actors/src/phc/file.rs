@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::error::PhcError;
 
-/// At most `limit` bytes from the start of a file.
+/// Reads at most `limit` bytes from the start of a file.
 pub(super) fn read_start(path: &Path, limit: u64) -> Result<Vec<u8>, PhcError> {
     let read = || {
         let mut bytes = Vec::new();
@@ -14,7 +14,7 @@ pub(super) fn read_start(path: &Path, limit: u64) -> Result<Vec<u8>, PhcError> {
         Ok(bytes)
     };
     read().map_err(|source: io::Error| match source.kind() {
-        // A parent that is no directory, as on a device that is being replaced, is no file either.
+        // A parent can be a file while a device is being replaced. The file is missing then, too.
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => PhcError::Missing {
             path: path.to_owned(),
         },

@@ -5,9 +5,9 @@
 //!                                                                       |
 //!                       PhcWindow <-- add, add_failure -- read_error_bound, once a poll
 //! ```
-//! [`parse_error_bound`], [`PciSlot`] and [`PhcWindow`] are pure; [`resolve_slot`] and
-//! [`read_error_bound`] read one small file each. A read of sysfs runs driver code and may block,
-//! so whoever calls these does not share a thread with anything urgent.
+//! [`parse_error_bound`], [`PciSlot`] and [`PhcWindow`] are pure. [`resolve_slot`] and
+//! [`read_error_bound`] read one small file each. A read of sysfs runs driver code and can block,
+//! so the caller must not share its thread with urgent work.
 
 mod error;
 mod file;
@@ -22,5 +22,5 @@ pub use reading::{MAX_PLAUSIBLE_NS, parse_error_bound, read_error_bound};
 pub use slot::{PciSlot, check_interface_name, resolve_slot};
 pub use window::{PHC_WINDOW_POLLS, PhcWindow};
 
-/// Where the kernel mounts sysfs.
+/// The mount point of sysfs.
 pub const SYS_ROOT: &str = "/sys";

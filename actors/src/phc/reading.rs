@@ -1,25 +1,25 @@
-//! One reading of the error bound: the file, and the number in it.
+//! Reads the error bound from its file and parses it.
 
 use std::path::Path;
 
 use super::error::{MAX_BOUND_BYTES, PhcError};
 use super::file::read_start;
 
-/// An error bound of a second or more, in nanoseconds, is refused: these clocks are good to
-/// microseconds, and the driver marks "no bound" with all 32 bits set. Published, it would be a
-/// valid interval that no client can use, in place of a status that says what is wrong.
+/// The limit from which an error bound is implausible, in nanoseconds. These clocks are accurate to
+/// microseconds, and the driver represents an unknown bound by all 32 bits set. If such a bound
+/// were used, the published interval would be valid but useless, and no reason would be reported.
 pub const MAX_PLAUSIBLE_NS: u32 = 1_000_000_000;
 
 /// Reads the error bound, in nanoseconds, from the driver's file.
 ///
 /// # Errors
-/// [`PhcError::Missing`] or [`PhcError::Unreadable`] for the file, else those of
+/// [`PhcError::Missing`] or [`PhcError::Unreadable`] for the file, and the errors of
 /// [`parse_error_bound`].
 pub fn read_error_bound(path: &Path) -> Result<u32, PhcError> {
     parse_error_bound(&read_start(path, MAX_BOUND_BYTES as u64 + 1)?)
 }
 
-/// The error bound, in nanoseconds, that these bytes spell: decimal digits and perhaps a newline.
+/// Parses an error bound in nanoseconds: decimal digits and an optional newline.
 ///
 /// # Errors
 /// [`PhcError::Empty`], [`PhcError::TooLong`], [`PhcError::NotANumber`], [`PhcError::Negative`],
@@ -103,7 +103,7 @@ mod tests {
     ];
 
     #[test]
-    fn each_content_is_a_bound_or_its_own_error() {
+    fn each_content_is_a_bound_or_a_specific_error() {
         let sys = FakeSys::new();
         for (bytes, expected) in TABLE {
             let parsed = parse_error_bound(bytes).map_err(|err| err.kind());
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_or_cannot_be_read_is_an_error() {
+    fn a_missing_or_unreadable_file_is_an_error() {
         let sys = FakeSys::new();
         let file = sys.write("phc_error_bound", "1\n");
         let cases = [
@@ -130,14 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_an_end_is_read_for_a_moment_only() {
+    fn an_endless_file_is_read_up_to_the_limit() {
         let err = read_error_bound(Path::new("/dev/zero")).unwrap_err();
         assert_eq!(err.kind(), TooLong);
     }
 
     proptest! {
         #[test]
-        fn no_bytes_panic_or_give_a_bound_outside_the_range(
+        fn parsing_never_panics_and_bounds_are_in_range(
             bytes in proptest::collection::vec(any::<u8>(), 0..64)
         ) {
             if let Ok(bound_ns) = parse_error_bound(&bytes) {
@@ -146,8 +146,9 @@ mod tests {
         }
 
         #[test]
-        fn what_the_driver_prints_is_what_is_read(bound_ns in 1..MAX_PLAUSIBLE_NS) {
-            prop_assert_eq!(parse_error_bound(format!("{bound_ns}\n").as_bytes()).ok(), Some(bound_ns));
+        fn bounds_in_the_drivers_format_are_parsed(bound_ns in 1..MAX_PLAUSIBLE_NS) {
+            let content = format!("{bound_ns}\n");
+            prop_assert_eq!(parse_error_bound(content.as_bytes()).ok(), Some(bound_ns));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A directory that stands for `/sys`.
+//! A temporary directory in place of `/sys`.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! From an interface's name to the PCI slot of the device behind it.
+//! Resolves the name of an interface to the PCI slot of its device.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use super::error::PhcError;
 use super::file::read_start;
 
-/// The kernel's `IFNAMSIZ` without the closing zero, in bytes.
+/// The kernel's `IFNAMSIZ` without the terminating zero, in bytes.
 const MAX_INTERFACE_BYTES: usize = 15;
-/// sysfs files are one page at most.
+/// The maximum size of a sysfs file: one page, in bytes.
 const MAX_UEVENT_BYTES: u64 = 4096;
 
-/// A PCI address. It is kept as numbers, so a path made of it leads nowhere else.
+/// A PCI address. It is stored as numbers, so a path with it cannot contain anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PciSlot {
     domain: u32,
@@ -21,8 +21,8 @@ pub struct PciSlot {
 }
 
 impl PciSlot {
-    /// Parses `dddd:bb:dd.f` as the kernel prints it: lower-case hexadecimal, all digits there, the
-    /// domain in four digits or, where that is not enough, up to eight.
+    /// Parses `dddd:bb:dd.f` as the kernel prints it: lower-case hexadecimal with all digits. The
+    /// domain has four digits, or up to eight if necessary.
     pub fn parse(text: &str) -> Option<Self> {
         let (domain, rest) = text.split_once(':')?;
         let (bus, rest) = rest.split_once(':')?;
@@ -34,11 +34,11 @@ impl PciSlot {
             device: u8::try_from(hex(device, 2)?).ok()?,
             function: u8::try_from(hex(function, 1)?).ok()?,
         };
-        // The kernel would print no other text for this slot ("00010000:.." has a digit too many).
+        // Only the text that the kernel prints is accepted. "00010000:.." has a superfluous digit.
         (slot.device < 32 && slot.function < 8 && slot.to_string() == text).then_some(slot)
     }
 
-    /// The file below `sys_root` in which the driver of this device publishes its error bound.
+    /// The file below `sys_root` in which the driver of this device publishes the error bound.
     pub fn error_bound_path(&self, sys_root: &Path) -> PathBuf {
         sys_root
             .join("bus/pci/devices")
@@ -60,7 +60,7 @@ impl fmt::Display for PciSlot {
 }
 
 fn hex(text: &str, digits: usize) -> Option<u32> {
-    // from_str_radix alone takes a plus sign too.
+    // `from_str_radix` also accepts a plus sign.
     let all_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if text.len() != digits || !all_hex {
         return None;
@@ -68,8 +68,7 @@ fn hex(text: &str, digits: usize) -> Option<u32> {
     u32::from_str_radix(text, 16).ok()
 }
 
-/// Whether the kernel could have an interface of this name; only such a name becomes part of a
-/// path.
+/// Checks that the kernel allows this interface name. Only such names are used in paths.
 ///
 /// # Errors
 /// [`PhcError::BadInterface`].
@@ -87,12 +86,12 @@ pub fn check_interface_name(name: &str) -> Result<(), PhcError> {
     Ok(())
 }
 
-/// The PCI slot of the device behind a network interface. `sys_root` is [`super::SYS_ROOT`] but
-/// in tests.
+/// The PCI slot of a network interface's device. `sys_root` is [`super::SYS_ROOT`], except in
+/// tests.
 ///
 /// # Errors
 /// [`PhcError::BadInterface`], [`PhcError::NoInterface`], [`PhcError::NoSlot`] for an interface
-/// that is no PCI device, [`PhcError::BadSlot`], [`PhcError::Unreadable`].
+/// that is not a PCI device, [`PhcError::BadSlot`] and [`PhcError::Unreadable`].
 pub fn resolve_slot(sys_root: &Path, interface: &str) -> Result<PciSlot, PhcError> {
     check_interface_name(interface)?;
     let name = || interface.to_owned();
@@ -115,7 +114,7 @@ pub fn resolve_slot(sys_root: &Path, interface: &str) -> Result<PciSlot, PhcErro
     })
 }
 
-/// How much of a wrong slot an error quotes, in characters.
+/// The number of characters of an invalid slot that an error quotes.
 const MAX_SLOT_SHOWN: usize = 32;
 
 #[cfg(test)]
@@ -129,7 +128,7 @@ mod tests {
                           PCI_SLOT_NAME=0000:00:05.0\nMODALIAS=pci:v00001D0Fd0000EC20\n";
 
     #[test]
-    fn slots_are_exactly_what_the_kernel_prints() {
+    fn only_slots_in_the_kernels_format_are_parsed() {
         for good in [
             "0000:00:05.0",
             "0000:ff:1f.7",
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_leads_to_the_file_of_its_slot() {
+    fn an_interface_is_resolved_to_the_file_of_its_slot() {
         let sys = FakeSys::new();
         sys.write("class/net/eth0/device/uevent", UEVENT);
         let slot = resolve_slot(sys.root(), "eth0").unwrap();
@@ -184,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn the_kernels_rule_for_names_is_checked_before_any_path_is_made() {
+    fn invalid_interface_names_are_refused_before_a_path_is_used() {
         let sys = FakeSys::new();
-        // A name with a '/' would find this one.
+        // A name with a '/' would resolve to this file.
         sys.write("class/eth0/device/uevent", UEVENT);
         for name in [
             "",
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_without_a_usable_slot_says_which_way() {
+    fn each_interface_without_a_usable_slot_has_a_specific_error() {
         let sys = FakeSys::new();
         sys.write("class/net/lo/uevent", "INTERFACE=lo\n");
         sys.write("class/net/virtio/device/uevent", "DRIVER=virtio_net\n");
@@ -257,7 +256,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_slot_comes_back_from_its_text(
+        fn every_slot_survives_a_round_trip(
             domain: u32, bus: u8, device in 0_u8..32, function in 0_u8..8
         ) {
             let slot = PciSlot { domain, bus, device, function };
@@ -265,7 +264,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_a_path_that_leaves_the_directory(text: String) {
+        fn no_text_results_in_a_path_outside_the_directory(text: String) {
             if let Some(slot) = PciSlot::parse(&text) {
                 let path = slot.error_bound_path(Path::new("/sys"));
                 prop_assert_eq!(path.components().count(), 7);

@@ -1,16 +1,15 @@
-//! The last few polls of the error bound, of which the worst counts.
+//! The last polls of the error bound, of which the largest value is used.
 
-/// How many polls a [`PhcWindow`] remembers.
+/// The number of polls in a [`PhcWindow`].
 pub const PHC_WINDOW_POLLS: usize = 8;
 
-/// The last [`PHC_WINDOW_POLLS`] polls. chronyd disciplines the system clock with samples that
-/// are older than the latest error bound, so the largest recent one is the honest one.
+/// The last [`PHC_WINDOW_POLLS`] polls. chronyd disciplines the system clock with samples that are
+/// older than the latest error bound, so the largest recent bound is used.
 ///
-/// A failed poll takes a place like a good one: a device that stays broken is forgotten after that
-/// many polls instead of lending its last good value for ever.
+/// A failed poll occupies a place, too. If all polls fail, no bound is left after that many polls.
 #[derive(Clone, Debug, Default)]
 pub struct PhcWindow {
-    /// `None` is a poll that failed, or one that has not happened yet.
+    /// `None` for a failed poll, or before the first polls.
     polls: [Option<u32>; PHC_WINDOW_POLLS],
     next: usize,
 }
@@ -21,12 +20,12 @@ impl PhcWindow {
         self.push(Some(bound_ns));
     }
 
-    /// Adds a poll that gave no bound.
+    /// Adds a failed poll.
     pub fn add_failure(&mut self) {
         self.push(None);
     }
 
-    /// The largest bound in the window, nanoseconds, never 0; `None` if none of the polls was good.
+    /// The largest bound in the window, nanoseconds, never 0; `None` if all polls failed.
     #[must_use]
     pub fn bound_ns(&self) -> Option<u32> {
         self.polls.iter().flatten().copied().max()
@@ -44,7 +43,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_large_bound_counts_until_it_has_left_the_window() {
+    fn a_large_bound_is_used_until_it_leaves_the_window() {
         let mut window = PhcWindow::default();
         assert_eq!(window.bound_ns(), None);
         window.add(90_000);
@@ -57,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_stays_broken_is_forgotten() {
+    fn after_a_window_of_failures_no_bound_is_left() {
         let mut window = PhcWindow::default();
         window.add(20_000);
         for _ in 1..PHC_WINDOW_POLLS {
@@ -72,7 +71,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_window_is_the_tail_of_all_polls(
+        fn the_largest_of_the_last_polls_is_used(
             polls in proptest::collection::vec(proptest::option::of(1_u32..1_000_000_000), 0..40)
         ) {
             let mut window = PhcWindow::default();

@@ -1,4 +1,4 @@
-//! What has been published, as the supervisor sees it from its own thread.
+//! The last publication round, for the supervisor, which runs on another thread.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,70 +9,72 @@ use crate::estimator::status::{ClockStatus, Reason};
 /// A publication round that has reached every segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Round {
-    /// Rounds of this process, the first one is 1.
+    /// The number of the round in this process; the first round is 1.
     pub number: u64,
-    /// What it said.
-    pub said: Said,
-    /// Half the width of the interval around `CLOCK_REALTIME`, ns. Means nothing while the status
-    /// is not trusted.
+    /// The published state.
+    pub state: PublishedState,
+    /// Half the width of the interval around `CLOCK_REALTIME`, ns. Undefined while the status is
+    /// not trusted.
     pub bound_ns: i64,
 }
 
-/// The part of a round that is news when it changes.
+/// The part of a round whose changes are reported at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct PublishedState {
     /// The published status.
     pub status: ClockStatus,
-    /// Why the status is so.
+    /// The reason for the status.
     pub reason: Reason,
-    /// chrony's reference id; 0 for none.
+    /// chrony's reference id; 0 without a reference.
     pub reference_id: u32,
 }
 
-/// Counts rounds. Written by the publisher after each, read by the supervisor.
+/// The last round and the number of rounds. The publisher writes them after each round, and the
+/// supervisor reads them.
 #[derive(Debug)]
 pub struct Rounds {
     last: Mutex<Option<Round>>,
-    news: (Sender<()>, Receiver<()>),
+    changes: (Sender<()>, Receiver<()>),
 }
 
 impl Default for Rounds {
     fn default() -> Self {
         Self {
             last: Mutex::default(),
-            news: bounded(1),
+            changes: bounded(1),
         }
     }
 }
 
 impl Rounds {
-    /// Acknowledges a round. Called only once its every write is done.
-    pub fn acknowledge(&self, said: Said, bound_ns: i64) {
+    /// Acknowledges a round. Call it after every write of the round is complete.
+    pub fn acknowledge(&self, state: PublishedState, bound_ns: i64) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = last.is_none_or(|round| round.said != said);
+        let changed = last.is_none_or(|round| round.state != state);
         *last = Some(Round {
             number: last.map_or(0, |round| round.number) + 1,
-            said,
+            state,
             bound_ns,
         });
         drop(last);
-        if news {
-            // Full: the supervisor has not looked yet, and will see this, too.
+        if changed {
+            // If the channel is full, the supervisor has not read the last change yet, and reads
+            // this one with it.
             let (Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(()))) =
-                self.news.0.try_send(());
+                self.changes.0.try_send(());
         }
     }
 
-    /// The last round, if there was one.
+    /// The last round; `None` before the first one.
     #[must_use]
     pub fn last(&self) -> Option<Round> {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Receives something when the first round is there, and when a later one says something new.
+    /// Receives a value at the first round, and at each later round with another state.
     #[must_use]
-    pub fn news(&self) -> &Receiver<()> {
-        &self.news.1
+    pub fn changes(&self) -> &Receiver<()> {
+        &self.changes.1
     }
 }
 
@@ -80,53 +82,53 @@ impl Rounds {
 mod tests {
     use super::*;
 
-    const SAID: Said = Said {
+    const STATE: PublishedState = PublishedState {
         status: ClockStatus::Synchronized,
         reason: Reason::Tracking,
         reference_id: 0x7f00_0001,
     };
 
     #[test]
-    fn rounds_are_counted_and_only_changes_are_news() {
+    fn rounds_are_counted_and_only_changes_are_signalled() {
         let rounds = Rounds::default();
         assert_eq!(rounds.last(), None);
-        let lost = Said {
+        let lost = PublishedState {
             status: ClockStatus::FreeRunning,
             reason: Reason::ChronySilent,
-            ..SAID
+            ..STATE
         };
-        for (number, said, bound_ns, news) in [
-            (1, SAID, 1_000, true),
-            (2, SAID, 1_001, false),
+        for (number, state, bound_ns, changed) in [
+            (1, STATE, 1_000, true),
+            (2, STATE, 1_001, false),
             (3, lost, 1_002, true),
             (4, lost, 9_000, false),
-            (5, SAID, 9_000, true),
+            (5, STATE, 9_000, true),
         ] {
-            rounds.acknowledge(said, bound_ns);
+            rounds.acknowledge(state, bound_ns);
             let round = Round {
                 number,
-                said,
+                state,
                 bound_ns,
             };
             assert_eq!(rounds.last(), Some(round));
-            assert_eq!(rounds.news().try_recv().is_ok(), news, "{round:?}");
+            assert_eq!(rounds.changes().try_recv().is_ok(), changed, "{round:?}");
         }
     }
 
     #[test]
-    fn news_that_nobody_takes_stall_nothing() {
+    fn unread_changes_do_not_block_the_publisher() {
         let rounds = Rounds::default();
         for reference_id in 0..100 {
             rounds.acknowledge(
-                Said {
+                PublishedState {
                     reference_id,
-                    ..SAID
+                    ..STATE
                 },
                 0,
             );
         }
-        assert!(rounds.news().try_recv().is_ok());
-        assert!(rounds.news().try_recv().is_err());
+        assert!(rounds.changes().try_recv().is_ok());
+        assert!(rounds.changes().try_recv().is_err());
         assert_eq!(rounds.last().map(|round| round.number), Some(100));
     }
 }

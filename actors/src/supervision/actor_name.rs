@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-/// The actors, by the names they have in the log.
+/// The actors, by their names in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ActorName {
-    /// Asks chronyd.
+    /// Polls chronyd.
     ChronyPoller,
     /// Reads the PHC's error bound.
     PhcReader,
-    /// Watches for steps of the clock.
+    /// Detects steps of the clock.
     ClockWatch,
-    /// Turns facts into an estimate.
+    /// Computes the estimate from the measurements.
     ClockState,
     /// Writes the segments.
     ShmPublisher,

@@ -1,26 +1,27 @@
-//! How many crashes of one actor are forgiven, and how long to pause before its next life.
+//! The number of crashes after which an actor is still restarted, and the pause before a restart.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Crashes within this time count together.
+/// The time over which crashes are counted.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Crashes forgiven within ten seconds before the process gives up, unless a test says otherwise.
+/// The default crash budget: the number of crashes within ten seconds after which an actor is still
+/// restarted.
 pub const DEFAULT_LIMIT: usize = 5;
 
-/// The pause before the next life, by the fifth of the budget that is used.
+/// The pause before a restart, by the fifth of the budget that is used.
 const PAUSES_MS: [u64; 5] = [1, 10, 100, 1000, 1000];
 
-/// What is to be done about a crash.
+/// The decision after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Begin the next life after the pause.
+    /// Restart the actor after the pause.
     Restart {
-        /// How long to wait first.
+        /// The time to wait before the restart.
         pause: Duration,
     },
-    /// A crash loop: end the process, and let its supervisor start a fresh one.
+    /// A crash loop: end the process. The service manager restarts it.
     GiveUp,
 }
 
@@ -41,7 +42,7 @@ impl CrashBudget {
         }
     }
 
-    /// Counts a crash at `now` and says what is to be done.
+    /// Counts a crash at `now` and returns the decision.
     pub fn record_crash(&mut self, now: Instant) -> Verdict {
         self.crashes
             .retain(|&at| now.saturating_duration_since(at) < WINDOW);
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_until_the_budget_is_spent() {
+    fn pauses_grow_until_the_budget_is_exceeded() {
         let (mut budget, now) = (CrashBudget::new(5), Instant::now());
         let verdicts: Vec<_> = (0..6).map(|_| budget.record_crash(now)).collect();
         assert_eq!(
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn old_crashes_are_forgotten() {
+    fn crashes_outside_the_window_are_not_counted() {
         let (mut budget, start) = (CrashBudget::new(5), Instant::now());
         for n in 0..100 {
             assert_eq!(budget.record_crash(start + WINDOW * n), pause(1));
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn no_budget_means_the_first_crash_ends_it() {
+    fn a_budget_of_zero_is_exceeded_by_the_first_crash() {
         assert_eq!(
             CrashBudget::new(0).record_crash(Instant::now()),
             Verdict::GiveUp

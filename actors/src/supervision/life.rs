@@ -1,9 +1,10 @@
 //! A mailbox that outlives its actor.
 //!
-//! actix drops an actor, with its mailbox, when it panics, and tells nobody. Here the mailbox is
-//! made first, apart from the actor; the actor's future is polled inside `catch_unwind`; after a
-//! panic the supervisor is asked, and the same future is put back to its beginning with the mailbox
-//! and every peer's address as they were. Messages that waited are handled by the next life.
+//! actix drops an actor that panics, together with its mailbox, and reports nothing. Here the
+//! mailbox is created separately, before the actor, and the actor's future is polled inside
+//! `catch_unwind`. After a panic the supervisor decides whether to restart. A restart resets the
+//! same future and keeps the mailbox, so the addresses that other actors hold remain valid. The
+//! next life handles the messages that are still queued.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -19,37 +20,38 @@ use tokio::sync::oneshot;
 use super::actor_name::ActorName;
 use super::crash_budget::Verdict;
 
-/// Messages that wait while an actor is between two lives; the senders drop what does not fit.
+/// The capacity of a mailbox, which also queues messages between two lives. Senders drop messages
+/// that do not fit.
 const MAILBOX_CAPACITY: usize = 16;
 
-/// What a panic leaves behind.
+/// The payload of a panic.
 type Panic = Box<dyn Any + Send>;
 
-/// An actor's mailbox before, between and after its lives.
+/// An actor's mailbox, which exists before, between and after its lives.
 pub struct Mailbox<A: Actor> {
     receiver: AddressReceiver<A>,
 }
 
-/// Makes a mailbox and the address that stays valid for all lives of its actor.
+/// Creates a mailbox, and the address that remains valid for all lives of its actor.
 #[must_use]
 pub fn mailbox<A: Actor<Context = Context<A>>>() -> (Addr<A>, Mailbox<A>) {
     let (sender, receiver) = channel(MAILBOX_CAPACITY);
     (Addr::new(sender), Mailbox { receiver })
 }
 
-/// The end of one life, told to the supervisor.
+/// The end of one life, reported to the supervisor.
 pub struct LifeEnd {
-    /// Whose life it was.
+    /// The actor.
     pub actor: ActorName,
-    /// The panic's message; `None` when the actor stopped of itself, which none should.
+    /// The panic's message; `None` if the actor stopped without a panic, which is a defect.
     pub panic: Option<String>,
-    /// Where the supervisor's answer goes. Dropped unanswered: no next life.
+    /// Receives the supervisor's decision. If it is dropped, the actor is not restarted.
     pub answer: oneshot::Sender<Verdict>,
 }
 
-/// Runs `actor` on `arbiter`, life after life, as long as the supervisor at `ends` grants another.
+/// Runs `actor` on `arbiter`, and restarts it as long as the supervisor at `ends` decides so.
 ///
-/// The caller keeps an `Addr` of the mailbox: without one there is nothing to restart for.
+/// The caller must keep an `Addr` of the mailbox: actix does not restart an actor without one.
 pub fn supervise<A>(
     arbiter: &ArbiterHandle,
     name: ActorName,
@@ -86,15 +88,14 @@ where
             return;
         };
         tokio::time::sleep(pause).await;
-        // `restarting` is the actor's own code and may panic, too: that is a life that ended at
-        // once.
+        // `restarting` is code of the actor and can panic, too. This counts as another crash.
         end = match catch_unwind(AssertUnwindSafe(|| life.restart())) {
             Ok(true) => until_panic(&mut life).await,
             Ok(false) => Ok(()),
             Err(cause) => Err(cause),
         };
     }
-    // Nobody listens when the process is ending.
+    // Fails if the process is already ending.
     let _ = ends.send(LifeEnd {
         actor: name,
         panic: None,
@@ -104,7 +105,7 @@ where
 
 /// Polls `future` until it is ready, or until it panics.
 async fn until_panic<F: Future<Output = ()> + Unpin>(future: &mut F) -> Result<(), Panic> {
-    // Unwind safe because a life that panicked is rebuilt by `restart` before it is polled again.
+    // This is unwind safe because `restart` rebuilds the actor before it is polled again.
     poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut *future).poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,

@@ -1,7 +1,8 @@
-//! Supervision: actors that crash get a new life, readers of the segments notice nothing.
+//! Supervision: an actor that crashes is restarted, and readers of the segments are not affected.
 //!
-//! The supervisor is a synchronous loop on a thread of its own. It does not live in the runtime
-//! that it supervises: whatever happens there, it can still decide, and end the process.
+//! A life is one run of an actor, from its start to its end. The supervisor is a synchronous loop
+//! on its own thread. It does not run inside the runtime that it supervises, so it can end the
+//! process whatever happens in the runtime.
 
 mod actor_name;
 mod crash_budget;
@@ -22,90 +23,99 @@ use crate::publication::rounds::{Round, Rounds};
 /// Why the supervisor's loop ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// A signal asked for it.
+    /// A signal requested it.
     Signal(&'static str),
-    /// An actor crashed more often than its budget allows.
+    /// An actor exceeded its crash budget.
     CrashLoop {
         /// The actor.
         actor: ActorName,
         /// The message of its last panic.
         panic: String,
     },
-    /// An actor, or the runtime under it, ended without being asked to.
-    Ended {
+    /// An actor, or the runtime, exited unexpectedly.
+    Exited {
         /// The actor; `None` for the runtime.
         actor: Option<ActorName>,
     },
 }
 
-/// Who wants to know how the work goes: the service manager.
-pub trait Overseer {
-    /// How often to look when there is no news; `None` for nobody who wants to know.
-    fn interval(&self) -> Option<Duration>;
-    /// Tells of the last round.
-    fn look(&mut self, round: &Round, now: Instant);
-    /// Tells that the end has begun.
+/// Receives the published rounds: the connection to the service manager.
+pub trait RoundObserver {
+    /// The time between two reports of an unchanged state; `None` if no report is wanted.
+    fn check_interval(&self) -> Option<Duration>;
+    /// Reports the last round.
+    fn observe(&mut self, round: &Round, now: Instant);
+    /// Reports that the shutdown has begun.
     fn stopping(&mut self);
 }
 
-/// Nobody wants to know.
-impl Overseer for () {
-    fn interval(&self) -> Option<Duration> {
+/// Wants no report.
+impl RoundObserver for () {
+    fn check_interval(&self) -> Option<Duration> {
         None
     }
-    fn look(&mut self, _round: &Round, _now: Instant) {}
+    fn observe(&mut self, _round: &Round, _now: Instant) {}
     fn stopping(&mut self) {}
 }
 
-/// Answers the ends of lives until a signal or a crash loop ends it all.
+/// Decides at each end of a life whether the actor is restarted, until a signal, a crash loop or an
+/// unexpected exit.
 ///
-/// `signals` carries the names of the signals that ask for an orderly end. `overseer` is told of
-/// `rounds`.
+/// `signals` receives the names of the signals that request an orderly shutdown. `observer`
+/// receives the rounds of `rounds`.
 pub fn run(
     ends: &Receiver<LifeEnd>,
     signals: &Receiver<&'static str>,
     crash_budget: usize,
     rounds: &Rounds,
-    overseer: &mut dyn Overseer,
+    observer: &mut dyn RoundObserver,
     log: &Logger,
 ) -> Ending {
-    let (ticks, news) = match overseer.interval() {
-        Some(interval) => (tick(interval), rounds.news().clone()),
+    let (ticks, changes) = match observer.check_interval() {
+        Some(interval) => (tick(interval), rounds.changes().clone()),
         None => (never(), never()),
     };
     let mut budgets: HashMap<ActorName, CrashBudget> = HashMap::new();
     loop {
         select! {
-            recv(ticks) -> _ => look(rounds, overseer),
-            recv(news) -> _ => look(rounds, overseer),
+            recv(ticks) -> _ => report_last_round(rounds, observer),
+            recv(changes) -> _ => report_last_round(rounds, observer),
             recv(signals) -> signal => {
                 let signal = signal.unwrap_or("end of the signal thread");
-                overseer.stopping();
+                observer.stopping();
                 info!(log, "stopping"; "signal" => signal);
                 return Ending::Signal(signal);
             }
             recv(ends) -> end => {
-                let Ok(LifeEnd { actor, panic, answer }) = end else { return Ending::Ended { actor: None } };
-                let Some(panic) = panic else { return Ending::Ended { actor: Some(actor) } };
+                let Ok(LifeEnd { actor, panic, answer }) = end else {
+                    return Ending::Exited { actor: None };
+                };
+                let Some(panic) = panic else {
+                    return Ending::Exited { actor: Some(actor) };
+                };
                 let log = log.new(o!("actor" => actor.as_str(), "err" => panic.clone()));
                 let budget = budgets.entry(actor).or_insert_with(|| CrashBudget::new(crash_budget));
                 let verdict = budget.record_crash(Instant::now());
                 match verdict {
-                    Verdict::Restart { pause } => warn!(log, "actor crashed, restarting it"; "pause_ms" => pause.as_millis() as u64),
+                    Verdict::Restart { pause } => {
+                        // Pauses are at most a second.
+                        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                        warn!(log, "actor crashed, restarting it"; "pause_ms" => pause_ms);
+                    }
                     Verdict::GiveUp => {
-                        error!(log, "actor keeps crashing, giving up");
+                        error!(log, "actor exceeded its crash budget");
                         return Ending::CrashLoop { actor, panic };
                     }
                 }
-                // Nobody waits for the answer when the runtime has ended: the next receive says so.
+                // Fails if the runtime has ended. The next receive then returns an error.
                 let _ = answer.send(verdict);
             }
         }
     }
 }
 
-fn look(rounds: &Rounds, overseer: &mut dyn Overseer) {
+fn report_last_round(rounds: &Rounds, observer: &mut dyn RoundObserver) {
     if let Some(round) = rounds.last() {
-        overseer.look(&round, Instant::now());
+        observer.observe(&round, Instant::now());
     }
 }
