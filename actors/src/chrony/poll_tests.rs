@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 
 use super::super::{Leap, SourceMode};
 use super::*;
+use crate::time::NS_PER_S;
 
-const SECOND_NS: i64 = 1_000_000_000;
-const ROUND_NS: i64 = SECOND_NS / 10;
+const ROUND_NS: i64 = NS_PER_S / 10;
 
 /// A chronyd that answers one request after another; `before` is called ahead of each.
 struct Chronyd {
@@ -147,7 +147,7 @@ impl Chronyd {
 }
 
 fn walk() -> SourceWalk {
-    SourceWalk::new(SECOND_NS)
+    SourceWalk::new(NS_PER_S)
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn sources_that_cannot_be_told_apart_are_left_out_and_reported() {
     assert_eq!(walk.trouble(), Some(&same));
     // A reference clock and a server are two things even so.
     chronyd.sources[3].mode = SourceMode::Reference;
-    assert!(chronyd.round(&mut walk, SECOND_NS).complete);
+    assert!(chronyd.round(&mut walk, NS_PER_S).complete);
     assert_eq!(walk.trouble(), None);
     // The selected source is no exception.
     chronyd.sources[3] = chronyd.sources[0];
@@ -345,12 +345,12 @@ fn a_walk_during_which_the_number_of_sources_changes_is_not_complete() {
     let (mut chronyd, mut walk) = (Chronyd::new(9), walk());
     assert!(chronyd.round(&mut walk, 0).complete);
     chronyd.sources.push(source(100, SourceState::Selectable));
-    let poll = chronyd.round(&mut walk, SECOND_NS);
+    let poll = chronyd.round(&mut walk, NS_PER_S);
     assert!(!poll.complete);
     assert_eq!(poll.sources.len(), 10);
-    assert!(chronyd.round(&mut walk, SECOND_NS + ROUND_NS).complete);
+    assert!(chronyd.round(&mut walk, NS_PER_S + ROUND_NS).complete);
     // One that appears behind the end in the middle of a walk.
-    let poll = chronyd.round_with(&mut walk, 3 * SECOND_NS, |chronyd, number| match number {
+    let poll = chronyd.round_with(&mut walk, 3 * NS_PER_S, |chronyd, number| match number {
         2 => chronyd.sources.truncate(3),
         5 => chronyd.sources = Chronyd::new(10).sources,
         _ => {}
@@ -374,7 +374,7 @@ fn a_chronyd_that_refuses_is_asked_about_sources_once_a_second() {
     let refused = SourceTrouble::Refused(ParseError::Status(Status(2)));
     assert_eq!(walk.trouble(), Some(&refused));
     chronyd.refuses = None;
-    let poll = chronyd.round(&mut walk, 4 * SECOND_NS);
+    let poll = chronyd.round(&mut walk, 4 * NS_PER_S);
     assert!(poll.complete);
     assert_eq!(walk.trouble(), None);
 }

@@ -145,8 +145,9 @@ fn ahead_ns(at: &Readings) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::NS_PER_S;
 
-    const S: i64 = 1_000_000_000;
+    const S: i64 = NS_PER_S;
     const MS: i64 = 1_000_000;
 
     fn at(raw_ns: i64, ahead_ns: i64) -> Readings {

@@ -103,8 +103,9 @@ impl Contradiction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::NS_PER_S;
 
-    const S: i64 = 1_000_000_000;
+    const S: i64 = NS_PER_S;
     const TOLERANCE: RateBand = RateBand {
         slowest_ppt: 0,
         fastest_ppt: 0,

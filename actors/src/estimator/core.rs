@@ -14,11 +14,7 @@ use super::settings::Settings;
 use super::source_fusion::Sources;
 use super::status::{ClockStatus, Event, Reason, next};
 use crate::chrony::Leap;
-use crate::time::{PPT_PER_PPM, RateBand, Readings};
-
-/// No oscillator is further from its nominal frequency, parts per trillion: beyond it no kernel
-/// could be disciplined (RFC 5905, `MAXFREQ`).
-const FREQUENCY_TOLERANCE_PPT: i64 = 500 * PPT_PER_PPM;
+use crate::time::{FREQUENCY_LIMIT_PPT, RateBand, Readings};
 
 /// Polls of a source that history reaches back at least, however short the span is.
 const POLLS_PER_SPAN: i64 = 4;
@@ -102,7 +98,7 @@ impl Estimator {
         unwatched_ns: i64,
         now: &Readings,
     ) -> Self {
-        let tolerance_ppt = FREQUENCY_TOLERANCE_PPT.max(settings.drift_ppt());
+        let tolerance_ppt = FREQUENCY_LIMIT_PPT.max(settings.drift_ppt());
         let tolerance = RateBand::within(tolerance_ppt);
         let drift = DriftBand::new(settings.drift_ppt(), tolerance, settings.holdover_ns);
         let wander = settings.max_wander_ppb_per_s.map(|_| {

@@ -111,9 +111,10 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::NS_PER_S;
     use proptest::prelude::*;
 
-    const S: i64 = 1_000_000_000;
+    const S: i64 = NS_PER_S;
 
     fn point(raw_ns: i64, half_ns: i64) -> Point {
         let interval = Interval::around(1_800_000_000 * S + raw_ns, half_ns);

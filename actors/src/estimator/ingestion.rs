@@ -28,12 +28,13 @@ impl Estimator {
         if self.last.is_some_and(|last| at.raw_ns < last.raw_ns) {
             return;
         }
-        if let Some(before) = self.last.replace(*at) {
-            if was_suspended(&before, at) && self.has(Safeguard::SuspendVoid) {
-                self.void(Reason::ClockStepped);
-                self.sources.forget_looks();
-                self.suspended = true;
-            }
+        if let Some(before) = self.last.replace(*at)
+            && was_suspended(&before, at)
+            && self.has(Safeguard::SuspendVoid)
+        {
+            self.void(Reason::ClockStepped);
+            self.sources.forget_looks();
+            self.suspended = true;
         }
         self.clock.note(at);
     }

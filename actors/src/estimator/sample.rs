@@ -20,7 +20,9 @@ use super::ablation::Safeguard;
 use super::error_budget::ErrorBudget;
 use super::history::Point;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState, Tracking};
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, Readings, scaled_ceil};
+use crate::time::{
+    FREQUENCY_LIMIT_PPT, Interval, NS_PER_S, PPT_PER_PPM, RateBand, Readings, scaled_ceil,
+};
 
 /// A float on the wire may be less than what was meant by 1.5 x 2^-24 of its value: 25 bits,
 /// rounded, the last of them cut off from 0.5 upwards. 2^-22 pays for that and for the arithmetic
@@ -30,9 +32,6 @@ const WIRE_FLOAT_ERROR: f64 = 1.0 / (1 << 22) as f64;
 /// Rates are added here that multiply in truth: both are below 1000 ppm, so that the product is
 /// below 1 ppm.
 const SECOND_ORDER_PPT: i64 = PPT_PER_PPM;
-
-/// chronyd corrects no clock by more (`maxfreq` of the kernel's), parts per trillion.
-const GREATEST_FREQUENCY_PPT: i64 = 500 * PPT_PER_PPM;
 
 /// What a source is known by. Its index changes when others come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,7 +216,7 @@ pub fn interval(
     // The round trip was measured with a frequency that chronyd may have changed since.
     let exchange_ppt = band
         .farthest_from(0)
-        .saturating_add(GREATEST_FREQUENCY_PPT)
+        .saturating_add(FREQUENCY_LIMIT_PPT)
         .saturating_add(SECOND_ORDER_PPT);
     let budget = ErrorBudget {
         root_distance_ns: ceil_ns(data.offset_error_s),

@@ -7,20 +7,15 @@ use shm_layout::layout::realtime_bound::growth_ns;
 use shm_layout::native::NativeRecord;
 use shm_layout::v1::V1Record;
 use shm_layout::v2::V2Record;
-use shm_layout::{DRIFT_LIMIT_PPB, Leap as NativeLeap, NO_CLAIM_BOUND_NS};
+use shm_layout::{DRIFT_LIMIT_PPB, Leap, NO_CLAIM_BOUND_NS};
 
-use crate::chrony::Leap;
 use crate::estimator::{Estimate, Resumed, State};
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPB, PPT_PER_PPM, RateBand, Readings};
+use crate::time::{FREQUENCY_LIMIT_PPT, Interval, NS_PER_S, PPT_PER_PPB, RateBand, Readings};
 
 /// The maximum lag of a reader's `CLOCK_MONOTONIC_COARSE`, ns: two ticks of the slowest kernel (HZ=100).
 /// 7.6 ms were measured at HZ=250, a little under two ticks. A reader does not count the growth of the
 /// bound in that time, so the published bound includes it.
 const READ_LAG_NS: i64 = 20_000_000;
-
-/// The kernel's own limit for the frequency of `CLOCK_REALTIME`, without a slew, parts per trillion
-/// (adjtimex(2)).
-const KERNEL_LIMIT_PPT: i64 = 500 * PPT_PER_PPM;
 
 const PPT_PER_ONE: i128 = 1_000_000_000_000;
 
@@ -39,7 +34,7 @@ pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRec
         void_after_ns: estimate.void_after_raw_ns,
         status: estimate.status,
         reason: estimate.reason,
-        leap: to_native_leap(estimate.leap),
+        leap: estimate.leap,
         source: estimate.reference_id,
         suspended_ns: at.suspended_ns,
         realtime_ns: at.realtime_ns,
@@ -93,7 +88,7 @@ pub fn from_native(
     usable(&state).then_some(Resumed {
         status: record.status,
         validated_raw_ns: record.free_running_after_ns.saturating_sub(stale_ns),
-        leap: from_native_leap(record.leap),
+        leap: record.leap,
         reference_id: record.source,
         state,
     })
@@ -125,8 +120,8 @@ fn realtime_growth_ppb(band: RateBand, kernel_ppb: Option<i64>) -> u32 {
     let farthest_ppt = match kernel_ppb {
         Some(kernel_ppb) => band.farthest_from(kernel_ppb.saturating_mul(PPT_PER_PPB)),
         None => band
-            .farthest_from(KERNEL_LIMIT_PPT)
-            .max(band.farthest_from(-KERNEL_LIMIT_PPT)),
+            .farthest_from(FREQUENCY_LIMIT_PPT)
+            .max(band.farthest_from(-FREQUENCY_LIMIT_PPT)),
     };
     let ppb = farthest_ppt / PPT_PER_PPB + 1;
     u32::try_from(ppb)
@@ -158,30 +153,12 @@ fn from_rate_and_growth(rate: i32, growth: u32) -> RateBand {
     RateBand::new(ppt(rate - growth), ppt(rate + growth) + 1)
 }
 
-fn to_native_leap(leap: Leap) -> NativeLeap {
-    match leap {
-        Leap::Normal => NativeLeap::Normal,
-        Leap::InsertSecond => NativeLeap::InsertSecond,
-        Leap::DeleteSecond => NativeLeap::DeleteSecond,
-        Leap::Unsynchronized => NativeLeap::Unsynchronized,
-    }
-}
-
-fn from_native_leap(leap: NativeLeap) -> Leap {
-    match leap {
-        NativeLeap::Normal => Leap::Normal,
-        NativeLeap::InsertSecond => Leap::InsertSecond,
-        NativeLeap::DeleteSecond => Leap::DeleteSecond,
-        NativeLeap::Unsynchronized => Leap::Unsynchronized,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::estimator::ErrorBudget;
     use crate::estimator::status::{ClockStatus, Reason};
-    use crate::time::scaled_ceil;
+    use crate::time::{PPT_PER_PPM, scaled_ceil};
     use proptest::prelude::*;
     use shm_layout::STALE_AFTER_NS;
 

@@ -12,7 +12,9 @@ mod rate;
 mod readings;
 
 pub use interval::Interval;
-pub use rate::{PPT_PER_PPB, PPT_PER_PPM, RateBand, mean_rate, scaled_ceil, scaled_floor};
+pub use rate::{
+    FREQUENCY_LIMIT_PPT, PPT_PER_PPB, PPT_PER_PPM, RateBand, mean_rate, scaled_ceil, scaled_floor,
+};
 pub use readings::{Readings, SUSPEND_NOISE_NS};
 
 /// Nanoseconds in a second.

@@ -7,6 +7,11 @@ pub const PPT_PER_PPB: i64 = 1_000;
 /// Parts per trillion in one part per million.
 pub const PPT_PER_PPM: i64 = 1_000_000;
 
+/// The largest frequency offset that the kernel, and so chronyd, can correct without a slew, parts
+/// per trillion: 500 ppm (adjtimex(2), `freq`; `MAXFREQ` in RFC 5905). No oscillator of a
+/// disciplined clock is further from its nominal frequency.
+pub const FREQUENCY_LIMIT_PPT: i64 = 500 * PPT_PER_PPM;
+
 const UNIT: i128 = 1_000_000_000_000;
 
 /// A range of frequency offsets of UTC relative to `CLOCK_MONOTONIC_RAW`, parts per trillion. While
@@ -124,9 +129,10 @@ fn clamp(value: i128) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::NS_PER_S;
     use proptest::prelude::*;
 
-    const S: i64 = 1_000_000_000;
+    const S: i64 = NS_PER_S;
 
     #[test]
     fn rates_scale_and_round_outward() {
