@@ -4,7 +4,7 @@
 //! `systemd/clockbound.catalog` explains each event, for `journalctl -x`.
 
 /// Message and `MESSAGE_ID`, sorted by message.
-const EVENTS: [(&str, &str); 34] = [
+const EVENTS: [(&str, &str); 35] = [
     (
         "actor crashed, restarting it",
         "18083ce0ab8146cba911211db0962959",
@@ -20,6 +20,10 @@ const EVENTS: [(&str, &str); 34] = [
     (
         "an actor hangs, leaving without it",
         "96e77d3d70f54dbb8ee964e287c80cea",
+    ),
+    (
+        "another program slews the clock",
+        "0cf65203bd8f41d686b297536170e540",
     ),
     ("chronyd answers again", "b97ca9c77fc0453181fa6074e41eedb7"),
     (

@@ -42,6 +42,8 @@ pub struct ClockState {
     silence: Option<SpawnHandle>,
     alarms: u64,
     alarm_gate: ChangeGate<u64>,
+    slews: u64,
+    slew_gate: ChangeGate<u64>,
 }
 
 impl ClockState {
@@ -56,6 +58,8 @@ impl ClockState {
             silence: None,
             alarms: 0,
             alarm_gate: ChangeGate::new(0),
+            slews: 0,
+            slew_gate: ChangeGate::new(0),
         }
     }
 
@@ -125,6 +129,15 @@ impl ClockState {
                 warn!(log, "chronyd declares no error for its reference clock";
                     "advice" => "give \"delay\" on the refclock line of chrony.conf what driver and path may be off by");
             }
+            Finding::ClockStepped { by_ns, suspended } => {
+                warn!(log, "the clock was set"; "by_ns" => by_ns, "suspended" => suspended);
+            }
+            Finding::ClockSlewed { by_ns } => {
+                self.slews += 1;
+                if self.slew_gate.pass(self.slews, Instant::now()).is_some() {
+                    warn!(log, "another program slews the clock"; "by_ns" => by_ns, "alarms" => self.slews);
+                }
+            }
             Finding::LeapSecondDecided { happened } => {
                 info!(log, "leap second is over"; "happened" => happened);
             }
@@ -139,7 +152,9 @@ impl ClockState {
         self.silence = Some(ctx.run_later(self.parts.patience, |act, ctx| {
             act.silence = None;
             let now = clocks::read();
-            act.estimator.clocks_read(&now);
+            if let Some(finding) = act.estimator.clocks_read(&now) {
+                act.report(finding);
+            }
             act.estimator.pass_time(&now);
             act.publish(now, ctx);
         }));
@@ -230,21 +245,19 @@ impl Handler<PhcPolled> for ClockState {
     }
 }
 
-/// `CLOCK_REALTIME` was set.
+/// `CLOCK_REALTIME` was set, or the machine resumes from suspend.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct ClockSet {
-    /// The machine was suspended, which is why.
-    pub suspended: bool,
-}
+pub struct ClockSet;
 
 impl Handler<ClockSet> for ClockState {
     type Result = ();
 
-    fn handle(&mut self, set: ClockSet, ctx: &mut Self::Context) {
+    fn handle(&mut self, ClockSet: ClockSet, ctx: &mut Self::Context) {
         let now = clocks::read();
-        self.estimator.clocks_read(&now);
-        warn!(self.parts.log, "the clock was set"; "suspended" => set.suspended);
+        if let Some(finding) = self.estimator.clock_set(&now) {
+            self.report(finding);
+        }
         self.publish(now, ctx);
     }
 }

@@ -19,8 +19,6 @@ use tokio::io::unix::AsyncFd;
 use super::clock_state::{ClockSet, ClockState};
 use crate::fail_points::fail_point;
 use crate::os::async_fd::readable;
-use crate::os::clocks::suspended_ns;
-use crate::time::SUSPEND_NOISE_NS;
 
 /// An instant that never comes: the year 2262, where 64 bits of nanoseconds end.
 const NEVER: Duration = Duration::from_nanos(i64::MAX as u64);
@@ -39,17 +37,13 @@ pub struct Parts {
 /// The actor that watches for steps of the clock.
 pub struct ClockWatch {
     parts: Parts,
-    suspended_ns: i64,
 }
 
 impl ClockWatch {
     /// A watch that has seen nothing yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self {
-            parts,
-            suspended_ns: suspended_ns(),
-        }
+        Self { parts }
     }
 
     fn begin(&mut self, ctx: &mut Context<Self>) {
@@ -78,15 +72,8 @@ impl ClockWatch {
         }));
     }
 
-    fn tell(&mut self) {
-        let before = std::mem::replace(&mut self.suspended_ns, suspended_ns());
-        let suspended = self.suspended_ns - before > SUSPEND_NOISE_NS;
-        if self
-            .parts
-            .clock_state
-            .try_send(ClockSet { suspended })
-            .is_err()
-        {
+    fn tell(&self) {
+        if self.parts.clock_state.try_send(ClockSet).is_err() {
             debug!(
                 self.parts.log,
                 "clock state is busy, it will notice by itself"

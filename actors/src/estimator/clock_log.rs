@@ -43,22 +43,33 @@ pub struct ClockLog {
     entries: VecDeque<Entry>,
     /// When the clock was set, and by how much, ns.
     steps: VecDeque<(i64, i64)>,
-    last: Option<(i64, i64)>,
+    /// When the readings last proved a step.
+    proved_ns: Option<i64>,
+    last: Option<Readings>,
 }
 
 impl ClockLog {
-    /// Notes a reading.
-    pub fn note(&mut self, at: &Readings) {
-        let ahead_ns = ahead_ns(at);
+    /// Notes a reading. Returns by how much the clock was stepped since the reading before, ns, if
+    /// the two prove that it was.
+    pub fn note(&mut self, at: &Readings) -> Option<i64> {
+        let ahead_ns = at.ahead_ns();
+        let mut step_ns = None;
         let mut hidden_ns = 0;
-        if let Some((raw_ns, before_ns)) = self.last.replace((at.raw_ns, ahead_ns)) {
-            let moved_ns = ahead_ns.saturating_sub(before_ns);
-            let elapsed_ns = at.raw_ns.saturating_sub(raw_ns).max(0);
-            if moved_ns.saturating_abs() > elapsed_ns / FASTEST_SLEW + READING_NOISE_NS {
+        if let Some(before) = self.last.replace(*at) {
+            let moved_ns = ahead_ns.saturating_sub(before.ahead_ns());
+            let elapsed_ns = at.raw_ns.saturating_sub(before.raw_ns).max(0);
+            let excess_ns = moved_ns
+                .saturating_abs()
+                .saturating_sub(elapsed_ns / FASTEST_SLEW + READING_NOISE_NS);
+            if excess_ns > 0 {
                 if self.steps.len() >= MAX_STEPS {
                     self.steps.pop_front();
                 }
                 self.steps.push_back((at.raw_ns, moved_ns));
+            }
+            if excess_ns > at.gap_ns.saturating_add(before.gap_ns) {
+                self.proved_ns = Some(at.raw_ns);
+                step_ns = Some(moved_ns);
             }
             if moved_ns.saturating_abs() > elapsed_ns / SLOWEST_SETTING + at.gap_ns {
                 hidden_ns = elapsed_ns / FASTEST_SLEW;
@@ -80,6 +91,13 @@ impl ClockLog {
         if self.entries.len() > MAX_ENTRIES {
             self.merge_the_older_half();
         }
+        step_ns
+    }
+
+    /// Whether readings since `since_ns` proved a step.
+    #[must_use]
+    pub fn has_proved_step(&self, since_ns: i64) -> bool {
+        self.proved_ns.is_some_and(|raw_ns| raw_ns >= since_ns)
     }
 
     fn merge_the_older_half(&mut self) {
@@ -102,7 +120,7 @@ impl ClockLog {
     /// log does not reach back so far.
     #[must_use]
     pub fn moved_ns(&self, since_ns: i64, at: &Readings) -> Option<i64> {
-        let now_ns = ahead_ns(at);
+        let now_ns = at.ahead_ns();
         let away = |entry: &Entry| {
             let least = entry.least_ns.saturating_sub(now_ns).saturating_abs();
             least.max(entry.most_ns.saturating_sub(now_ns).saturating_abs())
@@ -138,10 +156,6 @@ impl ClockLog {
     }
 }
 
-fn ahead_ns(at: &Readings) -> i64 {
-    at.realtime_ns.saturating_sub(at.raw_ns)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,7 +179,11 @@ mod tests {
     fn log_of(tenths: i64, ahead_ns: impl Fn(i64) -> i64) -> (ClockLog, Readings) {
         let mut log = ClockLog::default();
         let readings = (0..=tenths).map(|n| at(n * S / 10, ahead_ns(n)));
-        let last = readings.inspect(|at| log.note(at)).last();
+        let last = readings
+            .inspect(|at| {
+                log.note(at);
+            })
+            .last();
         (log, last.expect("a reading"))
     }
 

@@ -11,6 +11,7 @@ use super::leap_second::LeapSecond;
 use super::rate_band::{DriftBand, WanderBand};
 use super::sample::Key;
 use super::settings::Settings;
+use super::slew_detection::SlewDetection;
 use super::source_fusion::Sources;
 use super::status::{ClockStatus, Event, Reason, next};
 use crate::chrony::Leap;
@@ -58,6 +59,7 @@ pub struct Estimator {
     pub(super) leap_second: LeapSecond,
     pub(super) sources: Sources,
     pub(super) clock: ClockLog,
+    pub(super) slews: SlewDetection,
     pub(super) last: Option<Readings>,
     pub(super) phc: Option<PhcBound>,
     pub(super) status: ClockStatus,
@@ -118,6 +120,7 @@ impl Estimator {
             leap_second: LeapSecond::default(),
             sources: Sources::default(),
             clock: ClockLog::default(),
+            slews: SlewDetection::default(),
             last: None,
             phc: None,
             status: ClockStatus::Unknown,

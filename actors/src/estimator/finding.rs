@@ -34,6 +34,19 @@ pub enum Finding {
     },
     /// A reference clock's error is not declared in chronyd's configuration.
     UndeclaredReferenceClock,
+    /// `CLOCK_REALTIME` was stepped, by chronyd or by another program.
+    ClockStepped {
+        /// By how much it moved against `CLOCK_MONOTONIC_RAW`, ns.
+        by_ns: i64,
+        /// The machine was suspended, which is why.
+        suspended: bool,
+    },
+    /// A program other than chronyd slews `CLOCK_REALTIME`.
+    ClockSlewed {
+        /// By how much it moved since the last update of chronyd's clock, or since the last such
+        /// finding, ns.
+        by_ns: i64,
+    },
     /// A measurement has shown whether an announced leap second happened.
     LeapSecondDecided {
         /// Whether it did.

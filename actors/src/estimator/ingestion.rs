@@ -8,10 +8,13 @@ use super::leap_second::Change;
 use super::sample::Sample;
 use super::status::{Event, Reason};
 use crate::chrony::{ChronyPoll, Leap, Tracking};
-use crate::time::{Readings, SUSPEND_NOISE_NS};
+use crate::time::{NS_PER_S, Readings, SUSPEND_NOISE_NS};
 
 /// The reference id of chronyd's local mode, 127.127.1.1.
 pub(super) const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;
+
+/// The kernel's notification of a step arrives within this time after the step, ns.
+const NOTIFICATION_NS: i64 = NS_PER_S;
 
 impl Estimator {
     /// The PHC's error bound was read at `raw_ns`.
@@ -24,25 +27,45 @@ impl Estimator {
     ///
     /// Readings that are older than the last ones are ignored: a later message can overtake a
     /// report.
-    pub fn clocks_read(&mut self, at: &Readings) {
+    ///
+    /// Returns a step of `CLOCK_REALTIME` since the last readings, if they show one.
+    pub fn clocks_read(&mut self, at: &Readings) -> Option<Finding> {
         if self.last.is_some_and(|last| at.raw_ns < last.raw_ns) {
-            return;
+            return None;
         }
-        if let Some(before) = self.last.replace(*at)
-            && was_suspended(&before, at)
-            && self.has(Safeguard::SuspendVoid)
-        {
+        let before = self.last.replace(*at);
+        let suspended = before.is_some_and(|before| was_suspended(&before, at));
+        if suspended && self.has(Safeguard::SuspendVoid) {
             self.void(Reason::ClockStepped);
             self.sources.forget_looks();
+            self.slews.reset();
             self.suspended = true;
         }
-        self.clock.note(at);
+        let by_ns = self.clock.note(at)?;
+        Some(Finding::ClockStepped { by_ns, suspended })
+    }
+
+    /// The kernel reports that `CLOCK_REALTIME` was set before it was read `at`.
+    ///
+    /// Returns the step, unless earlier readings showed it: with its size as far as the readings
+    /// show it, which is 0 if other readings were taken since a step that is small.
+    pub fn clock_set(&mut self, at: &Readings) -> Option<Finding> {
+        let before = self.last;
+        let found = self.clocks_read(at);
+        let noticed_ns = at.raw_ns.saturating_sub(NOTIFICATION_NS);
+        if found.is_some() || self.clock.has_proved_step(noticed_ns) {
+            return found;
+        }
+        let by_ns = before.map_or(0, |before| at.ahead_ns().saturating_sub(before.ahead_ns()));
+        let suspended = before.is_some_and(|before| was_suspended(&before, at));
+        Some(Finding::ClockStepped { by_ns, suspended })
     }
 
     /// chronyd was restarted. It can have loaded measurements from files, of a clock whose
     /// correction it no longer knows: they were not seen to arrive.
     pub fn chronyd_restarted(&mut self) {
         self.sources.forget_looks();
+        self.slews.reset();
     }
 
     /// A poll of chronyd began `at`, and its last answer was here at `answered`.
@@ -53,8 +76,8 @@ impl Estimator {
         answered: &Readings,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
-        self.clocks_read(at);
-        self.clocks_read(answered);
+        findings.extend(self.clocks_read(at));
+        findings.extend(self.clocks_read(answered));
         // A report from before a suspend is no baseline for what is new, either.
         let is_outdated = was_suspended(at, answered) && self.has(Safeguard::SuspendVoid);
         match outcome {
@@ -94,6 +117,10 @@ impl Estimator {
         findings: &mut Vec<Finding>,
     ) {
         let tracking = &poll.tracking;
+        let was_stepped = |since_ns| self.clock.set_ns(since_ns) > 0;
+        if let Some(by_ns) = self.slews.take(tracking, at, answered, was_stepped) {
+            findings.push(Finding::ClockSlewed { by_ns });
+        }
         let samples = self.new_samples(poll, at, answered);
         if tracking.leap == Leap::Unsynchronized {
             self.trouble = Reason::LeapUnsynchronized;

@@ -10,6 +10,7 @@
 //! ```text
 //!   chronyd's report, PHC's error bound, clock readings
 //!      | ingestion         the entry points; the status changes here
+//!      |                   (clock_log, slew_detection: how CLOCK_REALTIME moved)
 //!      | new_measurements  which measurements of the report are new, and what is charged to them
 //!      | sample            one measurement becomes an interval
 //!      | source_selection  the selected source's, or what all but F sources have in common
@@ -56,6 +57,7 @@ mod sample;
 mod settings;
 #[cfg(test)]
 mod simulation;
+mod slew_detection;
 mod source_fusion;
 mod source_selection;
 #[cfg(test)]

@@ -253,6 +253,13 @@ pub fn interval_of_tracking(
     (Interval::around(centre_ns, budget.total_ns()), budget)
 }
 
+/// The correction that chronyd has still to make, and its largest error, ns.
+#[must_use]
+pub fn correction_ns(tracking: &Tracking) -> (i64, i64) {
+    let correction_s = tracking.current_correction_s;
+    (nearest_ns(correction_s), rounding_ns(correction_s))
+}
+
 /// A duration from the wire in whole ns, rounded up. `as` saturates, and maps NaN to 0; the codec
 /// refuses both.
 fn ceil_ns(seconds: f64) -> i64 {

@@ -21,3 +21,11 @@ pub struct Readings {
     /// `CLOCK_REALTIME` stood still then.
     pub suspended_ns: i64,
 }
+
+impl Readings {
+    /// By how much `CLOCK_REALTIME` is ahead of `CLOCK_MONOTONIC_RAW`, ns.
+    #[must_use]
+    pub fn ahead_ns(&self) -> i64 {
+        self.realtime_ns.saturating_sub(self.raw_ns)
+    }
+}

@@ -115,7 +115,7 @@ impl Bench {
         at
     }
 
-    pub fn look(&mut self) {
+    pub fn look(&mut self) -> Vec<Finding> {
         let at = self.readings();
         let mut poll = self.host.report(self.now_ns, true);
         if self.is_reference_clock {
@@ -129,8 +129,9 @@ impl Bench {
             poll.tracking.leap = Leap::Normal;
             poll.tracking.address = Address::Unspecified;
         }
-        self.estimator.polled(Ok(&poll), &at, &at);
+        let findings = self.estimator.polled(Ok(&poll), &at, &at);
         self.publish(&at);
+        findings
     }
 
     pub fn publish(&mut self, at: &Readings) {

@@ -111,6 +111,15 @@ fn a_healthy_run_is_synchronized_and_no_wider_than_it_has_to_be() {
     println!("report: at most {worst:.2} times as wide as the last measurement with its growth");
 }
 
+#[test]
+fn slews_and_steps_of_chronyd_are_not_reported_as_those_of_another_program() {
+    for seed in 1..=20 {
+        // Any other finding than a step fails the run.
+        let config = Configuration::only(seed, Some("steers"));
+        run(config).unwrap_or_else(|_| fail(config));
+    }
+}
+
 /// Measurements that no oscillator within the wander premise explains, before the alarm.
 const MOST_UNEXPLAINED: u32 = 8;
 
