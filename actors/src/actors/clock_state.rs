@@ -18,7 +18,7 @@ use crate::estimator::{Estimator, Finding, PollFailure, Settings};
 use crate::fail_points::fail_point;
 use crate::os::clocks;
 use crate::publication::segments::Segments;
-use crate::time::Readings;
+use crate::time::{RawInstant, Readings};
 
 /// What ClockState is rebuilt from at the beginning of every life.
 pub struct Parts {
@@ -231,7 +231,7 @@ impl Handler<ChronyPolled> for ClockState {
 #[rtype(result = "()")]
 pub struct PhcPolled {
     /// `CLOCK_MONOTONIC_RAW` in ns, read before the file was.
-    pub raw_ns: i64,
+    pub raw: RawInstant,
     /// The largest error bound of the last polls, ns.
     pub bound_ns: u32,
 }
@@ -241,7 +241,7 @@ impl Handler<PhcPolled> for ClockState {
 
     fn handle(&mut self, polled: PhcPolled, _ctx: &mut Self::Context) {
         self.estimator
-            .phc_read(i64::from(polled.bound_ns), polled.raw_ns);
+            .phc_read(i64::from(polled.bound_ns), polled.raw);
     }
 }
 

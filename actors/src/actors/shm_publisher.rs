@@ -9,7 +9,7 @@ use crate::estimator::Estimate;
 use crate::fail_points::fail_point;
 use crate::publication::rounds::{Rounds, Said};
 use crate::publication::segments::Segments;
-use crate::time::Readings;
+use crate::time::{RawInstant, Readings};
 
 /// The time from one look at the segments' files to the next, ns: each round looks if rounds are a
 /// second apart.
@@ -21,7 +21,7 @@ pub struct ShmPublisher {
     rounds: Arc<Rounds>,
     log: Logger,
     /// When the files were looked at last, `CLOCK_MONOTONIC_RAW` in ns.
-    files_checked_raw_ns: i64,
+    files_checked: RawInstant,
     /// Which files could not be made again then, and why.
     files_refused: Vec<String>,
 }
@@ -34,17 +34,17 @@ impl ShmPublisher {
             segments,
             rounds,
             log,
-            files_checked_raw_ns: 0,
+            files_checked: RawInstant::MIN,
             files_refused: Vec::new(),
         }
     }
 
     /// Makes deleted files again, at most once a second. A failure is logged when it is new.
-    fn check_files(&mut self, raw_ns: i64) {
-        if raw_ns.saturating_sub(self.files_checked_raw_ns) < FILE_CHECK_INTERVAL_NS {
+    fn check_files(&mut self, raw: RawInstant) {
+        if raw - self.files_checked < FILE_CHECK_INTERVAL_NS {
             return;
         }
-        self.files_checked_raw_ns = raw_ns;
+        self.files_checked = raw;
         let (mut created, mut refused) = (Vec::new(), Vec::new());
         for result in self.segments.check_files() {
             match result {
@@ -100,6 +100,6 @@ impl Handler<Publish> for ShmPublisher {
             "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse_ns,
             "earliest_ns" => estimate.interval.earliest_ns, "latest_ns" => estimate.interval.latest_ns,
             "budget" => %estimate.budget, "slowest_ppt" => estimate.band.slowest_ppt, "fastest_ppt" => estimate.band.fastest_ppt);
-        self.check_files(at.raw_ns);
+        self.check_files(at.raw);
     }
 }

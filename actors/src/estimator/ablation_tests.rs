@@ -11,7 +11,7 @@ use super::simulation::wire::quantised;
 use super::status::ClockStatus;
 use super::*;
 use crate::chrony::SourceData;
-use crate::time::{NS_PER_S, PPT_PER_PPM, RateBand, Readings};
+use crate::time::{NS_PER_S, PPT_PER_PPM, RateBand, RawInstant, Readings};
 
 /// The hazard that a safeguard answers.
 fn hazard(safeguard: Safeguard) -> fn(&mut Bench) {
@@ -115,7 +115,7 @@ fn hazard(safeguard: Safeguard) -> fn(&mut Bench) {
             bench.settings.phc_reference_id = Some(7);
             bench.estimator.settings.phc_reference_id = Some(7);
             bench.is_reference_clock = true;
-            bench.estimator.phc_read(10 * MS, 0);
+            bench.estimator.phc_read(10 * MS, RawInstant::default());
             bench.measure(10 * MS);
             bench.look();
         },
@@ -180,7 +180,7 @@ fn every_safeguard_keeps_truth_that_is_lost_without_it() {
 fn no_term_of_a_measurement_can_be_left_out() {
     let clock = Readings {
         coarse_ns: 0,
-        raw_ns: 0,
+        raw: RawInstant::default(),
         realtime_ns: UTC_NS,
         gap_ns: 0,
         kernel_ppb: None,

@@ -13,7 +13,7 @@
 //! The very next report never decides against what is held.
 
 use super::history::Point;
-use crate::time::{Interval, RateBand};
+use crate::time::{Interval, RateBand, RawInstant};
 
 /// Measurements in a row that agree with the other interval alone, before it replaces the held one.
 pub const AGREEMENTS: u32 = 8;
@@ -24,7 +24,7 @@ pub struct Contradiction {
     /// The other interval.
     pub other: Point,
     /// When the contradiction was found, `CLOCK_MONOTONIC_RAW` in ns.
-    pub since_ns: i64,
+    pub since: RawInstant,
     /// Measurements in a row that agreed with the other one alone.
     pub agreements: u32,
 }
@@ -46,16 +46,16 @@ impl Contradiction {
     pub fn new(other: Point) -> Self {
         Self {
             other,
-            since_ns: other.raw_ns,
+            since: other.raw,
             agreements: 1,
         }
     }
 
-    /// The other interval at `raw_ns`. Nothing is known of the oscillator if it is the right one,
+    /// The other interval at `raw`. Nothing is known of the oscillator if it is the right one,
     /// but the tolerance.
     #[must_use]
-    pub fn other_at(&self, raw_ns: i64, tolerance: RateBand) -> Interval {
-        let elapsed_ns = raw_ns.saturating_sub(self.other.raw_ns);
+    pub fn other_at(&self, raw: RawInstant, tolerance: RateBand) -> Interval {
+        let elapsed_ns = raw - self.other.raw;
         self.other.interval.carried(elapsed_ns, tolerance)
     }
 
@@ -69,13 +69,13 @@ impl Contradiction {
         tolerance: RateBand,
         two_polls_ns: i64,
     ) -> Verdict {
-        let other = self.other_at(new.raw_ns, tolerance);
+        let other = self.other_at(new.raw, tolerance);
         let with_held = held.intersect(new.interval);
         let with_other = other.intersect(new.interval);
         let next = |interval, agreements| Self {
             other: Point {
                 interval,
-                raw_ns: new.raw_ns,
+                raw: new.raw,
             },
             agreements,
             ..self
@@ -88,7 +88,7 @@ impl Contradiction {
             (Some(_), Some(other)) => Verdict::Open(with_held, next(other, 0)),
             (None, Some(other)) => {
                 let next = next(other, self.agreements.saturating_add(1));
-                let lasted_ns = new.raw_ns.saturating_sub(self.since_ns);
+                let lasted_ns = new.raw - self.since;
                 if next.agreements >= AGREEMENTS && lasted_ns >= two_polls_ns {
                     Verdict::Other(next.other)
                 } else {
@@ -113,7 +113,7 @@ mod tests {
 
     fn at(second: i64, earliest: i64, latest: i64) -> Point {
         Point {
-            raw_ns: second * S,
+            raw: RawInstant::from_ns(second * S),
             interval: Interval::new(earliest, latest).shift(second * S),
         }
     }

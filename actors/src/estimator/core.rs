@@ -15,7 +15,7 @@ use super::slew_detection::SlewDetection;
 use super::source_fusion::Sources;
 use super::status::{ClockStatus, Event, Reason, next};
 use crate::chrony::Leap;
-use crate::time::{FREQUENCY_LIMIT_PPT, RateBand, Readings};
+use crate::time::{FREQUENCY_LIMIT_PPT, RateBand, RawInstant, Readings};
 
 /// Polls of a source that history reaches back at least, however short the span is.
 const POLLS_PER_SPAN: i64 = 4;
@@ -35,7 +35,7 @@ pub enum PollFailure {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PhcBound {
     pub(super) bound_ns: i64,
-    pub(super) raw_ns: i64,
+    pub(super) raw: RawInstant,
 }
 
 /// The wander premise, when there is one.
@@ -43,7 +43,7 @@ pub(super) struct PhcBound {
 pub(super) struct Wander {
     pub(super) held: Held<WanderBand>,
     /// Not relied on before this instant, `CLOCK_MONOTONIC_RAW` in ns.
-    pub(super) void_until_ns: i64,
+    pub(super) void_until: RawInstant,
 }
 
 /// The estimator.
@@ -67,7 +67,7 @@ pub struct Estimator {
     pub(super) reason: Reason,
     /// What the status will be blamed on when the grace is over.
     pub(super) trouble: Reason,
-    pub(super) validated_raw_ns: i64,
+    pub(super) validated: RawInstant,
     pub(super) leap: Leap,
     pub(super) reference_id: u32,
     /// The measurement that was used last, and what it was wide of.
@@ -86,7 +86,7 @@ pub struct Estimator {
     /// It has changed by more than a measurement that agrees.
     pub(super) changed_much: bool,
     /// When it was last asked for, `CLOCK_MONOTONIC_RAW` in ns.
-    pub(super) kept_raw_ns: i64,
+    pub(super) kept_at: RawInstant,
     /// Taken away by tests.
     pub(super) without: Option<Safeguard>,
 }
@@ -107,7 +107,7 @@ impl Estimator {
             let growth = WanderBand::new(settings.wander_ppt_per_s(), tolerance);
             Wander {
                 held: Held::new(growth),
-                void_until_ns: i64::MIN,
+                void_until: RawInstant::MIN,
             }
         });
         let mut new = Self {
@@ -126,7 +126,7 @@ impl Estimator {
             status: ClockStatus::Unknown,
             reason: Reason::NeverSynchronized,
             trouble: Reason::ChronySilent,
-            validated_raw_ns: now.raw_ns,
+            validated: now.raw,
             leap: Leap::Unsynchronized,
             reference_id: 0,
             sampled: None,
@@ -137,7 +137,7 @@ impl Estimator {
             undeclared_told: false,
             changed: false,
             changed_much: false,
-            kept_raw_ns: i64::MIN,
+            kept_at: RawInstant::MIN,
             without: None,
         };
         if let Some(resumed) = resumed {

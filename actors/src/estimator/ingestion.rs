@@ -8,7 +8,7 @@ use super::leap_second::Change;
 use super::sample::Sample;
 use super::status::{Event, Reason};
 use crate::chrony::{ChronyPoll, Leap, Tracking};
-use crate::time::{NS_PER_S, Readings, SUSPEND_NOISE_NS};
+use crate::time::{NS_PER_S, RawInstant, Readings, SUSPEND_NOISE_NS};
 
 /// The reference id of chronyd's local mode, 127.127.1.1.
 pub(super) const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;
@@ -17,9 +17,9 @@ pub(super) const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;
 const NOTIFICATION_NS: i64 = NS_PER_S;
 
 impl Estimator {
-    /// The PHC's error bound was read at `raw_ns`.
-    pub fn phc_read(&mut self, bound_ns: i64, raw_ns: i64) {
-        self.phc = Some(PhcBound { bound_ns, raw_ns });
+    /// The PHC's error bound was read at `raw`.
+    pub fn phc_read(&mut self, bound_ns: i64, raw: RawInstant) {
+        self.phc = Some(PhcBound { bound_ns, raw });
     }
 
     /// The clocks were read: after `CLOCK_REALTIME` was set, or the machine suspended, at the
@@ -30,7 +30,7 @@ impl Estimator {
     ///
     /// Returns a step of `CLOCK_REALTIME` since the last readings, if they show one.
     pub fn clocks_read(&mut self, at: &Readings) -> Option<Finding> {
-        if self.last.is_some_and(|last| at.raw_ns < last.raw_ns) {
+        if self.last.is_some_and(|last| at.raw < last.raw) {
             return None;
         }
         let before = self.last.replace(*at);
@@ -52,8 +52,8 @@ impl Estimator {
     pub fn clock_set(&mut self, at: &Readings) -> Option<Finding> {
         let before = self.last;
         let found = self.clocks_read(at);
-        let noticed_ns = at.raw_ns.saturating_sub(NOTIFICATION_NS);
-        if found.is_some() || self.clock.has_proved_step(noticed_ns) {
+        let noticed = at.raw - NOTIFICATION_NS;
+        if found.is_some() || self.clock.has_proved_step(noticed) {
             return found;
         }
         let by_ns = before.map_or(0, |before| at.ahead_ns().saturating_sub(before.ahead_ns()));
@@ -101,7 +101,7 @@ impl Estimator {
         if !self.status.is_trusted() {
             return;
         }
-        let silent_ns = now.raw_ns.saturating_sub(self.validated_raw_ns);
+        let silent_ns = now.raw - self.validated;
         if silent_ns >= self.settings.holdover_ns {
             self.void(Reason::HoldoverExpired);
         } else if silent_ns > self.settings.grace_ns {
@@ -117,7 +117,7 @@ impl Estimator {
         findings: &mut Vec<Finding>,
     ) {
         let tracking = &poll.tracking;
-        let was_stepped = |since_ns| self.clock.set_ns(since_ns) > 0;
+        let was_stepped = |since| self.clock.set_ns(since) > 0;
         if let Some(by_ns) = self.slews.take(tracking, at, answered, was_stepped) {
             findings.push(Finding::ClockSlewed { by_ns });
         }
@@ -153,7 +153,7 @@ impl Estimator {
         }
         if self.held.point().is_some() {
             self.advance(Event::Report, Reason::Tracking);
-            self.validated_raw_ns = answered.raw_ns;
+            self.validated = answered.raw;
             self.leap = tracking.leap;
             self.reference_id = tracking.ref_id;
         }
@@ -170,7 +170,7 @@ impl Estimator {
             Leap::DeleteSecond => Some(Change::Delete),
             Leap::Normal | Leap::Unsynchronized => None,
         };
-        let now = self.held.at(at.raw_ns);
+        let now = self.held.at(at.raw);
         let now = now.or_else(|| samples.first().map(|sample| sample.point.interval));
         if let Some(now) = now {
             let before = self.leap_second.announced();
@@ -181,10 +181,10 @@ impl Estimator {
 
     /// Measurements of several sources are compared in one count of seconds only.
     fn forget_the_other_count(&mut self, at: &Readings) {
-        let held = self.held.at(at.raw_ns);
-        let since_ns = held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
-        if let Some(since_ns) = since_ns {
-            self.sources.forget_before(since_ns);
+        let held = self.held.at(at.raw);
+        let since = held.and_then(|held| self.leap_second.settled_since(held, at.raw));
+        if let Some(since) = since {
+            self.sources.forget_before(since);
         }
     }
 }

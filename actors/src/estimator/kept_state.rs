@@ -17,7 +17,7 @@ use super::leap_second::{Announced, Change};
 use super::rate_band::{Epoch, MAX_EPOCHS};
 use super::status::ClockStatus;
 use crate::chrony::Leap;
-use crate::time::{Interval, RateBand, SUSPEND_NOISE_NS};
+use crate::time::{Interval, RateBand, RawInstant, SUSPEND_NOISE_NS};
 
 /// Instants beyond it, in 1823 and 2116, are refused: differences of two others stay within 64
 /// bits.
@@ -32,7 +32,7 @@ pub struct Resumed {
     /// The status that was published last: a trusted one.
     pub status: ClockStatus,
     /// When chronyd was last known to follow a source, `CLOCK_MONOTONIC_RAW` in ns.
-    pub validated_raw_ns: i64,
+    pub validated: RawInstant,
     /// Whether a leap second was announced.
     pub leap: Leap,
     /// chrony's reference id; 0 for none.
@@ -49,10 +49,10 @@ pub struct State {
     pub(super) drift_ppt: i64,
     pub(super) wander_ppt_per_s: i64,
     /// The wander premise is not relied on before, `CLOCK_MONOTONIC_RAW` in ns.
-    pub(super) wander_void_until_ns: i64,
+    pub(super) wander_void_until: RawInstant,
     pub(super) held: Option<Point>,
     pub(super) leap_second: Option<Announced>,
-    pub(super) wander: Option<(Point, Option<(i64, RateBand)>)>,
+    pub(super) wander: Option<(Point, Option<(RawInstant, RateBand)>)>,
     pub(super) epochs: Vec<Epoch>,
     pub(super) points: Vec<Point>,
 }
@@ -62,14 +62,14 @@ impl State {
     /// published.
     #[must_use]
     pub fn of_interval(
-        raw_ns: i64,
+        raw: RawInstant,
         interval: Interval,
         rates: Option<RateBand>,
         suspended_ns: i64,
     ) -> Self {
-        let held = Point { raw_ns, interval };
+        let held = Point { raw, interval };
         let epochs = rates.map(|band| Epoch {
-            begins_ns: raw_ns,
+            begins: raw,
             length_ns: 1,
             band,
         });
@@ -100,7 +100,7 @@ impl State {
             self.suspended_ns,
             self.drift_ppt,
             self.wander_ppt_per_s,
-            self.wander_void_until_ns,
+            self.wander_void_until.as_ns(),
         ];
         words.extend(point_words(held));
         words.extend(match self.leap_second {
@@ -115,13 +115,14 @@ impl State {
             Some((point, limits)) => {
                 let [raw, earliest, latest] = point_words(point);
                 let kind = 1 + i64::from(limits.is_some());
-                let (reference_ns, band) = limits.unwrap_or((0, RateBand::within(0)));
+                let (reference, band) =
+                    limits.unwrap_or((RawInstant::default(), RateBand::within(0)));
                 [
                     kind,
                     raw,
                     earliest,
                     latest,
-                    reference_ns,
+                    reference.as_ns(),
                     band.slowest_ppt,
                     band.fastest_ppt,
                 ]
@@ -130,7 +131,7 @@ impl State {
         words.push(self.epochs.len() as i64);
         for epoch in &self.epochs {
             words.extend([
-                epoch.begins_ns,
+                epoch.begins.as_ns(),
                 epoch.length_ns,
                 epoch.band.slowest_ppt,
                 epoch.band.fastest_ppt,
@@ -151,7 +152,7 @@ impl State {
         }
         let suspended_ns = words.next()?;
         let (drift_ppt, wander_ppt_per_s) = (words.next()?, words.next()?);
-        let wander_void_until_ns = words.next()?;
+        let wander_void_until = words.raw()?;
         let held = words.point()?;
         let leap_second = match (words.next()?, words.next()?) {
             (0, _) => None,
@@ -166,20 +167,17 @@ impl State {
             _ => return None,
         };
         let kind = words.next()?;
-        let [raw_ns, earliest, latest] = [words.next()?, words.next()?, words.next()?];
-        let limits = (words.next()?, words.band()?);
+        let (raw, earliest, latest) = (words.raw()?, words.next()?, words.next()?);
+        let limits = (words.raw()?, words.band()?);
         let wander = match kind {
             0 => None,
-            1 | 2 => Some((
-                point(raw_ns, earliest, latest)?,
-                (kind == 2).then_some(limits),
-            )),
+            1 | 2 => Some((point(raw, earliest, latest)?, (kind == 2).then_some(limits))),
             _ => return None,
         };
         let mut epochs = Vec::new();
         for _ in 0..words.count(MAX_EPOCHS)? {
             epochs.push(Epoch {
-                begins_ns: words.next()?,
+                begins: words.raw()?,
                 length_ns: words.next()?,
                 band: words.band()?,
             });
@@ -192,7 +190,7 @@ impl State {
             suspended_ns,
             drift_ppt,
             wander_ppt_per_s,
-            wander_void_until_ns,
+            wander_void_until,
             held: Some(held),
             leap_second,
             wander,
@@ -204,15 +202,15 @@ impl State {
 
 fn point_words(point: Point) -> [i64; 3] {
     [
-        point.raw_ns,
+        point.raw.as_ns(),
         point.interval.earliest_ns,
         point.interval.latest_ns,
     ]
 }
 
-fn point(raw_ns: i64, earliest_ns: i64, latest_ns: i64) -> Option<Point> {
+fn point(raw: RawInstant, earliest_ns: i64, latest_ns: i64) -> Option<Point> {
     (earliest_ns <= latest_ns).then(|| Point {
-        raw_ns,
+        raw,
         interval: Interval::new(earliest_ns, latest_ns),
     })
 }
@@ -225,8 +223,12 @@ impl<I: Iterator<Item = i64>> Words<I> {
         self.0.next().filter(|word| word.unsigned_abs() < FARTHEST)
     }
 
+    fn raw(&mut self) -> Option<RawInstant> {
+        self.next().map(RawInstant::from_ns)
+    }
+
     fn point(&mut self) -> Option<Point> {
-        point(self.next()?, self.next()?, self.next()?)
+        point(self.raw()?, self.next()?, self.next()?)
     }
 
     fn band(&mut self) -> Option<RateBand> {

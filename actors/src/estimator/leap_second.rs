@@ -12,7 +12,7 @@
 //!     one count   |         both counts, measurements are not used              | one count
 //! ```
 
-use crate::time::{Interval, NS_PER_S};
+use crate::time::{Interval, NS_PER_S, RawInstant};
 
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
 
@@ -145,17 +145,17 @@ impl LeapSecond {
     }
 
     /// Since when measurements are in the count that they will stay in, `CLOCK_MONOTONIC_RAW` in
-    /// ns, while `held` is the held interval at `raw_ns`; `None` unless a leap second is near or
+    /// ns, while `held` is the held interval at `raw`; `None` unless a leap second is near or
     /// undecided.
     #[must_use]
-    pub fn settled_since_ns(&self, held: Interval, raw_ns: i64) -> Option<i64> {
+    pub fn settled_since(&self, held: Interval, raw: RawInstant) -> Option<RawInstant> {
         let leap = self.announced?;
         if held.latest_ns < leap.midnight_ns.saturating_sub(LEAD_NS) {
             return None;
         }
         let settled_ns = leap.midnight_ns.saturating_add(SETTLED_NS);
         let settled_for_ns = held.earliest_ns.saturating_sub(settled_ns);
-        Some(raw_ns.saturating_sub(settled_for_ns))
+        Some(raw - settled_for_ns)
     }
 
     /// The leap second is over, one way or the other.

@@ -11,7 +11,7 @@ use super::simulation::line::Line;
 use super::status::ClockStatus;
 use super::*;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState};
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand};
+use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, RawInstant};
 
 const SPAN_NS: i64 = 1_000 * NS_PER_S;
 
@@ -44,8 +44,8 @@ proptest! {
             utc.turn(now_ns, rate, 0.0);
             now_ns += seconds * NS_PER_S;
             let centre_ns = utc.at(now_ns) + (half_ns as f64 * off) as i64;
-            let new = Point { raw_ns: now_ns, interval: Interval::around(centre_ns, half_ns) };
-            if let Some(before) = held.at(now_ns) {
+            let new = Point { raw: RawInstant::from_ns(now_ns), interval: Interval::around(centre_ns, half_ns) };
+            if let Some(before) = held.at(new.raw) {
                 prop_assert!(before.contains(utc.at(now_ns)));
             }
             prop_assert_eq!(held.observe(new, SPAN_NS), held::Observed::Agrees);
@@ -59,10 +59,10 @@ proptest! {
     fn a_false_rate_lapses_after_the_span(false_ppm in -400..400i64, at_s in 0..10_000i64) {
         let tolerance = RateBand::within(500 * PPT_PER_PPM);
         let mut band = DriftBand::new(PPT_PER_PPM, tolerance, SPAN_NS);
-        let at_ns = at_s * NS_PER_S;
-        band.learn(at_ns, at_ns + NS_PER_S, RateBand::new(false_ppm * PPT_PER_PPM, false_ppm * PPT_PER_PPM));
+        let at = RawInstant::from_ns(at_s * NS_PER_S);
+        band.learn(at, at + NS_PER_S, RateBand::new(false_ppm * PPT_PER_PPM, false_ppm * PPT_PER_PPM));
         prop_assert_ne!(band.band(), tolerance);
-        band.expire(at_ns + SPAN_NS + 1, SPAN_NS);
+        band.expire(at + SPAN_NS + 1, SPAN_NS);
         prop_assert_eq!(band.band(), tolerance);
     }
 

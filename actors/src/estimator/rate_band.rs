@@ -14,30 +14,30 @@
 //! In both, |y| stays within the frequency tolerance of any oscillator (RFC 5905, `MAXFREQ`).
 
 use super::history::{MAX_POINTS, Point};
-use crate::time::{Interval, NS_PER_S, RateBand, scaled_ceil};
+use crate::time::{Interval, NS_PER_S, RateBand, RawInstant, scaled_ceil};
 
 /// A premise about the oscillator, and what measurements have proved under it.
 pub trait Growth {
     /// How many points of history are kept for it.
     const POINTS: usize;
 
-    /// Takes into account that the mean rate between the instants `older_ns` and `newer_ns` was in
+    /// Takes into account that the mean rate between the instants `older` and `newer` was in
     /// `mean`.
-    fn learn(&mut self, older_ns: i64, newer_ns: i64, mean: RateBand);
+    fn learn(&mut self, older: RawInstant, newer: RawInstant, mean: RateBand);
 
     /// Whether all that was learned can be true at once.
     fn is_consistent(&self) -> bool;
 
-    /// Lets lapse what no longer holds when the newest measurement is of `newest_ns` and history
+    /// Lets lapse what no longer holds when the newest measurement is of `newest` and history
     /// reaches back `span_ns`.
-    fn expire(&mut self, newest_ns: i64, span_ns: i64);
+    fn expire(&mut self, newest: RawInstant, span_ns: i64);
 
-    /// The interval of `point`, at the later instant `raw_ns`.
-    fn carried(&self, point: Point, raw_ns: i64) -> Interval;
+    /// The interval of `point`, at the later instant `raw`.
+    fn carried(&self, point: Point, raw: RawInstant) -> Interval;
 
-    /// The rates by which an interval published at `raw_ns` contains true time for `horizon_ns`
+    /// The rates by which an interval published at `raw` contains true time for `horizon_ns`
     /// more.
-    fn published(&self, raw_ns: i64, horizon_ns: i64) -> RateBand;
+    fn published(&self, raw: RawInstant, horizon_ns: i64) -> RateBand;
 
     /// Forgets what was learned.
     fn forget(&mut self);
@@ -53,7 +53,7 @@ pub const MAX_EPOCHS: usize = 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch {
     /// Its beginning, `CLOCK_MONOTONIC_RAW` in ns.
-    pub begins_ns: i64,
+    pub begins: RawInstant,
     /// Its length, ns.
     pub length_ns: i64,
     /// The rates that all of them allow, widened by the drift rate.
@@ -117,11 +117,9 @@ impl DriftBand {
 impl Growth for DriftBand {
     const POINTS: usize = MAX_POINTS;
 
-    fn learn(&mut self, older_ns: i64, _newer_ns: i64, mean: RateBand) {
+    fn learn(&mut self, older: RawInstant, _newer: RawInstant, mean: RateBand) {
         let proved = mean.widen(self.drift_ppt);
-        let within = |epoch: &&mut Epoch| {
-            (0..epoch.length_ns).contains(&older_ns.saturating_sub(epoch.begins_ns))
-        };
+        let within = |epoch: &&mut Epoch| (0..epoch.length_ns).contains(&(older - epoch.begins));
         match self.epochs.iter_mut().find(within) {
             Some(epoch) => match epoch.band.intersect(proved) {
                 Some(band) => epoch.band = band,
@@ -133,11 +131,11 @@ impl Growth for DriftBand {
                     self.epochs.remove(0);
                 }
                 self.epochs.push(Epoch {
-                    begins_ns: older_ns - older_ns.rem_euclid(self.length_ns),
+                    begins: older - older.as_ns().rem_euclid(self.length_ns),
                     length_ns: self.length_ns,
                     band: proved,
                 });
-                self.epochs.sort_by_key(|epoch| epoch.begins_ns);
+                self.epochs.sort_by_key(|epoch| epoch.begins);
             }
         }
         self.band = self.band.and_then(|band| band.intersect(proved));
@@ -147,22 +145,21 @@ impl Growth for DriftBand {
         self.band.is_some()
     }
 
-    fn expire(&mut self, newest_ns: i64, span_ns: i64) {
+    fn expire(&mut self, newest: RawInstant, span_ns: i64) {
         self.length_ns = (span_ns / EPOCHS_PER_SPAN).max(1);
         let kept = self.epochs.len();
-        self.epochs
-            .retain(|epoch| newest_ns.saturating_sub(epoch.begins_ns) <= span_ns);
+        self.epochs.retain(|epoch| newest - epoch.begins <= span_ns);
         if self.epochs.len() < kept {
             self.intersect();
         }
     }
 
-    fn carried(&self, point: Point, raw_ns: i64) -> Interval {
-        let elapsed_ns = raw_ns.saturating_sub(point.raw_ns);
+    fn carried(&self, point: Point, raw: RawInstant) -> Interval {
+        let elapsed_ns = raw - point.raw;
         point.interval.carried(elapsed_ns, self.band())
     }
 
-    fn published(&self, _raw_ns: i64, _horizon_ns: i64) -> RateBand {
+    fn published(&self, _raw: RawInstant, _horizon_ns: i64) -> RateBand {
         self.band()
     }
 
@@ -177,8 +174,8 @@ impl Growth for DriftBand {
 pub struct WanderBand {
     wander_ppt_per_s: i64,
     tolerance: RateBand,
-    /// The limits as they were at `reference_ns`; `None` before a pair was seen.
-    limits: Option<(i64, RateBand)>,
+    /// The limits as they were at `reference`; `None` before a pair was seen.
+    limits: Option<(RawInstant, RateBand)>,
     consistent: bool,
 }
 
@@ -195,20 +192,20 @@ impl WanderBand {
     }
 
     /// What an earlier life had learned: limits and the instant that they are for.
-    pub fn resume(&mut self, limits: Option<(i64, RateBand)>) {
+    pub fn resume(&mut self, limits: Option<(RawInstant, RateBand)>) {
         self.limits = limits;
     }
 
     /// What was learned, for the next life.
     #[must_use]
-    pub fn limits(&self) -> Option<(i64, RateBand)> {
+    pub fn limits(&self) -> Option<(RawInstant, RateBand)> {
         self.limits
     }
 
-    /// The limits at `raw_ns`, not clamped to the tolerance.
-    fn limits_at(&self, raw_ns: i64) -> Option<RateBand> {
-        let (reference_ns, band) = self.limits?;
-        let receded = self.receded_ppt(raw_ns.saturating_sub(reference_ns));
+    /// The limits at `raw`, not clamped to the tolerance.
+    fn limits_at(&self, raw: RawInstant) -> Option<RateBand> {
+        let (reference, band) = self.limits?;
+        let receded = self.receded_ppt(raw - reference);
         let slowest = band.slowest_ppt.saturating_sub(receded);
         let fastest = band.fastest_ppt.saturating_add(receded);
         // Before the reference the limits approach each other, and may cross.
@@ -225,10 +222,10 @@ impl WanderBand {
         i64::try_from(rounded).unwrap_or(i64::MAX)
     }
 
-    /// The rates whose constant application from `raw_ns` on covers every rate within the limits
+    /// The rates whose constant application from `raw` on covers every rate within the limits
     /// for `elapsed_ns`.
-    fn secant(&self, raw_ns: i64, elapsed_ns: i64) -> RateBand {
-        let Some(limits) = self.limits_at(raw_ns) else {
+    fn secant(&self, raw: RawInstant, elapsed_ns: i64) -> RateBand {
+        let Some(limits) = self.limits_at(raw) else {
             return self.tolerance;
         };
         // The integral of w t from 0 to t is w t^2 / 2: a mean of w t / 2.
@@ -243,16 +240,15 @@ impl Growth for WanderBand {
     /// could have been, with 128 points up to 2.
     const POINTS: usize = 4 * MAX_POINTS;
 
-    fn learn(&mut self, older_ns: i64, newer_ns: i64, mean: RateBand) {
-        let middle_ns = older_ns.midpoint(newer_ns);
-        let now_ns = newer_ns;
-        let proved = mean.widen(self.receded_ppt(now_ns.saturating_sub(middle_ns)) + 1);
+    fn learn(&mut self, older: RawInstant, newer: RawInstant, mean: RateBand) {
+        let middle = older.midpoint(newer);
+        let proved = mean.widen(self.receded_ppt(newer - middle) + 1);
         let known = match self.limits {
-            Some(_) => self.limits_at(now_ns),
+            Some(_) => self.limits_at(newer),
             None => Some(proved),
         };
         match known.and_then(|known| known.intersect(proved)) {
-            Some(band) => self.limits = Some((now_ns, band)),
+            Some(band) => self.limits = Some((newer, band)),
             None => self.consistent = false,
         }
     }
@@ -261,20 +257,20 @@ impl Growth for WanderBand {
         self.consistent
     }
 
-    fn expire(&mut self, _newest_ns: i64, _span_ns: i64) {}
+    fn expire(&mut self, _newest: RawInstant, _span_ns: i64) {}
 
-    fn carried(&self, point: Point, raw_ns: i64) -> Interval {
-        let elapsed_ns = raw_ns.saturating_sub(point.raw_ns);
+    fn carried(&self, point: Point, raw: RawInstant) -> Interval {
+        let elapsed_ns = raw - point.raw;
         // Rounded outward once more than the band is.
         let slack_ns = scaled_ceil(elapsed_ns.saturating_abs(), 1);
         point
             .interval
-            .carried(elapsed_ns, self.secant(point.raw_ns, elapsed_ns))
+            .carried(elapsed_ns, self.secant(point.raw, elapsed_ns))
             .widen(slack_ns)
     }
 
-    fn published(&self, raw_ns: i64, horizon_ns: i64) -> RateBand {
-        self.secant(raw_ns, horizon_ns)
+    fn published(&self, raw: RawInstant, horizon_ns: i64) -> RateBand {
+        self.secant(raw, horizon_ns)
     }
 
     fn forget(&mut self) {

@@ -21,7 +21,8 @@ use super::error_budget::ErrorBudget;
 use super::history::Point;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState, Tracking};
 use crate::time::{
-    FREQUENCY_LIMIT_PPT, Interval, NS_PER_S, PPT_PER_PPM, RateBand, Readings, scaled_ceil,
+    FREQUENCY_LIMIT_PPT, Interval, NS_PER_S, PPT_PER_PPM, RateBand, RawInstant, Readings,
+    scaled_ceil,
 };
 
 /// A float on the wire may be less than what was meant by 1.5 x 2^-24 of its value: 25 bits,
@@ -82,7 +83,7 @@ pub struct Sample {
 pub struct Look {
     /// When it was asked for, `CLOCK_MONOTONIC_RAW` in ns: what it does not have was measured
     /// later.
-    pub raw_ns: i64,
+    pub raw: RawInstant,
     /// What was reported; `None` when the source was known not to exist.
     pub report: Option<Reported>,
 }

@@ -13,7 +13,7 @@
 
 use super::sample;
 use crate::chrony::{Leap, Tracking};
-use crate::time::{FREQUENCY_LIMIT_PPT, PPT_PER_PPM, Readings, scaled_ceil};
+use crate::time::{FREQUENCY_LIMIT_PPT, PPT_PER_PPM, RawInstant, Readings, scaled_ceil};
 
 /// A smaller change can be the error of chronyd's own slews, ns: the kernel applies a new rate of
 /// the clock at its next tick, which is up to 10 ms later.
@@ -22,7 +22,7 @@ const SLEW_NOISE_NS: i64 = 1_000_000;
 /// S, as of one report.
 #[derive(Clone, Copy, Debug)]
 struct Corrected {
-    raw_ns: i64,
+    raw: RawInstant,
     corrected_ahead_ns: i64,
     uncertainty_ns: i64,
     tracking: Tracking,
@@ -43,7 +43,7 @@ impl SlewDetection {
         tracking: &Tracking,
         at: &Readings,
         answered: &Readings,
-        was_stepped: impl Fn(i64) -> bool,
+        was_stepped: impl Fn(RawInstant) -> bool,
     ) -> Option<i64> {
         if tracking.leap == Leap::Unsynchronized {
             self.baseline = None;
@@ -51,7 +51,7 @@ impl SlewDetection {
         }
         let now = Corrected::new(tracking, at, answered);
         let baseline = self.baseline.filter(|baseline| {
-            is_same_update(&baseline.tracking, tracking) && !was_stepped(baseline.raw_ns)
+            is_same_update(&baseline.tracking, tracking) && !was_stepped(baseline.raw)
         });
         let moved_ns = baseline.and_then(|baseline| now.unexplained_ns(&baseline));
         if baseline.is_none() || moved_ns.is_some() {
@@ -76,7 +76,7 @@ impl Corrected {
             .into_iter()
             .fold(at.gap_ns, i64::saturating_add);
         Self {
-            raw_ns: at.raw_ns,
+            raw: at.raw,
             corrected_ahead_ns: ahead_ns.saturating_add(correction_ns),
             uncertainty_ns,
             tracking: *tracking,
@@ -86,7 +86,7 @@ impl Corrected {
     /// By how much the clock moved since `before`, ns, if that is more than chronyd and the kernel
     /// account for.
     fn unexplained_ns(&self, before: &Self) -> Option<i64> {
-        let elapsed_ns = self.raw_ns.saturating_sub(before.raw_ns);
+        let elapsed_ns = self.raw - before.raw;
         let moved_ns = self
             .corrected_ahead_ns
             .saturating_sub(before.corrected_ahead_ns);

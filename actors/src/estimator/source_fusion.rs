@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use super::history::Point;
 use super::sample::{Key, Look};
 use crate::chrony::{SourceData, SourceState};
-use crate::time::{Interval, RateBand};
+use crate::time::{Interval, RateBand, RawInstant};
 
 /// More sources than anybody has are not kept.
 const MAX_SOURCES: usize = 64;
@@ -54,14 +54,11 @@ impl Source {
         self.is_reachable() && matches!(state, SourceState::Selectable | SourceState::Unselected)
     }
 
-    /// Its own interval at `raw_ns`, while UTC's rate is in `band`.
+    /// Its own interval at `raw`, while UTC's rate is in `band`.
     #[must_use]
-    pub fn own_at(&self, raw_ns: i64, band: RateBand) -> Option<Interval> {
+    pub fn own_at(&self, raw: RawInstant, band: RateBand) -> Option<Interval> {
         let own = self.own?;
-        Some(
-            own.interval
-                .carried(raw_ns.saturating_sub(own.raw_ns), band),
-        )
+        Some(own.interval.carried(raw - own.raw, band))
     }
 
     /// Takes a measurement of the source.
@@ -69,7 +66,7 @@ impl Source {
     /// One that contradicts those before begins anew: an honest source never contradicts itself.
     pub fn add_measurement(&mut self, point: Point, band: RateBand) {
         let common = self
-            .own_at(point.raw_ns, band)
+            .own_at(point.raw, band)
             .and_then(|own| own.intersect(point.interval));
         if common.is_none() {
             self.recent.clear();
@@ -97,7 +94,7 @@ pub struct Sources {
     all: Vec<Source>,
     /// When every source was last asked for, `CLOCK_MONOTONIC_RAW` in ns: one that appears later
     /// was added later.
-    complete_ns: Option<i64>,
+    complete: Option<RawInstant>,
 }
 
 impl Sources {
@@ -139,10 +136,7 @@ impl Sources {
                 self.all.push(Source {
                     key,
                     data: *data,
-                    look: self.complete_ns.map(|raw_ns| Look {
-                        raw_ns,
-                        report: None,
-                    }),
+                    look: self.complete.map(|raw| Look { raw, report: None }),
                     own: None,
                     recent: VecDeque::new(),
                 });
@@ -152,11 +146,11 @@ impl Sources {
         self.all.get_mut(index)
     }
 
-    /// These are all sources that there are, as of `raw_ns`: the others are gone.
-    pub fn keep_only(&mut self, reports: &[SourceData], raw_ns: i64) {
+    /// These are all sources that there are, as of `raw`: the others are gone.
+    pub fn keep_only(&mut self, reports: &[SourceData], raw: RawInstant) {
         self.all
             .retain(|source| reports.iter().any(|data| Key::of(data) == source.key));
-        self.complete_ns = Some(raw_ns);
+        self.complete = Some(raw);
     }
 
     /// Forgets which measurements came before: those that the next report has were not seen to
@@ -165,7 +159,7 @@ impl Sources {
         for source in &mut self.all {
             source.look = None;
         }
-        self.complete_ns = None;
+        self.complete = None;
     }
 
     /// Forgets every measurement, but not which came before: UTC had a leap second.
@@ -173,22 +167,22 @@ impl Sources {
         self.all.iter_mut().for_each(Source::forget);
     }
 
-    /// Forgets what was measured before `raw_ns`.
-    pub fn forget_before(&mut self, raw_ns: i64) {
-        let is_old = |source: &&mut Source| source.own.is_some_and(|own| own.raw_ns < raw_ns);
+    /// Forgets what was measured before `raw`.
+    pub fn forget_before(&mut self, raw: RawInstant) {
+        let is_old = |source: &&mut Source| source.own.is_some_and(|own| own.raw < raw);
         self.all.iter_mut().filter(is_old).for_each(Source::forget);
     }
 
-    /// The own intervals at `raw_ns` of the sources that `counts`.
+    /// The own intervals at `raw` of the sources that `counts`.
     pub fn intervals(
         &self,
-        raw_ns: i64,
+        raw: RawInstant,
         band: RateBand,
         counts: impl Fn(&Source) -> bool,
     ) -> Vec<Interval> {
         let counted = self.all.iter().filter(|source| counts(source));
         counted
-            .filter_map(|source| source.own_at(raw_ns, band))
+            .filter_map(|source| source.own_at(raw, band))
             .collect()
     }
 }

@@ -5,7 +5,7 @@ use super::status::ClockStatus;
 use super::status::Reason;
 use super::*;
 use crate::chrony::Leap;
-use crate::time::NS_PER_S;
+use crate::time::{NS_PER_S, RawInstant};
 
 fn changed(bench: &mut Bench) -> Option<State> {
     let at = bench.readings();
@@ -124,8 +124,11 @@ fn readings_that_come_out_of_order_are_ignored() {
     bench.set(-200 * MS);
     let late = bench.readings();
     bench.estimator.clocks_read(&late);
-    let moved_ns = bench.estimator.clock.set_ns(0);
+    let moved_ns = bench.estimator.clock.set_ns(RawInstant::default());
     bench.estimator.clocks_read(&early);
-    assert_eq!(bench.estimator.clock.set_ns(0), moved_ns);
+    assert_eq!(
+        bench.estimator.clock.set_ns(RawInstant::default()),
+        moved_ns
+    );
     assert_eq!(bench.estimator.last, Some(late));
 }

@@ -3,7 +3,7 @@
 use nix::time::{ClockId, clock_gettime};
 
 use super::adjtimex;
-use crate::time::{NS_PER_S, Readings};
+use crate::time::{NS_PER_S, RawInstant, Readings};
 
 /// Attempts at a tight pair; an interrupt seldom comes twice.
 const ATTEMPTS: usize = 3;
@@ -39,7 +39,7 @@ pub fn read_without_adjtimex() -> Readings {
         .unwrap_or_default();
     Readings {
         coarse_ns,
-        raw_ns,
+        raw: RawInstant::from_ns(raw_ns),
         realtime_ns,
         gap_ns,
         kernel_ppb: None,
@@ -47,10 +47,10 @@ pub fn read_without_adjtimex() -> Readings {
     }
 }
 
-/// `CLOCK_MONOTONIC_RAW` in ns.
+/// `CLOCK_MONOTONIC_RAW`.
 #[must_use]
-pub fn monotonic_raw_ns() -> i64 {
-    read_ns(ClockId::CLOCK_MONOTONIC_RAW)
+pub fn monotonic_raw() -> RawInstant {
+    RawInstant::from_ns(read_ns(ClockId::CLOCK_MONOTONIC_RAW))
 }
 
 /// How long the machine has been suspended since it was booted, ns.

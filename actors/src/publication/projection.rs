@@ -10,7 +10,9 @@ use shm_layout::v2::V2Record;
 use shm_layout::{DRIFT_LIMIT_PPB, Leap, NO_CLAIM_BOUND_NS};
 
 use crate::estimator::{Estimate, Resumed, State};
-use crate::time::{FREQUENCY_LIMIT_PPT, Interval, NS_PER_S, PPT_PER_PPB, RateBand, Readings};
+use crate::time::{
+    FREQUENCY_LIMIT_PPT, Interval, NS_PER_S, PPT_PER_PPB, RateBand, RawInstant, Readings,
+};
 
 /// The maximum lag of a reader's `CLOCK_MONOTONIC_COARSE`, ns: two ticks of the slowest kernel (HZ=100).
 /// 7.6 ms were measured at HZ=250, a little under two ticks. A reader does not count the growth of the
@@ -25,13 +27,13 @@ const PPT_PER_ONE: i128 = 1_000_000_000_000;
 pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRecord {
     let (rate, growth) = to_rate_and_growth(estimate.band);
     NativeRecord {
-        as_of_ns: estimate.raw_ns,
+        as_of_ns: estimate.raw.as_ns(),
         earliest_ns: estimate.interval.earliest_ns,
         latest_ns: estimate.interval.latest_ns,
         rate,
         growth,
-        free_running_after_ns: estimate.validated_raw_ns.saturating_add(stale_ns),
-        void_after_ns: estimate.void_after_raw_ns,
+        free_running_after_ns: (estimate.validated + stale_ns).as_ns(),
+        void_after_ns: estimate.void_after.as_ns(),
         status: estimate.status,
         reason: estimate.reason,
         leap: estimate.leap,
@@ -48,7 +50,7 @@ pub fn to_v1(estimate: &Estimate, at: &Readings) -> V1Record {
     let max_drift_ppb = realtime_growth_ppb(estimate.band, at.kernel_ppb);
     let margin_ns = growth_ns(READ_LAG_NS, max_drift_ppb);
     let bound_ns = estimate.realtime_error_ns(at).saturating_add(margin_ns);
-    let until_void_ns = estimate.void_after_raw_ns.saturating_sub(at.raw_ns);
+    let until_void_ns = estimate.void_after - at.raw;
     V1Record {
         as_of_ns: at.coarse_ns,
         void_after_ns: whole_seconds(at.coarse_ns.saturating_add(until_void_ns)).max(0),
@@ -81,13 +83,14 @@ pub fn from_native(
     let published = || {
         let interval = Interval::new(record.earliest_ns, record.latest_ns.max(record.earliest_ns));
         let band = from_rate_and_growth(record.rate, record.growth);
-        State::of_interval(record.as_of_ns, interval, Some(band), record.suspended_ns)
+        let as_of = RawInstant::from_ns(record.as_of_ns);
+        State::of_interval(as_of, interval, Some(band), record.suspended_ns)
     };
     let usable = |state: &State| state.is_of(now.suspended_ns);
     let state = state.filter(usable).unwrap_or_else(published);
     usable(&state).then_some(Resumed {
         status: record.status,
-        validated_raw_ns: record.free_running_after_ns.saturating_sub(stale_ns),
+        validated: RawInstant::from_ns(record.free_running_after_ns) - stale_ns,
         leap: record.leap,
         reference_id: record.source,
         state,
@@ -106,10 +109,10 @@ pub fn from_v1(record: &V1Record, now: &Readings) -> Option<Resumed> {
     let interval = Interval::new(earliest_ns, latest_ns).widen(now.gap_ns);
     Some(Resumed {
         status: record.status,
-        validated_raw_ns: now.raw_ns.saturating_sub(record.age_ns(now.coarse_ns)),
+        validated: now.raw - record.age_ns(now.coarse_ns),
         leap: Leap::Normal,
         reference_id: 0,
-        state: State::of_interval(now.raw_ns, interval, None, now.suspended_ns),
+        state: State::of_interval(now.raw, interval, None, now.suspended_ns),
     })
 }
 
@@ -167,7 +170,7 @@ mod tests {
     fn at(ms: i64) -> Readings {
         Readings {
             coarse_ns: 12 * S + ms * 1_000_000,
-            raw_ns: 11 * S + ms * 1_000_000,
+            raw: RawInstant::from_ns(11 * S + ms * 1_000_000),
             realtime_ns: 1_800_000_000 * S + ms * 1_000_000,
             gap_ns: 20,
             kernel_ppb: Some(0),
@@ -181,11 +184,11 @@ mod tests {
         Estimate {
             status: ClockStatus::Synchronized,
             reason: Reason::Tracking,
-            raw_ns: now.raw_ns,
+            raw: now.raw,
             interval: Interval::around(now.realtime_ns + correction_ns, 1_000),
             band: RateBand::within(50 * PPT_PER_PPM),
-            validated_raw_ns: now.raw_ns,
-            void_after_raw_ns: now.raw_ns + 1_000 * S,
+            validated: now.raw,
+            void_after: now.raw + 1_000 * S,
             leap: Leap::Normal,
             reference_id: 0x7f00_0001,
             budget: ErrorBudget::default(),
@@ -267,7 +270,7 @@ mod tests {
         for stale_ns in [STALE_AFTER_NS, 60 * S] {
             let record = to_native(&known, stale_ns, &at(0));
             let resumed = from_native(&record, None, stale_ns, &at(3_000)).expect("resumed");
-            assert_eq!(resumed.validated_raw_ns, known.validated_raw_ns);
+            assert_eq!(resumed.validated, known.validated);
             assert_eq!(
                 (resumed.status, resumed.reference_id),
                 (known.status, known.reference_id)
@@ -304,15 +307,15 @@ mod tests {
             let estimate = Estimate { band, ..estimate(correction_ns) };
             let mut now = at(ms);
             now.realtime_ns += step_ns;
-            let elapsed_ns = now.raw_ns - estimate.raw_ns;
+            let elapsed_ns = now.raw - estimate.raw;
             let rate = i128::from(slowest) + (span as f64 * share) as i128;
             let gained_ns = (i128::from(elapsed_ns) * rate / 1_000_000_000_000) as i64;
             let truth = at(0).realtime_ns + correction_ns + start_ns + elapsed_ns + gained_ns;
-            prop_assert!(estimate.at(now.raw_ns).contains(truth));
+            prop_assert!(estimate.at(now.raw).contains(truth));
             let record = to_v1(&estimate, &now);
             prop_assert!((truth - now.realtime_ns).abs() <= record.bound_ns);
             let native = to_native(&estimate, STALE_AFTER_NS, &at(0));
-            let (earliest, latest) = native.aged_to(now.raw_ns);
+            let (earliest, latest) = native.aged_to(now.raw.as_ns());
             prop_assert!((earliest..=latest).contains(&truth), "{truth} not in {earliest}..{latest}");
             let covered = from_rate_and_growth(native.rate, native.growth);
             prop_assert!(covered.slowest_ppt <= slowest && covered.fastest_ppt >= slowest + span);

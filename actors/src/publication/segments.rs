@@ -48,9 +48,8 @@ impl Segments {
         let record = self.native.as_ref().map(Segment::last_record);
         let record = record.filter(|record| record.realtime_ns != 0);
         record.map_or(0, |record| {
-            let ahead_ns = now.realtime_ns.saturating_sub(now.raw_ns);
             let was_ahead_ns = record.realtime_ns.saturating_sub(record.as_of_ns);
-            ahead_ns.saturating_sub(was_ahead_ns).saturating_abs()
+            now.ahead_ns().saturating_sub(was_ahead_ns).saturating_abs()
         })
     }
 

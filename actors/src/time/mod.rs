@@ -7,10 +7,12 @@
 //! An interval that is true at one instant of `CLOCK_MONOTONIC_RAW` is carried to another by the
 //! band: [`Interval::carried`]. Pure: no clock, no IO.
 
+mod instant;
 mod interval;
 mod rate;
 mod readings;
 
+pub use instant::RawInstant;
 pub use interval::Interval;
 pub use rate::{
     FREQUENCY_LIMIT_PPT, PPT_PER_PPB, PPT_PER_PPM, RateBand, mean_rate, scaled_ceil, scaled_floor,

@@ -1,5 +1,7 @@
 //! Readings of the clocks, as data.
 
+use super::instant::RawInstant;
+
 /// A shorter suspend is not told from the time between the readings of two clocks, ns.
 pub const SUSPEND_NOISE_NS: i64 = 1_000_000;
 
@@ -8,11 +10,11 @@ pub const SUSPEND_NOISE_NS: i64 = 1_000_000;
 pub struct Readings {
     /// `CLOCK_MONOTONIC_COARSE` in ns, read first: the clock of the v1 and v2 layouts.
     pub coarse_ns: i64,
-    /// `CLOCK_MONOTONIC_RAW` in ns, which nothing steers.
-    pub raw_ns: i64,
+    /// `CLOCK_MONOTONIC_RAW`, which no program steers.
+    pub raw: RawInstant,
     /// `CLOCK_REALTIME` in ns since 1970.
     pub realtime_ns: i64,
-    /// How far from `raw_ns` the reading of `realtime_ns` may have been, ns.
+    /// How far from `raw` the reading of `realtime_ns` may have been, ns.
     pub gap_ns: i64,
     /// The kernel's frequency adjustment of `CLOCK_REALTIME`, parts per billion; `None` when it was
     /// not or cannot be read.
@@ -26,6 +28,6 @@ impl Readings {
     /// By how much `CLOCK_REALTIME` is ahead of `CLOCK_MONOTONIC_RAW`, ns.
     #[must_use]
     pub fn ahead_ns(&self) -> i64 {
-        self.realtime_ns.saturating_sub(self.raw_ns)
+        self.realtime_ns.saturating_sub(self.raw.as_ns())
     }
 }

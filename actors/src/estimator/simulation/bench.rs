@@ -7,7 +7,7 @@ use crate::chrony::{Address, Leap, SourceMode};
 use crate::estimator::ablation::Safeguard;
 use crate::estimator::ingestion::LOCAL_REFERENCE_ID;
 use crate::estimator::*;
-use crate::time::{NS_PER_S, Readings};
+use crate::time::{NS_PER_S, RawInstant, Readings};
 
 pub const UTC_NS: i64 = 1_800_000_000 * NS_PER_S;
 pub const MS: i64 = 1_000_000;
@@ -103,8 +103,10 @@ impl Bench {
 
     pub fn check(&mut self, raw_ns: i64) {
         let estimate = &self.published;
-        if estimate.status.is_trusted() && raw_ns < estimate.void_after_raw_ns {
-            self.kept &= estimate.at(raw_ns).contains(self.host.utc.at(raw_ns));
+        if estimate.status.is_trusted() && raw_ns < estimate.void_after.as_ns() {
+            self.kept &= estimate
+                .at(RawInstant::from_ns(raw_ns))
+                .contains(self.host.utc.at(raw_ns));
         }
     }
 
@@ -172,7 +174,7 @@ impl Bench {
         let last = self.published;
         let resumed = Resumed {
             status: last.status,
-            validated_raw_ns: last.validated_raw_ns,
+            validated: last.validated,
             leap: last.leap,
             reference_id: last.reference_id,
             state,

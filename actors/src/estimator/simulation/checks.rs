@@ -4,6 +4,7 @@ use super::configuration::BEGIN_NS;
 use super::event_loop::{Event, Simulation};
 use super::report::Lost;
 use crate::estimator::*;
+use crate::time::RawInstant;
 
 impl Simulation {
     fn lost(&self, text: String) -> Lost {
@@ -50,7 +51,7 @@ impl Simulation {
         };
         let point = self.estimator.held.point();
         let new = point
-            .filter(|point| point.raw_ns == self.now_ns && point.raw_ns >= wander.void_until_ns);
+            .filter(|point| point.raw.as_ns() == self.now_ns && point.raw >= wander.void_until);
         if let (Some(breach), Some(point)) = (&mut self.breach, new) {
             let ppb = self.settings.max_wander_ppb_per_s.unwrap_or(0);
             breach.measured(point, f64::from(ppb) * 1e-18);
@@ -75,10 +76,11 @@ impl Simulation {
                 .get(key)
                 .and_then(|source| source.own);
             let outside = own.filter(|own| {
-                own.raw_ns == self.now_ns && !own.interval.contains(self.host.utc.at(own.raw_ns))
+                own.raw.as_ns() == self.now_ns
+                    && !own.interval.contains(self.host.utc.at(self.now_ns))
             });
             if let Some(own) = outside {
-                let off = own.interval.shift(-self.host.utc.at(own.raw_ns));
+                let off = own.interval.shift(-self.host.utc.at(own.raw.as_ns()));
                 return Err(self.lost(format!("{key:?} is not true at {event:?}: {off:?}")));
             }
         }
@@ -96,7 +98,7 @@ impl Simulation {
             .filter(|_| self.breach.is_none());
         let wander = wander.and_then(|wander| wander.held.growth().limits());
         let wander = wander
-            .filter(|(reference_ns, _)| *reference_ns == self.now_ns)
+            .filter(|(reference, _)| reference.as_ns() == self.now_ns)
             .map(|(_, band)| band);
         for band in [Some(drift), wander].into_iter().flatten() {
             if rate_ppt < band.slowest_ppt.saturating_sub(1)
@@ -118,10 +120,11 @@ impl Simulation {
         let best = self.host.selected.and_then(|n| self.host.servers[n].last);
         if let Some(last) = best {
             let drift = f64::from(self.settings.max_drift_ppb) * 1e-9;
-            let watched_ns = (estimate.raw_ns - BEGIN_NS).min(self.settings.holdover_ns) as f64;
+            let watched_ns =
+                (estimate.raw.as_ns() - BEGIN_NS).min(self.settings.holdover_ns) as f64;
             let rate = (drift + 2.0 * last.error_ns as f64 / watched_ns).min(500e-6);
             self.report.ideal_ns +=
-                last.error_ns as f64 + rate * (estimate.raw_ns - last.raw_ns) as f64;
+                last.error_ns as f64 + rate * (estimate.raw.as_ns() - last.raw_ns) as f64;
             self.report.width_ns += estimate.interval.half_width_ns() as f64;
         }
     }
@@ -135,11 +138,14 @@ impl Simulation {
         what: &str,
         event: Event,
     ) -> Result<(), Lost> {
-        if !estimate.status.is_trusted() || raw_ns >= estimate.void_after_raw_ns {
+        if !estimate.status.is_trusted() || raw_ns >= estimate.void_after.as_ns() {
             return Ok(());
         }
         self.report.checks += 1;
-        let (truth_ns, interval) = (self.host.utc.at(raw_ns), estimate.at(raw_ns));
+        let (truth_ns, interval) = (
+            self.host.utc.at(raw_ns),
+            estimate.at(RawInstant::from_ns(raw_ns)),
+        );
         if interval.contains(truth_ns) {
             return Ok(());
         }
@@ -147,8 +153,8 @@ impl Simulation {
             .estimator
             .wander
             .as_ref()
-            .is_some_and(|wander| wander.void_until_ns <= raw_ns);
-        let held = self.estimator.held.at(raw_ns);
+            .is_some_and(|wander| wander.void_until.as_ns() <= raw_ns);
+        let held = self.estimator.held.at(RawInstant::from_ns(raw_ns));
         let is_held = held.is_some_and(|held| held.contains(truth_ns));
         if let Some(breach) = self.breach.as_mut().filter(|_| relied_on && is_held) {
             breach.lost(raw_ns);
@@ -157,7 +163,7 @@ impl Simulation {
         let off_ns = (interval.earliest_ns - truth_ns).max(truth_ns - interval.latest_ns);
         let text = format!(
             "true time is {off_ns} ns outside at raw {raw_ns} ({what} {event:?}), published {} ns ago: {estimate:?}\n{:?}\n{:?}",
-            raw_ns - estimate.raw_ns,
+            raw_ns - estimate.raw.as_ns(),
             self.settings,
             self.oscillator
         );

@@ -63,7 +63,7 @@ impl Simulation {
             let sampled = self.estimator.sampled.map(|(point, budget)| {
                 format!(
                     "{:?} {budget}",
-                    point.interval.shift(-self.host.utc.at(point.raw_ns))
+                    point.interval.shift(-self.host.utc.at(point.raw.as_ns()))
                 )
             });
             let band = self.estimator.held.growth().band();
@@ -91,18 +91,18 @@ impl Simulation {
                 0
             }
         );
-        self.check(&estimate, at.raw_ns, "at once", event)?;
+        self.check(&estimate, at.raw.as_ns(), "at once", event)?;
         if !estimate.status.is_trusted() {
             return Ok(());
         }
-        self.synced_ns.get_or_insert(at.raw_ns);
+        self.synced_ns.get_or_insert(at.raw.as_ns());
         self.measure_width(&estimate);
         if self.noise.chance(0.02) && self.breach.is_none() {
-            let void_ns = estimate.void_after_raw_ns - 1;
+            let void_ns = estimate.void_after.as_ns() - 1;
             let ns = if self.noise.chance(0.5) {
                 void_ns
             } else {
-                self.noise.ns(at.raw_ns, void_ns)
+                self.noise.ns(at.raw.as_ns(), void_ns)
             };
             self.retained.push(Some(estimate));
             self.after(ns - self.now_ns, Event::Retained(self.retained.len() - 1));
@@ -125,7 +125,7 @@ impl Simulation {
             .filter(|_| published.status.is_trusted())
             .map(|state| Resumed {
                 status: published.status,
-                validated_raw_ns: published.validated_raw_ns,
+                validated: published.validated,
                 leap: published.leap,
                 reference_id: published.reference_id,
                 state,
@@ -134,8 +134,7 @@ impl Simulation {
             // What a cold start believes of samples from before it is no matter of the premises.
             self.host.restart_chronyd(self.now_ns, 0);
         }
-        let ahead_ns = |at: &Readings| at.realtime_ns - at.raw_ns;
-        let unwatched_ns = (ahead_ns(&now) - ahead_ns(&self.published_at)).abs();
+        let unwatched_ns = (now.ahead_ns() - self.published_at.ahead_ns()).abs();
         self.estimator = Estimator::new(self.settings, resumed, unwatched_ns, &now);
         self.estimator.clocks_read(&now);
         self.publish(&now, event)

@@ -12,7 +12,7 @@ use super::report::{Lost, Report};
 use crate::chrony::{ChronyPoll, Leap};
 use crate::estimator::status::ClockStatus;
 use crate::estimator::*;
-use crate::time::{NS_PER_S, Readings};
+use crate::time::{NS_PER_S, RawInstant, Readings};
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -237,7 +237,7 @@ impl Simulation {
             let elapsed = (at_ns - self.now_ns) as f64;
             if self.synced_ns.is_some() {
                 let synchronized = self.published.status == ClockStatus::Synchronized
-                    && at_ns < self.published.void_after_raw_ns;
+                    && at_ns < self.published.void_after.as_ns();
                 self.report.synchronized += elapsed * f64::from(u8::from(synchronized));
             }
             self.now_ns = at_ns;
@@ -256,7 +256,7 @@ impl Simulation {
             return;
         };
         let (raw_ns, utc_ns) = (self.now_ns, self.host.utc.at(self.now_ns));
-        let held = self.estimator.held.at(raw_ns);
+        let held = self.estimator.held.at(RawInstant::from_ns(raw_ns));
         let off = held.map(|held| held.shift(-utc_ns));
         log.push_back(format!("{raw_ns:>22} {event:?} {off:?}"));
         if log.len() > LOG_LINES {

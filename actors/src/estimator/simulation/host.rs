@@ -4,7 +4,7 @@ use super::line::Line;
 use super::random::Rng;
 use super::server::{Measurement, Server};
 use crate::chrony::Leap;
-use crate::time::{NS_PER_S, Readings};
+use crate::time::{NS_PER_S, RawInstant, Readings};
 
 /// Clocks and chronyd.
 #[derive(Debug)]
@@ -233,7 +233,7 @@ impl Host {
         let realtime_ns = self.realtime.at(raw_ns + self.rng.ns(-gap_ns, gap_ns));
         Readings {
             coarse_ns: raw_ns,
-            raw_ns,
+            raw: RawInstant::from_ns(raw_ns),
             realtime_ns,
             gap_ns,
             kernel_ppb: None,
