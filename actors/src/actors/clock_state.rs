@@ -101,8 +101,8 @@ impl ClockState {
                 self.alarms += 1;
                 if self.alarm_gate.pass(self.alarms, Instant::now()).is_some() {
                     error!(log, "measurement contradicts the held interval, publishing their hull";
-                        "held_earliest_ns" => held.earliest_ns, "held_latest_ns" => held.latest_ns,
-                        "reported_earliest_ns" => measured.earliest_ns, "reported_latest_ns" => measured.latest_ns,
+                        "held_earliest_ns" => held.earliest.as_ns(), "held_latest_ns" => held.latest.as_ns(),
+                        "reported_earliest_ns" => measured.earliest.as_ns(), "reported_latest_ns" => measured.latest.as_ns(),
                         "source" => source.to_string(), "alarms" => self.alarms);
                 }
             }

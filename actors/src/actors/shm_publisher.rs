@@ -97,8 +97,8 @@ impl Handler<Publish> for ShmPublisher {
         self.rounds
             .acknowledge(said, estimate.realtime_error_ns(&at));
         debug!(self.log, "published";
-            "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse_ns,
-            "earliest_ns" => estimate.interval.earliest_ns, "latest_ns" => estimate.interval.latest_ns,
+            "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse.as_ns(),
+            "earliest_ns" => estimate.interval.earliest.as_ns(), "latest_ns" => estimate.interval.latest.as_ns(),
             "budget" => %estimate.budget, "slowest_ppt" => estimate.band.slowest_ppt, "fastest_ppt" => estimate.band.fastest_ppt);
         self.check_files(at.raw);
     }

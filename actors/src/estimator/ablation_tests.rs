@@ -11,7 +11,9 @@ use super::simulation::wire::quantised;
 use super::status::ClockStatus;
 use super::*;
 use crate::chrony::SourceData;
-use crate::time::{NS_PER_S, PPT_PER_PPM, RateBand, RawInstant, Readings};
+use crate::time::{
+    CoarseInstant, NS_PER_S, PPT_PER_PPM, RateBand, RawInstant, Readings, RealtimeInstant,
+};
 
 /// The hazard that a safeguard answers.
 fn hazard(safeguard: Safeguard) -> fn(&mut Bench) {
@@ -179,9 +181,9 @@ fn every_safeguard_keeps_truth_that_is_lost_without_it() {
 #[test]
 fn no_term_of_a_measurement_can_be_left_out() {
     let clock = Readings {
-        coarse_ns: 0,
+        coarse: CoarseInstant::default(),
         raw: RawInstant::default(),
-        realtime_ns: UTC_NS,
+        realtime: RealtimeInstant::from_ns(UTC_NS),
         gap_ns: 0,
         kernel_ppb: None,
         suspended_ns: 0,
@@ -220,13 +222,10 @@ fn no_term_of_a_measurement_can_be_left_out() {
             .into_iter()
             .find(|(term, _)| *term == name)
             .expect("a term");
-        for truth_ns in [UTC_NS - off_ns, UTC_NS + off_ns] {
+        for truth in [UTC_NS - off_ns, UTC_NS + off_ns].map(RealtimeInstant::from_ns) {
+            assert!(interval.contains(truth), "{name}: {off_ns} not in {budget}");
             assert!(
-                interval.contains(truth_ns),
-                "{name}: {off_ns} not in {budget}"
-            );
-            assert!(
-                !interval.widen(-ns).contains(truth_ns),
+                !interval.widen(-ns).contains(truth),
                 "{name} is not needed: {budget}"
             );
         }
@@ -278,10 +277,14 @@ fn no_term_of_a_measurement_can_be_left_out() {
         ..data
     };
     let at = Readings {
-        realtime_ns: UTC_NS + (offset * 1e9).round() as i64,
+        realtime: RealtimeInstant::from_ns(UTC_NS + (offset * 1e9).round() as i64),
         ..clock
     };
     let (interval, budget) = sample::interval(&far, &tracking, &at, band, none);
-    assert!(interval.contains(UTC_NS));
-    assert!(!interval.widen(-budget.wire_rounding_ns).contains(UTC_NS));
+    assert!(interval.contains(RealtimeInstant::from_ns(UTC_NS)));
+    assert!(
+        !interval
+            .widen(-budget.wire_rounding_ns)
+            .contains(RealtimeInstant::from_ns(UTC_NS))
+    );
 }

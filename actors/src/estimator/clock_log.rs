@@ -156,7 +156,9 @@ impl ClockLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::CoarseInstant;
     use crate::time::NS_PER_S;
+    use crate::time::RealtimeInstant;
 
     const S: i64 = NS_PER_S;
     const MS: i64 = 1_000_000;
@@ -167,9 +169,9 @@ mod tests {
 
     fn at(raw_ns: i64, ahead_ns: i64) -> Readings {
         Readings {
-            coarse_ns: raw_ns,
+            coarse: CoarseInstant::default(),
             raw: raw(raw_ns),
-            realtime_ns: raw_ns + ahead_ns,
+            realtime: RealtimeInstant::from_ns(raw_ns + ahead_ns),
             gap_ns: 0,
             kernel_ppb: None,
             suspended_ns: 0,

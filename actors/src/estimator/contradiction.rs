@@ -114,12 +114,12 @@ mod tests {
     fn at(second: i64, earliest: i64, latest: i64) -> Point {
         Point {
             raw: RawInstant::from_ns(second * S),
-            interval: Interval::new(earliest, latest).shift(second * S),
+            interval: Interval::from_ns(earliest, latest).shift(second * S),
         }
     }
 
     fn held(second: i64) -> Interval {
-        Interval::new(0, 10).shift(second * S)
+        Interval::from_ns(0, 10).shift(second * S)
     }
 
     /// A measurement each second: the verdict of each.
@@ -169,7 +169,7 @@ mod tests {
         let [Verdict::Open(Some(kept), next)] = verdicts((100, 110), &[(8, 102)])[..] else {
             panic!("open");
         };
-        assert_eq!(kept, Interval::new(8, 10).shift(S));
+        assert_eq!(kept, Interval::from_ns(8, 10).shift(S));
         assert_eq!((next.other, next.agreements), (at(1, 100, 102), 0));
     }
 

@@ -46,7 +46,7 @@ impl Estimate {
             status,
             reason,
             raw: now.raw,
-            interval: Interval::around(now.realtime_ns, NO_CLAIM_NS),
+            interval: Interval::around(now.realtime, NO_CLAIM_NS),
             band: RateBand::within(0),
             validated: now.raw,
             void_after: now.raw,
@@ -67,7 +67,7 @@ impl Estimate {
     #[must_use]
     pub fn realtime_error_ns(&self, at: &Readings) -> i64 {
         let interval = self.at(at.raw);
-        let behind_ns = at.realtime_ns.saturating_sub(interval.earliest_ns);
-        behind_ns.max(interval.latest_ns.saturating_sub(at.realtime_ns))
+        let behind_ns = at.realtime - interval.earliest;
+        behind_ns.max(interval.latest - at.realtime)
     }
 }

@@ -55,18 +55,8 @@ impl History {
                 return None;
             }
             let gained = |ns: i64| ns.saturating_sub(elapsed_ns);
-            let least_ns = gained(
-                newer
-                    .interval
-                    .earliest_ns
-                    .saturating_sub(older.interval.latest_ns),
-            );
-            let most_ns = gained(
-                newer
-                    .interval
-                    .latest_ns
-                    .saturating_sub(older.interval.earliest_ns),
-            );
+            let least_ns = gained(newer.interval.earliest - older.interval.latest);
+            let most_ns = gained(newer.interval.latest - older.interval.earliest);
             Some((older, mean_rate(least_ns, most_ns, elapsed_ns)?))
         })
     }
@@ -112,12 +102,14 @@ impl History {
 mod tests {
     use super::*;
     use crate::time::NS_PER_S;
+    use crate::time::RealtimeInstant;
     use proptest::prelude::*;
 
     const S: i64 = NS_PER_S;
 
     fn point(raw_ns: i64, half_ns: i64) -> Point {
-        let interval = Interval::around(1_800_000_000 * S + raw_ns, half_ns);
+        let centre = RealtimeInstant::from_ns(1_800_000_000 * S + raw_ns);
+        let interval = Interval::around(centre, half_ns);
         let raw = RawInstant::from_ns(raw_ns);
         Point { raw, interval }
     }
@@ -162,10 +154,10 @@ mod tests {
             for (seconds, half_ns, off) in points {
                 raw_ns += seconds * S;
                 let gained = (i128::from(raw_ns) * i128::from(ppb) / 1_000_000_000) as i64;
-                let centre = 1_800_000_000 * S + raw_ns + gained + (half_ns as f64 * off) as i64;
+                let centre_ns = 1_800_000_000 * S + raw_ns + gained + (half_ns as f64 * off) as i64;
                 let newest = Point {
                     raw: RawInstant::from_ns(raw_ns),
-                    interval: Interval::around(centre, half_ns + 1),
+                    interval: Interval::around(RealtimeInstant::from_ns(centre_ns), half_ns + 1),
                 };
                 for (_, mean) in history.mean_rates(newest) {
                     prop_assert!((mean.slowest_ppt..=mean.fastest_ppt).contains(&(ppb * 1_000)), "{:?}", mean);

@@ -17,7 +17,7 @@ use super::leap_second::{Announced, Change};
 use super::rate_band::{Epoch, MAX_EPOCHS};
 use super::status::ClockStatus;
 use crate::chrony::Leap;
-use crate::time::{Interval, RateBand, RawInstant, SUSPEND_NOISE_NS};
+use crate::time::{Interval, RateBand, RawInstant, RealtimeInstant, SUSPEND_NOISE_NS};
 
 /// Instants beyond it, in 1823 and 2116, are refused: differences of two others stay within 64
 /// bits.
@@ -107,7 +107,7 @@ impl State {
             None => [0, 0],
             Some(leap) => [
                 1 + i64::from(leap.change == Change::Delete),
-                leap.midnight_ns,
+                leap.midnight.as_ns(),
             ],
         });
         words.extend(match self.wander {
@@ -154,20 +154,20 @@ impl State {
         let (drift_ppt, wander_ppt_per_s) = (words.next()?, words.next()?);
         let wander_void_until = words.raw()?;
         let held = words.point()?;
-        let leap_second = match (words.next()?, words.next()?) {
+        let leap_second = match (words.next()?, words.realtime()?) {
             (0, _) => None,
-            (1, midnight_ns) => Some(Announced {
+            (1, midnight) => Some(Announced {
                 change: Change::Insert,
-                midnight_ns,
+                midnight,
             }),
-            (2, midnight_ns) => Some(Announced {
+            (2, midnight) => Some(Announced {
                 change: Change::Delete,
-                midnight_ns,
+                midnight,
             }),
             _ => return None,
         };
         let kind = words.next()?;
-        let (raw, earliest, latest) = (words.raw()?, words.next()?, words.next()?);
+        let (raw, earliest, latest) = (words.raw()?, words.realtime()?, words.realtime()?);
         let limits = (words.raw()?, words.band()?);
         let wander = match kind {
             0 => None,
@@ -203,15 +203,15 @@ impl State {
 fn point_words(point: Point) -> [i64; 3] {
     [
         point.raw.as_ns(),
-        point.interval.earliest_ns,
-        point.interval.latest_ns,
+        point.interval.earliest.as_ns(),
+        point.interval.latest.as_ns(),
     ]
 }
 
-fn point(raw: RawInstant, earliest_ns: i64, latest_ns: i64) -> Option<Point> {
-    (earliest_ns <= latest_ns).then(|| Point {
+fn point(raw: RawInstant, earliest: RealtimeInstant, latest: RealtimeInstant) -> Option<Point> {
+    (earliest <= latest).then(|| Point {
         raw,
-        interval: Interval::new(earliest_ns, latest_ns),
+        interval: Interval::new(earliest, latest),
     })
 }
 
@@ -227,8 +227,12 @@ impl<I: Iterator<Item = i64>> Words<I> {
         self.next().map(RawInstant::from_ns)
     }
 
+    fn realtime(&mut self) -> Option<RealtimeInstant> {
+        self.next().map(RealtimeInstant::from_ns)
+    }
+
     fn point(&mut self) -> Option<Point> {
-        point(self.raw()?, self.next()?, self.next()?)
+        point(self.raw()?, self.realtime()?, self.realtime()?)
     }
 
     fn band(&mut self) -> Option<RateBand> {

@@ -155,10 +155,8 @@ fn charges(
     answered: &Readings,
 ) -> Option<Charges> {
     let looked_ns = look.map(|look| answered.raw - look.raw);
-    let corrected_ns = answered
-        .realtime_ns
-        .saturating_add((tracking.current_correction_s * 1e9) as i64);
-    let age_ns = sample::greatest_age_ns(data, looked_ns, corrected_ns);
+    let corrected = answered.realtime + (tracking.current_correction_s * 1e9) as i64;
+    let age_ns = sample::greatest_age_ns(data, looked_ns, corrected);
     let exchange_ns = (data.offset_error_s * 2e9) as i64;
     let since = answered.raw - age_ns;
     let watched_ns = clock.moved_ns(since, at);

@@ -11,7 +11,7 @@ use super::simulation::line::Line;
 use super::status::ClockStatus;
 use super::*;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState};
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, RawInstant};
+use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, RawInstant, RealtimeInstant};
 
 const SPAN_NS: i64 = 1_000 * NS_PER_S;
 
@@ -43,10 +43,10 @@ proptest! {
             let rate = centre_ppm * 1e-6 + place * drift_ppt as f64 * 0.49e-12;
             utc.turn(now_ns, rate, 0.0);
             now_ns += seconds * NS_PER_S;
-            let centre_ns = utc.at(now_ns) + (half_ns as f64 * off) as i64;
-            let new = Point { raw: RawInstant::from_ns(now_ns), interval: Interval::around(centre_ns, half_ns) };
+            let centre = RealtimeInstant::from_ns(utc.at(now_ns)) + (half_ns as f64 * off) as i64;
+            let new = Point { raw: RawInstant::from_ns(now_ns), interval: Interval::around(centre, half_ns) };
             if let Some(before) = held.at(new.raw) {
-                prop_assert!(before.contains(utc.at(now_ns)));
+                prop_assert!(before.contains(RealtimeInstant::from_ns(utc.at(now_ns))));
             }
             prop_assert_eq!(held.observe(new, SPAN_NS), held::Observed::Agrees);
             let band = held.growth().band();
@@ -212,7 +212,7 @@ fn a_measurement_is_as_old_as_the_last_look_unless_its_age_shows_more() {
     ] {
         let data = data(mode, since_s, 0.1);
         assert_eq!(
-            greatest_age_ns(&data, looked_ns, now_ns),
+            greatest_age_ns(&data, looked_ns, RealtimeInstant::from_ns(now_ns)),
             age_ns,
             "{mode:?} {since_s} {looked_ns:?} {now_ns}"
         );

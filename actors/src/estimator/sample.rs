@@ -22,7 +22,7 @@ use super::history::Point;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState, Tracking};
 use crate::time::{
     FREQUENCY_LIMIT_PPT, Interval, NS_PER_S, PPT_PER_PPM, RateBand, RawInstant, Readings,
-    scaled_ceil,
+    RealtimeInstant, scaled_ceil,
 };
 
 /// A float on the wire may be less than what was meant by 1.5 x 2^-24 of its value: 25 bits,
@@ -135,9 +135,9 @@ pub fn is_new(before: &Reported, now: &Reported, clock_was_set: bool) -> bool {
 ///
 /// A measurement is usually seen when it is made. With `filter`, in interleaved mode and from
 /// reference clocks chronyd makes it from older ones; the reported age then shows that, in whole
-/// seconds of corrected time, which is `now_ns`.
+/// seconds of corrected time, which is `now`.
 #[must_use]
-pub fn greatest_age_ns(data: &SourceData, looked_ns: Option<i64>, now_ns: i64) -> i64 {
+pub fn greatest_age_ns(data: &SourceData, looked_ns: Option<i64>, now: RealtimeInstant) -> i64 {
     let reported_ns = (i64::from(data.since_sample_s).saturating_add(1)).saturating_mul(NS_PER_S);
     let Some(looked_ns) = looked_ns else {
         return reported_ns;
@@ -146,8 +146,8 @@ pub fn greatest_age_ns(data: &SourceData, looked_ns: Option<i64>, now_ns: i64) -
         let poll_ns = poll_ns(data);
         return looked_ns.max(reported_ns).max(poll_ns);
     }
-    let second = |ns: i64| ns.div_euclid(NS_PER_S);
-    let plausible_s = second(now_ns) - second(now_ns.saturating_sub(looked_ns));
+    let second = |instant: RealtimeInstant| instant.as_ns().div_euclid(NS_PER_S);
+    let plausible_s = second(now) - second(now - looked_ns);
     if i64::from(data.since_sample_s) > plausible_s {
         looked_ns.max(reported_ns)
     } else {
@@ -205,10 +205,7 @@ pub fn interval(
     charges: Charges,
 ) -> (Interval, ErrorBudget) {
     let (correction_s, offset_s) = (tracking.current_correction_s, data.offset_s);
-    let centre_ns = at
-        .realtime_ns
-        .saturating_add(nearest_ns(correction_s))
-        .saturating_sub(nearest_ns(offset_s));
+    let centre = at.realtime + nearest_ns(correction_s) - nearest_ns(offset_s);
     // chronyd carries the measurement on with its own idea of the frequency.
     let carried_ppt = -(tracking.freq_ppm * PPT_PER_PPM as f64).round() as i64;
     let off_ppt = band
@@ -231,7 +228,7 @@ pub fn interval(
         phc_ns: charges.phc_ns,
         ..ErrorBudget::default()
     };
-    (Interval::around(centre_ns, budget.total_ns()), budget)
+    (Interval::around(centre, budget.total_ns()), budget)
 }
 
 /// Where true time was by chronyd's tracking report alone: for its local mode, which has no source.
@@ -250,8 +247,8 @@ pub fn interval_of_tracking(
         clock_reading_gap_ns: at.gap_ns,
         ..ErrorBudget::default()
     };
-    let centre_ns = at.realtime_ns.saturating_add(nearest_ns(correction_s));
-    (Interval::around(centre_ns, budget.total_ns()), budget)
+    let centre = at.realtime + nearest_ns(correction_s);
+    (Interval::around(centre, budget.total_ns()), budget)
 }
 
 /// The correction that chronyd has still to make, and its largest error, ns.
@@ -321,7 +318,7 @@ mod tests {
     #[test]
     fn what_may_be_no_new_measurement_of_a_reference_clock_is_charged_its_whole_age() {
         let old = report(SourceMode::Reference, 8, 3);
-        let age_ns = greatest_age_ns(&old.data, Some(100 * MS), 0);
+        let age_ns = greatest_age_ns(&old.data, Some(100 * MS), RealtimeInstant::default());
         assert_eq!(age_ns, 9 * NS_PER_S);
     }
 }

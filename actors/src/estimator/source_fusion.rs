@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use super::history::Point;
 use super::sample::{Key, Look};
 use crate::chrony::{SourceData, SourceState};
-use crate::time::{Interval, RateBand, RawInstant};
+use crate::time::{Interval, RateBand, RawInstant, RealtimeInstant};
 
 /// More sources than anybody has are not kept.
 const MAX_SOURCES: usize = 64;
@@ -192,17 +192,17 @@ impl Sources {
 #[must_use]
 pub fn covered_by(intervals: &[Interval], number: usize) -> Option<Interval> {
     // At one instant intervals begin before others end: both ends are inside.
-    let begins = intervals.iter().map(|interval| (interval.earliest_ns, 0));
-    let ends = intervals.iter().map(|interval| (interval.latest_ns, 1));
-    let mut edges: Vec<(i64, u8)> = begins.chain(ends).collect();
+    let begins = intervals.iter().map(|interval| (interval.earliest, 0));
+    let ends = intervals.iter().map(|interval| (interval.latest, 1));
+    let mut edges: Vec<(RealtimeInstant, u8)> = begins.chain(ends).collect();
     edges.sort_unstable();
     let (mut covering, mut hull) = (0, None::<Interval>);
-    for (instant_ns, is_end) in edges {
+    for (instant, is_end) in edges {
         if is_end == 0 {
             covering += 1;
         }
         if covering >= number {
-            let here = Interval::new(instant_ns, instant_ns);
+            let here = Interval::new(instant, instant);
             hull = Some(hull.map_or(here, |hull| hull.hull(here)));
         }
         if is_end == 1 {
@@ -225,7 +225,7 @@ mod tests {
 
     fn intervals(ends: &[(i64, i64)]) -> Vec<Interval> {
         ends.iter()
-            .map(|&(earliest, latest)| Interval::new(earliest, latest))
+            .map(|&(earliest, latest)| Interval::from_ns(earliest, latest))
             .collect()
     }
 
@@ -241,7 +241,7 @@ mod tests {
             (&[][..], 1, None),
             (&apart[..], 0, None),
         ] {
-            let hull = hull.map(|(earliest, latest)| Interval::new(earliest, latest));
+            let hull = hull.map(|(earliest, latest)| Interval::from_ns(earliest, latest));
             assert_eq!(
                 covered_by(&intervals(ends), number),
                 hull,
@@ -253,10 +253,13 @@ mod tests {
     #[test]
     fn two_sources_apart_have_no_majority() {
         assert_eq!(majority(&intervals(&[(0, 1), (5, 6)])), None);
-        assert_eq!(majority(&intervals(&[(0, 5)])), Some(Interval::new(0, 5)));
+        assert_eq!(
+            majority(&intervals(&[(0, 5)])),
+            Some(Interval::from_ns(0, 5))
+        );
         assert_eq!(
             majority(&intervals(&[(0, 5), (4, 9), (100, 101)])),
-            Some(Interval::new(4, 5))
+            Some(Interval::from_ns(4, 5))
         );
     }
 
@@ -268,10 +271,10 @@ mod tests {
         ) {
             prop_assume!(lies.len() * 2 < honest.len() + lies.len());
             let mut all: Vec<Interval> =
-                honest.iter().map(|&(below, above)| Interval::new(-below, above)).collect();
-            all.extend(lies.iter().map(|&(at, width)| Interval::new(at, at + width)));
+                honest.iter().map(|&(below, above)| Interval::from_ns(-below, above)).collect();
+            all.extend(lies.iter().map(|&(at, width)| Interval::from_ns(at, at + width)));
             let hull = covered_by(&all, all.len() - lies.len());
-            prop_assert!(hull.is_some_and(|hull| hull.contains(0)), "{:?} of {:?}", hull, all);
+            prop_assert!(hull.is_some_and(|hull| hull.contains(RealtimeInstant::default())), "{:?} of {:?}", hull, all);
         }
     }
 }

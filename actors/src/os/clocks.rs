@@ -3,7 +3,7 @@
 use nix::time::{ClockId, clock_gettime};
 
 use super::adjtimex;
-use crate::time::{NS_PER_S, RawInstant, Readings};
+use crate::time::{CoarseInstant, NS_PER_S, RawInstant, Readings, RealtimeInstant};
 
 /// Attempts at a tight pair; an interrupt seldom comes twice.
 const ATTEMPTS: usize = 3;
@@ -38,9 +38,9 @@ pub fn read_without_adjtimex() -> Readings {
         .min_by_key(|&(_, _, gap_ns)| gap_ns)
         .unwrap_or_default();
     Readings {
-        coarse_ns,
+        coarse: CoarseInstant::from_ns(coarse_ns),
         raw: RawInstant::from_ns(raw_ns),
-        realtime_ns,
+        realtime: RealtimeInstant::from_ns(realtime_ns),
         gap_ns,
         kernel_ppb: None,
         suspended_ns: suspended_ns(),

@@ -28,8 +28,8 @@ pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRec
     let (rate, growth) = to_rate_and_growth(estimate.band);
     NativeRecord {
         as_of_ns: estimate.raw.as_ns(),
-        earliest_ns: estimate.interval.earliest_ns,
-        latest_ns: estimate.interval.latest_ns,
+        earliest_ns: estimate.interval.earliest.as_ns(),
+        latest_ns: estimate.interval.latest.as_ns(),
         rate,
         growth,
         free_running_after_ns: (estimate.validated + stale_ns).as_ns(),
@@ -39,7 +39,7 @@ pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRec
         leap: estimate.leap,
         source: estimate.reference_id,
         suspended_ns: at.suspended_ns,
-        realtime_ns: at.realtime_ns,
+        realtime_ns: at.realtime.as_ns(),
     }
 }
 
@@ -52,8 +52,8 @@ pub fn to_v1(estimate: &Estimate, at: &Readings) -> V1Record {
     let bound_ns = estimate.realtime_error_ns(at).saturating_add(margin_ns);
     let until_void_ns = estimate.void_after - at.raw;
     V1Record {
-        as_of_ns: at.coarse_ns,
-        void_after_ns: whole_seconds(at.coarse_ns.saturating_add(until_void_ns)).max(0),
+        as_of_ns: at.coarse.as_ns(),
+        void_after_ns: whole_seconds((at.coarse + until_void_ns).as_ns()).max(0),
         bound_ns: bound_ns.clamp(0, NO_CLAIM_BOUND_NS),
         max_drift_ppb,
         status: estimate.status,
@@ -81,7 +81,8 @@ pub fn from_native(
         return None;
     }
     let published = || {
-        let interval = Interval::new(record.earliest_ns, record.latest_ns.max(record.earliest_ns));
+        let interval =
+            Interval::from_ns(record.earliest_ns, record.latest_ns.max(record.earliest_ns));
         let band = from_rate_and_growth(record.rate, record.growth);
         let as_of = RawInstant::from_ns(record.as_of_ns);
         State::of_interval(as_of, interval, Some(band), record.suspended_ns)
@@ -105,11 +106,11 @@ pub fn from_v1(record: &V1Record, now: &Readings) -> Option<Resumed> {
         return None;
     }
     // The interval that a reader computes from the record.
-    let (earliest_ns, latest_ns) = record.aged_to(now.realtime_ns, now.coarse_ns);
-    let interval = Interval::new(earliest_ns, latest_ns).widen(now.gap_ns);
+    let (earliest_ns, latest_ns) = record.aged_to(now.realtime.as_ns(), now.coarse.as_ns());
+    let interval = Interval::from_ns(earliest_ns, latest_ns).widen(now.gap_ns);
     Some(Resumed {
         status: record.status,
-        validated: now.raw - record.age_ns(now.coarse_ns),
+        validated: now.raw - record.age_ns(now.coarse.as_ns()),
         leap: Leap::Normal,
         reference_id: 0,
         state: State::of_interval(now.raw, interval, None, now.suspended_ns),
@@ -161,6 +162,8 @@ mod tests {
     use super::*;
     use crate::estimator::ErrorBudget;
     use crate::estimator::status::{ClockStatus, Reason};
+    use crate::time::CoarseInstant;
+    use crate::time::RealtimeInstant;
     use crate::time::{PPT_PER_PPM, scaled_ceil};
     use proptest::prelude::*;
     use shm_layout::STALE_AFTER_NS;
@@ -169,9 +172,9 @@ mod tests {
 
     fn at(ms: i64) -> Readings {
         Readings {
-            coarse_ns: 12 * S + ms * 1_000_000,
+            coarse: CoarseInstant::from_ns(12 * S + ms * 1_000_000),
             raw: RawInstant::from_ns(11 * S + ms * 1_000_000),
-            realtime_ns: 1_800_000_000 * S + ms * 1_000_000,
+            realtime: RealtimeInstant::from_ns(1_800_000_000 * S + ms * 1_000_000),
             gap_ns: 20,
             kernel_ppb: Some(0),
             suspended_ns: 3 * S,
@@ -185,7 +188,7 @@ mod tests {
             status: ClockStatus::Synchronized,
             reason: Reason::Tracking,
             raw: now.raw,
-            interval: Interval::around(now.realtime_ns + correction_ns, 1_000),
+            interval: Interval::around(now.realtime + correction_ns, 1_000),
             band: RateBand::within(50 * PPT_PER_PPM),
             validated: now.raw,
             void_after: now.raw + 1_000 * S,
@@ -214,7 +217,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_is_bounded_from_where_it_is_now() {
         let mut stepped = at(1_000);
-        stepped.realtime_ns += 200_000_000;
+        stepped.realtime = stepped.realtime + 200_000_000;
         let bound_ns = to_v1(&estimate(0), &stepped).bound_ns;
         assert!((200_051_000..200_054_000).contains(&bound_ns), "{bound_ns}");
     }
@@ -306,17 +309,17 @@ mod tests {
             let band = RateBand::new(slowest, slowest + span);
             let estimate = Estimate { band, ..estimate(correction_ns) };
             let mut now = at(ms);
-            now.realtime_ns += step_ns;
+            now.realtime = now.realtime + step_ns;
             let elapsed_ns = now.raw - estimate.raw;
             let rate = i128::from(slowest) + (span as f64 * share) as i128;
             let gained_ns = (i128::from(elapsed_ns) * rate / 1_000_000_000_000) as i64;
-            let truth = at(0).realtime_ns + correction_ns + start_ns + elapsed_ns + gained_ns;
+            let truth = at(0).realtime + correction_ns + start_ns + elapsed_ns + gained_ns;
             prop_assert!(estimate.at(now.raw).contains(truth));
             let record = to_v1(&estimate, &now);
-            prop_assert!((truth - now.realtime_ns).abs() <= record.bound_ns);
+            prop_assert!((truth - now.realtime).abs() <= record.bound_ns);
             let native = to_native(&estimate, STALE_AFTER_NS, &at(0));
             let (earliest, latest) = native.aged_to(now.raw.as_ns());
-            prop_assert!((earliest..=latest).contains(&truth), "{truth} not in {earliest}..{latest}");
+            prop_assert!((earliest..=latest).contains(&truth.as_ns()), "{truth:?} not in {earliest}..{latest}");
             let covered = from_rate_and_growth(native.rate, native.growth);
             prop_assert!(covered.slowest_ppt <= slowest && covered.fastest_ppt >= slowest + span);
         }

@@ -68,6 +68,16 @@ instant! {
     RawInstant
 }
 
+instant! {
+    /// An instant of `CLOCK_MONOTONIC_COARSE`, the clock of the v1 and v2 layouts.
+    CoarseInstant
+}
+
+instant! {
+    /// An instant of `CLOCK_REALTIME` or of UTC, since 1970.
+    RealtimeInstant
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

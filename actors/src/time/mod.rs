@@ -12,7 +12,7 @@ mod interval;
 mod rate;
 mod readings;
 
-pub use instant::RawInstant;
+pub use instant::{CoarseInstant, RawInstant, RealtimeInstant};
 pub use interval::Interval;
 pub use rate::{
     FREQUENCY_LIMIT_PPT, PPT_PER_PPB, PPT_PER_PPM, RateBand, mean_rate, scaled_ceil, scaled_floor,

@@ -7,7 +7,7 @@ use crate::chrony::{Address, Leap, SourceMode};
 use crate::estimator::ablation::Safeguard;
 use crate::estimator::ingestion::LOCAL_REFERENCE_ID;
 use crate::estimator::*;
-use crate::time::{NS_PER_S, RawInstant, Readings};
+use crate::time::{NS_PER_S, RawInstant, Readings, RealtimeInstant};
 
 pub const UTC_NS: i64 = 1_800_000_000 * NS_PER_S;
 pub const MS: i64 = 1_000_000;
@@ -106,13 +106,13 @@ impl Bench {
         if estimate.status.is_trusted() && raw_ns < estimate.void_after.as_ns() {
             self.kept &= estimate
                 .at(RawInstant::from_ns(raw_ns))
-                .contains(self.host.utc.at(raw_ns));
+                .contains(self.host.true_time(raw_ns));
         }
     }
 
     pub fn readings(&mut self) -> Readings {
         let mut at = self.host.readings(self.now_ns);
-        at.realtime_ns = self.host.realtime.at(self.now_ns) + self.gap_ns;
+        at.realtime = RealtimeInstant::from_ns(self.host.realtime.at(self.now_ns)) + self.gap_ns;
         at.gap_ns = self.gap_ns;
         at
     }

@@ -7,7 +7,7 @@
 //! that they can have, a polygon.
 
 use crate::estimator::history::Point;
-use crate::time::RawInstant;
+use crate::time::{RawInstant, RealtimeInstant};
 
 /// How far any oscillator's rate is off.
 const TOLERANCE: f64 = 501e-6;
@@ -100,11 +100,11 @@ impl Explained {
             .map(|(by, change)| (gained + by, rate + change))
         });
         let hull = convex_hull(reached.collect());
-        let since_first = |ns: i64| {
-            ((ns - self.first.interval.earliest_ns) - (point.raw - self.first.raw)) as f64
+        let since_first = |instant: RealtimeInstant| {
+            ((instant - self.first.interval.earliest) - (point.raw - self.first.raw)) as f64
         };
-        let earliest = since_first(point.interval.earliest_ns) - 1.0;
-        let latest = since_first(point.interval.latest_ns) + 1.0;
+        let earliest = since_first(point.interval.earliest) - 1.0;
+        let latest = since_first(point.interval.latest) + 1.0;
         let later = half_of(&hull, |(gained, _)| gained - earliest);
         self.corners = half_of(&later, |(gained, _)| latest - gained);
     }

@@ -77,7 +77,7 @@ impl Simulation {
                 .and_then(|source| source.own);
             let outside = own.filter(|own| {
                 own.raw.as_ns() == self.now_ns
-                    && !own.interval.contains(self.host.utc.at(self.now_ns))
+                    && !own.interval.contains(self.host.true_time(self.now_ns))
             });
             if let Some(own) = outside {
                 let off = own.interval.shift(-self.host.utc.at(own.raw.as_ns()));
@@ -142,11 +142,11 @@ impl Simulation {
             return Ok(());
         }
         self.report.checks += 1;
-        let (truth_ns, interval) = (
-            self.host.utc.at(raw_ns),
+        let (truth, interval) = (
+            self.host.true_time(raw_ns),
             estimate.at(RawInstant::from_ns(raw_ns)),
         );
-        if interval.contains(truth_ns) {
+        if interval.contains(truth) {
             return Ok(());
         }
         let relied_on = self
@@ -155,12 +155,12 @@ impl Simulation {
             .as_ref()
             .is_some_and(|wander| wander.void_until.as_ns() <= raw_ns);
         let held = self.estimator.held.at(RawInstant::from_ns(raw_ns));
-        let is_held = held.is_some_and(|held| held.contains(truth_ns));
+        let is_held = held.is_some_and(|held| held.contains(truth));
         if let Some(breach) = self.breach.as_mut().filter(|_| relied_on && is_held) {
             breach.lost(raw_ns);
             return Ok(());
         }
-        let off_ns = (interval.earliest_ns - truth_ns).max(truth_ns - interval.latest_ns);
+        let off_ns = (interval.earliest - truth).max(truth - interval.latest);
         let text = format!(
             "true time is {off_ns} ns outside at raw {raw_ns} ({what} {event:?}), published {} ns ago: {estimate:?}\n{:?}\n{:?}",
             raw_ns - estimate.raw.as_ns(),
