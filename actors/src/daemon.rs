@@ -57,7 +57,7 @@ pub fn run(
     overseer: &mut dyn Overseer,
     log: &Logger,
 ) -> io::Result<Ending> {
-    if let Err(err) = adjtimex::frequency_ppb() {
+    if let Err(err) = adjtimex::frequency() {
         warn!(log, "kernel's clock frequency cannot be read"; "err" => %err,
             "advice" => "allow adjtimex: while the clock is slewed, v1 and v2 are too narrow");
     }

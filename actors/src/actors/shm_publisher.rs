@@ -99,7 +99,7 @@ impl Handler<Publish> for ShmPublisher {
         debug!(self.log, "published";
             "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse.as_ns(),
             "earliest_ns" => estimate.interval.earliest.as_ns(), "latest_ns" => estimate.interval.latest.as_ns(),
-            "budget" => %estimate.budget, "slowest_ppt" => estimate.band.slowest_ppt, "fastest_ppt" => estimate.band.fastest_ppt);
+            "budget" => %estimate.budget, "slowest_ppt" => estimate.band.slowest.as_ppt(), "fastest_ppt" => estimate.band.fastest.as_ppt());
         self.check_files(at.raw);
     }
 }

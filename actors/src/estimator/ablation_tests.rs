@@ -12,7 +12,7 @@ use super::status::ClockStatus;
 use super::*;
 use crate::chrony::SourceData;
 use crate::time::{
-    CoarseInstant, NS_PER_S, PPT_PER_PPM, RateBand, RawInstant, Readings, RealtimeInstant,
+    CoarseInstant, FREQUENCY_LIMIT, NS_PER_S, RateBand, RawInstant, Readings, RealtimeInstant,
 };
 
 /// The hazard that a safeguard answers.
@@ -185,7 +185,7 @@ fn no_term_of_a_measurement_can_be_left_out() {
         raw: RawInstant::default(),
         realtime: RealtimeInstant::from_ns(UTC_NS),
         gap_ns: 0,
-        kernel_ppb: None,
+        kernel: None,
         suspended_ns: 0,
     };
     let mut host = Host::new(
@@ -214,7 +214,7 @@ fn no_term_of_a_measurement_can_be_left_out() {
         moved_ns: 0,
         phc_ns: 0,
     };
-    let band = RateBand::within(500 * PPT_PER_PPM);
+    let band = RateBand::within(FREQUENCY_LIMIT);
     let term = |name: &str, data: &SourceData, at: &Readings, charges: Charges, off_ns: i64| {
         let (interval, budget) = sample::interval(data, &tracking, at, band, charges);
         let (_, ns) = budget

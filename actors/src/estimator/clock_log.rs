@@ -156,9 +156,7 @@ impl ClockLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::CoarseInstant;
-    use crate::time::NS_PER_S;
-    use crate::time::RealtimeInstant;
+    use crate::time::{CoarseInstant, NS_PER_S, RealtimeInstant};
 
     const S: i64 = NS_PER_S;
     const MS: i64 = 1_000_000;
@@ -173,7 +171,7 @@ mod tests {
             raw: raw(raw_ns),
             realtime: RealtimeInstant::from_ns(raw_ns + ahead_ns),
             gap_ns: 0,
-            kernel_ppb: None,
+            kernel: None,
             suspended_ns: 0,
         }
     }

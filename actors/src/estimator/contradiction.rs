@@ -103,12 +103,12 @@ impl Contradiction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::NS_PER_S;
+    use crate::time::{NS_PER_S, Rate};
 
     const S: i64 = NS_PER_S;
     const TOLERANCE: RateBand = RateBand {
-        slowest_ppt: 0,
-        fastest_ppt: 0,
+        slowest: Rate::from_ppt(0),
+        fastest: Rate::from_ppt(0),
     };
 
     fn at(second: i64, earliest: i64, latest: i64) -> Point {

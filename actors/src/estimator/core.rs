@@ -15,7 +15,7 @@ use super::slew_detection::SlewDetection;
 use super::source_fusion::Sources;
 use super::status::{ClockStatus, Event, Reason, next};
 use crate::chrony::Leap;
-use crate::time::{FREQUENCY_LIMIT_PPT, RateBand, RawInstant, Readings};
+use crate::time::{FREQUENCY_LIMIT, RateBand, RawInstant, Readings};
 
 /// Polls of a source that history reaches back at least, however short the span is.
 const POLLS_PER_SPAN: i64 = 4;
@@ -100,11 +100,10 @@ impl Estimator {
         unwatched_ns: i64,
         now: &Readings,
     ) -> Self {
-        let tolerance_ppt = FREQUENCY_LIMIT_PPT.max(settings.drift_ppt());
-        let tolerance = RateBand::within(tolerance_ppt);
-        let drift = DriftBand::new(settings.drift_ppt(), tolerance, settings.holdover_ns);
+        let tolerance = RateBand::within(FREQUENCY_LIMIT.max(settings.drift()));
+        let drift = DriftBand::new(settings.drift(), tolerance, settings.holdover_ns);
         let wander = settings.max_wander_ppb_per_s.map(|_| {
-            let growth = WanderBand::new(settings.wander_ppt_per_s(), tolerance);
+            let growth = WanderBand::new(settings.wander_per_s(), tolerance);
             Wander {
                 held: Held::new(growth),
                 void_until: RawInstant::MIN,
@@ -150,15 +149,15 @@ impl Estimator {
     #[cfg(test)]
     pub(crate) fn without(mut self, safeguard: Option<Safeguard>) -> Self {
         self.without = safeguard;
-        let mut drift_ppt = self.settings.drift_ppt();
+        let mut drift = self.settings.drift();
         if safeguard == Some(Safeguard::DriftRate) {
-            drift_ppt = 0;
+            drift = Default::default();
         }
         if safeguard == Some(Safeguard::FrequencyTolerance) {
-            self.tolerance = RateBand::within(drift_ppt);
+            self.tolerance = RateBand::within(drift);
         }
         self.held = Held::new(DriftBand::new(
-            drift_ppt,
+            drift,
             self.tolerance,
             self.settings.holdover_ns,
         ));

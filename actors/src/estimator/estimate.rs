@@ -3,7 +3,7 @@
 use super::error_budget::ErrorBudget;
 use super::status::{ClockStatus, Reason};
 use crate::chrony::Leap;
-use crate::time::{Interval, NS_PER_S, RateBand, RawInstant, Readings};
+use crate::time::{Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings};
 
 /// Half the width of an interval that claims nothing, ns: 31 years, for readers that forget to look
 /// at the status.
@@ -47,7 +47,7 @@ impl Estimate {
             reason,
             raw: now.raw,
             interval: Interval::around(now.realtime, NO_CLAIM_NS),
-            band: RateBand::within(0),
+            band: RateBand::within(Rate::default()),
             validated: now.raw,
             void_after: now.raw,
             leap: Leap::Unsynchronized,

@@ -101,8 +101,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::NS_PER_S;
-    use crate::time::RealtimeInstant;
+    use crate::time::{NS_PER_S, Rate, RealtimeInstant};
     use proptest::prelude::*;
 
     const S: i64 = NS_PER_S;
@@ -160,7 +159,7 @@ mod tests {
                     interval: Interval::around(RealtimeInstant::from_ns(centre_ns), half_ns + 1),
                 };
                 for (_, mean) in history.mean_rates(newest) {
-                    prop_assert!((mean.slowest_ppt..=mean.fastest_ppt).contains(&(ppb * 1_000)), "{:?}", mean);
+                    prop_assert!((mean.slowest..=mean.fastest).contains(&Rate::from_ppb(ppb)), "{:?}", mean);
                 }
                 history.add(newest, 10_000 * S, MAX_POINTS);
                 prop_assert!(history.points().len() <= MAX_POINTS);

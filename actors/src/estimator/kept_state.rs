@@ -17,7 +17,7 @@ use super::leap_second::{Announced, Change};
 use super::rate_band::{Epoch, MAX_EPOCHS};
 use super::status::ClockStatus;
 use crate::chrony::Leap;
-use crate::time::{Interval, RateBand, RawInstant, RealtimeInstant, SUSPEND_NOISE_NS};
+use crate::time::{Interval, Rate, RateBand, RawInstant, RealtimeInstant, SUSPEND_NOISE_NS};
 
 /// Instants beyond it, in 1823 and 2116, are refused: differences of two others stay within 64
 /// bits.
@@ -46,8 +46,8 @@ pub struct Resumed {
 pub struct State {
     pub(super) suspended_ns: i64,
     /// The premises under which the rates were proved: `--max-drift-rate` and `--max-wander`.
-    pub(super) drift_ppt: i64,
-    pub(super) wander_ppt_per_s: i64,
+    pub(super) drift: Rate,
+    pub(super) wander_per_s: Rate,
     /// The wander premise is not relied on before, `CLOCK_MONOTONIC_RAW` in ns.
     pub(super) wander_void_until: RawInstant,
     pub(super) held: Option<Point>,
@@ -98,8 +98,8 @@ impl State {
         let mut words = vec![
             FORMAT,
             self.suspended_ns,
-            self.drift_ppt,
-            self.wander_ppt_per_s,
+            self.drift.as_ppt(),
+            self.wander_per_s.as_ppt(),
             self.wander_void_until.as_ns(),
         ];
         words.extend(point_words(held));
@@ -116,15 +116,15 @@ impl State {
                 let [raw, earliest, latest] = point_words(point);
                 let kind = 1 + i64::from(limits.is_some());
                 let (reference, band) =
-                    limits.unwrap_or((RawInstant::default(), RateBand::within(0)));
+                    limits.unwrap_or((RawInstant::default(), RateBand::within(Rate::default())));
                 [
                     kind,
                     raw,
                     earliest,
                     latest,
                     reference.as_ns(),
-                    band.slowest_ppt,
-                    band.fastest_ppt,
+                    band.slowest.as_ppt(),
+                    band.fastest.as_ppt(),
                 ]
             }
         });
@@ -133,8 +133,8 @@ impl State {
             words.extend([
                 epoch.begins.as_ns(),
                 epoch.length_ns,
-                epoch.band.slowest_ppt,
-                epoch.band.fastest_ppt,
+                epoch.band.slowest.as_ppt(),
+                epoch.band.fastest.as_ppt(),
             ]);
         }
         words.push(self.points.len() as i64);
@@ -151,7 +151,7 @@ impl State {
             return None;
         }
         let suspended_ns = words.next()?;
-        let (drift_ppt, wander_ppt_per_s) = (words.next()?, words.next()?);
+        let (drift, wander_per_s) = (words.rate()?, words.rate()?);
         let wander_void_until = words.raw()?;
         let held = words.point()?;
         let leap_second = match (words.next()?, words.realtime()?) {
@@ -188,8 +188,8 @@ impl State {
         }
         Some(Self {
             suspended_ns,
-            drift_ppt,
-            wander_ppt_per_s,
+            drift,
+            wander_per_s,
             wander_void_until,
             held: Some(held),
             leap_second,
@@ -235,8 +235,12 @@ impl<I: Iterator<Item = i64>> Words<I> {
         point(self.raw()?, self.realtime()?, self.realtime()?)
     }
 
+    fn rate(&mut self) -> Option<Rate> {
+        self.next().map(Rate::from_ppt)
+    }
+
     fn band(&mut self) -> Option<RateBand> {
-        let (slowest, fastest) = (self.next()?, self.next()?);
+        let (slowest, fastest) = (self.rate()?, self.rate()?);
         (slowest <= fastest).then(|| RateBand::new(slowest, fastest))
     }
 

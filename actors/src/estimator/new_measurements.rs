@@ -7,7 +7,7 @@ use super::error_budget::ErrorBudget;
 use super::history::Point;
 use super::sample::{self, Charges, Look, Reported, Sample};
 use crate::chrony::{ChronyPoll, SourceData, Tracking};
-use crate::time::{Interval, NS_PER_S, Readings};
+use crate::time::{Interval, NS_PER_S, Readings, ceil_ns, nearest_ns};
 
 /// chronyd accepts an answer until so long after its request, ns: a measurement can have begun so
 /// long before it was made.
@@ -155,9 +155,9 @@ fn charges(
     answered: &Readings,
 ) -> Option<Charges> {
     let looked_ns = look.map(|look| answered.raw - look.raw);
-    let corrected = answered.realtime + (tracking.current_correction_s * 1e9) as i64;
+    let corrected = answered.realtime + nearest_ns(tracking.current_correction_s);
     let age_ns = sample::greatest_age_ns(data, looked_ns, corrected);
-    let exchange_ns = (data.offset_error_s * 2e9) as i64;
+    let exchange_ns = ceil_ns(2.0 * data.offset_error_s);
     let since = answered.raw - age_ns;
     let watched_ns = clock.moved_ns(since, at);
     if !unseen.allowed && (look.is_none() || watched_ns.is_none()) {

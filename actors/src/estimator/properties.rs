@@ -11,7 +11,9 @@ use super::simulation::line::Line;
 use super::status::ClockStatus;
 use super::*;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState};
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, RawInstant, RealtimeInstant};
+use crate::time::{
+    FREQUENCY_LIMIT, Interval, NS_PER_S, Rate, RateBand, RawInstant, RealtimeInstant,
+};
 
 const SPAN_NS: i64 = 1_000 * NS_PER_S;
 
@@ -36,7 +38,7 @@ proptest! {
     fn the_band_contains_the_rate_and_the_held_interval_true_time(
         drift_ppt in 1_000_000..100_000_000i64, centre_ppm in -300.0..300.0f64, steps in steps(),
     ) {
-        let mut held = Held::new(DriftBand::new(drift_ppt, RateBand::within(500 * PPT_PER_PPM), SPAN_NS));
+        let mut held = Held::new(DriftBand::new(Rate::from_ppt(drift_ppt), RateBand::within(FREQUENCY_LIMIT), SPAN_NS));
         let mut utc = Line { value_ns: 1_800_000_000 * NS_PER_S, ..Line::default() };
         let mut now_ns = 0;
         for (seconds, place, half_ns, off) in steps {
@@ -50,17 +52,17 @@ proptest! {
             }
             prop_assert_eq!(held.observe(new, SPAN_NS), held::Observed::Agrees);
             let band = held.growth().band();
-            let rate_ppt = (rate * 1e12) as i64;
-            prop_assert!((band.slowest_ppt..=band.fastest_ppt).contains(&rate_ppt), "{:?} {}", band, rate_ppt);
+            let rate = Rate::from_ppt((rate * 1e12) as i64);
+            prop_assert!((band.slowest..=band.fastest).contains(&rate), "{:?} {:?}", band, rate);
         }
     }
 
     #[test]
     fn a_false_rate_lapses_after_the_span(false_ppm in -400..400i64, at_s in 0..10_000i64) {
-        let tolerance = RateBand::within(500 * PPT_PER_PPM);
-        let mut band = DriftBand::new(PPT_PER_PPM, tolerance, SPAN_NS);
+        let tolerance = RateBand::within(FREQUENCY_LIMIT);
+        let mut band = DriftBand::new(Rate::from_ppm(1), tolerance, SPAN_NS);
         let at = RawInstant::from_ns(at_s * NS_PER_S);
-        band.learn(at, at + NS_PER_S, RateBand::new(false_ppm * PPT_PER_PPM, false_ppm * PPT_PER_PPM));
+        band.learn(at, at + NS_PER_S, RateBand::new(Rate::from_ppm(false_ppm), Rate::from_ppm(false_ppm)));
         prop_assert_ne!(band.band(), tolerance);
         band.expire(at + SPAN_NS + 1, SPAN_NS);
         prop_assert_eq!(band.band(), tolerance);

@@ -135,7 +135,7 @@ impl Estimator {
         let elapsed_ns = (raw - point.raw).max(0);
         let rates = self.held.growth().band();
         let mut budget = ErrorBudget {
-            growth_ns: scaled_ceil(elapsed_ns, rates.half_width_ppt()),
+            growth_ns: scaled_ceil(elapsed_ns, rates.half_width()),
             contradiction_ns: known.contradiction_ns,
             leap_second_ns: known.leap_second_ns,
             ..sampled

@@ -14,7 +14,7 @@
 //! In both, |y| stays within the frequency tolerance of any oscillator (RFC 5905, `MAXFREQ`).
 
 use super::history::{MAX_POINTS, Point};
-use crate::time::{Interval, NS_PER_S, RateBand, RawInstant, scaled_ceil};
+use crate::time::{Interval, NS_PER_S, Rate, RateBand, RawInstant, scaled_ceil};
 
 /// A premise about the oscillator, and what measurements have proved under it.
 pub trait Growth {
@@ -63,7 +63,7 @@ pub struct Epoch {
 /// The band under the drift premise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DriftBand {
-    drift_ppt: i64,
+    drift: Rate,
     tolerance: RateBand,
     length_ns: i64,
     epochs: Vec<Epoch>,
@@ -72,11 +72,11 @@ pub struct DriftBand {
 }
 
 impl DriftBand {
-    /// Nothing is known but the tolerance; measured rates hold within `drift_ppt`.
+    /// Nothing is known but the tolerance; measured rates hold within `drift`.
     #[must_use]
-    pub fn new(drift_ppt: i64, tolerance: RateBand, span_ns: i64) -> Self {
+    pub fn new(drift: Rate, tolerance: RateBand, span_ns: i64) -> Self {
         Self {
-            drift_ppt,
+            drift,
             tolerance,
             length_ns: (span_ns / EPOCHS_PER_SPAN).max(1),
             epochs: Vec::new(),
@@ -84,10 +84,10 @@ impl DriftBand {
         }
     }
 
-    /// What an earlier life had learned, with a drift rate that was smaller by `more_ppt`.
-    pub fn resume(&mut self, epochs: &[Epoch], more_ppt: i64) {
+    /// What an earlier life had learned, with a drift rate that was smaller by `more`.
+    pub fn resume(&mut self, epochs: &[Epoch], more: Rate) {
         let widened = epochs.iter().map(|epoch| Epoch {
-            band: epoch.band.widen(more_ppt),
+            band: epoch.band.widen(more),
             ..*epoch
         });
         self.epochs = widened.take(MAX_EPOCHS).collect();
@@ -118,7 +118,7 @@ impl Growth for DriftBand {
     const POINTS: usize = MAX_POINTS;
 
     fn learn(&mut self, older: RawInstant, _newer: RawInstant, mean: RateBand) {
-        let proved = mean.widen(self.drift_ppt);
+        let proved = mean.widen(self.drift);
         let within = |epoch: &&mut Epoch| (0..epoch.length_ns).contains(&(older - epoch.begins));
         match self.epochs.iter_mut().find(within) {
             Some(epoch) => match epoch.band.intersect(proved) {
@@ -172,7 +172,7 @@ impl Growth for DriftBand {
 /// The band under the wander premise: limits that recede with time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WanderBand {
-    wander_ppt_per_s: i64,
+    wander_per_s: Rate,
     tolerance: RateBand,
     /// The limits as they were at `reference`; `None` before a pair was seen.
     limits: Option<(RawInstant, RateBand)>,
@@ -180,11 +180,11 @@ pub struct WanderBand {
 }
 
 impl WanderBand {
-    /// Nothing is known but the tolerance; the rate changes by at most `wander_ppt_per_s`.
+    /// Nothing is known but the tolerance; the rate changes by at most `wander_per_s`.
     #[must_use]
-    pub fn new(wander_ppt_per_s: i64, tolerance: RateBand) -> Self {
+    pub fn new(wander_per_s: Rate, tolerance: RateBand) -> Self {
         Self {
-            wander_ppt_per_s,
+            wander_per_s,
             tolerance,
             limits: None,
             consistent: true,
@@ -205,21 +205,18 @@ impl WanderBand {
     /// The limits at `raw`, not clamped to the tolerance.
     fn limits_at(&self, raw: RawInstant) -> Option<RateBand> {
         let (reference, band) = self.limits?;
-        let receded = self.receded_ppt(raw - reference);
-        let slowest = band.slowest_ppt.saturating_sub(receded);
-        let fastest = band.fastest_ppt.saturating_add(receded);
+        let receded = self.receded(raw - reference);
+        let slowest = band.slowest - receded;
+        let fastest = band.fastest + receded;
         // Before the reference the limits approach each other, and may cross.
-        (slowest <= fastest).then_some(RateBand {
-            slowest_ppt: slowest,
-            fastest_ppt: fastest,
-        })
+        (slowest <= fastest).then_some(RateBand { slowest, fastest })
     }
 
-    /// How far the rate can have moved in `elapsed_ns`, parts per trillion.
-    fn receded_ppt(&self, elapsed_ns: i64) -> i64 {
-        let receded = i128::from(elapsed_ns) * i128::from(self.wander_ppt_per_s);
+    /// How far the rate can have moved in `elapsed_ns`.
+    fn receded(&self, elapsed_ns: i64) -> Rate {
+        let receded = i128::from(elapsed_ns) * i128::from(self.wander_per_s.as_ppt());
         let rounded = -(-receded).div_euclid(i128::from(NS_PER_S));
-        i64::try_from(rounded).unwrap_or(i64::MAX)
+        Rate::from_ppt(i64::try_from(rounded).unwrap_or(i64::MAX))
     }
 
     /// The rates whose constant application from `raw` on covers every rate within the limits
@@ -229,7 +226,7 @@ impl WanderBand {
             return self.tolerance;
         };
         // The integral of w t from 0 to t is w t^2 / 2: a mean of w t / 2.
-        let mean = limits.widen(self.receded_ppt(elapsed_ns) / 2 + 1);
+        let mean = limits.widen(Rate::from_ppt(self.receded(elapsed_ns).as_ppt() / 2 + 1));
         mean.intersect(self.tolerance).unwrap_or(self.tolerance)
     }
 }
@@ -242,7 +239,7 @@ impl Growth for WanderBand {
 
     fn learn(&mut self, older: RawInstant, newer: RawInstant, mean: RateBand) {
         let middle = older.midpoint(newer);
-        let proved = mean.widen(self.receded_ppt(newer - middle) + 1);
+        let proved = mean.widen(self.receded(newer - middle) + Rate::from_ppt(1));
         let known = match self.limits {
             Some(_) => self.limits_at(newer),
             None => Some(proved),
@@ -262,7 +259,7 @@ impl Growth for WanderBand {
     fn carried(&self, point: Point, raw: RawInstant) -> Interval {
         let elapsed_ns = raw - point.raw;
         // Rounded outward once more than the band is.
-        let slack_ns = scaled_ceil(elapsed_ns.saturating_abs(), 1);
+        let slack_ns = scaled_ceil(elapsed_ns.saturating_abs(), Rate::from_ppt(1));
         point
             .interval
             .carried(elapsed_ns, self.secant(point.raw, elapsed_ns))

@@ -6,7 +6,7 @@ use super::history::{History, MAX_POINTS};
 use super::kept_state::{Resumed, State};
 use super::leap_second::LeapSecond;
 use super::status::Reason;
-use crate::time::{NS_PER_S, RawInstant, Readings};
+use crate::time::{NS_PER_S, Rate, RawInstant, Readings};
 
 /// The time between two states that differ by measurements that agree with what is held, ns.
 const KEEP_INTERVAL_NS: i64 = NS_PER_S;
@@ -50,8 +50,8 @@ impl Estimator {
         });
         State {
             suspended_ns,
-            drift_ppt: self.settings.drift_ppt(),
-            wander_ppt_per_s: self.settings.wander_ppt_per_s(),
+            drift: self.settings.drift(),
+            wander_per_s: self.settings.wander_per_s(),
             wander_void_until,
             held: self.held.point(),
             leap_second,
@@ -73,17 +73,13 @@ impl Estimator {
         };
         let mut growth = self.held.growth().clone();
         // What was proved with a smaller drift rate is worth less now.
-        let more_ppt = self
-            .settings
-            .drift_ppt()
-            .saturating_sub(state.drift_ppt)
-            .max(0);
-        growth.resume(&state.epochs, more_ppt);
+        let more = (self.settings.drift() - state.drift).max(Rate::default());
+        growth.resume(&state.epochs, more);
         self.held = Held::resumed(growth, held, History::from_points(state.points));
         if let Some(wander) = &mut self.wander {
             wander.void_until = state.wander_void_until;
         }
-        let as_steady = self.settings.wander_ppt_per_s() <= state.wander_ppt_per_s;
+        let as_steady = self.settings.wander_per_s() <= state.wander_per_s;
         let left = state.wander.filter(|_| as_steady);
         if let (Some(Wander { held, .. }), Some((point, limits))) = (&mut self.wander, left) {
             let mut growth = held.growth().clone();

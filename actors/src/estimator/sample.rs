@@ -21,18 +21,18 @@ use super::error_budget::ErrorBudget;
 use super::history::Point;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState, Tracking};
 use crate::time::{
-    FREQUENCY_LIMIT_PPT, Interval, NS_PER_S, PPT_PER_PPM, RateBand, RawInstant, Readings,
-    RealtimeInstant, scaled_ceil,
+    FREQUENCY_LIMIT, Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings, RealtimeInstant,
+    ceil_ns, nearest_ns, scaled_ceil,
 };
 
 /// A float on the wire may be less than what was meant by 1.5 x 2^-24 of its value: 25 bits,
 /// rounded, the last of them cut off from 0.5 upwards. 2^-22 pays for that and for the arithmetic
 /// here.
-const WIRE_FLOAT_ERROR: f64 = 1.0 / (1 << 22) as f64;
+const WIRE_FLOAT_ERROR: f64 = 1.0 / 4_194_304.0;
 
 /// Rates are added here that multiply in truth: both are below 1000 ppm, so that the product is
 /// below 1 ppm.
-const SECOND_ORDER_PPT: i64 = PPT_PER_PPM;
+const SECOND_ORDER: Rate = Rate::from_ppm(1);
 
 /// What a source is known by. Its index changes when others come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +159,7 @@ pub fn greatest_age_ns(data: &SourceData, looked_ns: Option<i64>, now: RealtimeI
 #[must_use]
 pub fn poll_ns(data: &SourceData) -> i64 {
     let seconds = 2f64.powi(i32::from(data.poll).clamp(-20, 30));
-    (seconds * NS_PER_S as f64).ceil() as i64
+    ceil_ns(seconds)
 }
 
 /// What is charged to a measurement besides its own error.
@@ -207,22 +207,17 @@ pub fn interval(
     let (correction_s, offset_s) = (tracking.current_correction_s, data.offset_s);
     let centre = at.realtime + nearest_ns(correction_s) - nearest_ns(offset_s);
     // chronyd carries the measurement on with its own idea of the frequency.
-    let carried_ppt = -(tracking.freq_ppm * PPT_PER_PPM as f64).round() as i64;
-    let off_ppt = band
-        .farthest_from(carried_ppt)
-        .saturating_add(SECOND_ORDER_PPT);
+    let carried = -Rate::nearest_ppm(tracking.freq_ppm);
+    let off = band.farthest_from(carried) + SECOND_ORDER;
     // The round trip was measured with a frequency that chronyd may have changed since.
-    let exchange_ppt = band
-        .farthest_from(0)
-        .saturating_add(FREQUENCY_LIMIT_PPT)
-        .saturating_add(SECOND_ORDER_PPT);
+    let exchange = band.farthest_from(Rate::default()) + FREQUENCY_LIMIT + SECOND_ORDER;
     let budget = ErrorBudget {
         root_distance_ns: ceil_ns(data.offset_error_s),
         wire_rounding_ns: rounding_ns(correction_s)
             .saturating_add(rounding_ns(offset_s))
             .saturating_add(rounding_ns(data.offset_error_s)),
-        sample_age_ns: scaled_ceil(charges.age_ns, off_ppt)
-            .saturating_add(scaled_ceil(charges.exchange_ns, exchange_ppt)),
+        sample_age_ns: scaled_ceil(charges.age_ns, off)
+            .saturating_add(scaled_ceil(charges.exchange_ns, exchange)),
         clock_moved_ns: charges.moved_ns,
         clock_reading_gap_ns: at.gap_ns,
         phc_ns: charges.phc_ns,
@@ -256,17 +251,6 @@ pub fn interval_of_tracking(
 pub fn correction_ns(tracking: &Tracking) -> (i64, i64) {
     let correction_s = tracking.current_correction_s;
     (nearest_ns(correction_s), rounding_ns(correction_s))
-}
-
-/// A duration from the wire in whole ns, rounded up. `as` saturates, and maps NaN to 0; the codec
-/// refuses both.
-fn ceil_ns(seconds: f64) -> i64 {
-    (seconds * NS_PER_S as f64).ceil().max(0.0) as i64
-}
-
-/// A signed offset from the wire, as the nearest ns; [`rounding_ns`] pays for the rounding.
-fn nearest_ns(seconds: f64) -> i64 {
-    (seconds * NS_PER_S as f64).round() as i64
 }
 
 /// What a value from the wire can be off by, ns.

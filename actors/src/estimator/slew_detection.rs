@@ -13,7 +13,7 @@
 
 use super::sample;
 use crate::chrony::{Leap, Tracking};
-use crate::time::{FREQUENCY_LIMIT_PPT, PPT_PER_PPM, RawInstant, Readings, scaled_ceil};
+use crate::time::{FREQUENCY_LIMIT, Rate, RawInstant, Readings, scaled_ceil};
 
 /// A smaller change can be the error of chronyd's own slews, ns: the kernel applies a new rate of
 /// the clock at its next tick, which is up to 10 ms later.
@@ -90,9 +90,8 @@ impl Corrected {
         let moved_ns = self
             .corrected_ahead_ns
             .saturating_sub(before.corrected_ahead_ns);
-        let own_ppt = (self.tracking.freq_ppm.abs() * PPT_PER_PPM as f64) as i64;
-        let rate_ppt = FREQUENCY_LIMIT_PPT.saturating_add(own_ppt);
-        let explained_ns = scaled_ceil(elapsed_ns, rate_ppt)
+        let own = Rate::nearest_ppm(self.tracking.freq_ppm).abs();
+        let explained_ns = scaled_ceil(elapsed_ns, FREQUENCY_LIMIT + own)
             .saturating_add(before.uncertainty_ns)
             .saturating_add(self.uncertainty_ns)
             .saturating_add(SLEW_NOISE_NS);

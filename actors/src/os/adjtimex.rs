@@ -4,21 +4,23 @@
 
 use std::io;
 
-/// How much faster than the hardware the kernel lets `CLOCK_REALTIME` run, parts per billion.
+use crate::time::Rate;
+
+/// How much faster than the hardware the kernel lets `CLOCK_REALTIME` run.
 ///
 /// chronyd puts its frequency correction there, and during a slew up to 83333 ppm on top. Reading
 /// needs no privilege. Source: adjtimex(2), `tick` and `freq`.
 ///
 /// # Errors
 /// When a sandbox forbids the call.
-pub fn frequency_ppb() -> io::Result<i64> {
+pub fn frequency() -> io::Result<Rate> {
     // SAFETY: a struct of integers, for which all zeros is a value; modes 0 asks for a report only.
     let mut report: libc::timex = unsafe { std::mem::zeroed() };
     // SAFETY: the pointer is to a struct of the right kind that outlives the call.
     if unsafe { libc::adjtimex(&raw mut report) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(parts_per_billion(report.tick, report.freq))
+    Ok(Rate::from_ppb(parts_per_billion(report.tick, report.freq)))
 }
 
 /// `tick` is the microseconds that a tick of 10 ms counts for, `freq` ppm with 16 fractional bits.
@@ -49,6 +51,6 @@ mod tests {
 
     #[test]
     fn the_kernel_tells_anybody() {
-        assert!(frequency_ppb().expect("readable").abs() < 1_000_000_000);
+        assert!(frequency().expect("readable").abs() < Rate::from_ppm(1_000_000));
     }
 }

@@ -18,11 +18,11 @@ const CLOSE_NS: i64 = 100_000;
 #[must_use]
 pub fn read() -> Readings {
     let mut now = read_without_adjtimex();
-    now.kernel_ppb = adjtimex::frequency_ppb().ok();
+    now.kernel = adjtimex::frequency().ok();
     now
 }
 
-/// Reads all but `kernel_ppb`, for instants at which nothing is published: this takes no system
+/// Reads all but `kernel`, for instants at which nothing is published: this takes no system
 /// call.
 #[must_use]
 pub fn read_without_adjtimex() -> Readings {
@@ -42,7 +42,7 @@ pub fn read_without_adjtimex() -> Readings {
         raw: RawInstant::from_ns(raw_ns),
         realtime: RealtimeInstant::from_ns(realtime_ns),
         gap_ns,
-        kernel_ppb: None,
+        kernel: None,
         suspended_ns: suspended_ns(),
     }
 }

@@ -10,9 +10,7 @@ use shm_layout::v2::V2Record;
 use shm_layout::{DRIFT_LIMIT_PPB, Leap, NO_CLAIM_BOUND_NS};
 
 use crate::estimator::{Estimate, Resumed, State};
-use crate::time::{
-    FREQUENCY_LIMIT_PPT, Interval, NS_PER_S, PPT_PER_PPB, RateBand, RawInstant, Readings,
-};
+use crate::time::{FREQUENCY_LIMIT, Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings};
 
 /// The maximum lag of a reader's `CLOCK_MONOTONIC_COARSE`, ns: two ticks of the slowest kernel (HZ=100).
 /// 7.6 ms were measured at HZ=250, a little under two ticks. A reader does not count the growth of the
@@ -47,7 +45,7 @@ pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRec
 /// the coarse clock.
 #[must_use]
 pub fn to_v1(estimate: &Estimate, at: &Readings) -> V1Record {
-    let max_drift_ppb = realtime_growth_ppb(estimate.band, at.kernel_ppb);
+    let max_drift_ppb = realtime_growth_ppb(estimate.band, at.kernel);
     let margin_ns = growth_ns(READ_LAG_NS, max_drift_ppb);
     let bound_ns = estimate.realtime_error_ns(at).saturating_add(margin_ns);
     let until_void_ns = estimate.void_after - at.raw;
@@ -120,14 +118,14 @@ pub fn from_v1(record: &V1Record, now: &Readings) -> Option<Resumed> {
 /// How fast an interval centred on `CLOCK_REALTIME` grows, parts per billion: by the largest
 /// difference of UTC's rate and the one at which the kernel lets that clock run, whether that is
 /// chronyd's correction, a slew, or somebody else's doing.
-fn realtime_growth_ppb(band: RateBand, kernel_ppb: Option<i64>) -> u32 {
-    let farthest_ppt = match kernel_ppb {
-        Some(kernel_ppb) => band.farthest_from(kernel_ppb.saturating_mul(PPT_PER_PPB)),
+fn realtime_growth_ppb(band: RateBand, kernel: Option<Rate>) -> u32 {
+    let farthest = match kernel {
+        Some(kernel) => band.farthest_from(kernel),
         None => band
-            .farthest_from(FREQUENCY_LIMIT_PPT)
-            .max(band.farthest_from(-FREQUENCY_LIMIT_PPT)),
+            .farthest_from(FREQUENCY_LIMIT)
+            .max(band.farthest_from(-FREQUENCY_LIMIT)),
     };
-    let ppb = farthest_ppt / PPT_PER_PPB + 1;
+    let ppb = farthest.as_ppb() + 1;
     u32::try_from(ppb)
         .unwrap_or(u32::MAX)
         .min(DRIFT_LIMIT_PPB - 1)
@@ -140,8 +138,8 @@ fn whole_seconds(ns: i64) -> i64 {
 
 /// The native layout's rate and growth, in units of 2^-32, that cover the band.
 fn to_rate_and_growth(band: RateBand) -> (i32, u32) {
-    let units = |ppt: i64| (i128::from(ppt) << 32).div_euclid(PPT_PER_ONE);
-    let (slowest, fastest) = (units(band.slowest_ppt), units(band.fastest_ppt) + 1);
+    let units = |rate: Rate| (i128::from(rate.as_ppt()) << 32).div_euclid(PPT_PER_ONE);
+    let (slowest, fastest) = (units(band.slowest), units(band.fastest) + 1);
     let rate = slowest.midpoint(fastest);
     let growth = (fastest - rate).max(rate - slowest);
     (
@@ -154,7 +152,10 @@ fn to_rate_and_growth(band: RateBand) -> (i32, u32) {
 fn from_rate_and_growth(rate: i32, growth: u32) -> RateBand {
     let ppt = |units: i64| ((i128::from(units) * PPT_PER_ONE) >> 32) as i64;
     let (rate, growth) = (i64::from(rate), i64::from(growth));
-    RateBand::new(ppt(rate - growth), ppt(rate + growth) + 1)
+    RateBand::new(
+        Rate::from_ppt(ppt(rate - growth)),
+        Rate::from_ppt(ppt(rate + growth) + 1),
+    )
 }
 
 #[cfg(test)]
@@ -162,9 +163,7 @@ mod tests {
     use super::*;
     use crate::estimator::ErrorBudget;
     use crate::estimator::status::{ClockStatus, Reason};
-    use crate::time::CoarseInstant;
-    use crate::time::RealtimeInstant;
-    use crate::time::{PPT_PER_PPM, scaled_ceil};
+    use crate::time::{CoarseInstant, RealtimeInstant, scaled_ceil};
     use proptest::prelude::*;
     use shm_layout::STALE_AFTER_NS;
 
@@ -176,7 +175,7 @@ mod tests {
             raw: RawInstant::from_ns(11 * S + ms * 1_000_000),
             realtime: RealtimeInstant::from_ns(1_800_000_000 * S + ms * 1_000_000),
             gap_ns: 20,
-            kernel_ppb: Some(0),
+            kernel: Some(Rate::default()),
             suspended_ns: 3 * S,
         }
     }
@@ -189,7 +188,7 @@ mod tests {
             reason: Reason::Tracking,
             raw: now.raw,
             interval: Interval::around(now.realtime + correction_ns, 1_000),
-            band: RateBand::within(50 * PPT_PER_PPM),
+            band: RateBand::within(Rate::from_ppm(50)),
             validated: now.raw,
             void_after: now.raw + 1_000 * S,
             leap: Leap::Normal,
@@ -224,9 +223,9 @@ mod tests {
 
     #[test]
     fn the_growth_of_v1_is_the_largest_difference_from_the_kernels_rate() {
-        let growth = |slowest, fastest, kernel_ppb| {
-            let band = RateBand::new(slowest * PPT_PER_PPM, fastest * PPT_PER_PPM);
-            realtime_growth_ppb(band, kernel_ppb)
+        let growth = |slowest, fastest, kernel_ppb: Option<i64>| {
+            let band = RateBand::new(Rate::from_ppm(slowest), Rate::from_ppm(fastest));
+            realtime_growth_ppb(band, kernel_ppb.map(Rate::from_ppb))
         };
         for (slowest, fastest, kernel_ppb, ppb) in [
             (-50, 50, Some(0), 50_001),
@@ -243,9 +242,9 @@ mod tests {
 
     #[test]
     fn a_slew_loses_truth_on_v1_unless_the_kernels_frequency_is_looked_at() {
-        for (kernel_ppb, lost) in [(Some(-83_333_000), false), (Some(0), true)] {
+        for (kernel_ppb, lost) in [(-83_333_000, false), (0, true)] {
             let slewing = Readings {
-                kernel_ppb,
+                kernel: Some(Rate::from_ppb(kernel_ppb)),
                 ..at(0)
             };
             let record = to_v1(&estimate(0), &slewing);
@@ -260,7 +259,7 @@ mod tests {
         let record = to_v1(&estimate(0), &at(0));
         // Truth drifts as fast as it may, and the reader's coarse clock lags by 7.6 ms.
         let (elapsed_ns, lag_ns) = (S, 7_600_000);
-        let error_ns = 1_000 + scaled_ceil(elapsed_ns, 50 * PPT_PER_PPM);
+        let error_ns = 1_000 + scaled_ceil(elapsed_ns, Rate::from_ppm(50));
         let counted_ns = growth_ns(elapsed_ns - lag_ns, record.max_drift_ppb);
         assert!(record.bound_ns + counted_ns >= error_ns);
         let bare_ns = record.bound_ns - growth_ns(READ_LAG_NS, record.max_drift_ppb);
@@ -306,7 +305,7 @@ mod tests {
             ms in 0..2_000_000i64, slowest in -400_000_000..400_000_000i64, span in 0..400_000_000i64,
             share in 0.0..=1.0f64, start_ns in -1_000..=1_000i64, correction_ns in -S..S, step_ns in -10 * S..10 * S,
         ) {
-            let band = RateBand::new(slowest, slowest + span);
+            let band = RateBand::new(Rate::from_ppt(slowest), Rate::from_ppt(slowest + span));
             let estimate = Estimate { band, ..estimate(correction_ns) };
             let mut now = at(ms);
             now.realtime = now.realtime + step_ns;
@@ -321,7 +320,7 @@ mod tests {
             let (earliest, latest) = native.aged_to(now.raw.as_ns());
             prop_assert!((earliest..=latest).contains(&truth.as_ns()), "{truth:?} not in {earliest}..{latest}");
             let covered = from_rate_and_growth(native.rate, native.growth);
-            prop_assert!(covered.slowest_ppt <= slowest && covered.fastest_ppt >= slowest + span);
+            prop_assert!(covered.slowest <= band.slowest && covered.fastest >= band.fastest);
         }
     }
 }

@@ -108,6 +108,7 @@ impl Interval {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Rate;
     use proptest::prelude::*;
 
     fn intervals() -> impl Strategy<Value = Interval> {
@@ -135,7 +136,7 @@ mod tests {
             a in intervals(), inside in 0.0..=1.0f64, elapsed_ns in -10_000_000_000_000..10_000_000_000_000i64,
             low in -600_000_000..600_000_000i64, span in 0..600_000_000i64, share in 0.0..=1.0f64,
         ) {
-            let band = RateBand::new(low, low + span);
+            let band = RateBand::new(Rate::from_ppt(low), Rate::from_ppt(low + span));
             let at = a.earliest + (a.width_ns() as f64 * inside) as i64;
             let rate = i128::from(low) + (span as f64 * share) as i128;
             let gained = i128::from(elapsed_ns) * rate / 1_000_000_000_000;
@@ -152,7 +153,7 @@ mod tests {
         let whole = Interval::from_ns(i64::MIN, i64::MAX);
         assert_eq!(whole.widen(i64::MAX), whole);
         assert_eq!(whole.width_ns(), i64::MAX);
-        let band = RateBand::new(i64::MIN, i64::MAX);
+        let band = RateBand::new(Rate::from_ppt(i64::MIN), Rate::from_ppt(i64::MAX));
         assert_eq!(whole.carried(i64::MAX, band).latest, RealtimeInstant::MAX);
     }
 }

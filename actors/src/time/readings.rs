@@ -1,6 +1,7 @@
 //! Readings of the clocks, as data.
 
 use super::instant::{CoarseInstant, RawInstant, RealtimeInstant};
+use super::rate::Rate;
 
 /// A shorter suspend is not told from the time between the readings of two clocks, ns.
 pub const SUSPEND_NOISE_NS: i64 = 1_000_000;
@@ -16,9 +17,9 @@ pub struct Readings {
     pub realtime: RealtimeInstant,
     /// How far from `raw` the reading of `realtime` may have been, ns.
     pub gap_ns: i64,
-    /// The kernel's frequency adjustment of `CLOCK_REALTIME`, parts per billion; `None` when it was
-    /// not or cannot be read.
-    pub kernel_ppb: Option<i64>,
+    /// The kernel's frequency adjustment of `CLOCK_REALTIME`; `None` when it was not or cannot be
+    /// read.
+    pub kernel: Option<Rate>,
     /// How long the machine has been suspended since it was booted, ns; the clocks above other than
     /// `CLOCK_REALTIME` stood still then.
     pub suspended_ns: i64,

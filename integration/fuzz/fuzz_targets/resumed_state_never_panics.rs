@@ -4,7 +4,7 @@
 use clockbound_actors::chrony::Leap;
 use clockbound_actors::estimator::status::ClockStatus;
 use clockbound_actors::estimator::{Estimator, Resumed, Settings, State};
-use clockbound_actors::time::{CoarseInstant, RawInstant, Readings, RealtimeInstant};
+use clockbound_actors::time::{CoarseInstant, Rate, RawInstant, Readings, RealtimeInstant};
 use libfuzzer_sys::fuzz_target;
 
 const S: i64 = 1_000_000_000;
@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
         raw: RawInstant::from_ns(1_000 * S),
         realtime: RealtimeInstant::from_ns(1_800_000_000 * S),
         gap_ns: 30,
-        kernel_ppb: Some(0),
+        kernel: Some(Rate::default()),
         suspended_ns: 0,
     };
     let settings = Settings {

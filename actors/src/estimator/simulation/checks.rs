@@ -4,7 +4,7 @@ use super::configuration::BEGIN_NS;
 use super::event_loop::{Event, Simulation};
 use super::report::Lost;
 use crate::estimator::*;
-use crate::time::RawInstant;
+use crate::time::{Rate, RawInstant};
 
 impl Simulation {
     fn lost(&self, text: String) -> Lost {
@@ -89,7 +89,8 @@ impl Simulation {
 
     /// The true rate is within the proved ones.
     pub fn check_rates(&mut self, event: Event) -> Result<(), Lost> {
-        let rate_ppt = (self.host.utc.rate_at(self.now_ns) * 1e12).round() as i64;
+        let rate = Rate::from_ppt((self.host.utc.rate_at(self.now_ns) * 1e12).round() as i64);
+        let rounding = Rate::from_ppt(1);
         let drift = self.estimator.held.growth().band();
         let wander = self
             .estimator
@@ -101,11 +102,9 @@ impl Simulation {
             .filter(|(reference, _)| reference.as_ns() == self.now_ns)
             .map(|(_, band)| band);
         for band in [Some(drift), wander].into_iter().flatten() {
-            if rate_ppt < band.slowest_ppt.saturating_sub(1)
-                || rate_ppt > band.fastest_ppt.saturating_add(1)
-            {
+            if rate < band.slowest - rounding || rate > band.fastest + rounding {
                 let text = format!(
-                    "{rate_ppt} is not in {band:?} at {event:?} of raw {}",
+                    "{rate:?} is not in {band:?} at {event:?} of raw {}",
                     self.now_ns
                 );
                 return Err(self.lost(text));

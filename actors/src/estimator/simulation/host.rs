@@ -241,7 +241,7 @@ impl Host {
             raw: RawInstant::from_ns(raw_ns),
             realtime: RealtimeInstant::from_ns(realtime_ns),
             gap_ns,
-            kernel_ppb: None,
+            kernel: None,
             suspended_ns: self.suspended_ns,
         }
     }
