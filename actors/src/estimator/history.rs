@@ -99,6 +99,11 @@ impl History {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "test values are far from the limits of their types"
+)]
 mod tests {
     use super::*;
     use crate::time::{NS_PER_S, Rate, RealtimeInstant};

@@ -128,7 +128,7 @@ impl State {
                 ]
             }
         });
-        words.push(self.epochs.len() as i64);
+        words.push(count_word(self.epochs.len()));
         for epoch in &self.epochs {
             words.extend([
                 epoch.begins.as_ns(),
@@ -137,7 +137,7 @@ impl State {
                 epoch.band.fastest.as_ppt(),
             ]);
         }
-        words.push(self.points.len() as i64);
+        words.push(count_word(self.points.len()));
         words.extend(self.points.iter().copied().flat_map(point_words));
         words.into_iter().flat_map(i64::to_ne_bytes).collect()
     }
@@ -198,6 +198,11 @@ impl State {
             points,
         })
     }
+}
+
+/// A number of epochs or points, which are limited.
+fn count_word(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn point_words(point: Point) -> [i64; 3] {

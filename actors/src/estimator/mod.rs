@@ -34,6 +34,10 @@
 
 mod ablation;
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "test values are far from the limits of their types"
+)]
 mod ablation_tests;
 mod clock_log;
 mod contradiction;
@@ -49,6 +53,11 @@ mod leap_second;
 mod new_measurements;
 mod observation;
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "test values are far from the limits of their types"
+)]
 mod properties;
 mod queries;
 mod rate_band;
@@ -56,6 +65,13 @@ mod resume;
 mod sample;
 mod settings;
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "test values are far from the limits of their types"
+)]
 mod simulation;
 mod slew_detection;
 mod source_fusion;

@@ -14,7 +14,7 @@
 //! In both, |y| stays within the frequency tolerance of any oscillator (RFC 5905, `MAXFREQ`).
 
 use super::history::{MAX_POINTS, Point};
-use crate::time::{Interval, NS_PER_S, Rate, RateBand, RawInstant, scaled_ceil};
+use crate::time::{Interval, NS_PER_S, Rate, RateBand, RawInstant, saturated, scaled_ceil};
 
 /// A premise about the oscillator, and what measurements have proved under it.
 pub trait Growth {
@@ -216,7 +216,7 @@ impl WanderBand {
     fn receded(&self, elapsed_ns: i64) -> Rate {
         let receded = i128::from(elapsed_ns) * i128::from(self.wander_per_s.as_ppt());
         let rounded = -(-receded).div_euclid(i128::from(NS_PER_S));
-        Rate::from_ppt(i64::try_from(rounded).unwrap_or(i64::MAX))
+        Rate::from_ppt(saturated(rounded))
     }
 
     /// The rates whose constant application from `raw` on covers every rate within the limits

@@ -10,7 +10,9 @@ use shm_layout::v2::V2Record;
 use shm_layout::{DRIFT_LIMIT_PPB, Leap, NO_CLAIM_BOUND_NS};
 
 use crate::estimator::{Estimate, Resumed, State};
-use crate::time::{FREQUENCY_LIMIT, Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings};
+use crate::time::{
+    FREQUENCY_LIMIT, Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings, saturated,
+};
 
 /// The maximum lag of a reader's `CLOCK_MONOTONIC_COARSE`, ns: two ticks of the slowest kernel (HZ=100).
 /// 7.6 ms were measured at HZ=250, a little under two ticks. A reader does not count the growth of the
@@ -150,15 +152,20 @@ fn to_rate_and_growth(band: RateBand) -> (i32, u32) {
 
 /// The band that a native record's rate and growth cover.
 fn from_rate_and_growth(rate: i32, growth: u32) -> RateBand {
-    let ppt = |units: i64| ((i128::from(units) * PPT_PER_ONE) >> 32) as i64;
+    let floor = |units: i64| Rate::from_ppt(saturated((i128::from(units) * PPT_PER_ONE) >> 32));
     let (rate, growth) = (i64::from(rate), i64::from(growth));
     RateBand::new(
-        Rate::from_ppt(ppt(rate - growth)),
-        Rate::from_ppt(ppt(rate + growth) + 1),
+        floor(rate - growth),
+        floor(rate + growth) + Rate::from_ppt(1),
     )
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "test values are far from the limits of their types"
+)]
 mod tests {
     use super::*;
     use crate::estimator::ErrorBudget;

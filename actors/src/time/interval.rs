@@ -106,6 +106,11 @@ impl Interval {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "test values are far from the limits of their types"
+)]
 mod tests {
     use super::*;
     use crate::time::Rate;

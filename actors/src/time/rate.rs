@@ -160,14 +160,14 @@ impl RateBand {
 #[must_use]
 pub fn scaled_floor(ns: i64, rate: Rate) -> i64 {
     let product = i128::from(ns) * i128::from(rate.0);
-    clamp(product.div_euclid(UNIT))
+    saturated(product.div_euclid(UNIT))
 }
 
 /// `ns` times `rate`, rounded up.
 #[must_use]
 pub fn scaled_ceil(ns: i64, rate: Rate) -> i64 {
     let product = i128::from(ns) * i128::from(rate.0);
-    clamp(-(-product).div_euclid(UNIT))
+    saturated(-(-product).div_euclid(UNIT))
 }
 
 /// The range of mean rates of a clock that gained between `least_ns` and `most_ns` in `elapsed_ns`,
@@ -183,12 +183,13 @@ pub fn mean_rate(least_ns: i64, most_ns: i64, elapsed_ns: i64) -> Option<RateBan
     let slowest = (i128::from(least_ns) * UNIT).div_euclid(elapsed);
     let fastest = -(-i128::from(most_ns) * UNIT).div_euclid(elapsed);
     Some(RateBand {
-        slowest: Rate(clamp(slowest)),
-        fastest: Rate(clamp(fastest)),
+        slowest: Rate(saturated(slowest)),
+        fastest: Rate(saturated(fastest)),
     })
 }
 
-fn clamp(value: i128) -> i64 {
+/// The nearest number of 64 bits.
+pub(crate) fn saturated(value: i128) -> i64 {
     i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
 }
 
