@@ -221,7 +221,7 @@ impl Handler<ChronyPolled> for ClockState {
         }
         self.publish(answered, ctx);
         if let Some(state) = self.estimator.take_changed_state(&answered) {
-            self.parts.segments.keep(&state);
+            self.parts.segments.save(&state);
         }
     }
 }

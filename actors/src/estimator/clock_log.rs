@@ -1,8 +1,8 @@
-//! How `CLOCK_REALTIME` moved against `CLOCK_MONOTONIC_RAW` since the daemon began to look.
+//! How `CLOCK_REALTIME` moved against `CLOCK_MONOTONIC_RAW` since the daemon was started.
 //!
-//! A measurement that was under way while somebody set or slewed the clock is wrong by what the clock moved meanwhile.
-//! Each reading of the clocks is noted; readings are merged as they age, so that a few hundred entries reach back for
-//! days.
+//! The error of a measurement that was in progress while the clock was set or slewed includes the
+//! movement of the clock. The log contains every reading of the clocks. Readings are merged as they
+//! age, so that a few hundred entries reach back for days.
 
 use std::collections::VecDeque;
 
@@ -14,21 +14,22 @@ const ENTRY_NS: i64 = 50_000_000;
 /// When there are so many entries, the older half is merged in pairs.
 const MAX_ENTRIES: usize = 256;
 
-/// Steps that are remembered.
+/// The largest number of steps in the log.
 const MAX_STEPS: usize = 32;
 
-/// The kernel changes the rate of the clock by a tenth at most (adjtimex(2), `tick`): what moves faster was set.
+/// The kernel changes the rate of the clock by a tenth at most (adjtimex(2), `tick`): a clock that
+/// moves faster was set.
 const FASTEST_SLEW: i64 = 10;
 
 /// The kernel's frequency adjustment is 500 ppm at most: a clock that moves less is not set.
 const SLOWEST_SETTING: i64 = 2_000;
 
-/// Less than this is the difference of two readings that were interrupted, ns.
+/// A smaller difference of two readings can be an interruption between them, ns.
 const READING_NOISE_NS: i64 = 100_000;
 
-/// Readings of one stretch of time: by how much `CLOCK_REALTIME` was ahead of `CLOCK_MONOTONIC_RAW`, ns. Where it moved faster than
-/// the kernel's frequency adjustment, somebody has set it, and a slew of chronyd's can have hidden a part of that: chronyd's correction
-/// pays for the slew, not for what it hides.
+/// Readings of a period: by how much `CLOCK_REALTIME` was ahead of `CLOCK_MONOTONIC_RAW`, ns. If it
+/// moved faster than the kernel's frequency adjustment, a program set it, and a slew by chronyd can
+/// have hidden a part of that step: chronyd's correction accounts for the slew only.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     begins: RawInstant,
@@ -116,8 +117,8 @@ impl ClockLog {
         self.entries = merged.chain(newer).collect();
     }
 
-    /// The most that the clock can have been set away from where it stood `at`, since `since` of `CLOCK_MONOTONIC_RAW`; `None` when the
-    /// log does not reach back so far.
+    /// The largest distance of the clock from its reading `at` between `since` and then, ns; `None`
+    /// when the log does not reach back so far.
     #[must_use]
     pub fn moved_ns(&self, since: RawInstant, at: &Readings) -> Option<i64> {
         let now_ns = at.ahead_ns();
@@ -176,7 +177,7 @@ mod tests {
         }
     }
 
-    /// A clock read each 100 ms, ahead by what the function says of the tenth.
+    /// A clock read each 100 ms, ahead by what the function returns for the tenth.
     fn log_of(tenths: i64, ahead_ns: impl Fn(i64) -> i64) -> (ClockLog, Readings) {
         let mut log = ClockLog::default();
         let readings = (0..=tenths).map(|n| at(n * S / 10, ahead_ns(n)));
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_nobody_moves_has_not_moved() {
+    fn a_clock_that_is_not_set_has_not_moved() {
         let (log, now) = log_of(100, |_| 7);
         assert_eq!(log.moved_ns(raw(0), &now), Some(0));
         assert_eq!(log.moved_ns(raw(-1), &now), None);

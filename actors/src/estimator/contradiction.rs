@@ -1,16 +1,18 @@
-//! What is to be done when measurements contradict what is held.
+//! Decides when measurements contradict the held interval.
 //!
-//! Two intervals that should both contain true time and are disjoint: a premise is broken, and
-//! nobody knows which of them is wrong. Their hull is published and both are kept, until further
+//! Two intervals that should both contain true time and are disjoint break a premise, and it is
+//! unknown which of them is wrong. Their hull is published and both are retained, until further
 //! measurements decide:
 //!
 //! ```text
-//!   a measurement agrees with     held only      the held interval stands
-//!                                 the other only AGREEMENTS in a row, over two polls of the source: the other one stands
-//!                                 both           both are narrowed; when they overlap then, their hull stands
-//!                                 neither        it is joined to the other one
+//!   a measurement agrees with  held only       the held interval is valid
+//!                              the other only  AGREEMENTS in a row, over two polls of the source:
+//!                                              the other one is valid
+//!                              both            both are narrowed; if they overlap then, their hull
+//!                                              is valid
+//!                              neither         it is joined to the other one
 //! ```
-//! The very next report never decides against what is held.
+//! The next report alone never decides against the held interval.
 
 use super::history::Point;
 use crate::time::{Interval, RateBand, RawInstant};
@@ -23,7 +25,7 @@ pub const AGREEMENTS: u32 = 8;
 pub struct Contradiction {
     /// The other interval.
     pub other: Point,
-    /// When the contradiction was found, `CLOCK_MONOTONIC_RAW` in ns.
+    /// When the contradiction was found.
     pub since: RawInstant,
     /// Measurements in a row that agreed with the other one alone.
     pub agreements: u32,
@@ -32,11 +34,11 @@ pub struct Contradiction {
 /// What a further measurement decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing yet: what is held becomes this, if anything, and the contradiction goes on.
+    /// No decision: the held interval becomes this, if anything, and the contradiction continues.
     Open(Option<Interval>, Contradiction),
-    /// The held interval stands.
+    /// The held interval is valid.
     Held,
-    /// The other interval stands.
+    /// The other interval is valid.
     Other(Point),
 }
 
@@ -51,8 +53,8 @@ impl Contradiction {
         }
     }
 
-    /// The other interval at `raw`. Nothing is known of the oscillator if it is the right one,
-    /// but the tolerance.
+    /// The other interval at `raw`. If it is the valid one, only the tolerance limits the rate of
+    /// the oscillator.
     #[must_use]
     pub fn other_at(&self, raw: RawInstant, tolerance: RateBand) -> Interval {
         let elapsed_ns = raw - self.other.raw;
@@ -137,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn one_measurement_that_agrees_with_what_is_held_alone_ends_it() {
+    fn one_agreement_with_the_held_interval_alone_ends_it() {
         assert_eq!(verdicts((100, 110), &[(5, 15)]), [Verdict::Held]);
         let late = verdicts((100, 110), &[(105, 106), (105, 106), (0, 1)]);
         assert_eq!(late.last(), Some(&Verdict::Held));
     }
 
     #[test]
-    fn eight_in_a_row_make_the_other_one_stand_and_not_fewer() {
+    fn eight_agreements_in_a_row_replace_the_held_interval() {
         let all = verdicts((100, 110), &[(100, 110); 7]);
         assert!(
             all[..6]
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_that_no_longer_contradict_each_other_end_it_with_their_hull() {
+    fn intervals_that_overlap_again_end_it_with_their_hull() {
         // The third joined the others to one that has the held interval inside.
         let all = verdicts((100, 110), &[(-20, -10), (3, 20)]);
         assert_eq!(all[1], Verdict::Other(at(2, 3, 20)));

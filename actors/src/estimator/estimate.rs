@@ -1,34 +1,33 @@
-//! What is published: the interval of true time, how it ages, and what it is worth.
+//! The published estimate: the interval of true time, its growth, status and error budget.
 
 use super::error_budget::ErrorBudget;
 use super::status::{ClockStatus, Reason};
 use crate::chrony::Leap;
 use crate::time::{Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings};
 
-/// Half the width of an interval that claims nothing, ns: 31 years, for readers that forget to look
-/// at the status.
+/// Half the width of an interval that claims nothing, ns: 31 years, for readers that do not check
+/// the status.
 pub const NO_CLAIM_NS: i64 = 1_000_000_000 * NS_PER_S;
 
-/// What is known of true time, and how that knowledge ages.
+/// An interval that contains true time, and how it grows.
 ///
-/// While `status` is trusted: when `CLOCK_MONOTONIC_RAW` showed `raw`, true time was in
-/// `interval`. From then on UTC advances against that clock with a frequency offset in `band`.
+/// While `status` is trusted: when `CLOCK_MONOTONIC_RAW` showed `raw`, true time was in `interval`.
+/// From then on UTC advances against that clock with a frequency offset in `band`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Estimate {
     /// The clock status.
     pub status: ClockStatus,
     /// Why the status is so.
     pub reason: Reason,
-    /// The instant of the interval, `CLOCK_MONOTONIC_RAW` in ns.
+    /// The instant of the interval.
     pub raw: RawInstant,
     /// Where true time was then.
     pub interval: Interval,
-    /// How true time goes on, until `void_after`.
+    /// The frequency offset of UTC, until `void_after`.
     pub band: RateBand,
-    /// When chronyd was last known to follow a source, `CLOCK_MONOTONIC_RAW` in ns: silence is
-    /// counted from here.
+    /// When chronyd was last known to follow a source: silence is counted from here.
     pub validated: RawInstant,
-    /// When nothing is claimed any more, `CLOCK_MONOTONIC_RAW` in ns.
+    /// When nothing is claimed any more.
     pub void_after: RawInstant,
     /// Whether chronyd announces a leap second.
     pub leap: Leap,

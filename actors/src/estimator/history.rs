@@ -3,7 +3,8 @@
 //! Two true intervals prove a range for the mean rate between their instants:
 //!
 //! ```text
-//!   (earliest_b - latest_a) / (b - a) - 1  <=  mean of y over [a, b]  <=  (latest_b - earliest_a) / (b - a) - 1
+//!   (earliest_b - latest_a) / (b - a) - 1  <=  mean of y over [a, b]
+//!                                          <=  (latest_b - earliest_a) / (b - a) - 1
 //! ```
 //! A long baseline with narrow ends proves most, so the points that are kept are spread evenly over
 //! the logarithm of their age.
@@ -19,7 +20,7 @@ const SHORTEST_BASELINE_NS: i64 = 100_000_000;
 /// An interval that contained true time when `CLOCK_MONOTONIC_RAW` showed `raw`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
-    /// The instant, `CLOCK_MONOTONIC_RAW` in ns.
+    /// The instant.
     pub raw: RawInstant,
     /// The interval then.
     pub interval: Interval,

@@ -1,5 +1,4 @@
-//! What the estimator takes in: reports of chronyd, the PHC's error bound and readings of the
-//! clocks.
+//! Inputs of the estimator: reports of chronyd, the PHC's error bound and readings of the clocks.
 
 use super::ablation::Safeguard;
 use super::core::{Estimator, PhcBound, PollFailure};
@@ -37,7 +36,7 @@ impl Estimator {
         let suspended = before.is_some_and(|before| was_suspended(&before, at));
         if suspended && self.has(Safeguard::SuspendVoid) {
             self.void(Reason::ClockStepped);
-            self.sources.forget_looks();
+            self.sources.forget_last_reports();
             self.slews.reset();
             self.suspended = true;
         }
@@ -61,14 +60,14 @@ impl Estimator {
         Some(Finding::ClockStepped { by_ns, suspended })
     }
 
-    /// chronyd was restarted. It can have loaded measurements from files, of a clock whose
-    /// correction it no longer knows: they were not seen to arrive.
+    /// chronyd was restarted. It can have loaded measurements from files, and has lost the
+    /// correction of the clock that they were made with: they were not seen to arrive.
     pub fn chronyd_restarted(&mut self) {
-        self.sources.forget_looks();
+        self.sources.forget_last_reports();
         self.slews.reset();
     }
 
-    /// A poll of chronyd began `at`, and its last answer was here at `answered`.
+    /// A poll of chronyd began `at`, and its last reply had arrived at `answered`.
     pub fn polled(
         &mut self,
         outcome: Result<&ChronyPoll, PollFailure>,
@@ -83,11 +82,11 @@ impl Estimator {
         match outcome {
             Ok(_) if is_outdated => {}
             Err(failure) => {
-                self.trouble = match failure {
+                self.failure = match failure {
                     PollFailure::Silent => Reason::ChronySilent,
                     PollFailure::Refused | PollFailure::NotPermitted => Reason::ReportRefused,
                 };
-                // It may be another chronyd that answers next.
+                // The next reply may be from another chronyd.
                 self.chronyd_restarted();
             }
             Ok(poll) => self.handle_report(poll, at, answered, &mut findings),
@@ -96,7 +95,8 @@ impl Estimator {
         findings
     }
 
-    /// Lets what has been held for too long lapse. Called at every report, and when none comes.
+    /// Voids an interval that has been held for too long. Called at every report, and when none
+    /// arrives.
     pub fn pass_time(&mut self, now: &Readings) {
         if !self.status.is_trusted() {
             return;
@@ -105,7 +105,7 @@ impl Estimator {
         if silent_ns >= self.settings.holdover_ns {
             self.void(Reason::HoldoverExpired);
         } else if silent_ns > self.settings.grace_ns {
-            self.advance(Event::Silence, self.trouble);
+            self.advance(Event::Silence, self.failure);
         }
     }
 
@@ -123,14 +123,14 @@ impl Estimator {
         }
         let samples = self.new_samples(poll, at, answered);
         if tracking.leap == Leap::Unsynchronized {
-            self.trouble = Reason::LeapUnsynchronized;
+            self.failure = Reason::LeapUnsynchronized;
             self.advance(Event::Unsynchronized, Reason::LeapUnsynchronized);
             return;
         }
         if self.is_local(tracking) {
             self.followed = None;
             if !self.settings.allow_local_reference && self.has(Safeguard::NoLocalReference) {
-                self.blame(Reason::LocalReference);
+                self.report_unusable(Reason::LocalReference);
                 return;
             }
             self.follow_local_clock(tracking, at, findings);
@@ -146,7 +146,7 @@ impl Estimator {
                 self.follow_all_but_falsetickers(&samples, at, findings);
             }
             if let Err(reason) = self.validate(at) {
-                self.blame(reason);
+                self.report_unusable(reason);
                 return;
             }
             self.warn_of_undeclared_reference_clock(tracking, findings);

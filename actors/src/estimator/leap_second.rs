@@ -29,7 +29,7 @@ const SETTLED_NS: i64 = NS_PER_S + LEAD_NS;
 pub enum Change {
     /// A second is inserted: the count goes back by one.
     Insert,
-    /// A second is deleted: the count goes on by one.
+    /// A second is deleted: the count skips one.
     Delete,
 }
 
@@ -143,9 +143,8 @@ impl LeapSecond {
         }
     }
 
-    /// Since when measurements are in the count that they will stay in, `CLOCK_MONOTONIC_RAW` in
-    /// ns, while `held` is the held interval at `raw`; `None` unless a leap second is near or
-    /// undecided.
+    /// Since when measurements are in the final count of seconds, while `held` is the held interval
+    /// at `raw`; `None` unless a leap second is near or undecided.
     #[must_use]
     pub fn settled_since(&self, held: Interval, raw: RawInstant) -> Option<RawInstant> {
         let leap = self.announced?;

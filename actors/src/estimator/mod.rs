@@ -48,7 +48,6 @@ mod finding;
 mod held;
 mod history;
 mod ingestion;
-mod kept_state;
 mod leap_second;
 mod new_measurements;
 mod observation;
@@ -63,6 +62,7 @@ mod queries;
 mod rate_band;
 mod resume;
 mod sample;
+mod saved_state;
 mod settings;
 #[cfg(test)]
 #[expect(
@@ -84,6 +84,6 @@ pub use self::core::{Estimator, PollFailure};
 pub use error_budget::ErrorBudget;
 pub use estimate::{Estimate, NO_CLAIM_NS};
 pub use finding::Finding;
-pub use kept_state::{Resumed, State};
 pub use sample::Key;
+pub use saved_state::{Resumed, State};
 pub use settings::Settings;

@@ -5,7 +5,7 @@ use super::clock_log::ClockLog;
 use super::core::Estimator;
 use super::error_budget::ErrorBudget;
 use super::history::Point;
-use super::sample::{self, Charges, Look, Reported, Sample};
+use super::sample::{self, Charges, LastReport, Reported, Sample};
 use crate::chrony::{ChronyPoll, SourceData, Tracking};
 use crate::time::{Interval, NS_PER_S, Readings, ceil_ns, nearest_ns};
 
@@ -41,10 +41,10 @@ impl Estimator {
                 continue;
             };
             source.data = *data;
-            let look = source.look;
-            let is_new = match look {
-                None | Some(Look { report: None, .. }) => sample::has_measurement(data),
-                Some(Look {
+            let last_report = source.last_report;
+            let is_new = match last_report {
+                None | Some(LastReport { report: None, .. }) => sample::has_measurement(data),
+                Some(LastReport {
                     raw,
                     report: Some(before),
                 }) => {
@@ -53,10 +53,10 @@ impl Estimator {
                 }
             };
             let Some(phc_ns) = phc_ns else {
-                // A missing update: looked at again when the PHC's error bound is known.
+                // No update: the measurement is used when the PHC's error bound is available.
                 continue;
             };
-            source.look = Some(Look {
+            source.last_report = Some(LastReport {
                 raw: at.raw,
                 report: Some(reported),
             });
@@ -65,7 +65,7 @@ impl Estimator {
             }
             let Some(charges) = charges(
                 data,
-                look,
+                last_report,
                 &poll.tracking,
                 &self.clock,
                 settings,
@@ -99,7 +99,7 @@ impl Estimator {
             }
         }
         if poll.complete {
-            self.sources.keep_only(&poll.sources, at.raw);
+            self.sources.retain_listed(&poll.sources, at.raw);
         }
         samples
     }
@@ -134,7 +134,7 @@ impl Estimator {
     }
 }
 
-/// What holds for a measurement that was there before the first look.
+/// Conditions for a measurement that was made before the first report.
 #[derive(Clone, Copy, Debug)]
 struct Unseen {
     /// It may be used.
@@ -143,28 +143,28 @@ struct Unseen {
     unwatched_ns: i64,
 }
 
-/// What is charged to a new measurement; `None` when it must not be used: it was made before
-/// anybody watched.
+/// What is charged to a new measurement; `None` when it must not be used: it was made before the
+/// daemon was started.
 fn charges(
     data: &SourceData,
-    look: Option<Look>,
+    last_report: Option<LastReport>,
     tracking: &Tracking,
     clock: &ClockLog,
     unseen: Unseen,
     at: &Readings,
     answered: &Readings,
 ) -> Option<Charges> {
-    let looked_ns = look.map(|look| answered.raw - look.raw);
+    let since_report_ns = last_report.map(|last_report| answered.raw - last_report.raw);
     let corrected = answered.realtime + nearest_ns(tracking.current_correction_s);
-    let age_ns = sample::greatest_age_ns(data, looked_ns, corrected);
+    let age_ns = sample::greatest_age_ns(data, since_report_ns, corrected);
     let exchange_ns = ceil_ns(2.0 * data.offset_error_s);
     let since = answered.raw - age_ns;
     let watched_ns = clock.moved_ns(since, at);
-    if !unseen.allowed && (look.is_none() || watched_ns.is_none()) {
+    if !unseen.allowed && (last_report.is_none() || watched_ns.is_none()) {
         return None;
     }
     let begun = since - exchange_ns;
-    // A clock that was set back meanwhile made the round trip look shorter by as much.
+    // A clock that was set back meanwhile made the measured round trip shorter by as much.
     let hidden_ns = clock.moved_ns(begun - LONGEST_EXCHANGE_NS, at);
     let begun = begun - hidden_ns.unwrap_or(0).min(LONGEST_EXCHANGE_NS);
     let moved_ns = clock.moved_ns(begun, at).or(watched_ns).unwrap_or_else(|| {

@@ -69,7 +69,7 @@ proptest! {
     }
 
     #[test]
-    fn fewer_lies_than_decide_never_cost_truth(
+    fn fewer_wrong_measurements_than_decide_never_lose_true_time(
         before in 1..20i64, lies in proptest::collection::vec((any::<bool>(), 20..2_000i64), 1..8), after in 1..20i64,
     ) {
         let mut bench = Bench::new(settings(), None);
@@ -78,42 +78,42 @@ proptest! {
             bench.measure_for(1, if ahead { ms } else { -ms } * MS);
         }
         bench.measure_for(after, 0);
-        prop_assert!(bench.kept);
+        prop_assert!(bench.contained_truth);
         prop_assert!(bench.estimator.contradiction.is_none());
     }
 
     #[test]
-    fn so_many_sources_as_may_lie_can_say_what_they_like_at_any_time(
+    fn as_many_wrong_sources_as_allowed_never_lose_true_time(
         liars in 1..4usize, first in any::<prop::sample::Index>(),
         steps in proptest::collection::vec(
             (any::<prop::sample::Index>(), prop_oneof![-2_000 * MS..2_000 * MS, -MS..MS], 1..3_000i64, -20.0..20.0f64), 20..120),
     ) {
         let number = 2 * liars + 1;
         let mut bench = Bench::new(Settings { falsetickers: liars, ..settings() }, None).with_servers(number as u32);
-        bench.look();
+        bench.poll();
         // Any of them may be the one that chronyd selects, which is the first.
         let first = first.index(number);
         for n in 0..number {
             bench.measure_server(n, 0);
         }
         bench.host.selected = Some(0);
-        bench.look();
+        bench.poll();
         prop_assert_eq!(bench.published.status, ClockStatus::Synchronized);
         for (index, lie_ns, ms, ppm) in steps {
             let n = index.index(number);
             let lies = (n + number - first) % number < liars;
             bench.rate(ppm * PPM);
             bench.pass(ms * MS);
-            bench.look();
+            bench.poll();
             bench.measure_server(n, if lies { lie_ns } else { 0 });
             bench.pass(50 * MS);
-            bench.look();
+            bench.poll();
         }
-        prop_assert!(bench.kept);
+        prop_assert!(bench.contained_truth);
     }
 
     #[test]
-    fn state_comes_back_from_its_bytes_and_from_no_part_of_them(seconds in 1..40i64, wander: bool) {
+    fn state_is_restored_from_its_bytes_and_from_no_part_of_them(seconds in 1..40i64, wander: bool) {
         let wandering = Settings { max_wander_ppb_per_s: wander.then_some(20), ..settings() };
         let mut bench = Bench::new(wandering, None);
         bench.measure_for(seconds, 0);
@@ -127,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_the_next_life_fail(
+    fn the_next_life_starts_with_any_bytes(
         changes in proptest::collection::vec((any::<prop::sample::Index>(), prop_oneof![any::<i64>(), -10..10i64]), 1..6),
         noise in proptest::collection::vec(any::<u8>(), 0..400),
     ) {
@@ -163,9 +163,9 @@ fn data(mode: SourceMode, since_sample_s: u32, original_offset_s: f64) -> Source
 }
 
 #[test]
-fn a_measurement_is_as_old_as_the_last_look_unless_its_age_shows_more() {
+fn a_measurement_is_as_old_as_the_last_report_unless_its_age_is_greater() {
     let tenth = Some(NS_PER_S / 10);
-    for (mode, since_s, looked_ns, now_ns, age_ns) in [
+    for (mode, since_s, since_report_ns, now_ns, age_ns) in [
         (
             SourceMode::Client,
             0,
@@ -214,9 +214,9 @@ fn a_measurement_is_as_old_as_the_last_look_unless_its_age_shows_more() {
     ] {
         let data = data(mode, since_s, 0.1);
         assert_eq!(
-            greatest_age_ns(&data, looked_ns, RealtimeInstant::from_ns(now_ns)),
+            greatest_age_ns(&data, since_report_ns, RealtimeInstant::from_ns(now_ns)),
             age_ns,
-            "{mode:?} {since_s} {looked_ns:?} {now_ns}"
+            "{mode:?} {since_s} {since_report_ns:?} {now_ns}"
         );
     }
 }

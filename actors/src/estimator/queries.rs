@@ -1,4 +1,4 @@
-//! What the estimator gives out: the estimate for an instant. Changes nothing.
+//! Computes the estimate for an instant. Changes no state.
 
 use super::ablation::Safeguard;
 use super::core::Estimator;
@@ -70,8 +70,7 @@ impl Estimator {
         }
     }
 
-    /// The interval at `raw`, and the rates by which it contains true time for `horizon_ns`
-    /// more.
+    /// The interval at `raw`, and the rates by which it contains true time for `horizon_ns` more.
     fn known(&self, raw: RawInstant, horizon_ns: i64) -> Option<Known> {
         let (interval, band, contradiction_ns) = self.in_one_count(raw, horizon_ns)?;
         let covered = if self.has(Safeguard::LeapCover) {

@@ -35,8 +35,7 @@ pub trait Growth {
     /// The interval of `point`, at the later instant `raw`.
     fn carried(&self, point: Point, raw: RawInstant) -> Interval;
 
-    /// The rates by which an interval published at `raw` contains true time for `horizon_ns`
-    /// more.
+    /// The rates by which an interval published at `raw` contains true time for `horizon_ns` more.
     fn published(&self, raw: RawInstant, horizon_ns: i64) -> RateBand;
 
     /// Forgets what was learned.
@@ -52,7 +51,7 @@ pub const MAX_EPOCHS: usize = 24;
 /// What pairs have proved whose older end lies in one part of the span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch {
-    /// Its beginning, `CLOCK_MONOTONIC_RAW` in ns.
+    /// Its beginning.
     pub begins: RawInstant,
     /// Its length, ns.
     pub length_ns: i64,
@@ -219,8 +218,8 @@ impl WanderBand {
         Rate::from_ppt(saturated(rounded))
     }
 
-    /// The rates whose constant application from `raw` on covers every rate within the limits
-    /// for `elapsed_ns`.
+    /// The rates whose constant application from `raw` on covers every rate within the limits for
+    /// `elapsed_ns`.
     fn secant(&self, raw: RawInstant, elapsed_ns: i64) -> RateBand {
         let Some(limits) = self.limits_at(raw) else {
             return self.tolerance;

@@ -1,28 +1,28 @@
-//! What the estimator leaves to the next life, and how that one resumes it.
+//! Makes the state for the next life, and resumes from it.
 
 use super::core::{Estimator, Wander};
 use super::held::Held;
 use super::history::{History, MAX_POINTS};
-use super::kept_state::{Resumed, State};
 use super::leap_second::LeapSecond;
+use super::saved_state::{Resumed, State};
 use super::status::Reason;
 use crate::time::{NS_PER_S, Rate, RawInstant, Readings};
 
 /// The time between two states that differ by measurements that agree with what is held, ns.
-const KEEP_INTERVAL_NS: i64 = NS_PER_S;
+const SAVE_INTERVAL_NS: i64 = NS_PER_S;
 
 impl Estimator {
-    /// What is known, for the next life, if that has changed since it was last asked for.
-    /// Measurements that agree with what is held change it once a second at most: what was kept
-    /// before them is no less true.
+    /// What is known, for the next life, if that has changed since it was last taken. Measurements
+    /// that agree with what is held change it once a second at most: what was kept before them is
+    /// no less true.
     pub fn take_changed_state(&mut self, now: &Readings) -> Option<State> {
-        let since_ns = now.raw - self.kept_at;
-        let is_due = self.changed_much || self.changed && since_ns >= KEEP_INTERVAL_NS;
+        let since_ns = now.raw - self.saved_at;
+        let is_due = self.changed_much || self.changed && since_ns >= SAVE_INTERVAL_NS;
         if !is_due {
             return None;
         }
         (self.changed, self.changed_much) = (false, false);
-        self.kept_at = now.raw;
+        self.saved_at = now.raw;
         Some(self.state(now))
     }
 
@@ -61,7 +61,7 @@ impl Estimator {
         }
     }
 
-    /// Goes on from what an earlier life knew.
+    /// Resumes the state of an earlier life.
     pub(super) fn resume(&mut self, resumed: Resumed, now: &Readings) {
         let state = resumed.state;
         let silent_ns = now.raw - resumed.validated;

@@ -6,9 +6,11 @@
 //! measurement of the age a puts true time into
 //!
 //! ```text
-//!   R + c - m  -+  (e + a x (how far UTC's rate can be from the one that chronyd carries the measurement on with)
-//!                     + the round trip x (how far UTC's rate can have been from the one that it was measured with)
-//!                     + what R was moved within the age + the gap between the readings of two clocks + float rounding)
+//!   R + c - m  -+  (e + a x (distance of UTC's rate from the one that chronyd assumes)
+//!                     + the round trip x (distance of UTC's rate from the one that
+//!                       chronyd measured the round trip with)
+//!                     + how far R was moved within the age
+//!                     + the gap between the readings of two clocks + float rounding)
 //! ```
 //! chronyd moves m when it slews or steps the clock, so R + c - m stays what it was. Signs were
 //! checked against chronyd 4.3 with a server of known offset. Source: RFC 5905 section 11.1;
@@ -34,7 +36,7 @@ const WIRE_FLOAT_ERROR: f64 = 1.0 / 4_194_304.0;
 /// below 1 ppm.
 const SECOND_ORDER: Rate = Rate::from_ppm(1);
 
-/// What a source is known by. Its index changes when others come and go.
+/// Identifies a source. Its index changes when others are added or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Its address; a reference clock's is its reference id.
@@ -80,9 +82,8 @@ pub struct Sample {
 
 /// An earlier report of the same source.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
-    /// When it was asked for, `CLOCK_MONOTONIC_RAW` in ns: what it does not have was measured
-    /// later.
+pub struct LastReport {
+    /// When it was requested: measurements that are not in it were made later.
     pub raw: RawInstant,
     /// What was reported; `None` when the source was known not to exist.
     pub report: Option<Reported>,
@@ -97,7 +98,7 @@ pub struct Reported {
     pub ref_time_ns: i64,
 }
 
-/// Whether a report has a measurement at all. The age does not tell: `u32::MAX` stands for none,
+/// Whether a report has a measurement at all. The age does not show that: `u32::MAX` means none,
 /// but also for a measurement that is a second ahead of a clock that was set back (a negative age,
 /// which chronyd casts).
 #[must_use]
@@ -131,27 +132,31 @@ pub fn is_new(before: &Reported, now: &Reported, clock_was_set: bool) -> bool {
     !has_measurement(old) || old.original_offset_s != new.original_offset_s || repeated
 }
 
-/// How old a measurement can be that the look `looked_ns` ago did not have, ns.
+/// How old a measurement can be that the report `since_report_ns` ago did not have, ns.
 ///
 /// A measurement is usually seen when it is made. With `filter`, in interleaved mode and from
 /// reference clocks chronyd makes it from older ones; the reported age then shows that, in whole
 /// seconds of corrected time, which is `now`.
 #[must_use]
-pub fn greatest_age_ns(data: &SourceData, looked_ns: Option<i64>, now: RealtimeInstant) -> i64 {
+pub fn greatest_age_ns(
+    data: &SourceData,
+    since_report_ns: Option<i64>,
+    now: RealtimeInstant,
+) -> i64 {
     let reported_ns = (i64::from(data.since_sample_s).saturating_add(1)).saturating_mul(NS_PER_S);
-    let Some(looked_ns) = looked_ns else {
+    let Some(since_report_ns) = since_report_ns else {
         return reported_ns;
     };
     if data.mode == SourceMode::Reference {
         let poll_ns = poll_ns(data);
-        return looked_ns.max(reported_ns).max(poll_ns);
+        return since_report_ns.max(reported_ns).max(poll_ns);
     }
     let second = |instant: RealtimeInstant| instant.as_ns().div_euclid(NS_PER_S);
-    let plausible_s = second(now) - second(now - looked_ns);
+    let plausible_s = second(now) - second(now - since_report_ns);
     if i64::from(data.since_sample_s) > plausible_s {
-        looked_ns.max(reported_ns)
+        since_report_ns.max(reported_ns)
     } else {
-        looked_ns
+        since_report_ns
     }
 }
 
@@ -176,7 +181,7 @@ pub struct Charges {
 }
 
 impl Charges {
-    /// Without the charge that a test takes away.
+    /// Without the charge that a test removes.
     #[must_use]
     pub fn without(self, safeguard: Option<Safeguard>) -> Self {
         match safeguard {
@@ -194,7 +199,7 @@ impl Charges {
     }
 }
 
-/// Where true time was when the clocks were read `at`, and what that is wide of. UTC's rate is in
+/// The interval of true time when the clocks were read `at`, and its error budget. UTC's rate is in
 /// `band`.
 #[must_use]
 pub fn interval(
@@ -300,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_no_new_measurement_of_a_reference_clock_is_charged_its_whole_age() {
+    fn a_repeated_measurement_of_a_reference_clock_is_charged_its_whole_age() {
         let old = report(SourceMode::Reference, 8, 3);
         let age_ns = greatest_age_ns(&old.data, Some(100 * MS), RealtimeInstant::default());
         assert_eq!(age_ns, 9 * NS_PER_S);

@@ -1,7 +1,7 @@
 //! Detects that another program slews `CLOCK_REALTIME`.
 //!
-//! chronyd reports the correction c that it has still to make, so that a slew of its own changes
-//! c by as much as `CLOCK_REALTIME`, but in the other direction. With R, `CLOCK_REALTIME`, and r,
+//! chronyd reports the correction c that it has still to make, so that a slew of its own changes c
+//! by as much as `CLOCK_REALTIME`, but in the other direction. With R, `CLOCK_REALTIME`, and r,
 //! `CLOCK_MONOTONIC_RAW`,
 //!
 //! ```text
@@ -36,7 +36,7 @@ pub struct SlewDetection {
 
 impl SlewDetection {
     /// Takes a report that was requested at `at` and had arrived at `answered`. Returns by how much
-    /// another program has moved the clock, ns. `was_stepped` tells whether the clock was stepped
+    /// another program has moved the clock, ns. `was_stepped` returns whether the clock was stepped
     /// since an instant of `CLOCK_MONOTONIC_RAW`.
     pub fn take(
         &mut self,
@@ -137,7 +137,7 @@ mod tests {
     fn slews(bench: &mut Bench, polls: usize) -> Vec<Finding> {
         let mut found = Vec::new();
         for _ in 0..polls {
-            found.extend(bench.look().into_iter().filter(is_slew));
+            found.extend(bench.poll().into_iter().filter(is_slew));
             bench.pass(100 * MS);
         }
         found
@@ -200,7 +200,7 @@ mod tests {
         let mut bench = Bench::new(settings(), None);
         bench.measure_for(3, 0);
         bench.set(-200 * MS);
-        let found = steps(bench.look());
+        let found = steps(bench.poll());
         let [(by_ns, false)] = found[..] else {
             panic!("{found:?}");
         };
@@ -209,11 +209,11 @@ mod tests {
         let at = bench.readings();
         assert_eq!(bench.estimator.clock_set(&at), None);
         bench.pass(100 * MS);
-        assert_eq!(steps(bench.look()), []);
+        assert_eq!(steps(bench.poll()), []);
         // The readings alone do not show a step of a millisecond.
         bench.pass(2 * NS_PER_S);
         bench.set(MS);
-        assert_eq!(steps(bench.look()), []);
+        assert_eq!(steps(bench.poll()), []);
         let at = bench.readings();
         assert!(bench.estimator.clock_set(&at).is_some());
         bench.host.suspend(100 * NS_PER_S, 0);

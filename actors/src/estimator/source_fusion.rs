@@ -1,17 +1,17 @@
-//! What several sources say together.
+//! Combines the intervals of several sources.
 //!
 //! Each source's own interval is what its own measurements leave, carried on by the proved rates.
-//! If at most F of n sources lie, true time is covered by at least n - F of their intervals, and so
-//! lies in the hull of the points that as many cover (Marzullo 1984).
+//! If at most F of n sources are wrong, true time is covered by at least n - F of their intervals,
+//! and so lies in the hull of the points that as many cover (Marzullo 1984).
 
 use std::collections::VecDeque;
 
 use super::history::Point;
-use super::sample::{Key, Look};
+use super::sample::{Key, LastReport};
 use crate::chrony::{SourceData, SourceState};
 use crate::time::{Interval, RateBand, RawInstant, RealtimeInstant};
 
-/// More sources than anybody has are not kept.
+/// The largest number of sources.
 const MAX_SOURCES: usize = 64;
 
 /// Measurements of a source that are kept for when chronyd selects it.
@@ -20,13 +20,13 @@ const MAX_RECENT: usize = 8;
 /// A source, as it was last reported.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// What it is known by.
+    /// Its key.
     pub key: Key,
     /// The last report.
     pub data: SourceData,
     /// What the next report is compared with; `None` when it is not known which measurements came
     /// before.
-    pub look: Option<Look>,
+    pub last_report: Option<LastReport>,
     /// Where true time is by its measurements alone.
     pub own: Option<Point>,
     /// Its last measurements, oldest first.
@@ -40,14 +40,14 @@ impl Source {
         self.data.reachability != 0
     }
 
-    /// Whether chronyd lets it vote: `noselect`, unreachable and unsynchronised sources are left
-    /// out.
+    /// Whether chronyd uses it for the selection: `noselect`, unreachable and unsynchronised
+    /// sources are left out.
     #[must_use]
     pub fn votes(&self) -> bool {
         self.is_reachable() && self.data.state != SourceState::Nonselectable
     }
 
-    /// Whether chronyd takes it for good, though not for the best.
+    /// Whether chronyd accepts it, without selecting it.
     #[must_use]
     pub fn is_selectable(&self) -> bool {
         let state = self.data.state;
@@ -63,7 +63,7 @@ impl Source {
 
     /// Takes a measurement of the source.
     ///
-    /// One that contradicts those before begins anew: an honest source never contradicts itself.
+    /// One that contradicts those before begins anew: a correct source never contradicts itself.
     pub fn add_measurement(&mut self, point: Point, band: RateBand) {
         let common = self
             .own_at(point.raw, band)
@@ -92,8 +92,7 @@ impl Source {
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     all: Vec<Source>,
-    /// When every source was last asked for, `CLOCK_MONOTONIC_RAW` in ns: one that appears later
-    /// was added later.
+    /// When all sources were last requested: one that appears later was added later.
     complete: Option<RawInstant>,
 }
 
@@ -117,7 +116,7 @@ impl Sources {
     }
 
     /// Takes a report, and returns its source as it was known before. One that is new here was
-    /// added since all were last asked for.
+    /// added since all were last requested.
     pub fn entry_of(&mut self, data: &SourceData) -> Option<&mut Source> {
         let key = Key::of(data);
         if data.state == SourceState::Selected {
@@ -136,7 +135,7 @@ impl Sources {
                 self.all.push(Source {
                     key,
                     data: *data,
-                    look: self.complete.map(|raw| Look { raw, report: None }),
+                    last_report: self.complete.map(|raw| LastReport { raw, report: None }),
                     own: None,
                     recent: VecDeque::new(),
                 });
@@ -147,7 +146,7 @@ impl Sources {
     }
 
     /// These are all sources that there are, as of `raw`: the others are gone.
-    pub fn keep_only(&mut self, reports: &[SourceData], raw: RawInstant) {
+    pub fn retain_listed(&mut self, reports: &[SourceData], raw: RawInstant) {
         self.all
             .retain(|source| reports.iter().any(|data| Key::of(data) == source.key));
         self.complete = Some(raw);
@@ -155,9 +154,9 @@ impl Sources {
 
     /// Forgets which measurements came before: those that the next report has were not seen to
     /// arrive.
-    pub fn forget_looks(&mut self) {
+    pub fn forget_last_reports(&mut self) {
         for source in &mut self.all {
-            source.look = None;
+            source.last_report = None;
         }
         self.complete = None;
     }
@@ -265,7 +264,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn true_time_is_covered_while_no_more_lie_than_are_said_to(
+        fn the_hull_contains_true_time_if_no_more_sources_are_wrong_than_assumed(
             honest in proptest::collection::vec((0..1_000i64, 0..1_000i64), 1..8),
             lies in proptest::collection::vec((-5_000..5_000i64, 0..1_000i64), 0..4),
         ) {

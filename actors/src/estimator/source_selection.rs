@@ -85,7 +85,7 @@ impl Estimator {
     }
 
     /// No source is followed, or one that does not answer: what most of those agree on that chronyd
-    /// takes for good.
+    /// accepts.
     fn follow_others(&mut self, samples: &[Sample], findings: &mut Vec<Finding>) {
         for sample in samples {
             let is_selectable = self
@@ -239,7 +239,7 @@ impl Estimator {
                 && tracking.root_delay_s <= UNDECLARED_DELAY_S
                 && source.key.address.as_reference_id() != self.settings.phc_reference_id
         });
-        if undeclared && !std::mem::replace(&mut self.undeclared_told, true) {
+        if undeclared && !std::mem::replace(&mut self.undeclared_reported, true) {
             findings.push(Finding::UndeclaredReferenceClock);
         }
     }

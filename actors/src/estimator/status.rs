@@ -18,8 +18,8 @@
 //! ```
 //!
 //! `FreeRunning` is entered from `Synchronized` only: the one state that is reached by a validated
-//! report of this boot. It holds that report's bound over and lets it grow. `Unknown` holds none,
-//! so silence there changes nothing.
+//! report of this boot. It holds that report's bound over, which grows. `Unknown` holds none, so
+//! silence there changes nothing.
 
 pub use shm_layout::{ClockStatus, Reason};
 

@@ -1,7 +1,7 @@
 //! The estimate, projected onto each published layout, and taken back from it by the next life.
 //!
 //! The native layout has the estimate as it is. Layouts that are centred on `CLOCK_REALTIME` are
-//! projected anew each round, from where that clock is and how the kernel lets it run.
+//! projected each round, from the reading of that clock and its rate in the kernel.
 
 use shm_layout::layout::realtime_bound::growth_ns;
 use shm_layout::native::NativeRecord;
@@ -14,9 +14,9 @@ use crate::time::{
     FREQUENCY_LIMIT, Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings, saturated,
 };
 
-/// The maximum lag of a reader's `CLOCK_MONOTONIC_COARSE`, ns: two ticks of the slowest kernel (HZ=100).
-/// 7.6 ms were measured at HZ=250, a little under two ticks. A reader does not count the growth of the
-/// bound in that time, so the published bound includes it.
+/// The maximum lag of a reader's `CLOCK_MONOTONIC_COARSE`, ns: two ticks of the slowest kernel
+/// (HZ=100). 7.6 ms were measured at HZ=250, a little under two ticks. A reader does not count the
+/// growth of the bound in that time, so the published bound includes it.
 const READ_LAG_NS: i64 = 20_000_000;
 
 const PPT_PER_ONE: i128 = 1_000_000_000_000;
@@ -60,7 +60,7 @@ pub fn to_v1(estimate: &Estimate, at: &Readings) -> V1Record {
     }
 }
 
-/// The v2 record, likewise. Nobody watches for disruptions yet.
+/// The v2 record, likewise. Disruptions are not detected yet.
 #[must_use]
 pub fn to_v2(estimate: &Estimate, at: &Readings) -> V2Record {
     to_v1(estimate, at).into()
@@ -118,8 +118,8 @@ pub fn from_v1(record: &V1Record, now: &Readings) -> Option<Resumed> {
 }
 
 /// How fast an interval centred on `CLOCK_REALTIME` grows, parts per billion: by the largest
-/// difference of UTC's rate and the one at which the kernel lets that clock run, whether that is
-/// chronyd's correction, a slew, or somebody else's doing.
+/// difference of UTC's rate and the rate of that clock in the kernel, which includes chronyd's
+/// correction, a slew, and changes by other programs.
 fn realtime_growth_ppb(band: RateBand, kernel: Option<Rate>) -> u32 {
     let farthest = match kernel {
         Some(kernel) => band.farthest_from(kernel),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_is_bounded_from_where_it_is_now() {
+    fn the_bound_of_a_clock_that_was_set_is_relative_to_its_new_time() {
         let mut stepped = at(1_000);
         stepped.realtime = stepped.realtime + 200_000_000;
         let bound_ns = to_v1(&estimate(0), &stepped).bound_ns;
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slew_loses_truth_on_v1_unless_the_kernels_frequency_is_looked_at() {
+    fn a_slew_loses_true_time_on_v1_unless_the_kernels_frequency_is_used() {
         for (kernel_ppb, lost) in [(-83_333_000, false), (0, true)] {
             let slewing = Readings {
                 kernel: Some(Rate::from_ppb(kernel_ppb)),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coarse_readers_lag_loses_truth_on_v1_without_the_margin() {
+    fn a_coarse_readers_lag_loses_true_time_on_v1_without_the_margin() {
         let record = to_v1(&estimate(0), &at(0));
         // Truth drifts as fast as it may, and the reader's coarse clock lags by 7.6 ms.
         let (elapsed_ns, lag_ns) = (S, 7_600_000);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_life_goes_on_from_the_native_record() {
+    fn the_next_life_resumes_from_the_native_record() {
         let known = estimate(-7_000);
         for stale_ns in [STALE_AFTER_NS, 60 * S] {
             let record = to_native(&known, stale_ns, &at(0));
@@ -308,7 +308,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn truth_that_keeps_to_the_band_stays_inside_every_layout(
+        fn every_layout_contains_true_time_while_its_rate_is_in_the_band(
             ms in 0..2_000_000i64, slowest in -400_000_000..400_000_000i64, span in 0..400_000_000i64,
             share in 0.0..=1.0f64, start_ns in -1_000..=1_000i64, correction_ns in -S..S, step_ns in -10 * S..10 * S,
         ) {

@@ -3,8 +3,8 @@
 use super::instant::RealtimeInstant;
 use super::rate::RateBand;
 
-/// Where true time lies at some instant: `earliest` to `latest`, both included, ns of UTC
-/// since 1970.
+/// Where true time lies at some instant: `earliest` to `latest`, both included, instants of
+/// UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval {
     /// The earliest that true time can be.
@@ -137,7 +137,7 @@ mod tests {
         }
 
         #[test]
-        fn a_carried_interval_contains_every_instant_that_keeps_to_the_band(
+        fn a_carried_interval_contains_true_time_while_its_rate_is_in_the_band(
             a in intervals(), inside in 0.0..=1.0f64, elapsed_ns in -10_000_000_000_000..10_000_000_000_000i64,
             low in -600_000_000..600_000_000i64, span in 0..600_000_000i64, share in 0.0..=1.0f64,
         ) {

@@ -86,9 +86,8 @@ impl Neg for Rate {
     }
 }
 
-/// A range of frequency offsets of UTC relative to `CLOCK_MONOTONIC_RAW`. While
-/// the clock shows an elapsed time t, UTC advances by t (1 + rate), with the rate somewhere in the
-/// range.
+/// A range of frequency offsets of UTC relative to `CLOCK_MONOTONIC_RAW`. While the clock shows an
+/// elapsed time t, UTC advances by t (1 + rate), with the rate somewhere in the range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateBand {
     /// The lowest rate.

@@ -3,7 +3,7 @@
 use super::instant::{CoarseInstant, RawInstant, RealtimeInstant};
 use super::rate::Rate;
 
-/// A shorter suspend is not told from the time between the readings of two clocks, ns.
+/// A shorter suspend cannot be distinguished from the time between the readings of two clocks, ns.
 pub const SUSPEND_NOISE_NS: i64 = 1_000_000;
 
 /// All clocks at one instant, as nearly as they can be read.

@@ -38,7 +38,7 @@ pub struct Bench {
     pub is_reference_clock: bool,
     pub tracks_locally: bool,
     /// Whether every trusted interval contained true time.
-    pub kept: bool,
+    pub contained_truth: bool,
 }
 
 impl Bench {
@@ -59,7 +59,7 @@ impl Bench {
             gap_ns: 0,
             is_reference_clock: false,
             tracks_locally: false,
-            kept: true,
+            contained_truth: true,
         }
     }
 
@@ -79,7 +79,8 @@ impl Bench {
         self
     }
 
-    /// A measurement of the first server, which chronyd selects, 0.2 ms there and back; it is wrong by `lie_ns`.
+    /// A measurement of the first server, which chronyd selects, 0.2 ms there and back; it is wrong
+    /// by `lie_ns`.
     pub fn measure(&mut self, lie_ns: i64) {
         self.measure_server(0, lie_ns);
         self.host.selected = Some(0);
@@ -104,7 +105,7 @@ impl Bench {
     pub fn check(&mut self, raw_ns: i64) {
         let estimate = &self.published;
         if estimate.status.is_trusted() && raw_ns < estimate.void_after.as_ns() {
-            self.kept &= estimate
+            self.contained_truth &= estimate
                 .at(RawInstant::from_ns(raw_ns))
                 .contains(self.host.true_time(raw_ns));
         }
@@ -117,7 +118,7 @@ impl Bench {
         at
     }
 
-    pub fn look(&mut self) -> Vec<Finding> {
+    pub fn poll(&mut self) -> Vec<Finding> {
         let at = self.readings();
         let mut poll = self.host.report(self.now_ns, true);
         if self.is_reference_clock {
@@ -141,16 +142,16 @@ impl Bench {
         self.check(self.now_ns);
     }
 
-    /// A measurement each second, looked at 50 ms before and after.
+    /// A measurement each second, with a poll 50 ms before and after.
     pub fn measure_for(&mut self, seconds: i64, lie_ns: i64) {
         for n in 0..seconds {
             self.pass(NS_PER_S - 100 * MS);
-            self.look();
+            self.poll();
             self.pass(50 * MS);
             // No two measurements are alike.
             self.measure(lie_ns + n % 10 * 100);
             self.pass(50 * MS);
-            self.look();
+            self.poll();
         }
     }
 

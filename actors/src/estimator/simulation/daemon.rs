@@ -1,4 +1,4 @@
-//! The daemon: it looks at chronyd, publishes, and is restarted.
+//! The daemon: it polls chronyd, publishes, and is restarted.
 
 use super::event_loop::{Event, Simulation};
 use super::report::Lost;
@@ -7,8 +7,9 @@ use crate::estimator::*;
 use crate::time::{NS_PER_S, Readings};
 
 impl Simulation {
-    /// Queries chronyd. The replies are read at once or, where replies may be queued, up to a poll interval later.
-    pub fn look(&mut self, event: Event) -> Result<(), Lost> {
+    /// Queries chronyd. The replies are read at once or, where replies may be queued, up to a poll
+    /// interval later.
+    pub fn poll(&mut self, event: Event) -> Result<(), Lost> {
         self.read_replies(event)?;
         let at = self.host.readings(self.now_ns);
         let next_ns = self.next_ns().unwrap_or(i64::MAX);
@@ -47,18 +48,18 @@ impl Simulation {
     ) -> Result<(), Lost> {
         let outcome = outcome.as_ref().map_err(|&failure| failure);
         let findings = self.estimator.polled(outcome, at, answered);
-        self.report.looks += 1;
+        self.report.polls += 1;
         self.check_sources(event)?;
         self.check_rates(event)?;
         for finding in findings {
             self.check_finding(finding)?;
         }
         self.check_explained();
-        self.trace_look();
+        self.trace_poll();
         self.publish(answered, event)
     }
 
-    fn trace_look(&mut self) {
+    fn trace_poll(&mut self) {
         if self.log.is_some() {
             let sampled = self.estimator.sampled.map(|(point, budget)| {
                 format!(

@@ -21,10 +21,10 @@ impl Simulation {
                 self.host.serve(n, now_ns, lies);
             }
             Event::End(n) => self.end_exchange(n),
-            Event::Look => self.look(event)?,
+            Event::Poll => self.poll(event)?,
             Event::Replies => self.read_replies(event)?,
             Event::KeepAlive => {
-                self.look(event)?;
+                self.poll(event)?;
                 let ns = (self.settings.holdover_ns / 3).min(self.settings.grace_ns * 4 / 5);
                 self.after(ns, Event::KeepAlive);
             }

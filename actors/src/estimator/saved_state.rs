@@ -1,4 +1,4 @@
-//! What the next life of the daemon goes on from: the held interval, the history and the proved
+//! What the next life of the daemon resumes from: the held interval, the history and the proved
 //! rates, as bytes.
 //!
 //! The bytes are 64-bit words in native order, for a file that does not outlive the boot:
@@ -7,7 +7,8 @@
 //!   FORMAT  suspended_ns  drift_ppt  wander_ppt_per_s  wander_void_until_ns
 //!   held: raw_ns earliest_ns latest_ns
 //!   leap second: change (0 none, 1 insert, 2 delete) midnight_ns
-//!   wander: (0 nothing, 1 held, 2 held and limits) raw_ns earliest_ns latest_ns reference_ns slowest_ppt fastest_ppt
+//!   wander: (0 nothing, 1 held, 2 held and limits) raw_ns earliest_ns latest_ns
+//!     reference_ns slowest_ppt fastest_ppt
 //!   number of epochs, then each: begins_ns length_ns slowest_ppt fastest_ppt
 //!   number of points, then each: raw_ns earliest_ns latest_ns
 //! ```
@@ -31,7 +32,7 @@ const FORMAT: i64 = 0x6362_0001;
 pub struct Resumed {
     /// The status that was published last: a trusted one.
     pub status: ClockStatus,
-    /// When chronyd was last known to follow a source, `CLOCK_MONOTONIC_RAW` in ns.
+    /// When chronyd was last known to follow a source.
     pub validated: RawInstant,
     /// Whether a leap second was announced.
     pub leap: Leap,
@@ -48,7 +49,7 @@ pub struct State {
     /// The premises under which the rates were proved: `--max-drift-rate` and `--max-wander`.
     pub(super) drift: Rate,
     pub(super) wander_per_s: Rate,
-    /// The wander premise is not relied on before, `CLOCK_MONOTONIC_RAW` in ns.
+    /// The wander premise is not relied on before this instant.
     pub(super) wander_void_until: RawInstant,
     pub(super) held: Option<Point>,
     pub(super) leap_second: Option<Announced>,
@@ -81,8 +82,8 @@ impl State {
         }
     }
 
-    /// Whether it is of use after the machine was suspended for `suspended_ns` in all: not if that
-    /// is more than it was.
+    /// Whether the state is valid when the machine has been suspended for `suspended_ns` in total:
+    /// it is not if that has increased.
     #[must_use]
     pub fn is_of(&self, suspended_ns: i64) -> bool {
         let slept_ns = suspended_ns.saturating_sub(self.suspended_ns);
@@ -142,7 +143,7 @@ impl State {
         words.into_iter().flat_map(i64::to_ne_bytes).collect()
     }
 
-    /// The state in these bytes; `None` when they are none, or of another format.
+    /// The state in these bytes; `None` when they are invalid, or of another format.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (words, rest) = bytes.as_chunks::<8>();
@@ -220,7 +221,7 @@ fn point(raw: RawInstant, earliest: RealtimeInstant, latest: RealtimeInstant) ->
     })
 }
 
-/// Words, one after the other; `None` where they end or make no sense.
+/// Words, one after the other; `None` at the end and for invalid ones.
 struct Words<I>(I);
 
 impl<I: Iterator<Item = i64>> Words<I> {
