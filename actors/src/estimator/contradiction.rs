@@ -43,7 +43,7 @@ pub enum Verdict {
 }
 
 impl Contradiction {
-    /// Begins with `other`, which is disjoint with what is held.
+    /// A new contradiction: `other` is disjoint from the held interval.
     #[must_use]
     pub fn new(other: Point) -> Self {
         Self {

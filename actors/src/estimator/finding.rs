@@ -6,7 +6,7 @@ use crate::time::Interval;
 /// A finding for the operator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Finding {
-    /// A measurement is disjoint with what is held, so that a premise is broken.
+    /// A measurement is disjoint from the held interval, so that a premise is broken.
     Contradiction {
         /// The held interval.
         held: Interval,

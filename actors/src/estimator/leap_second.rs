@@ -51,11 +51,11 @@ pub struct LeapSecond {
 /// What to do with a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// It is in the count of what is held.
+    /// It is in the count of the held interval.
     AsItIs,
     /// It may be in either count: it is not used.
     Not,
-    /// It shows that the leap has happened: what is held moves by so many ns first.
+    /// It shows that the leap has happened: the held interval is shifted by so many ns first.
     AfterMoving(i64),
 }
 

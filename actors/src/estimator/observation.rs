@@ -101,7 +101,7 @@ impl Estimator {
         }
     }
 
-    /// The wander premise is not relied on before this instant, and begins anew then.
+    /// The wander premise is not relied on before this instant, and is started again then.
     fn void_wander(&mut self, until: RawInstant) {
         if let Some(wander) = &mut self.wander {
             wander.held.clear();

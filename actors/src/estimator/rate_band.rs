@@ -48,7 +48,7 @@ const EPOCHS_PER_SPAN: i64 = 16;
 /// More than a span has at any time: a span that grows makes longer epochs.
 pub const MAX_EPOCHS: usize = 24;
 
-/// What pairs have proved whose older end lies in one part of the span.
+/// The rates proved by pairs whose older end is in one part of the span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch {
     /// Its beginning.

@@ -8,13 +8,14 @@ use super::saved_state::{Resumed, State};
 use super::status::Reason;
 use crate::time::{NS_PER_S, Rate, RawInstant, Readings};
 
-/// The time between two states that differ by measurements that agree with what is held, ns.
+/// The time between two states that differ only by measurements that agree with the held interval,
+/// ns.
 const SAVE_INTERVAL_NS: i64 = NS_PER_S;
 
 impl Estimator {
     /// What is known, for the next life, if that has changed since it was last taken. Measurements
-    /// that agree with what is held change it once a second at most: what was kept before them is
-    /// no less true.
+    /// that agree with the held interval change it once a second at most: the state that was saved
+    /// before them is still valid.
     pub fn take_changed_state(&mut self, now: &Readings) -> Option<State> {
         let since_ns = now.raw - self.saved_at;
         let is_due = self.changed_much || self.changed && since_ns >= SAVE_INTERVAL_NS;

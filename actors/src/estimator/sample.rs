@@ -98,9 +98,9 @@ pub struct Reported {
     pub ref_time_ns: i64,
 }
 
-/// Whether a report has a measurement at all. The age does not show that: `u32::MAX` means none,
-/// but also for a measurement that is a second ahead of a clock that was set back (a negative age,
-/// which chronyd casts).
+/// Whether a report has a measurement. The age does not show that: `u32::MAX` means none, but also
+/// for a measurement that is a second ahead of a clock that was set back (a negative age, which
+/// chronyd casts).
 #[must_use]
 pub fn has_measurement(data: &SourceData) -> bool {
     data.offset_error_s > 0.0

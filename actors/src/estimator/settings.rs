@@ -10,7 +10,7 @@ pub struct Settings {
     pub max_drift_ppb: u32,
     /// How fast the oscillator's rate may change, parts per billion a second, if that is known.
     pub max_wander_ppb_per_s: Option<u32>,
-    /// How many of the sources may lie; 0 trusts the one that chronyd follows.
+    /// How many of the sources may be wrong; 0 trusts the one that chronyd selects.
     pub falsetickers: usize,
     /// chrony's reference id of the PHC, if there is one.
     pub phc_reference_id: Option<u32>,

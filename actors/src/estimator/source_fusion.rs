@@ -63,7 +63,7 @@ impl Source {
 
     /// Takes a measurement of the source.
     ///
-    /// One that contradicts those before begins anew: a correct source never contradicts itself.
+    /// One that contradicts those before replaces them: a correct source never contradicts itself.
     pub fn add_measurement(&mut self, point: Point, band: RateBand) {
         let common = self
             .own_at(point.raw, band)

@@ -182,7 +182,7 @@ impl Estimator {
         self.set_dissent(dissent, disjoint, own.len(), findings);
     }
 
-    /// Replaces the dissent: where true time is by the sources that contradict what is held,
+    /// Replaces the dissent: where true time is by the sources that contradict the held interval,
     /// `disjoint` of `reachable`. Reports one that begins.
     fn set_dissent(
         &mut self,
@@ -201,7 +201,7 @@ impl Estimator {
         self.dissent = dissent;
     }
 
-    /// Whether chronyd follows a source that answers, and what is needed for its bound is there.
+    /// Whether chronyd selects a source that is reachable, and its bound can be computed.
     pub(super) fn validate(&self, at: &Readings) -> Result<(), Reason> {
         let votes = self.sources.iter().filter(|source| source.votes()).count();
         if self.settings.falsetickers > 0 {

@@ -33,7 +33,7 @@ pub enum Event {
     /// No validated report for longer than the grace.
     Silence,
     /// Nothing may be claimed any more: the held bound reached the end of its life, grew over the
-    /// cap, or chronyd has no reference at all.
+    /// cap, or chronyd has no reference.
     Void,
     /// The clock was disrupted (live migration): no earlier report means anything.
     Disruption,

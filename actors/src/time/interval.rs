@@ -3,8 +3,7 @@
 use super::instant::RealtimeInstant;
 use super::rate::RateBand;
 
-/// Where true time lies at some instant: `earliest` to `latest`, both included, instants of
-/// UTC.
+/// Where true time lies at some instant: `earliest` to `latest`, both included, instants of UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval {
     /// The earliest that true time can be.

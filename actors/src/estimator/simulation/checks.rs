@@ -58,7 +58,7 @@ impl Simulation {
         }
     }
 
-    /// What the estimator makes of honest sources contains true time, whether it is used or not.
+    /// The own intervals of correct sources contain true time, whether they are used or not.
     pub fn check_sources(&mut self, event: Event) -> Result<(), Lost> {
         for server in self
             .host

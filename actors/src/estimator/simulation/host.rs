@@ -13,7 +13,7 @@ pub struct Host {
     pub realtime: Line,
     /// chronyd's corrected time.
     pub corrected: Line,
-    /// What somebody else makes `CLOCK_REALTIME` gain.
+    /// The rate that another program gives `CLOCK_REALTIME`.
     foreign: f64,
     pub frequency: f64,
     slew: f64,

@@ -97,7 +97,7 @@ impl Simulation {
         self.seldom(event);
     }
 
-    /// The leap second is here, or not yet; it may not come, and the kernel may not know of it.
+    /// The leap second happens when it is due; or it does not, or not in the kernel.
     fn leap(&mut self, event: Event) {
         let left_ns = self.leaps_at_ns - self.host.utc.at(self.now_ns);
         if self.leaps_at_ns == 0 {
