@@ -11,14 +11,14 @@ use crate::estimator::status::{ClockStatus, Reason};
 pub struct Round {
     /// Rounds of this process, the first one is 1.
     pub number: u64,
-    /// What it published.
+    /// What it said.
     pub said: Said,
     /// Half the width of the interval around `CLOCK_REALTIME`, ns. Means nothing while the status
     /// is not trusted.
     pub bound_ns: i64,
 }
 
-/// The part of a round whose changes are notified.
+/// The part of a round that is news when it changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
     /// The published status.
@@ -57,7 +57,7 @@ impl Rounds {
         });
         drop(last);
         if news {
-            // Full: the supervisor will read this round, too, when it handles the notification.
+            // Full: the supervisor has not looked yet, and will see this, too.
             let (Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(()))) =
                 self.news.0.try_send(());
         }
@@ -69,8 +69,7 @@ impl Rounds {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Receives a notification for the first round, and for each later one that differs in its
-    /// status, reason or source.
+    /// Receives something when the first round is there, and when a later one says something new.
     #[must_use]
     pub fn news(&self) -> &Receiver<()> {
         &self.news.1
@@ -88,7 +87,7 @@ mod tests {
     };
 
     #[test]
-    fn rounds_are_counted_and_only_changes_are_notified() {
+    fn rounds_are_counted_and_only_changes_are_news() {
         let rounds = Rounds::default();
         assert_eq!(rounds.last(), None);
         let lost = Said {
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn unread_notifications_do_not_block_the_publication() {
+    fn news_that_nobody_takes_stall_nothing() {
         let rounds = Rounds::default();
         for reference_id in 0..100 {
             rounds.acknowledge(
