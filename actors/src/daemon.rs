@@ -57,7 +57,7 @@ pub fn run(
     observer: &mut dyn RoundObserver,
     log: &Logger,
 ) -> io::Result<Ending> {
-    if let Err(err) = adjtimex::frequency_ppb() {
+    if let Err(err) = adjtimex::frequency() {
         warn!(log, "failed to read the kernel's clock frequency"; "err" => %err,
             "advice" => "allow adjtimex: while the clock is slewed, v1 and v2 are too narrow");
     }

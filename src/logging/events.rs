@@ -4,7 +4,7 @@
 //! `systemd/clockbound.catalog` explains each event, for `journalctl -x`.
 
 /// Message and `MESSAGE_ID`, sorted by message.
-const EVENTS: [(&str, &str); 34] = [
+const EVENTS: [(&str, &str); 35] = [
     (
         "actor crashed, restarting it",
         "18083ce0ab8146cba911211db0962959",
@@ -16,6 +16,10 @@ const EVENTS: [(&str, &str); 34] = [
     (
         "all sources are usable again",
         "2c95633108bf4502800c461b7ac1beb3",
+    ),
+    (
+        "another program slews the system clock",
+        "0cf65203bd8f41d686b297536170e540",
     ),
     ("chronyd responds again", "b97ca9c77fc0453181fa6074e41eedb7"),
     ("clock status changed", "0d1a9270d1e847068bfc8ac516c4a16c"),

@@ -21,7 +21,8 @@
 //! | `disjoint reachable` | sources disagree |
 //! | `max_drift_ppb` | the daemon starts; measured rates contradict `--max-drift-rate` |
 //! | `happened` | a leap second is over |
-//! | `suspended` | the system clock was set |
+//! | `by_ns suspended` | the system clock was set |
+//! | `by_ns alarms` | another program slews the system clock |
 //! | `path` | a deleted segment file was created again |
 //! | `version segments` | the daemon starts |
 //! | `signal` | the daemon stops |

@@ -122,10 +122,10 @@ impl Polling {
     async fn start_round(&mut self) {
         // The clocks are read before the first request, so a late reply only widens the interval.
         let at = clocks::read_without_adjtimex();
-        self.walk.begin(at.raw_ns);
+        self.walk.begin(at.raw.as_ns());
         match self.submit().await {
             Err(err) => self.report(at, Err(err)),
-            Ok(batch) if self.may_queue(at.raw_ns) => self.queued = Some((at, batch)),
+            Ok(batch) if self.may_queue(at.raw.as_ns()) => self.queued = Some((at, batch)),
             Ok(batch) => self.finish(at, batch).await,
         }
     }

@@ -18,7 +18,7 @@ use crate::estimator::{Estimator, Finding, PollFailure, Settings};
 use crate::fail_points::fail_point;
 use crate::os::clocks;
 use crate::publication::segments::Segments;
-use crate::time::Readings;
+use crate::time::{RawInstant, Readings};
 
 /// The parts from which each life of ClockState is built.
 pub struct Parts {
@@ -42,6 +42,8 @@ pub struct ClockState {
     message_timer: Option<SpawnHandle>,
     alarms: u64,
     alarm_limit: ChangeGate<u64>,
+    slews: u64,
+    slew_limit: ChangeGate<u64>,
 }
 
 impl ClockState {
@@ -56,6 +58,8 @@ impl ClockState {
             message_timer: None,
             alarms: 0,
             alarm_limit: ChangeGate::new(0),
+            slews: 0,
+            slew_limit: ChangeGate::new(0),
         }
     }
 
@@ -104,9 +108,10 @@ impl ClockState {
                 if self.alarm_limit.pass(self.alarms, Instant::now()).is_some() {
                     error!(log,
                         "measurement is disjoint from the held interval, publishing their hull";
-                        "held_earliest_ns" => held.earliest_ns, "held_latest_ns" => held.latest_ns,
-                        "reported_earliest_ns" => measured.earliest_ns,
-                        "reported_latest_ns" => measured.latest_ns,
+                        "held_earliest_ns" => held.earliest.as_ns(),
+                        "held_latest_ns" => held.latest.as_ns(),
+                        "reported_earliest_ns" => measured.earliest.as_ns(),
+                        "reported_latest_ns" => measured.latest.as_ns(),
                         "source" => source.to_string(), "alarms" => self.alarms);
                 }
             }
@@ -133,6 +138,15 @@ impl ClockState {
                 warn!(log, "reference clock has no declared error";
                     "advice" => "set \"delay\" on its refclock line to twice its largest error");
             }
+            Finding::ClockStepped { by_ns, suspended } => {
+                warn!(log, "system clock was set"; "by_ns" => by_ns, "suspended" => suspended);
+            }
+            Finding::ClockSlewed { by_ns } => {
+                self.slews += 1;
+                if self.slew_limit.pass(self.slews, Instant::now()).is_some() {
+                    warn!(log, "another program slews the system clock"; "by_ns" => by_ns, "alarms" => self.slews);
+                }
+            }
             Finding::LeapSecondDecided { happened } => {
                 info!(log, "leap second is over"; "happened" => happened);
             }
@@ -147,7 +161,9 @@ impl ClockState {
         self.message_timer = Some(ctx.run_later(self.parts.message_timeout, |act, ctx| {
             act.message_timer = None;
             let now = clocks::read();
-            act.estimator.clocks_read(&now);
+            if let Some(finding) = act.estimator.clocks_read(&now) {
+                act.log_finding(finding);
+            }
             act.estimator.pass_time(&now);
             act.publish(now, ctx);
         }));
@@ -214,7 +230,7 @@ impl Handler<ChronyPolled> for ClockState {
         }
         self.publish(answered, ctx);
         if let Some(state) = self.estimator.take_changed_state(&answered) {
-            self.parts.segments.keep(&state);
+            self.parts.segments.save(&state);
         }
     }
 }
@@ -223,8 +239,8 @@ impl Handler<ChronyPolled> for ClockState {
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct PhcPolled {
-    /// `CLOCK_MONOTONIC_RAW` in ns, read before the file was read.
-    pub raw_ns: i64,
+    /// `CLOCK_MONOTONIC_RAW`, read before the file was read.
+    pub raw: RawInstant,
     /// The largest error bound of the last polls, ns.
     pub bound_ns: u32,
 }
@@ -234,25 +250,23 @@ impl Handler<PhcPolled> for ClockState {
 
     fn handle(&mut self, polled: PhcPolled, _ctx: &mut Self::Context) {
         self.estimator
-            .phc_read(i64::from(polled.bound_ns), polled.raw_ns);
+            .phc_read(i64::from(polled.bound_ns), polled.raw);
     }
 }
 
-/// `CLOCK_REALTIME` was set.
+/// `CLOCK_REALTIME` was set, or the machine resumes from suspend.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct ClockSet {
-    /// The machine was suspended.
-    pub suspended: bool,
-}
+pub struct ClockSet;
 
 impl Handler<ClockSet> for ClockState {
     type Result = ();
 
-    fn handle(&mut self, set: ClockSet, ctx: &mut Self::Context) {
+    fn handle(&mut self, ClockSet: ClockSet, ctx: &mut Self::Context) {
         let now = clocks::read();
-        self.estimator.clocks_read(&now);
-        warn!(self.parts.log, "system clock was set"; "suspended" => set.suspended);
+        if let Some(finding) = self.estimator.clock_set(&now) {
+            self.log_finding(finding);
+        }
         self.publish(now, ctx);
     }
 }

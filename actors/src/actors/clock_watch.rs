@@ -20,8 +20,6 @@ use tokio::io::unix::AsyncFd;
 use super::clock_state::{ClockSet, ClockState};
 use crate::fail_points::fail_point;
 use crate::os::async_fd::readable;
-use crate::os::clocks::suspended_ns;
-use crate::time::SUSPEND_NOISE_NS;
 
 /// The expiry of the timer: the year 2262, the largest time in 64 bits of nanoseconds.
 const NEVER: Duration = Duration::from_nanos(i64::MAX.cast_unsigned());
@@ -40,18 +38,13 @@ pub struct Parts {
 /// The actor that detects steps of the clock.
 pub struct ClockWatch {
     parts: Parts,
-    /// How long the machine had been suspended since boot when this was last read, ns.
-    suspended_ns: i64,
 }
 
 impl ClockWatch {
     /// A watch that has detected no step yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self {
-            parts,
-            suspended_ns: suspended_ns(),
-        }
+        Self { parts }
     }
 
     fn arm(&mut self, ctx: &mut Context<Self>) {
@@ -79,15 +72,8 @@ impl ClockWatch {
         }));
     }
 
-    fn report_step(&mut self) {
-        let before = std::mem::replace(&mut self.suspended_ns, suspended_ns());
-        let suspended = self.suspended_ns - before > SUSPEND_NOISE_NS;
-        if self
-            .parts
-            .clock_state
-            .try_send(ClockSet { suspended })
-            .is_err()
-        {
+    fn report_step(&self) {
+        if self.parts.clock_state.try_send(ClockSet).is_err() {
             debug!(
                 self.parts.log,
                 "mailbox of ClockState is full, step dropped"

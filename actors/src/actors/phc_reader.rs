@@ -11,7 +11,7 @@ use slog::{Logger, debug, error, info};
 use super::clock_state::{ClockState, PhcPolled};
 use super::rate_limit::ChangeGate;
 use crate::fail_points::fail_point;
-use crate::os::clocks::monotonic_raw_ns;
+use crate::os::clocks::monotonic_raw;
 use crate::phc::{PhcError, PhcErrorKind, PhcWindow, SYS_ROOT, read_error_bound, resolve_slot};
 
 /// The parts from which each life of PhcReader is built.
@@ -51,7 +51,7 @@ impl PhcReader {
     fn poll(&mut self, ctx: &mut Context<Self>) {
         fail_point!("phc_reader.handler");
         ctx.run_later(self.parts.poll_interval, Self::poll);
-        let raw_ns = monotonic_raw_ns();
+        let raw = monotonic_raw();
         let read = self.read();
         self.log_error(read.as_ref().err());
         match read {
@@ -70,7 +70,7 @@ impl PhcReader {
         if self
             .parts
             .clock_state
-            .try_send(PhcPolled { raw_ns, bound_ns })
+            .try_send(PhcPolled { raw, bound_ns })
             .is_err()
         {
             debug!(

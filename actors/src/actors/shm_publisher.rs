@@ -9,7 +9,7 @@ use crate::estimator::Estimate;
 use crate::fail_points::fail_point;
 use crate::publication::rounds::{PublishedState, Rounds};
 use crate::publication::segments::Segments;
-use crate::time::Readings;
+use crate::time::{RawInstant, Readings};
 
 /// The time between two checks of the segments' files, ns. It is less than a second, so that every
 /// round includes a check if rounds are a second apart.
@@ -20,8 +20,8 @@ pub struct ShmPublisher {
     segments: Arc<Segments>,
     rounds: Arc<Rounds>,
     log: Logger,
-    /// When the files were last checked, `CLOCK_MONOTONIC_RAW` in ns.
-    files_checked_raw_ns: i64,
+    /// When the files were last checked, `CLOCK_MONOTONIC_RAW`.
+    files_checked: RawInstant,
     /// The errors of the files that could not be created again at the last check.
     files_refused: Vec<String>,
 }
@@ -34,17 +34,17 @@ impl ShmPublisher {
             segments,
             rounds,
             log,
-            files_checked_raw_ns: 0,
+            files_checked: RawInstant::MIN,
             files_refused: Vec::new(),
         }
     }
 
     /// Creates deleted files again, at most once a second. An error is logged when it is new.
-    fn check_files(&mut self, raw_ns: i64) {
-        if raw_ns.saturating_sub(self.files_checked_raw_ns) < FILE_CHECK_INTERVAL_NS {
+    fn check_files(&mut self, raw: RawInstant) {
+        if raw - self.files_checked < FILE_CHECK_INTERVAL_NS {
             return;
         }
-        self.files_checked_raw_ns = raw_ns;
+        self.files_checked = raw;
         let (mut created, mut refused) = (Vec::new(), Vec::new());
         for result in self.segments.check_files() {
             match result {
@@ -98,11 +98,11 @@ impl Handler<Publish> for ShmPublisher {
         self.rounds
             .acknowledge(state, estimate.realtime_error_ns(&at));
         debug!(self.log, "published";
-            "status" => %estimate.status, "reason" => %estimate.reason, "as_of_ns" => at.coarse_ns,
-            "earliest_ns" => estimate.interval.earliest_ns,
-            "latest_ns" => estimate.interval.latest_ns, "budget" => %estimate.budget,
-            "slowest_ppt" => estimate.band.slowest_ppt,
-            "fastest_ppt" => estimate.band.fastest_ppt);
-        self.check_files(at.raw_ns);
+            "status" => %estimate.status, "reason" => %estimate.reason,
+            "as_of_ns" => at.coarse.as_ns(), "earliest_ns" => estimate.interval.earliest.as_ns(),
+            "latest_ns" => estimate.interval.latest.as_ns(), "budget" => %estimate.budget,
+            "slowest_ppt" => estimate.band.slowest.as_ppt(),
+            "fastest_ppt" => estimate.band.fastest.as_ppt());
+        self.check_files(at.raw);
     }
 }

@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 
 use super::super::{Leap, SourceMode};
 use super::*;
+use crate::time::NS_PER_S;
 
-const SECOND_NS: i64 = 1_000_000_000;
-const ROUND_NS: i64 = SECOND_NS / 10;
+const ROUND_NS: i64 = NS_PER_S / 10;
 
 /// A simulated chronyd.
 struct Chronyd {
@@ -148,7 +148,7 @@ impl Chronyd {
 }
 
 fn walk() -> SourceWalk {
-    SourceWalk::new(SECOND_NS)
+    SourceWalk::new(NS_PER_S)
 }
 
 #[test]
@@ -330,7 +330,7 @@ fn sources_with_the_same_address_are_excluded_and_reported() {
     assert_eq!(walk.error(), Some(&same));
     // A reference clock and a server with the same address are distinct.
     chronyd.sources[3].mode = SourceMode::Reference;
-    assert!(chronyd.round(&mut walk, SECOND_NS).complete);
+    assert!(chronyd.round(&mut walk, NS_PER_S).complete);
     assert_eq!(walk.error(), None);
     // This applies to the selected source, too.
     chronyd.sources[3] = chronyd.sources[0];
@@ -346,12 +346,12 @@ fn a_walk_during_which_the_number_of_sources_changes_is_not_complete() {
     let (mut chronyd, mut walk) = (Chronyd::new(9), walk());
     assert!(chronyd.round(&mut walk, 0).complete);
     chronyd.sources.push(source(100, SourceState::Selectable));
-    let poll = chronyd.round(&mut walk, SECOND_NS);
+    let poll = chronyd.round(&mut walk, NS_PER_S);
     assert!(!poll.complete);
     assert_eq!(poll.sources.len(), 10);
-    assert!(chronyd.round(&mut walk, SECOND_NS + ROUND_NS).complete);
+    assert!(chronyd.round(&mut walk, NS_PER_S + ROUND_NS).complete);
     // A source appears above the end during a walk.
-    let poll = chronyd.round_with(&mut walk, 3 * SECOND_NS, |chronyd, number| match number {
+    let poll = chronyd.round_with(&mut walk, 3 * NS_PER_S, |chronyd, number| match number {
         2 => chronyd.sources.truncate(3),
         5 => chronyd.sources = Chronyd::new(10).sources,
         _ => {}
@@ -375,7 +375,7 @@ fn a_chronyd_that_refuses_source_reports_is_queried_for_them_once_a_second() {
     let refused = SourceError::Refused(ParseError::Status(Status(2)));
     assert_eq!(walk.error(), Some(&refused));
     chronyd.refuses = None;
-    let poll = chronyd.round(&mut walk, 4 * SECOND_NS);
+    let poll = chronyd.round(&mut walk, 4 * NS_PER_S);
     assert!(poll.complete);
     assert_eq!(walk.error(), None);
 }

@@ -1,5 +1,7 @@
 //! chronyd's reports as typed values. The error for an invalid value names the field.
 
+pub use shm_layout::Leap;
+
 use super::error::ParseError;
 use super::wire::{Address, Reader, Writer};
 
@@ -18,33 +20,11 @@ const MAX_INTERVAL_S: f64 = 1e10;
 /// The stratum of an unsynchronised clock (RFC 5905, section 7.3).
 const MAX_STRATUM: u16 = 16;
 
-/// The leap status (RFC 5905, section 7.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leap {
-    /// No leap second is announced.
-    Normal = 0,
-    /// The last minute of the day has 61 seconds.
-    InsertSecond = 1,
-    /// The last minute of the day has 59 seconds.
-    DeleteSecond = 2,
-    /// The clock is not synchronised.
-    Unsynchronized = 3,
-}
-
-impl Leap {
-    fn from_wire(number: u16) -> Result<Self, ParseError> {
-        match number {
-            0 => Ok(Self::Normal),
-            1 => Ok(Self::InsertSecond),
-            2 => Ok(Self::DeleteSecond),
-            3 => Ok(Self::Unsynchronized),
-            other => Err(ParseError::field(
-                "leap status",
-                other.to_string(),
-                "none of 0 to 3",
-            )),
-        }
-    }
+/// The leap status of a report.
+fn leap_from_wire(number: u16) -> Result<Leap, ParseError> {
+    let leap = u8::try_from(number).ok().map(Leap::try_from);
+    leap.and_then(Result::ok)
+        .ok_or_else(|| ParseError::field("leap status", number.to_string(), "none of 0 to 3"))
 }
 
 /// The tracking report: the state of the system clock, as in chronyc's `tracking`.
@@ -91,7 +71,7 @@ impl Tracking {
             ref_id: reader.u32()?,
             address: reader.address()?,
             stratum: stratum(reader.u16()?)?,
-            leap: Leap::from_wire(reader.u16()?)?,
+            leap: leap_from_wire(reader.u16()?)?,
             ref_time_ns: reader.time_ns("ref_time")?,
             current_correction_s: signed("current_correction", reader.float()?, MAX_OFFSET_S)?,
             last_offset_s: signed("last_offset", reader.float()?, MAX_OFFSET_S)?,

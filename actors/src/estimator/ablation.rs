@@ -1,7 +1,7 @@
-//! Ablation switches: what keeps the interval true, one by one. The daemon has all of them. A test
-//! takes each away and checks that true time is lost without it.
+//! Ablation switches: the safeguards that keep true time in the interval. The daemon has all of
+//! them. A test removes each one and checks that true time is lost without it.
 
-/// What is done about a hazard; `docs/truth.md` has the table of hazards.
+/// A safeguard against a hazard; `docs/truth.md` has the table of hazards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(test), expect(dead_code, reason = "most are named by tests only"))]
 pub enum Safeguard {
@@ -9,7 +9,7 @@ pub enum Safeguard {
     SampleAge,
     /// What `CLOCK_REALTIME` moved while a measurement was under way is charged.
     ClockMoved,
-    /// A measurement that was there before the first look is not used while an interval is held.
+    /// A measurement that was there before the first report is not used while an interval is held.
     SeenToArrive,
     /// The time between the readings of two clocks is charged.
     ReadingGap,

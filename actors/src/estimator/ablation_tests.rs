@@ -1,5 +1,5 @@
-//! Each safeguard is taken away in a run with its hazard: true time is inside with it, and lost
-//! without it.
+//! Each safeguard is removed in a run with its hazard: the interval contains true time with it, and
+//! loses it without it.
 
 use super::ablation::Safeguard;
 use super::sample::Charges;
@@ -11,24 +11,26 @@ use super::simulation::wire::quantised;
 use super::status::ClockStatus;
 use super::*;
 use crate::chrony::SourceData;
-use crate::time::{NS_PER_S, PPT_PER_PPM, RateBand, Readings};
+use crate::time::{
+    CoarseInstant, FREQUENCY_LIMIT, NS_PER_S, RateBand, RawInstant, Readings, RealtimeInstant,
+};
 
-/// The hazard that a safeguard answers.
+/// The hazard that a safeguard is for.
 fn hazard(safeguard: Safeguard) -> fn(&mut Bench) {
     match safeguard {
         Safeguard::SampleAge => |bench| {
-            // chronyd's frequency is wrong, and the first look is late.
+            // chronyd's frequency is wrong, and the first poll is late.
             bench.rate(400.0 * PPM);
             bench.host.correct(0, 400.0 * PPM, 0, false);
             bench.measure(0);
             bench.pass(4 * NS_PER_S);
-            bench.look();
+            bench.poll();
         },
         Safeguard::ClockMoved => |bench| {
-            bench.look();
+            bench.poll();
             bench.measure(0);
             bench.set(100 * MS);
-            bench.look();
+            bench.poll();
         },
         Safeguard::SeenToArrive => |bench| {
             bench.measure_for(10, 0);
@@ -39,22 +41,22 @@ fn hazard(safeguard: Safeguard) -> fn(&mut Bench) {
                 bench.set(-450_000);
                 bench.pass(NS_PER_S);
             });
-            bench.look();
+            bench.poll();
         },
         Safeguard::ReadingGap => |bench| {
             bench.measure(0);
             bench.gap_ns = 5 * MS;
-            bench.look();
+            bench.poll();
         },
         Safeguard::RootDistance => |bench| {
             bench.host.servers[0].declared_ns = 5 * MS;
             bench.measure(5 * MS);
-            bench.look();
+            bench.poll();
         },
         Safeguard::FrequencyTolerance => |bench| {
             bench.rate(400.0 * PPM);
             bench.measure(0);
-            bench.look();
+            bench.poll();
             bench.pass(500 * NS_PER_S);
         },
         Safeguard::DriftRate => |bench| {
@@ -69,7 +71,7 @@ fn hazard(safeguard: Safeguard) -> fn(&mut Bench) {
             for n in 1..=30 {
                 bench.rate(f64::from(n) * 5.0 * PPM);
                 bench.pass(90 * NS_PER_S);
-                bench.look();
+                bench.poll();
                 bench.measure_for(10, 0);
             }
             bench.pass(900 * NS_PER_S);
@@ -82,16 +84,16 @@ fn hazard(safeguard: Safeguard) -> fn(&mut Bench) {
             bench.measure_for(10, 0);
             bench.published.status = ClockStatus::Unknown;
             bench.host.suspend(100 * NS_PER_S, 0);
-            bench.look();
+            bench.poll();
         },
         Safeguard::LeapCover => |bench| {
             bench.announce_insertion(20 * NS_PER_S);
             bench.measure_for(16, 0);
             bench.pass(3 * NS_PER_S);
-            bench.look();
+            bench.poll();
             bench.pass(2 * NS_PER_S);
             bench.host.utc.value_ns -= NS_PER_S;
-            bench.look();
+            bench.poll();
         },
         Safeguard::LeapVoid => |bench| {
             bench.announce_insertion(20 * NS_PER_S);
@@ -104,27 +106,27 @@ fn hazard(safeguard: Safeguard) -> fn(&mut Bench) {
             // The server is two seconds early, and nothing is held.
             bench.announce_insertion(2 * NS_PER_S);
             bench.measure(-NS_PER_S);
-            bench.look();
+            bench.poll();
         },
         Safeguard::NoLocalReference => |bench| {
             bench.tracks_locally = true;
             bench.set(3 * NS_PER_S);
-            bench.look();
+            bench.poll();
         },
         Safeguard::PhcBound => |bench| {
             bench.settings.phc_reference_id = Some(7);
             bench.estimator.settings.phc_reference_id = Some(7);
             bench.is_reference_clock = true;
-            bench.estimator.phc_read(10 * MS, 0);
+            bench.estimator.phc_read(10 * MS, RawInstant::default());
             bench.measure(10 * MS);
-            bench.look();
+            bench.poll();
         },
         Safeguard::NewMeasurement => |bench| {
             bench.rate(400.0 * PPM);
             bench.host.correct(0, 400.0 * PPM, 0, false);
             bench.measure(0);
             for _ in 0..50 {
-                bench.look();
+                bench.poll();
                 bench.pass(100 * MS);
             }
         },
@@ -150,21 +152,21 @@ const ALL: [Safeguard; 16] = [
     Safeguard::NewMeasurement,
 ];
 
-fn keeps_truth(safeguard: Safeguard, without: Option<Safeguard>) -> bool {
+fn contains_true_time(safeguard: Safeguard, without: Option<Safeguard>) -> bool {
     let mut bench = Bench::new(settings(), without);
     hazard(safeguard)(&mut bench);
-    bench.kept
+    bench.contained_truth
 }
 
 #[test]
-fn every_safeguard_keeps_truth_that_is_lost_without_it() {
+fn true_time_is_lost_without_each_safeguard() {
     let wrong: Vec<String> = ALL
         .into_iter()
         .map(|safeguard| {
             (
                 safeguard,
-                keeps_truth(safeguard, None),
-                keeps_truth(safeguard, Some(safeguard)),
+                contains_true_time(safeguard, None),
+                contains_true_time(safeguard, Some(safeguard)),
             )
         })
         .filter(|(_, with, without)| !with || *without)
@@ -179,11 +181,11 @@ fn every_safeguard_keeps_truth_that_is_lost_without_it() {
 #[test]
 fn no_term_of_a_measurement_can_be_left_out() {
     let clock = Readings {
-        coarse_ns: 0,
-        raw_ns: 0,
-        realtime_ns: UTC_NS,
+        coarse: CoarseInstant::default(),
+        raw: RawInstant::default(),
+        realtime: RealtimeInstant::from_ns(UTC_NS),
         gap_ns: 0,
-        kernel_ppb: None,
+        kernel: None,
         suspended_ns: 0,
     };
     let mut host = Host::new(
@@ -212,7 +214,7 @@ fn no_term_of_a_measurement_can_be_left_out() {
         moved_ns: 0,
         phc_ns: 0,
     };
-    let band = RateBand::within(500 * PPT_PER_PPM);
+    let band = RateBand::within(FREQUENCY_LIMIT);
     let term = |name: &str, data: &SourceData, at: &Readings, charges: Charges, off_ns: i64| {
         let (interval, budget) = sample::interval(data, &tracking, at, band, charges);
         let (_, ns) = budget
@@ -220,13 +222,10 @@ fn no_term_of_a_measurement_can_be_left_out() {
             .into_iter()
             .find(|(term, _)| *term == name)
             .expect("a term");
-        for truth_ns in [UTC_NS - off_ns, UTC_NS + off_ns] {
+        for truth in [UTC_NS - off_ns, UTC_NS + off_ns].map(RealtimeInstant::from_ns) {
+            assert!(interval.contains(truth), "{name}: {off_ns} not in {budget}");
             assert!(
-                interval.contains(truth_ns),
-                "{name}: {off_ns} not in {budget}"
-            );
-            assert!(
-                !interval.widen(-ns).contains(truth_ns),
+                !interval.widen(-ns).contains(truth),
                 "{name} is not needed: {budget}"
             );
         }
@@ -278,10 +277,14 @@ fn no_term_of_a_measurement_can_be_left_out() {
         ..data
     };
     let at = Readings {
-        realtime_ns: UTC_NS + (offset * 1e9).round() as i64,
+        realtime: RealtimeInstant::from_ns(UTC_NS + (offset * 1e9).round() as i64),
         ..clock
     };
     let (interval, budget) = sample::interval(&far, &tracking, &at, band, none);
-    assert!(interval.contains(UTC_NS));
-    assert!(!interval.widen(-budget.wire_rounding_ns).contains(UTC_NS));
+    assert!(interval.contains(RealtimeInstant::from_ns(UTC_NS)));
+    assert!(
+        !interval
+            .widen(-budget.wire_rounding_ns)
+            .contains(RealtimeInstant::from_ns(UTC_NS))
+    );
 }

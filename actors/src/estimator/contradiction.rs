@@ -1,19 +1,21 @@
-//! What is to be done when measurements contradict what is held.
+//! Decides when measurements contradict the held interval.
 //!
-//! Two intervals that should both contain true time and are disjoint: a premise is broken, and
-//! nobody knows which of them is wrong. Their hull is published and both are kept, until further
+//! Two intervals that should both contain true time and are disjoint break a premise, and it is
+//! unknown which of them is wrong. Their hull is published and both are retained, until further
 //! measurements decide:
 //!
 //! ```text
-//!   a measurement agrees with     held only      the held interval stands
-//!                                 the other only AGREEMENTS in a row, over two polls of the source: the other one stands
-//!                                 both           both are narrowed; when they overlap then, their hull stands
-//!                                 neither        it is joined to the other one
+//!   a measurement agrees with  held only       the held interval is valid
+//!                              the other only  AGREEMENTS in a row, over two polls of the source:
+//!                                              the other one is valid
+//!                              both            both are narrowed; if they overlap then, their hull
+//!                                              is valid
+//!                              neither         it is joined to the other one
 //! ```
-//! The very next report never decides against what is held.
+//! The next report alone never decides against the held interval.
 
 use super::history::Point;
-use crate::time::{Interval, RateBand};
+use crate::time::{Interval, RateBand, RawInstant};
 
 /// Measurements in a row that agree with the other interval alone, before it replaces the held one.
 pub const AGREEMENTS: u32 = 8;
@@ -23,8 +25,8 @@ pub const AGREEMENTS: u32 = 8;
 pub struct Contradiction {
     /// The other interval.
     pub other: Point,
-    /// When the contradiction was found, `CLOCK_MONOTONIC_RAW` in ns.
-    pub since_ns: i64,
+    /// When the contradiction was found.
+    pub since: RawInstant,
     /// Measurements in a row that agreed with the other one alone.
     pub agreements: u32,
 }
@@ -32,30 +34,30 @@ pub struct Contradiction {
 /// What a further measurement decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing yet: what is held becomes this, if anything, and the contradiction goes on.
+    /// No decision: the held interval becomes this, if anything, and the contradiction continues.
     Open(Option<Interval>, Contradiction),
-    /// The held interval stands.
+    /// The held interval is valid.
     Held,
-    /// The other interval stands.
+    /// The other interval is valid.
     Other(Point),
 }
 
 impl Contradiction {
-    /// Begins with `other`, which is disjoint with what is held.
+    /// A new contradiction: `other` is disjoint from the held interval.
     #[must_use]
     pub fn new(other: Point) -> Self {
         Self {
             other,
-            since_ns: other.raw_ns,
+            since: other.raw,
             agreements: 1,
         }
     }
 
-    /// The other interval at `raw_ns`. Nothing is known of the oscillator if it is the right one,
-    /// but the tolerance.
+    /// The other interval at `raw`. If it is the valid one, only the tolerance limits the rate of
+    /// the oscillator.
     #[must_use]
-    pub fn other_at(&self, raw_ns: i64, tolerance: RateBand) -> Interval {
-        let elapsed_ns = raw_ns.saturating_sub(self.other.raw_ns);
+    pub fn other_at(&self, raw: RawInstant, tolerance: RateBand) -> Interval {
+        let elapsed_ns = raw - self.other.raw;
         self.other.interval.carried(elapsed_ns, tolerance)
     }
 
@@ -69,13 +71,13 @@ impl Contradiction {
         tolerance: RateBand,
         two_polls_ns: i64,
     ) -> Verdict {
-        let other = self.other_at(new.raw_ns, tolerance);
+        let other = self.other_at(new.raw, tolerance);
         let with_held = held.intersect(new.interval);
         let with_other = other.intersect(new.interval);
         let next = |interval, agreements| Self {
             other: Point {
                 interval,
-                raw_ns: new.raw_ns,
+                raw: new.raw,
             },
             agreements,
             ..self
@@ -88,7 +90,7 @@ impl Contradiction {
             (Some(_), Some(other)) => Verdict::Open(with_held, next(other, 0)),
             (None, Some(other)) => {
                 let next = next(other, self.agreements.saturating_add(1));
-                let lasted_ns = new.raw_ns.saturating_sub(self.since_ns);
+                let lasted_ns = new.raw - self.since;
                 if next.agreements >= AGREEMENTS && lasted_ns >= two_polls_ns {
                     Verdict::Other(next.other)
                 } else {
@@ -103,22 +105,23 @@ impl Contradiction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::{NS_PER_S, Rate};
 
-    const S: i64 = 1_000_000_000;
+    const S: i64 = NS_PER_S;
     const TOLERANCE: RateBand = RateBand {
-        slowest_ppt: 0,
-        fastest_ppt: 0,
+        slowest: Rate::from_ppt(0),
+        fastest: Rate::from_ppt(0),
     };
 
     fn at(second: i64, earliest: i64, latest: i64) -> Point {
         Point {
-            raw_ns: second * S,
-            interval: Interval::new(earliest, latest).shift(second * S),
+            raw: RawInstant::from_ns(second * S),
+            interval: Interval::from_ns(earliest, latest).shift(second * S),
         }
     }
 
     fn held(second: i64) -> Interval {
-        Interval::new(0, 10).shift(second * S)
+        Interval::from_ns(0, 10).shift(second * S)
     }
 
     /// A measurement each second: the verdict of each.
@@ -136,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn one_measurement_that_agrees_with_what_is_held_alone_ends_it() {
+    fn one_agreement_with_the_held_interval_alone_ends_it() {
         assert_eq!(verdicts((100, 110), &[(5, 15)]), [Verdict::Held]);
         let late = verdicts((100, 110), &[(105, 106), (105, 106), (0, 1)]);
         assert_eq!(late.last(), Some(&Verdict::Held));
     }
 
     #[test]
-    fn eight_in_a_row_make_the_other_one_stand_and_not_fewer() {
+    fn eight_agreements_in_a_row_replace_the_held_interval() {
         let all = verdicts((100, 110), &[(100, 110); 7]);
         assert!(
             all[..6]
@@ -168,12 +171,12 @@ mod tests {
         let [Verdict::Open(Some(kept), next)] = verdicts((100, 110), &[(8, 102)])[..] else {
             panic!("open");
         };
-        assert_eq!(kept, Interval::new(8, 10).shift(S));
+        assert_eq!(kept, Interval::from_ns(8, 10).shift(S));
         assert_eq!((next.other, next.agreements), (at(1, 100, 102), 0));
     }
 
     #[test]
-    fn intervals_that_no_longer_contradict_each_other_end_it_with_their_hull() {
+    fn intervals_that_overlap_again_end_it_with_their_hull() {
         // The third joined the others to one that has the held interval inside.
         let all = verdicts((100, 110), &[(-20, -10), (3, 20)]);
         assert_eq!(all[1], Verdict::Other(at(2, 3, 20)));

@@ -1,4 +1,4 @@
-//! The state of the estimator, and how a life of it begins and ends.
+//! The state of the estimator; how it is created and voided.
 
 use super::ablation::Safeguard;
 use super::clock_log::ClockLog;
@@ -6,19 +6,16 @@ use super::contradiction::Contradiction;
 use super::error_budget::ErrorBudget;
 use super::held::Held;
 use super::history::Point;
-use super::kept_state::Resumed;
 use super::leap_second::LeapSecond;
 use super::rate_band::{DriftBand, WanderBand};
 use super::sample::Key;
+use super::saved_state::Resumed;
 use super::settings::Settings;
+use super::slew_detection::SlewDetection;
 use super::source_fusion::Sources;
 use super::status::{ClockStatus, Event, Reason, next};
 use crate::chrony::Leap;
-use crate::time::{PPT_PER_PPM, RateBand, Readings};
-
-/// No oscillator is further from its nominal frequency, parts per trillion: beyond it no kernel
-/// could be disciplined (RFC 5905, `MAXFREQ`).
-const FREQUENCY_TOLERANCE_PPT: i64 = 500 * PPT_PER_PPM;
+use crate::time::{FREQUENCY_LIMIT, RateBand, RawInstant, Readings};
 
 /// Polls of a source that history reaches back at least, however short the span is.
 const POLLS_PER_SPAN: i64 = 4;
@@ -26,9 +23,9 @@ const POLLS_PER_SPAN: i64 = 4;
 /// Why a poll of chronyd gave no report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollFailure {
-    /// No answer.
+    /// No reply.
     Silent,
-    /// An answer that cannot be relied on.
+    /// An invalid reply.
     Refused,
     /// This user may not query chronyd.
     NotPermitted,
@@ -38,15 +35,15 @@ pub enum PollFailure {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PhcBound {
     pub(super) bound_ns: i64,
-    pub(super) raw_ns: i64,
+    pub(super) raw: RawInstant,
 }
 
 /// The wander premise, when there is one.
 #[derive(Debug)]
 pub(super) struct Wander {
     pub(super) held: Held<WanderBand>,
-    /// Not relied on before this instant, `CLOCK_MONOTONIC_RAW` in ns.
-    pub(super) void_until_ns: i64,
+    /// Not relied on before this instant.
+    pub(super) void_until: RawInstant,
 }
 
 /// The estimator.
@@ -57,44 +54,45 @@ pub struct Estimator {
     pub(super) held: Held<DriftBand>,
     pub(super) wander: Option<Wander>,
     pub(super) contradiction: Option<Contradiction>,
-    /// What most sources agree on while they contradict what is held.
+    /// What most sources agree on while they contradict the held interval.
     pub(super) dissent: Option<Point>,
     pub(super) leap_second: LeapSecond,
     pub(super) sources: Sources,
     pub(super) clock: ClockLog,
+    pub(super) slews: SlewDetection,
     pub(super) last: Option<Readings>,
     pub(super) phc: Option<PhcBound>,
     pub(super) status: ClockStatus,
     /// Why the status is so, unless it is `Synchronized`.
     pub(super) reason: Reason,
-    /// What the status will be blamed on when the grace is over.
-    pub(super) trouble: Reason,
-    pub(super) validated_raw_ns: i64,
+    /// The reason of the status when the grace is over.
+    pub(super) failure: Reason,
+    pub(super) validated: RawInstant,
     pub(super) leap: Leap,
     pub(super) reference_id: u32,
-    /// The measurement that was used last, and what it was wide of.
+    /// The measurement that was used last, with its error budget.
     pub(super) sampled: Option<(Point, ErrorBudget)>,
-    /// The source that the held interval is from.
+    /// The source of the held interval.
     pub(super) followed: Option<Key>,
     /// The longest polling interval of a source that was used, ns.
     pub(super) poll_ns: i64,
-    /// What the clock moved while no daemon watched, ns.
+    /// How far the clock moved while no daemon was running, ns.
     pub(super) unwatched_ns: i64,
-    /// Measurements from before the first look are not used at all: the machine was suspended.
+    /// Measurements from before the first report are not used: the machine was suspended.
     pub(super) suspended: bool,
-    pub(super) undeclared_told: bool,
-    /// The state has changed since it was last asked for.
+    pub(super) undeclared_reported: bool,
+    /// The state has changed since it was last taken.
     pub(super) changed: bool,
     /// It has changed by more than a measurement that agrees.
     pub(super) changed_much: bool,
-    /// When it was last asked for, `CLOCK_MONOTONIC_RAW` in ns.
-    pub(super) kept_raw_ns: i64,
-    /// Taken away by tests.
+    /// When it was last taken.
+    pub(super) saved_at: RawInstant,
+    /// The safeguard that a test removes.
     pub(super) without: Option<Safeguard>,
 }
 
 impl Estimator {
-    /// Goes on where an earlier life stopped, if it left anything.
+    /// Resumes the state of an earlier life, if there is one.
     #[must_use]
     pub fn new(
         settings: Settings,
@@ -102,14 +100,13 @@ impl Estimator {
         unwatched_ns: i64,
         now: &Readings,
     ) -> Self {
-        let tolerance_ppt = FREQUENCY_TOLERANCE_PPT.max(settings.drift_ppt());
-        let tolerance = RateBand::within(tolerance_ppt);
-        let drift = DriftBand::new(settings.drift_ppt(), tolerance, settings.holdover_ns);
+        let tolerance = RateBand::within(FREQUENCY_LIMIT.max(settings.drift()));
+        let drift = DriftBand::new(settings.drift(), tolerance, settings.holdover_ns);
         let wander = settings.max_wander_ppb_per_s.map(|_| {
-            let growth = WanderBand::new(settings.wander_ppt_per_s(), tolerance);
+            let growth = WanderBand::new(settings.wander_per_s(), tolerance);
             Wander {
                 held: Held::new(growth),
-                void_until_ns: i64::MIN,
+                void_until: RawInstant::MIN,
             }
         });
         let mut new = Self {
@@ -122,12 +119,13 @@ impl Estimator {
             leap_second: LeapSecond::default(),
             sources: Sources::default(),
             clock: ClockLog::default(),
+            slews: SlewDetection::default(),
             last: None,
             phc: None,
             status: ClockStatus::Unknown,
             reason: Reason::NeverSynchronized,
-            trouble: Reason::ChronySilent,
-            validated_raw_ns: now.raw_ns,
+            failure: Reason::ChronySilent,
+            validated: now.raw,
             leap: Leap::Unsynchronized,
             reference_id: 0,
             sampled: None,
@@ -135,10 +133,10 @@ impl Estimator {
             poll_ns: 0,
             unwatched_ns,
             suspended: false,
-            undeclared_told: false,
+            undeclared_reported: false,
             changed: false,
             changed_much: false,
-            kept_raw_ns: i64::MIN,
+            saved_at: RawInstant::MIN,
             without: None,
         };
         if let Some(resumed) = resumed {
@@ -147,19 +145,19 @@ impl Estimator {
         new
     }
 
-    /// Without one of the safeguards, to see that it matters.
+    /// Removes one of the safeguards, to test that it is needed.
     #[cfg(test)]
     pub(crate) fn without(mut self, safeguard: Option<Safeguard>) -> Self {
         self.without = safeguard;
-        let mut drift_ppt = self.settings.drift_ppt();
+        let mut drift = self.settings.drift();
         if safeguard == Some(Safeguard::DriftRate) {
-            drift_ppt = 0;
+            drift = Default::default();
         }
         if safeguard == Some(Safeguard::FrequencyTolerance) {
-            self.tolerance = RateBand::within(drift_ppt);
+            self.tolerance = RateBand::within(drift);
         }
         self.held = Held::new(DriftBand::new(
-            drift_ppt,
+            drift,
             self.tolerance,
             self.settings.holdover_ns,
         ));
@@ -170,15 +168,16 @@ impl Estimator {
         self.without != Some(safeguard)
     }
 
-    /// The clock status as it stands.
+    /// The current clock status.
     #[must_use]
     pub fn status(&self) -> ClockStatus {
         self.status
     }
 
-    /// The report is as good as none, for this reason: the held interval lapses by itself.
-    pub(super) fn blame(&mut self, reason: Reason) {
-        self.trouble = reason;
+    /// The report is unusable for this reason, so that the held interval expires unless others
+    /// follow.
+    pub(super) fn report_unusable(&mut self, reason: Reason) {
+        self.failure = reason;
         if self.status == ClockStatus::Unknown {
             self.reason = reason;
         }
@@ -189,7 +188,7 @@ impl Estimator {
         self.reason = reason;
     }
 
-    /// Nothing is known any more.
+    /// Discards the held interval and everything measured.
     pub(super) fn void(&mut self, reason: Reason) {
         self.held.clear();
         if let Some(wander) = &mut self.wander {

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_has_the_terms_that_count() {
+    fn the_text_has_the_terms_that_are_not_zero() {
         let budget = ErrorBudget {
             root_distance_ns: 400,
             growth_ns: 50,

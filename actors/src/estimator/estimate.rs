@@ -1,35 +1,34 @@
-//! What is published: the interval of true time, how it ages, and what it is worth.
+//! The published estimate: the interval of true time, its growth, status and error budget.
 
 use super::error_budget::ErrorBudget;
 use super::status::{ClockStatus, Reason};
 use crate::chrony::Leap;
-use crate::time::{Interval, NS_PER_S, RateBand, Readings};
+use crate::time::{Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings};
 
-/// Half the width of an interval that claims nothing, ns: 31 years, for readers that forget to look
-/// at the status.
+/// Half the width of an interval that claims nothing, ns: 31 years, for readers that do not check
+/// the status.
 pub const NO_CLAIM_NS: i64 = 1_000_000_000 * NS_PER_S;
 
-/// What is known of true time, and how that knowledge ages.
+/// An interval that contains true time, and how it grows.
 ///
-/// While `status` is trusted: when `CLOCK_MONOTONIC_RAW` showed `raw_ns`, true time was in
-/// `interval`. From then on UTC advances against that clock with a frequency offset in `band`.
+/// While `status` is trusted: when `CLOCK_MONOTONIC_RAW` showed `raw`, true time was in `interval`.
+/// From then on UTC advances against that clock with a frequency offset in `band`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Estimate {
     /// The clock status.
     pub status: ClockStatus,
     /// Why the status is so.
     pub reason: Reason,
-    /// The instant of the interval, `CLOCK_MONOTONIC_RAW` in ns.
-    pub raw_ns: i64,
+    /// The instant of the interval.
+    pub raw: RawInstant,
     /// Where true time was then.
     pub interval: Interval,
-    /// How true time goes on, until `void_after_raw_ns`.
+    /// The frequency offset of UTC, until `void_after`.
     pub band: RateBand,
-    /// When chronyd was last known to follow a source, `CLOCK_MONOTONIC_RAW` in ns: silence is
-    /// counted from here.
-    pub validated_raw_ns: i64,
-    /// When nothing is claimed any more, `CLOCK_MONOTONIC_RAW` in ns.
-    pub void_after_raw_ns: i64,
+    /// When chronyd was last known to follow a source: silence is counted from here.
+    pub validated: RawInstant,
+    /// When nothing is claimed any more.
+    pub void_after: RawInstant,
     /// Whether chronyd announces a leap second.
     pub leap: Leap,
     /// chrony's reference id; 0 for none.
@@ -45,29 +44,29 @@ impl Estimate {
         Self {
             status,
             reason,
-            raw_ns: now.raw_ns,
-            interval: Interval::around(now.realtime_ns, NO_CLAIM_NS),
-            band: RateBand::within(0),
-            validated_raw_ns: now.raw_ns,
-            void_after_raw_ns: now.raw_ns,
+            raw: now.raw,
+            interval: Interval::around(now.realtime, NO_CLAIM_NS),
+            band: RateBand::within(Rate::default()),
+            validated: now.raw,
+            void_after: now.raw,
             leap: Leap::Unsynchronized,
             reference_id: 0,
             budget: ErrorBudget::default(),
         }
     }
 
-    /// The interval at the instant `raw_ns`.
+    /// The interval at the instant `raw`.
     #[must_use]
-    pub fn at(&self, raw_ns: i64) -> Interval {
-        let elapsed_ns = raw_ns.saturating_sub(self.raw_ns);
+    pub fn at(&self, raw: RawInstant) -> Interval {
+        let elapsed_ns = raw - self.raw;
         self.interval.carried(elapsed_ns, self.band)
     }
 
     /// The largest error that `CLOCK_REALTIME` can have, as it was read `at`, ns.
     #[must_use]
     pub fn realtime_error_ns(&self, at: &Readings) -> i64 {
-        let interval = self.at(at.raw_ns);
-        let behind_ns = at.realtime_ns.saturating_sub(interval.earliest_ns);
-        behind_ns.max(interval.latest_ns.saturating_sub(at.realtime_ns))
+        let interval = self.at(at.raw);
+        let behind_ns = at.realtime - interval.earliest;
+        behind_ns.max(interval.latest - at.realtime)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::history::{History, Point};
 use super::rate_band::Growth;
-use crate::time::Interval;
+use crate::time::{Interval, RawInstant};
 
 /// The held interval, the history that it made, and the rates that this proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,16 +65,16 @@ impl<G: Growth> Held<G> {
         &self.history
     }
 
-    /// The held interval, carried to `raw_ns`.
+    /// The held interval, carried to `raw`.
     #[must_use]
-    pub fn at(&self, raw_ns: i64) -> Option<Interval> {
-        self.point.map(|point| self.growth.carried(point, raw_ns))
+    pub fn at(&self, raw: RawInstant) -> Option<Interval> {
+        self.point.map(|point| self.growth.carried(point, raw))
     }
 
     /// Takes an interval that contains true time. History reaches back `span_ns`.
     pub fn observe(&mut self, new: Point, span_ns: i64) -> Observed {
-        self.growth.expire(new.raw_ns, span_ns);
-        let Some(held) = self.at(new.raw_ns) else {
+        self.growth.expire(new.raw, span_ns);
+        let Some(held) = self.at(new.raw) else {
             self.begin(new);
             return Observed::Agrees;
         };
@@ -86,7 +86,7 @@ impl<G: Growth> Held<G> {
             ..new
         };
         for (older, mean) in self.history.mean_rates(newest) {
-            self.growth.learn(older.raw_ns, newest.raw_ns, mean);
+            self.growth.learn(older.raw, newest.raw, mean);
         }
         if !self.growth.is_consistent() {
             self.begin(Point {
@@ -103,10 +103,7 @@ impl<G: Growth> Held<G> {
     /// Narrows the held interval to what it has in common with one that also contains true time,
     /// and learns nothing.
     pub fn narrow(&mut self, to: Point) {
-        if let Some(interval) = self
-            .at(to.raw_ns)
-            .and_then(|held| held.intersect(to.interval))
-        {
+        if let Some(interval) = self.at(to.raw).and_then(|held| held.intersect(to.interval)) {
             self.point = Some(Point { interval, ..to });
         }
     }

@@ -3,12 +3,13 @@
 //! Two true intervals prove a range for the mean rate between their instants:
 //!
 //! ```text
-//!   (earliest_b - latest_a) / (b - a) - 1  <=  mean of y over [a, b]  <=  (latest_b - earliest_a) / (b - a) - 1
+//!   (earliest_b - latest_a) / (b - a) - 1  <=  mean of y over [a, b]
+//!                                          <=  (latest_b - earliest_a) / (b - a) - 1
 //! ```
 //! A long baseline with narrow ends proves most, so the points that are kept are spread evenly over
 //! the logarithm of their age.
 
-use crate::time::{Interval, RateBand, mean_rate};
+use crate::time::{Interval, RateBand, RawInstant, mean_rate};
 
 /// As many points are kept for the next life.
 pub const MAX_POINTS: usize = 32;
@@ -16,11 +17,11 @@ pub const MAX_POINTS: usize = 32;
 /// Points closer than this prove nothing that matters, ns.
 const SHORTEST_BASELINE_NS: i64 = 100_000_000;
 
-/// An interval that contained true time when `CLOCK_MONOTONIC_RAW` showed `raw_ns`.
+/// An interval that contained true time when `CLOCK_MONOTONIC_RAW` showed `raw`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
-    /// The instant, `CLOCK_MONOTONIC_RAW` in ns.
-    pub raw_ns: i64,
+    /// The instant.
+    pub raw: RawInstant,
     /// The interval then.
     pub interval: Interval,
 }
@@ -35,7 +36,7 @@ impl History {
     /// A history of these points, in any order.
     #[must_use]
     pub fn from_points(mut points: Vec<Point>) -> Self {
-        points.sort_by_key(|point| point.raw_ns);
+        points.sort_by_key(|point| point.raw);
         points.truncate(MAX_POINTS);
         Self { points }
     }
@@ -50,23 +51,13 @@ impl History {
     /// range of the mean rate.
     pub fn mean_rates(&self, newer: Point) -> impl Iterator<Item = (Point, RateBand)> + '_ {
         self.points.iter().filter_map(move |&older| {
-            let elapsed_ns = newer.raw_ns.saturating_sub(older.raw_ns);
+            let elapsed_ns = newer.raw - older.raw;
             if elapsed_ns < SHORTEST_BASELINE_NS {
                 return None;
             }
             let gained = |ns: i64| ns.saturating_sub(elapsed_ns);
-            let least_ns = gained(
-                newer
-                    .interval
-                    .earliest_ns
-                    .saturating_sub(older.interval.latest_ns),
-            );
-            let most_ns = gained(
-                newer
-                    .interval
-                    .latest_ns
-                    .saturating_sub(older.interval.earliest_ns),
-            );
+            let least_ns = gained(newer.interval.earliest - older.interval.latest);
+            let most_ns = gained(newer.interval.latest - older.interval.earliest);
             Some((older, mean_rate(least_ns, most_ns, elapsed_ns)?))
         })
     }
@@ -74,20 +65,20 @@ impl History {
     /// Adds the newest point and drops those that are older than `span_ns`; no more than `most` are
     /// kept.
     pub fn add(&mut self, point: Point, span_ns: i64, most: usize) {
-        let oldest_ns = point.raw_ns.saturating_sub(span_ns);
-        self.points.retain(|kept| kept.raw_ns >= oldest_ns);
+        let oldest = point.raw - span_ns;
+        self.points.retain(|kept| kept.raw >= oldest);
         if self.points.len() >= most {
-            self.drop_the_closest(point.raw_ns);
+            self.drop_the_closest(point.raw);
         }
         self.points.push(point);
     }
 
     /// Drops the point whose neighbours are closest to each other for their age. The ends are kept.
-    fn drop_the_closest(&mut self, now_ns: i64) {
+    fn drop_the_closest(&mut self, now: RawInstant) {
         let crowding = |index: &usize| {
             let (before, after) = (self.points[index - 1], self.points[index + 1]);
-            let gap_ns = after.raw_ns - before.raw_ns;
-            let age_ns = (now_ns - self.points[*index].raw_ns).max(1);
+            let gap_ns = after.raw - before.raw;
+            let age_ns = (now - self.points[*index].raw).max(1);
             i128::from(gap_ns) * 1_000_000 / i128::from(age_ns)
         };
         if let Some(index) = (1..self.points.len() - 1).min_by_key(crowding) {
@@ -109,15 +100,23 @@ impl History {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "test values are far from the limits of their types"
+)]
 mod tests {
     use super::*;
+    use crate::time::{NS_PER_S, Rate, RealtimeInstant};
     use proptest::prelude::*;
 
-    const S: i64 = 1_000_000_000;
+    const S: i64 = NS_PER_S;
 
     fn point(raw_ns: i64, half_ns: i64) -> Point {
-        let interval = Interval::around(1_800_000_000 * S + raw_ns, half_ns);
-        Point { raw_ns, interval }
+        let centre = RealtimeInstant::from_ns(1_800_000_000 * S + raw_ns);
+        let interval = Interval::around(centre, half_ns);
+        let raw = RawInstant::from_ns(raw_ns);
+        Point { raw, interval }
     }
 
     #[test]
@@ -129,7 +128,7 @@ mod tests {
         let ages: Vec<i64> = history
             .points()
             .iter()
-            .map(|point| (19_999 * S - point.raw_ns) / S)
+            .map(|point| (RawInstant::from_ns(19_999 * S) - point.raw) / S)
             .collect();
         assert_eq!(ages.len(), MAX_POINTS);
         assert!(ages[0] > 500 && ages[0] <= 1_000, "{ages:?}");
@@ -160,10 +159,13 @@ mod tests {
             for (seconds, half_ns, off) in points {
                 raw_ns += seconds * S;
                 let gained = (i128::from(raw_ns) * i128::from(ppb) / 1_000_000_000) as i64;
-                let centre = 1_800_000_000 * S + raw_ns + gained + (half_ns as f64 * off) as i64;
-                let newest = Point { raw_ns, interval: Interval::around(centre, half_ns + 1) };
+                let centre_ns = 1_800_000_000 * S + raw_ns + gained + (half_ns as f64 * off) as i64;
+                let newest = Point {
+                    raw: RawInstant::from_ns(raw_ns),
+                    interval: Interval::around(RealtimeInstant::from_ns(centre_ns), half_ns + 1),
+                };
                 for (_, mean) in history.mean_rates(newest) {
-                    prop_assert!((mean.slowest_ppt..=mean.fastest_ppt).contains(&(ppb * 1_000)), "{:?}", mean);
+                    prop_assert!((mean.slowest..=mean.fastest).contains(&Rate::from_ppb(ppb)), "{:?}", mean);
                 }
                 history.add(newest, 10_000 * S, MAX_POINTS);
                 prop_assert!(history.points().len() <= MAX_POINTS);

@@ -1,5 +1,4 @@
-//! What the estimator takes in: reports of chronyd, the PHC's error bound and readings of the
-//! clocks.
+//! Inputs of the estimator: reports of chronyd, the PHC's error bound and readings of the clocks.
 
 use super::ablation::Safeguard;
 use super::core::{Estimator, PhcBound, PollFailure};
@@ -8,15 +7,18 @@ use super::leap_second::Change;
 use super::sample::Sample;
 use super::status::{Event, Reason};
 use crate::chrony::{ChronyPoll, Leap, Tracking};
-use crate::time::{Readings, SUSPEND_NOISE_NS};
+use crate::time::{NS_PER_S, RawInstant, Readings, SUSPEND_NOISE_NS};
 
 /// The reference id of chronyd's local mode, 127.127.1.1.
 pub(super) const LOCAL_REFERENCE_ID: u32 = 0x7f7f_0101;
 
+/// The kernel's notification of a step arrives within this time after the step, ns.
+const NOTIFICATION_NS: i64 = NS_PER_S;
+
 impl Estimator {
-    /// The PHC's error bound was read at `raw_ns`.
-    pub fn phc_read(&mut self, bound_ns: i64, raw_ns: i64) {
-        self.phc = Some(PhcBound { bound_ns, raw_ns });
+    /// The PHC's error bound was read at `raw`.
+    pub fn phc_read(&mut self, bound_ns: i64, raw: RawInstant) {
+        self.phc = Some(PhcBound { bound_ns, raw });
     }
 
     /// The clocks were read: after `CLOCK_REALTIME` was set, or the machine suspended, at the
@@ -24,27 +26,48 @@ impl Estimator {
     ///
     /// Readings that are older than the last ones are ignored: a later message can overtake a
     /// report.
-    pub fn clocks_read(&mut self, at: &Readings) {
-        if self.last.is_some_and(|last| at.raw_ns < last.raw_ns) {
-            return;
+    ///
+    /// Returns a step of `CLOCK_REALTIME` since the last readings, if they show one.
+    pub fn clocks_read(&mut self, at: &Readings) -> Option<Finding> {
+        if self.last.is_some_and(|last| at.raw < last.raw) {
+            return None;
         }
-        if let Some(before) = self.last.replace(*at) {
-            if was_suspended(&before, at) && self.has(Safeguard::SuspendVoid) {
-                self.void(Reason::ClockStepped);
-                self.sources.forget_looks();
-                self.suspended = true;
-            }
+        let before = self.last.replace(*at);
+        let suspended = before.is_some_and(|before| was_suspended(&before, at));
+        if suspended && self.has(Safeguard::SuspendVoid) {
+            self.void(Reason::ClockStepped);
+            self.sources.forget_last_reports();
+            self.slews.reset();
+            self.suspended = true;
         }
-        self.clock.note(at);
+        let by_ns = self.clock.note(at)?;
+        Some(Finding::ClockStepped { by_ns, suspended })
     }
 
-    /// chronyd was restarted. It can have loaded measurements from files, of a clock whose
-    /// correction it no longer knows: they were not seen to arrive.
+    /// The kernel reports that `CLOCK_REALTIME` was set before it was read `at`.
+    ///
+    /// Returns the step, unless earlier readings showed it: with its size as far as the readings
+    /// show it, which is 0 if other readings were taken since a step that is small.
+    pub fn clock_set(&mut self, at: &Readings) -> Option<Finding> {
+        let before = self.last;
+        let found = self.clocks_read(at);
+        let noticed = at.raw - NOTIFICATION_NS;
+        if found.is_some() || self.clock.has_proved_step(noticed) {
+            return found;
+        }
+        let by_ns = before.map_or(0, |before| at.ahead_ns().saturating_sub(before.ahead_ns()));
+        let suspended = before.is_some_and(|before| was_suspended(&before, at));
+        Some(Finding::ClockStepped { by_ns, suspended })
+    }
+
+    /// chronyd was restarted. It can have loaded measurements from files, and has lost the
+    /// correction of the clock that they were made with: they were not seen to arrive.
     pub fn chronyd_restarted(&mut self) {
-        self.sources.forget_looks();
+        self.sources.forget_last_reports();
+        self.slews.reset();
     }
 
-    /// A poll of chronyd began `at`, and its last answer was here at `answered`.
+    /// A poll of chronyd began `at`, and its last reply had arrived at `answered`.
     pub fn polled(
         &mut self,
         outcome: Result<&ChronyPoll, PollFailure>,
@@ -52,19 +75,19 @@ impl Estimator {
         answered: &Readings,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
-        self.clocks_read(at);
-        self.clocks_read(answered);
+        findings.extend(self.clocks_read(at));
+        findings.extend(self.clocks_read(answered));
         // A report from before a suspend is no baseline for what is new, either.
         let is_outdated = was_suspended(at, answered) && self.has(Safeguard::SuspendVoid);
         match outcome {
             Ok(_) if is_outdated => {}
             Err(failure) => {
-                self.trouble = match failure {
+                self.failure = match failure {
                     PollFailure::Silent => Reason::ChronySilent,
                     PollFailure::Refused => Reason::ReportRefused,
                     PollFailure::NotPermitted => Reason::PermissionDenied,
                 };
-                // It may be another chronyd that answers next.
+                // The next reply may be from another chronyd.
                 self.chronyd_restarted();
             }
             Ok(poll) => self.handle_report(poll, at, answered, &mut findings),
@@ -73,16 +96,17 @@ impl Estimator {
         findings
     }
 
-    /// Lets what has been held for too long lapse. Called at every report, and when none comes.
+    /// Voids an interval that has been held for too long. Called at every report, and when none
+    /// arrives.
     pub fn pass_time(&mut self, now: &Readings) {
         if !self.status.is_trusted() {
             return;
         }
-        let silent_ns = now.raw_ns.saturating_sub(self.validated_raw_ns);
+        let silent_ns = now.raw - self.validated;
         if silent_ns >= self.settings.holdover_ns {
             self.void(Reason::HoldoverExpired);
         } else if silent_ns > self.settings.grace_ns {
-            self.advance(Event::Silence, self.trouble);
+            self.advance(Event::Silence, self.failure);
         }
     }
 
@@ -94,16 +118,20 @@ impl Estimator {
         findings: &mut Vec<Finding>,
     ) {
         let tracking = &poll.tracking;
+        let was_stepped = |since| self.clock.set_ns(since) > 0;
+        if let Some(by_ns) = self.slews.take(tracking, at, answered, was_stepped) {
+            findings.push(Finding::ClockSlewed { by_ns });
+        }
         let samples = self.new_samples(poll, at, answered);
         if tracking.leap == Leap::Unsynchronized {
-            self.trouble = Reason::LeapUnsynchronized;
+            self.failure = Reason::LeapUnsynchronized;
             self.advance(Event::Unsynchronized, Reason::LeapUnsynchronized);
             return;
         }
         if self.is_local(tracking) {
             self.followed = None;
             if !self.settings.allow_local_reference && self.has(Safeguard::NoLocalReference) {
-                self.blame(Reason::LocalReference);
+                self.report_unusable(Reason::LocalReference);
                 return;
             }
             self.follow_local_clock(tracking, at, findings);
@@ -119,14 +147,14 @@ impl Estimator {
                 self.follow_all_but_falsetickers(&samples, at, findings);
             }
             if let Err(reason) = self.validate(at) {
-                self.blame(reason);
+                self.report_unusable(reason);
                 return;
             }
             self.warn_of_undeclared_reference_clock(tracking, findings);
         }
         if self.held.point().is_some() {
             self.advance(Event::Report, Reason::Tracking);
-            self.validated_raw_ns = answered.raw_ns;
+            self.validated = answered.raw;
             self.leap = tracking.leap;
             self.reference_id = tracking.ref_id;
         }
@@ -143,7 +171,7 @@ impl Estimator {
             Leap::DeleteSecond => Some(Change::Delete),
             Leap::Normal | Leap::Unsynchronized => None,
         };
-        let now = self.held.at(at.raw_ns);
+        let now = self.held.at(at.raw);
         let now = now.or_else(|| samples.first().map(|sample| sample.point.interval));
         if let Some(now) = now {
             let before = self.leap_second.announced();
@@ -154,10 +182,10 @@ impl Estimator {
 
     /// Measurements of several sources are compared in one count of seconds only.
     fn forget_the_other_count(&mut self, at: &Readings) {
-        let held = self.held.at(at.raw_ns);
-        let since_ns = held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
-        if let Some(since_ns) = since_ns {
-            self.sources.forget_before(since_ns);
+        let held = self.held.at(at.raw);
+        let since = held.and_then(|held| self.leap_second.settled_since(held, at.raw));
+        if let Some(since) = since {
+            self.sources.forget_before(since);
         }
     }
 }

@@ -12,7 +12,7 @@
 //!     one count   |         both counts, measurements are not used              | one count
 //! ```
 
-use crate::time::{Interval, NS_PER_S};
+use crate::time::{Interval, NS_PER_S, RawInstant, RealtimeInstant};
 
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
 
@@ -29,7 +29,7 @@ const SETTLED_NS: i64 = NS_PER_S + LEAD_NS;
 pub enum Change {
     /// A second is inserted: the count goes back by one.
     Insert,
-    /// A second is deleted: the count goes on by one.
+    /// A second is deleted: the count skips one.
     Delete,
 }
 
@@ -38,8 +38,8 @@ pub enum Change {
 pub struct Announced {
     /// What happens.
     pub change: Change,
-    /// The end of the day, in the count from before, ns of UTC since 1970.
-    pub midnight_ns: i64,
+    /// The end of the day, in the count from before.
+    pub midnight: RealtimeInstant,
 }
 
 /// The leap second ahead, or just passed, if there is one.
@@ -51,11 +51,11 @@ pub struct LeapSecond {
 /// What to do with a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// It is in the count of what is held.
+    /// It is in the count of the held interval.
     AsItIs,
     /// It may be in either count: it is not used.
     Not,
-    /// It shows that the leap has happened: what is held moves by so many ns first.
+    /// It shows that the leap has happened: the held interval is shifted by so many ns first.
     AfterMoving(i64),
 }
 
@@ -76,15 +76,17 @@ impl LeapSecond {
     pub fn announce(&mut self, change: Option<Change>, now: Interval) {
         match (self.announced, change) {
             (None, Some(change)) => {
-                let midnight_ns = now.earliest_ns.div_euclid(NS_PER_DAY).saturating_add(1);
+                let days = now
+                    .earliest
+                    .as_ns()
+                    .div_euclid(NS_PER_DAY)
+                    .saturating_add(1);
                 self.announced = Some(Announced {
                     change,
-                    midnight_ns: midnight_ns.saturating_mul(NS_PER_DAY),
+                    midnight: RealtimeInstant::from_ns(days.saturating_mul(NS_PER_DAY)),
                 });
             }
-            (Some(Announced { midnight_ns, .. }), None)
-                if now.latest_ns < midnight_ns.saturating_sub(LEAD_NS) =>
-            {
+            (Some(Announced { midnight, .. }), None) if now.latest < midnight - LEAD_NS => {
                 self.announced = None;
             }
             _ => {}
@@ -95,7 +97,7 @@ impl LeapSecond {
     #[must_use]
     pub fn covered(&self, held: Interval) -> Interval {
         match self.announced {
-            Some(leap) if held.latest_ns >= leap.midnight_ns.saturating_sub(LEAD_NS) => {
+            Some(leap) if held.latest >= leap.midnight - LEAD_NS => {
                 held.hull(held.shift(leap.shift_ns()))
             }
             _ => held,
@@ -109,10 +111,7 @@ impl LeapSecond {
         let leap = self.announced?;
         // A deleted second is skipped before midnight.
         let skipped_ns = leap.shift_ns().max(0);
-        let left_ns = leap
-            .midnight_ns
-            .saturating_sub(skipped_ns)
-            .saturating_sub(held.latest_ns);
+        let left_ns = leap.midnight - skipped_ns - held.latest;
         // The clock itself may be slow; an oscillator that is off by a thousandth is not within any
         // tolerance.
         (left_ns >= LEAD_NS - skipped_ns).then_some(left_ns - left_ns / 1_000)
@@ -126,10 +125,10 @@ impl LeapSecond {
             return Use::AsItIs;
         };
         let known = held.unwrap_or(new);
-        if known.latest_ns < leap.midnight_ns.saturating_sub(LEAD_NS) {
+        if known.latest < leap.midnight - LEAD_NS {
             return Use::AsItIs;
         }
-        if known.earliest_ns <= leap.midnight_ns.saturating_add(SETTLED_NS) {
+        if known.earliest <= leap.midnight + SETTLED_NS {
             return Use::Not;
         }
         let Some(held) = held else {
@@ -144,18 +143,17 @@ impl LeapSecond {
         }
     }
 
-    /// Since when measurements are in the count that they will stay in, `CLOCK_MONOTONIC_RAW` in
-    /// ns, while `held` is the held interval at `raw_ns`; `None` unless a leap second is near or
-    /// undecided.
+    /// Since when measurements are in the final count of seconds, while `held` is the held interval
+    /// at `raw`; `None` unless a leap second is near or undecided.
     #[must_use]
-    pub fn settled_since_ns(&self, held: Interval, raw_ns: i64) -> Option<i64> {
+    pub fn settled_since(&self, held: Interval, raw: RawInstant) -> Option<RawInstant> {
         let leap = self.announced?;
-        if held.latest_ns < leap.midnight_ns.saturating_sub(LEAD_NS) {
+        if held.latest < leap.midnight - LEAD_NS {
             return None;
         }
-        let settled_ns = leap.midnight_ns.saturating_add(SETTLED_NS);
-        let settled_for_ns = held.earliest_ns.saturating_sub(settled_ns);
-        Some(raw_ns.saturating_sub(settled_for_ns))
+        let settled = leap.midnight + SETTLED_NS;
+        let settled_for_ns = held.earliest - settled;
+        Some(raw - settled_for_ns)
     }
 
     /// The leap second is over, one way or the other.
@@ -188,7 +186,7 @@ mod tests {
 
     /// True time so many seconds before midnight, in the old count, known to 1 ms.
     fn before(seconds: i64) -> Interval {
-        Interval::around(MIDNIGHT - seconds * NS_PER_S, MS)
+        Interval::around(RealtimeInstant::from_ns(MIDNIGHT - seconds * NS_PER_S), MS)
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! ```text
 //!   chronyd's report, PHC's error bound, clock readings
 //!      | ingestion         the entry points; the status changes here
+//!      |                   (clock_log, slew_detection: how CLOCK_REALTIME moved)
 //!      | new_measurements  which measurements of the report are new, and what is charged to them
 //!      | sample            one measurement becomes an interval
 //!      | source_selection  the selected source's, or what all but F sources have in common
@@ -33,6 +34,10 @@
 
 mod ablation;
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "test values are far from the limits of their types"
+)]
 mod ablation_tests;
 mod clock_log;
 mod contradiction;
@@ -43,19 +48,32 @@ mod finding;
 mod held;
 mod history;
 mod ingestion;
-mod kept_state;
 mod leap_second;
 mod new_measurements;
 mod observation;
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "test values are far from the limits of their types"
+)]
 mod properties;
 mod queries;
 mod rate_band;
 mod resume;
 mod sample;
+mod saved_state;
 mod settings;
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "test values are far from the limits of their types"
+)]
 mod simulation;
+mod slew_detection;
 mod source_fusion;
 mod source_selection;
 #[cfg(test)]
@@ -66,6 +84,6 @@ pub use self::core::{Estimator, PollFailure};
 pub use error_budget::ErrorBudget;
 pub use estimate::{Estimate, NO_CLAIM_NS};
 pub use finding::Finding;
-pub use kept_state::{Resumed, State};
 pub use sample::Key;
+pub use saved_state::{Resumed, State};
 pub use settings::Settings;

@@ -5,9 +5,9 @@ use super::clock_log::ClockLog;
 use super::core::Estimator;
 use super::error_budget::ErrorBudget;
 use super::history::Point;
-use super::sample::{self, Charges, Look, Reported, Sample};
+use super::sample::{self, Charges, LastReport, Reported, Sample};
 use crate::chrony::{ChronyPoll, SourceData, Tracking};
-use crate::time::{Interval, NS_PER_S, Readings};
+use crate::time::{Interval, NS_PER_S, Readings, ceil_ns, nearest_ns};
 
 /// chronyd accepts an answer until so long after its request, ns: a measurement can have begun so
 /// long before it was made.
@@ -22,8 +22,8 @@ impl Estimator {
         answered: &Readings,
     ) -> Vec<Sample> {
         let band = self.held.growth().band();
-        let held = self.held.at(at.raw_ns);
-        let settled_ns = held.and_then(|held| self.leap_second.settled_since_ns(held, at.raw_ns));
+        let held = self.held.at(at.raw);
+        let settled = held.and_then(|held| self.leap_second.settled_since(held, at.raw));
         let mut samples = Vec::new();
         for data in &poll.sources {
             let phc_ns = self.phc_bound_ns(data, at);
@@ -41,23 +41,23 @@ impl Estimator {
                 continue;
             };
             source.data = *data;
-            let look = source.look;
-            let is_new = match look {
-                None | Some(Look { report: None, .. }) => sample::has_measurement(data),
-                Some(Look {
-                    raw_ns,
+            let last_report = source.last_report;
+            let is_new = match last_report {
+                None | Some(LastReport { report: None, .. }) => sample::has_measurement(data),
+                Some(LastReport {
+                    raw,
                     report: Some(before),
                 }) => {
-                    let was_set = self.clock.set_ns(raw_ns) > 0;
+                    let was_set = self.clock.set_ns(raw) > 0;
                     new_always || sample::is_new(&before, &reported, was_set)
                 }
             };
             let Some(phc_ns) = phc_ns else {
-                // A missing update: looked at again when the PHC's error bound is known.
+                // No update: the measurement is used when the PHC's error bound is available.
                 continue;
             };
-            source.look = Some(Look {
-                raw_ns: at.raw_ns,
+            source.last_report = Some(LastReport {
+                raw: at.raw,
                 report: Some(reported),
             });
             if !is_new {
@@ -65,7 +65,7 @@ impl Estimator {
             }
             let Some(charges) = charges(
                 data,
-                look,
+                last_report,
                 &poll.tracking,
                 &self.clock,
                 settings,
@@ -75,8 +75,8 @@ impl Estimator {
                 continue;
             };
             // It may be in the count from before a leap second.
-            let begun_ns = answered.raw_ns.saturating_sub(charges.age_ns);
-            let is_unsettled = settled_ns.is_some_and(|settled_ns| begun_ns < settled_ns);
+            let begun = answered.raw - charges.age_ns;
+            let is_unsettled = settled.is_some_and(|settled| begun < settled);
             if is_unsettled && self.has(Safeguard::LeapSettling) {
                 continue;
             }
@@ -85,7 +85,7 @@ impl Estimator {
             let (interval, budget) = sample::interval(data, &poll.tracking, at, band, charges);
             let (interval, budget) = self.without_terms(interval, budget);
             let point = Point {
-                raw_ns: at.raw_ns,
+                raw: at.raw,
                 interval,
             };
             if let Some(source) = self.sources.entry_of(data) {
@@ -99,7 +99,7 @@ impl Estimator {
             }
         }
         if poll.complete {
-            self.sources.keep_only(&poll.sources, at.raw_ns);
+            self.sources.retain_listed(&poll.sources, at.raw);
         }
         samples
     }
@@ -129,12 +129,12 @@ impl Estimator {
             return Some(0);
         }
         let phc = self.phc?;
-        let is_fresh = at.raw_ns.saturating_sub(phc.raw_ns) <= self.settings.grace_ns;
+        let is_fresh = at.raw - phc.raw <= self.settings.grace_ns;
         is_fresh.then_some(phc.bound_ns.max(0))
     }
 }
 
-/// What holds for a measurement that was there before the first look.
+/// Conditions for a measurement that was made before the first report.
 #[derive(Clone, Copy, Debug)]
 struct Unseen {
     /// It may be used.
@@ -143,41 +143,36 @@ struct Unseen {
     unwatched_ns: i64,
 }
 
-/// What is charged to a new measurement; `None` when it must not be used: it was made before
-/// anybody watched.
+/// What is charged to a new measurement; `None` when it must not be used: it was made before the
+/// daemon was started.
 fn charges(
     data: &SourceData,
-    look: Option<Look>,
+    last_report: Option<LastReport>,
     tracking: &Tracking,
     clock: &ClockLog,
     unseen: Unseen,
     at: &Readings,
     answered: &Readings,
 ) -> Option<Charges> {
-    let looked_ns = look.map(|look| answered.raw_ns.saturating_sub(look.raw_ns));
-    let corrected_ns = answered
-        .realtime_ns
-        .saturating_add((tracking.current_correction_s * 1e9) as i64);
-    let age_ns = sample::greatest_age_ns(data, looked_ns, corrected_ns);
-    let exchange_ns = (data.offset_error_s * 2e9) as i64;
-    let since_ns = answered.raw_ns.saturating_sub(age_ns);
-    let watched_ns = clock.moved_ns(since_ns, at);
-    if !unseen.allowed && (look.is_none() || watched_ns.is_none()) {
+    let since_report_ns = last_report.map(|last_report| answered.raw - last_report.raw);
+    let corrected = answered.realtime + nearest_ns(tracking.current_correction_s);
+    let age_ns = sample::greatest_age_ns(data, since_report_ns, corrected);
+    let exchange_ns = ceil_ns(2.0 * data.offset_error_s);
+    let since = answered.raw - age_ns;
+    let watched_ns = clock.moved_ns(since, at);
+    if !unseen.allowed && (last_report.is_none() || watched_ns.is_none()) {
         return None;
     }
-    let begun_ns = since_ns.saturating_sub(exchange_ns);
-    // A clock that was set back meanwhile made the round trip look shorter by as much.
-    let hidden_ns = clock.moved_ns(begun_ns.saturating_sub(LONGEST_EXCHANGE_NS), at);
-    let begun_ns = begun_ns.saturating_sub(hidden_ns.unwrap_or(0).min(LONGEST_EXCHANGE_NS));
-    let moved_ns = clock
-        .moved_ns(begun_ns, at)
-        .or(watched_ns)
-        .unwrap_or_else(|| {
-            clock
-                .moved_at_all_ns(at)
-                .saturating_add(unseen.unwatched_ns)
-        });
-    let set_ns = clock.set_ns(begun_ns.saturating_sub(LONGEST_EXCHANGE_NS));
+    let begun = since - exchange_ns;
+    // A clock that was set back meanwhile made the measured round trip shorter by as much.
+    let hidden_ns = clock.moved_ns(begun - LONGEST_EXCHANGE_NS, at);
+    let begun = begun - hidden_ns.unwrap_or(0).min(LONGEST_EXCHANGE_NS);
+    let moved_ns = clock.moved_ns(begun, at).or(watched_ns).unwrap_or_else(|| {
+        clock
+            .moved_at_all_ns(at)
+            .saturating_add(unseen.unwatched_ns)
+    });
+    let set_ns = clock.set_ns(begun - LONGEST_EXCHANGE_NS);
     Some(Charges {
         age_ns,
         exchange_ns,

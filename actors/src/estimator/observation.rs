@@ -10,6 +10,7 @@ use super::history::Point;
 use super::leap_second::Use;
 use super::rate_band::Growth;
 use super::sample::Sample;
+use crate::time::RawInstant;
 
 impl Estimator {
     /// Takes an interval that contains true time, if the premises hold.
@@ -21,8 +22,7 @@ impl Estimator {
         self.poll_ns = sample.poll_ns;
         self.changed = true;
         self.sampled = Some((point, sample.budget));
-        if let (Some(contradiction), Some(held)) = (self.contradiction, self.held.at(point.raw_ns))
-        {
+        if let (Some(contradiction), Some(held)) = (self.contradiction, self.held.at(point.raw)) {
             self.changed_much = true;
             let two_polls_ns = sample.poll_ns.saturating_mul(2);
             let verdict = contradiction.weigh(held, point, self.tolerance, two_polls_ns);
@@ -35,7 +35,7 @@ impl Estimator {
             i64::MAX
         };
         match self.held.observe(point, span_ns) {
-            Observed::Agrees => self.observe_wander(point.raw_ns, findings),
+            Observed::Agrees => self.observe_wander(point.raw, findings),
             Observed::Disjoint(held) => {
                 self.changed_much = true;
                 findings.push(Finding::Contradiction {
@@ -43,7 +43,7 @@ impl Estimator {
                     measured: point.interval,
                     source: sample.key,
                 });
-                self.void_wander(i64::MIN);
+                self.void_wander(RawInstant::MIN);
                 if self.has(Safeguard::Hull) {
                     self.contradiction = Some(Contradiction::new(point));
                 } else {
@@ -53,7 +53,7 @@ impl Estimator {
             Observed::RateImpossible => {
                 self.changed_much = true;
                 findings.push(Finding::DriftExceeded);
-                self.void_wander(i64::MIN);
+                self.void_wander(RawInstant::MIN);
             }
         }
     }
@@ -62,8 +62,8 @@ impl Estimator {
         match verdict {
             Verdict::Open(narrowed, next) => {
                 if let Some(interval) = narrowed {
-                    let raw_ns = point.raw_ns;
-                    self.held.narrow(Point { raw_ns, interval });
+                    let raw = point.raw;
+                    self.held.narrow(Point { raw, interval });
                 }
                 self.contradiction = Some(next);
             }
@@ -80,11 +80,11 @@ impl Estimator {
         }
     }
 
-    fn observe_wander(&mut self, raw_ns: i64, findings: &mut Vec<Finding>) {
+    fn observe_wander(&mut self, raw: RawInstant, findings: &mut Vec<Finding>) {
         let (Some(wander), Some(point)) = (&mut self.wander, self.held.point()) else {
             return;
         };
-        if raw_ns < wander.void_until_ns {
+        if raw < wander.void_until {
             return;
         }
         // This premise is about all of time: a pair proves something however long ago it was
@@ -92,27 +92,27 @@ impl Estimator {
         // ones only.
         let agrees = wander.held.observe(point, i64::MAX) == Observed::Agrees;
         // Both premises are about the rate of now: it is in what either of them proves.
-        let rates = wander.held.growth().published(raw_ns, 0);
+        let rates = wander.held.growth().published(raw, 0);
         let may_be = rates.intersect(self.held.growth().band()).is_some();
         if !agrees || !may_be {
             findings.push(Finding::WanderExceeded);
-            let until_ns = raw_ns.saturating_add(self.settings.holdover_ns);
-            self.void_wander(until_ns);
+            let until = raw + self.settings.holdover_ns;
+            self.void_wander(until);
         }
     }
 
-    /// The wander premise is not relied on before this instant, and begins anew then.
-    fn void_wander(&mut self, until_ns: i64) {
+    /// The wander premise is not relied on before this instant, and is started again then.
+    fn void_wander(&mut self, until: RawInstant) {
         if let Some(wander) = &mut self.wander {
             wander.held.clear();
-            wander.void_until_ns = wander.void_until_ns.max(until_ns);
+            wander.void_until = wander.void_until.max(until);
         }
     }
 
     /// Whether a measurement can be used as far as leap seconds are concerned; one may show that
     /// the leap has happened.
     fn settle_leap_second(&mut self, point: Point, findings: &mut Vec<Finding>) -> bool {
-        let held = self.held.at(point.raw_ns);
+        let held = self.held.at(point.raw);
         let to_use = self.leap_second.use_of(held, point.interval);
         match to_use {
             Use::AsItIs => true,

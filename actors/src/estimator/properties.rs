@@ -11,7 +11,9 @@ use super::simulation::line::Line;
 use super::status::ClockStatus;
 use super::*;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState};
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand};
+use crate::time::{
+    FREQUENCY_LIMIT, Interval, NS_PER_S, Rate, RateBand, RawInstant, RealtimeInstant,
+};
 
 const SPAN_NS: i64 = 1_000 * NS_PER_S;
 
@@ -36,38 +38,38 @@ proptest! {
     fn the_band_contains_the_rate_and_the_held_interval_true_time(
         drift_ppt in 1_000_000..100_000_000i64, centre_ppm in -300.0..300.0f64, steps in steps(),
     ) {
-        let mut held = Held::new(DriftBand::new(drift_ppt, RateBand::within(500 * PPT_PER_PPM), SPAN_NS));
+        let mut held = Held::new(DriftBand::new(Rate::from_ppt(drift_ppt), RateBand::within(FREQUENCY_LIMIT), SPAN_NS));
         let mut utc = Line { value_ns: 1_800_000_000 * NS_PER_S, ..Line::default() };
         let mut now_ns = 0;
         for (seconds, place, half_ns, off) in steps {
             let rate = centre_ppm * 1e-6 + place * drift_ppt as f64 * 0.49e-12;
             utc.turn(now_ns, rate, 0.0);
             now_ns += seconds * NS_PER_S;
-            let centre_ns = utc.at(now_ns) + (half_ns as f64 * off) as i64;
-            let new = Point { raw_ns: now_ns, interval: Interval::around(centre_ns, half_ns) };
-            if let Some(before) = held.at(now_ns) {
-                prop_assert!(before.contains(utc.at(now_ns)));
+            let centre = RealtimeInstant::from_ns(utc.at(now_ns)) + (half_ns as f64 * off) as i64;
+            let new = Point { raw: RawInstant::from_ns(now_ns), interval: Interval::around(centre, half_ns) };
+            if let Some(before) = held.at(new.raw) {
+                prop_assert!(before.contains(RealtimeInstant::from_ns(utc.at(now_ns))));
             }
             prop_assert_eq!(held.observe(new, SPAN_NS), held::Observed::Agrees);
             let band = held.growth().band();
-            let rate_ppt = (rate * 1e12) as i64;
-            prop_assert!((band.slowest_ppt..=band.fastest_ppt).contains(&rate_ppt), "{:?} {}", band, rate_ppt);
+            let rate = Rate::from_ppt((rate * 1e12) as i64);
+            prop_assert!((band.slowest..=band.fastest).contains(&rate), "{:?} {:?}", band, rate);
         }
     }
 
     #[test]
     fn a_false_rate_lapses_after_the_span(false_ppm in -400..400i64, at_s in 0..10_000i64) {
-        let tolerance = RateBand::within(500 * PPT_PER_PPM);
-        let mut band = DriftBand::new(PPT_PER_PPM, tolerance, SPAN_NS);
-        let at_ns = at_s * NS_PER_S;
-        band.learn(at_ns, at_ns + NS_PER_S, RateBand::new(false_ppm * PPT_PER_PPM, false_ppm * PPT_PER_PPM));
+        let tolerance = RateBand::within(FREQUENCY_LIMIT);
+        let mut band = DriftBand::new(Rate::from_ppm(1), tolerance, SPAN_NS);
+        let at = RawInstant::from_ns(at_s * NS_PER_S);
+        band.learn(at, at + NS_PER_S, RateBand::new(Rate::from_ppm(false_ppm), Rate::from_ppm(false_ppm)));
         prop_assert_ne!(band.band(), tolerance);
-        band.expire(at_ns + SPAN_NS + 1, SPAN_NS);
+        band.expire(at + SPAN_NS + 1, SPAN_NS);
         prop_assert_eq!(band.band(), tolerance);
     }
 
     #[test]
-    fn fewer_lies_than_decide_never_cost_truth(
+    fn fewer_wrong_measurements_than_decide_never_lose_true_time(
         before in 1..20i64, lies in proptest::collection::vec((any::<bool>(), 20..2_000i64), 1..8), after in 1..20i64,
     ) {
         let mut bench = Bench::new(settings(), None);
@@ -76,42 +78,42 @@ proptest! {
             bench.measure_for(1, if ahead { ms } else { -ms } * MS);
         }
         bench.measure_for(after, 0);
-        prop_assert!(bench.kept);
+        prop_assert!(bench.contained_truth);
         prop_assert!(bench.estimator.contradiction.is_none());
     }
 
     #[test]
-    fn so_many_sources_as_may_lie_can_say_what_they_like_at_any_time(
+    fn as_many_wrong_sources_as_allowed_never_lose_true_time(
         liars in 1..4usize, first in any::<prop::sample::Index>(),
         steps in proptest::collection::vec(
             (any::<prop::sample::Index>(), prop_oneof![-2_000 * MS..2_000 * MS, -MS..MS], 1..3_000i64, -20.0..20.0f64), 20..120),
     ) {
         let number = 2 * liars + 1;
         let mut bench = Bench::new(Settings { falsetickers: liars, ..settings() }, None).with_servers(number as u32);
-        bench.look();
+        bench.poll();
         // Any of them may be the one that chronyd selects, which is the first.
         let first = first.index(number);
         for n in 0..number {
             bench.measure_server(n, 0);
         }
         bench.host.selected = Some(0);
-        bench.look();
+        bench.poll();
         prop_assert_eq!(bench.published.status, ClockStatus::Synchronized);
         for (index, lie_ns, ms, ppm) in steps {
             let n = index.index(number);
             let lies = (n + number - first) % number < liars;
             bench.rate(ppm * PPM);
             bench.pass(ms * MS);
-            bench.look();
+            bench.poll();
             bench.measure_server(n, if lies { lie_ns } else { 0 });
             bench.pass(50 * MS);
-            bench.look();
+            bench.poll();
         }
-        prop_assert!(bench.kept);
+        prop_assert!(bench.contained_truth);
     }
 
     #[test]
-    fn state_comes_back_from_its_bytes_and_from_no_part_of_them(seconds in 1..40i64, wander: bool) {
+    fn state_is_restored_from_its_bytes_and_from_no_part_of_them(seconds in 1..40i64, wander: bool) {
         let wandering = Settings { max_wander_ppb_per_s: wander.then_some(20), ..settings() };
         let mut bench = Bench::new(wandering, None);
         bench.measure_for(seconds, 0);
@@ -125,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_the_next_life_fail(
+    fn the_next_life_starts_with_any_bytes(
         changes in proptest::collection::vec((any::<prop::sample::Index>(), prop_oneof![any::<i64>(), -10..10i64]), 1..6),
         noise in proptest::collection::vec(any::<u8>(), 0..400),
     ) {
@@ -161,9 +163,9 @@ fn data(mode: SourceMode, since_sample_s: u32, original_offset_s: f64) -> Source
 }
 
 #[test]
-fn a_measurement_is_as_old_as_the_last_look_unless_its_age_shows_more() {
+fn a_measurement_is_as_old_as_the_last_report_unless_its_age_is_greater() {
     let tenth = Some(NS_PER_S / 10);
-    for (mode, since_s, looked_ns, now_ns, age_ns) in [
+    for (mode, since_s, since_report_ns, now_ns, age_ns) in [
         (
             SourceMode::Client,
             0,
@@ -212,9 +214,9 @@ fn a_measurement_is_as_old_as_the_last_look_unless_its_age_shows_more() {
     ] {
         let data = data(mode, since_s, 0.1);
         assert_eq!(
-            greatest_age_ns(&data, looked_ns, now_ns),
+            greatest_age_ns(&data, since_report_ns, RealtimeInstant::from_ns(now_ns)),
             age_ns,
-            "{mode:?} {since_s} {looked_ns:?} {now_ns}"
+            "{mode:?} {since_s} {since_report_ns:?} {now_ns}"
         );
     }
 }

@@ -14,30 +14,29 @@
 //! In both, |y| stays within the frequency tolerance of any oscillator (RFC 5905, `MAXFREQ`).
 
 use super::history::{MAX_POINTS, Point};
-use crate::time::{Interval, NS_PER_S, RateBand, scaled_ceil};
+use crate::time::{Interval, NS_PER_S, Rate, RateBand, RawInstant, saturated, scaled_ceil};
 
 /// A premise about the oscillator, and what measurements have proved under it.
 pub trait Growth {
     /// How many points of history are kept for it.
     const POINTS: usize;
 
-    /// Takes into account that the mean rate between the instants `older_ns` and `newer_ns` was in
+    /// Takes into account that the mean rate between the instants `older` and `newer` was in
     /// `mean`.
-    fn learn(&mut self, older_ns: i64, newer_ns: i64, mean: RateBand);
+    fn learn(&mut self, older: RawInstant, newer: RawInstant, mean: RateBand);
 
     /// Whether all that was learned can be true at once.
     fn is_consistent(&self) -> bool;
 
-    /// Lets lapse what no longer holds when the newest measurement is of `newest_ns` and history
+    /// Lets lapse what no longer holds when the newest measurement is of `newest` and history
     /// reaches back `span_ns`.
-    fn expire(&mut self, newest_ns: i64, span_ns: i64);
+    fn expire(&mut self, newest: RawInstant, span_ns: i64);
 
-    /// The interval of `point`, at the later instant `raw_ns`.
-    fn carried(&self, point: Point, raw_ns: i64) -> Interval;
+    /// The interval of `point`, at the later instant `raw`.
+    fn carried(&self, point: Point, raw: RawInstant) -> Interval;
 
-    /// The rates by which an interval published at `raw_ns` contains true time for `horizon_ns`
-    /// more.
-    fn published(&self, raw_ns: i64, horizon_ns: i64) -> RateBand;
+    /// The rates by which an interval published at `raw` contains true time for `horizon_ns` more.
+    fn published(&self, raw: RawInstant, horizon_ns: i64) -> RateBand;
 
     /// Forgets what was learned.
     fn forget(&mut self);
@@ -49,11 +48,11 @@ const EPOCHS_PER_SPAN: i64 = 16;
 /// More than a span has at any time: a span that grows makes longer epochs.
 pub const MAX_EPOCHS: usize = 24;
 
-/// What pairs have proved whose older end lies in one part of the span.
+/// The rates proved by pairs whose older end is in one part of the span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch {
-    /// Its beginning, `CLOCK_MONOTONIC_RAW` in ns.
-    pub begins_ns: i64,
+    /// Its beginning.
+    pub begins: RawInstant,
     /// Its length, ns.
     pub length_ns: i64,
     /// The rates that all of them allow, widened by the drift rate.
@@ -63,7 +62,7 @@ pub struct Epoch {
 /// The band under the drift premise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DriftBand {
-    drift_ppt: i64,
+    drift: Rate,
     tolerance: RateBand,
     length_ns: i64,
     epochs: Vec<Epoch>,
@@ -72,11 +71,11 @@ pub struct DriftBand {
 }
 
 impl DriftBand {
-    /// Nothing is known but the tolerance; measured rates hold within `drift_ppt`.
+    /// Nothing is known but the tolerance; measured rates hold within `drift`.
     #[must_use]
-    pub fn new(drift_ppt: i64, tolerance: RateBand, span_ns: i64) -> Self {
+    pub fn new(drift: Rate, tolerance: RateBand, span_ns: i64) -> Self {
         Self {
-            drift_ppt,
+            drift,
             tolerance,
             length_ns: (span_ns / EPOCHS_PER_SPAN).max(1),
             epochs: Vec::new(),
@@ -84,10 +83,10 @@ impl DriftBand {
         }
     }
 
-    /// What an earlier life had learned, with a drift rate that was smaller by `more_ppt`.
-    pub fn resume(&mut self, epochs: &[Epoch], more_ppt: i64) {
+    /// What an earlier life had learned, with a drift rate that was smaller by `more`.
+    pub fn resume(&mut self, epochs: &[Epoch], more: Rate) {
         let widened = epochs.iter().map(|epoch| Epoch {
-            band: epoch.band.widen(more_ppt),
+            band: epoch.band.widen(more),
             ..*epoch
         });
         self.epochs = widened.take(MAX_EPOCHS).collect();
@@ -117,11 +116,9 @@ impl DriftBand {
 impl Growth for DriftBand {
     const POINTS: usize = MAX_POINTS;
 
-    fn learn(&mut self, older_ns: i64, _newer_ns: i64, mean: RateBand) {
-        let proved = mean.widen(self.drift_ppt);
-        let within = |epoch: &&mut Epoch| {
-            (0..epoch.length_ns).contains(&older_ns.saturating_sub(epoch.begins_ns))
-        };
+    fn learn(&mut self, older: RawInstant, _newer: RawInstant, mean: RateBand) {
+        let proved = mean.widen(self.drift);
+        let within = |epoch: &&mut Epoch| (0..epoch.length_ns).contains(&(older - epoch.begins));
         match self.epochs.iter_mut().find(within) {
             Some(epoch) => match epoch.band.intersect(proved) {
                 Some(band) => epoch.band = band,
@@ -133,11 +130,11 @@ impl Growth for DriftBand {
                     self.epochs.remove(0);
                 }
                 self.epochs.push(Epoch {
-                    begins_ns: older_ns - older_ns.rem_euclid(self.length_ns),
+                    begins: older - older.as_ns().rem_euclid(self.length_ns),
                     length_ns: self.length_ns,
                     band: proved,
                 });
-                self.epochs.sort_by_key(|epoch| epoch.begins_ns);
+                self.epochs.sort_by_key(|epoch| epoch.begins);
             }
         }
         self.band = self.band.and_then(|band| band.intersect(proved));
@@ -147,22 +144,21 @@ impl Growth for DriftBand {
         self.band.is_some()
     }
 
-    fn expire(&mut self, newest_ns: i64, span_ns: i64) {
+    fn expire(&mut self, newest: RawInstant, span_ns: i64) {
         self.length_ns = (span_ns / EPOCHS_PER_SPAN).max(1);
         let kept = self.epochs.len();
-        self.epochs
-            .retain(|epoch| newest_ns.saturating_sub(epoch.begins_ns) <= span_ns);
+        self.epochs.retain(|epoch| newest - epoch.begins <= span_ns);
         if self.epochs.len() < kept {
             self.intersect();
         }
     }
 
-    fn carried(&self, point: Point, raw_ns: i64) -> Interval {
-        let elapsed_ns = raw_ns.saturating_sub(point.raw_ns);
+    fn carried(&self, point: Point, raw: RawInstant) -> Interval {
+        let elapsed_ns = raw - point.raw;
         point.interval.carried(elapsed_ns, self.band())
     }
 
-    fn published(&self, _raw_ns: i64, _horizon_ns: i64) -> RateBand {
+    fn published(&self, _raw: RawInstant, _horizon_ns: i64) -> RateBand {
         self.band()
     }
 
@@ -175,19 +171,19 @@ impl Growth for DriftBand {
 /// The band under the wander premise: limits that recede with time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WanderBand {
-    wander_ppt_per_s: i64,
+    wander_per_s: Rate,
     tolerance: RateBand,
-    /// The limits as they were at `reference_ns`; `None` before a pair was seen.
-    limits: Option<(i64, RateBand)>,
+    /// The limits as they were at `reference`; `None` before a pair was seen.
+    limits: Option<(RawInstant, RateBand)>,
     consistent: bool,
 }
 
 impl WanderBand {
-    /// Nothing is known but the tolerance; the rate changes by at most `wander_ppt_per_s`.
+    /// Nothing is known but the tolerance; the rate changes by at most `wander_per_s`.
     #[must_use]
-    pub fn new(wander_ppt_per_s: i64, tolerance: RateBand) -> Self {
+    pub fn new(wander_per_s: Rate, tolerance: RateBand) -> Self {
         Self {
-            wander_ppt_per_s,
+            wander_per_s,
             tolerance,
             limits: None,
             consistent: true,
@@ -195,44 +191,41 @@ impl WanderBand {
     }
 
     /// What an earlier life had learned: limits and the instant that they are for.
-    pub fn resume(&mut self, limits: Option<(i64, RateBand)>) {
+    pub fn resume(&mut self, limits: Option<(RawInstant, RateBand)>) {
         self.limits = limits;
     }
 
     /// What was learned, for the next life.
     #[must_use]
-    pub fn limits(&self) -> Option<(i64, RateBand)> {
+    pub fn limits(&self) -> Option<(RawInstant, RateBand)> {
         self.limits
     }
 
-    /// The limits at `raw_ns`, not clamped to the tolerance.
-    fn limits_at(&self, raw_ns: i64) -> Option<RateBand> {
-        let (reference_ns, band) = self.limits?;
-        let receded = self.receded_ppt(raw_ns.saturating_sub(reference_ns));
-        let slowest = band.slowest_ppt.saturating_sub(receded);
-        let fastest = band.fastest_ppt.saturating_add(receded);
+    /// The limits at `raw`, not clamped to the tolerance.
+    fn limits_at(&self, raw: RawInstant) -> Option<RateBand> {
+        let (reference, band) = self.limits?;
+        let receded = self.receded(raw - reference);
+        let slowest = band.slowest - receded;
+        let fastest = band.fastest + receded;
         // Before the reference the limits approach each other, and may cross.
-        (slowest <= fastest).then_some(RateBand {
-            slowest_ppt: slowest,
-            fastest_ppt: fastest,
-        })
+        (slowest <= fastest).then_some(RateBand { slowest, fastest })
     }
 
-    /// How far the rate can have moved in `elapsed_ns`, parts per trillion.
-    fn receded_ppt(&self, elapsed_ns: i64) -> i64 {
-        let receded = i128::from(elapsed_ns) * i128::from(self.wander_ppt_per_s);
+    /// How far the rate can have moved in `elapsed_ns`.
+    fn receded(&self, elapsed_ns: i64) -> Rate {
+        let receded = i128::from(elapsed_ns) * i128::from(self.wander_per_s.as_ppt());
         let rounded = -(-receded).div_euclid(i128::from(NS_PER_S));
-        i64::try_from(rounded).unwrap_or(i64::MAX)
+        Rate::from_ppt(saturated(rounded))
     }
 
-    /// The rates whose constant application from `raw_ns` on covers every rate within the limits
-    /// for `elapsed_ns`.
-    fn secant(&self, raw_ns: i64, elapsed_ns: i64) -> RateBand {
-        let Some(limits) = self.limits_at(raw_ns) else {
+    /// The rates whose constant application from `raw` on covers every rate within the limits for
+    /// `elapsed_ns`.
+    fn secant(&self, raw: RawInstant, elapsed_ns: i64) -> RateBand {
+        let Some(limits) = self.limits_at(raw) else {
             return self.tolerance;
         };
         // The integral of w t from 0 to t is w t^2 / 2: a mean of w t / 2.
-        let mean = limits.widen(self.receded_ppt(elapsed_ns) / 2 + 1);
+        let mean = limits.widen(Rate::from_ppt(self.receded(elapsed_ns).as_ppt() / 2 + 1));
         mean.intersect(self.tolerance).unwrap_or(self.tolerance)
     }
 }
@@ -243,16 +236,15 @@ impl Growth for WanderBand {
     /// could have been, with 128 points up to 2.
     const POINTS: usize = 4 * MAX_POINTS;
 
-    fn learn(&mut self, older_ns: i64, newer_ns: i64, mean: RateBand) {
-        let middle_ns = older_ns.midpoint(newer_ns);
-        let now_ns = newer_ns;
-        let proved = mean.widen(self.receded_ppt(now_ns.saturating_sub(middle_ns)) + 1);
+    fn learn(&mut self, older: RawInstant, newer: RawInstant, mean: RateBand) {
+        let middle = older.midpoint(newer);
+        let proved = mean.widen(self.receded(newer - middle) + Rate::from_ppt(1));
         let known = match self.limits {
-            Some(_) => self.limits_at(now_ns),
+            Some(_) => self.limits_at(newer),
             None => Some(proved),
         };
         match known.and_then(|known| known.intersect(proved)) {
-            Some(band) => self.limits = Some((now_ns, band)),
+            Some(band) => self.limits = Some((newer, band)),
             None => self.consistent = false,
         }
     }
@@ -261,20 +253,20 @@ impl Growth for WanderBand {
         self.consistent
     }
 
-    fn expire(&mut self, _newest_ns: i64, _span_ns: i64) {}
+    fn expire(&mut self, _newest: RawInstant, _span_ns: i64) {}
 
-    fn carried(&self, point: Point, raw_ns: i64) -> Interval {
-        let elapsed_ns = raw_ns.saturating_sub(point.raw_ns);
+    fn carried(&self, point: Point, raw: RawInstant) -> Interval {
+        let elapsed_ns = raw - point.raw;
         // Rounded outward once more than the band is.
-        let slack_ns = scaled_ceil(elapsed_ns.saturating_abs(), 1);
+        let slack_ns = scaled_ceil(elapsed_ns.saturating_abs(), Rate::from_ppt(1));
         point
             .interval
-            .carried(elapsed_ns, self.secant(point.raw_ns, elapsed_ns))
+            .carried(elapsed_ns, self.secant(point.raw, elapsed_ns))
             .widen(slack_ns)
     }
 
-    fn published(&self, raw_ns: i64, horizon_ns: i64) -> RateBand {
-        self.secant(raw_ns, horizon_ns)
+    fn published(&self, raw: RawInstant, horizon_ns: i64) -> RateBand {
+        self.secant(raw, horizon_ns)
     }
 
     fn forget(&mut self) {

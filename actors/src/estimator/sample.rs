@@ -6,9 +6,11 @@
 //! measurement of the age a puts true time into
 //!
 //! ```text
-//!   R + c - m  -+  (e + a x (how far UTC's rate can be from the one that chronyd carries the measurement on with)
-//!                     + the round trip x (how far UTC's rate can have been from the one that it was measured with)
-//!                     + what R was moved within the age + the gap between the readings of two clocks + float rounding)
+//!   R + c - m  -+  (e + a x (distance of UTC's rate from the one that chronyd assumes)
+//!                     + the round trip x (distance of UTC's rate from the one that
+//!                       chronyd measured the round trip with)
+//!                     + how far R was moved within the age
+//!                     + the gap between the readings of two clocks + float rounding)
 //! ```
 //! chronyd moves m when it slews or steps the clock, so R + c - m stays what it was. Signs were
 //! checked against chronyd 4.3 with a server of known offset. Source: RFC 5905 section 11.1;
@@ -20,21 +22,21 @@ use super::ablation::Safeguard;
 use super::error_budget::ErrorBudget;
 use super::history::Point;
 use crate::chrony::{Address, SourceData, SourceMode, SourceState, Tracking};
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPM, RateBand, Readings, scaled_ceil};
+use crate::time::{
+    FREQUENCY_LIMIT, Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings, RealtimeInstant,
+    ceil_ns, nearest_ns, scaled_ceil,
+};
 
 /// A float on the wire may be less than what was meant by 1.5 x 2^-24 of its value: 25 bits,
 /// rounded, the last of them cut off from 0.5 upwards. 2^-22 pays for that and for the arithmetic
 /// here.
-const WIRE_FLOAT_ERROR: f64 = 1.0 / (1 << 22) as f64;
+const WIRE_FLOAT_ERROR: f64 = 1.0 / 4_194_304.0;
 
 /// Rates are added here that multiply in truth: both are below 1000 ppm, so that the product is
 /// below 1 ppm.
-const SECOND_ORDER_PPT: i64 = PPT_PER_PPM;
+const SECOND_ORDER: Rate = Rate::from_ppm(1);
 
-/// chronyd corrects no clock by more (`maxfreq` of the kernel's), parts per trillion.
-const GREATEST_FREQUENCY_PPT: i64 = 500 * PPT_PER_PPM;
-
-/// What a source is known by. Its index changes when others come and go.
+/// Identifies a source. Its index changes when others are added or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Its address; a reference clock's is its reference id.
@@ -80,10 +82,9 @@ pub struct Sample {
 
 /// An earlier report of the same source.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
-    /// When it was asked for, `CLOCK_MONOTONIC_RAW` in ns: what it does not have was measured
-    /// later.
-    pub raw_ns: i64,
+pub struct LastReport {
+    /// When it was requested: measurements that are not in it were made later.
+    pub raw: RawInstant,
     /// What was reported; `None` when the source was known not to exist.
     pub report: Option<Reported>,
 }
@@ -97,9 +98,9 @@ pub struct Reported {
     pub ref_time_ns: i64,
 }
 
-/// Whether a report has a measurement at all. The age does not tell: `u32::MAX` stands for none,
-/// but also for a measurement that is a second ahead of a clock that was set back (a negative age,
-/// which chronyd casts).
+/// Whether a report has a measurement. The age does not show that: `u32::MAX` means none, but also
+/// for a measurement that is a second ahead of a clock that was set back (a negative age, which
+/// chronyd casts).
 #[must_use]
 pub fn has_measurement(data: &SourceData) -> bool {
     data.offset_error_s > 0.0
@@ -131,27 +132,31 @@ pub fn is_new(before: &Reported, now: &Reported, clock_was_set: bool) -> bool {
     !has_measurement(old) || old.original_offset_s != new.original_offset_s || repeated
 }
 
-/// How old a measurement can be that the look `looked_ns` ago did not have, ns.
+/// How old a measurement can be that the report `since_report_ns` ago did not have, ns.
 ///
 /// A measurement is usually seen when it is made. With `filter`, in interleaved mode and from
 /// reference clocks chronyd makes it from older ones; the reported age then shows that, in whole
-/// seconds of corrected time, which is `now_ns`.
+/// seconds of corrected time, which is `now`.
 #[must_use]
-pub fn greatest_age_ns(data: &SourceData, looked_ns: Option<i64>, now_ns: i64) -> i64 {
+pub fn greatest_age_ns(
+    data: &SourceData,
+    since_report_ns: Option<i64>,
+    now: RealtimeInstant,
+) -> i64 {
     let reported_ns = (i64::from(data.since_sample_s).saturating_add(1)).saturating_mul(NS_PER_S);
-    let Some(looked_ns) = looked_ns else {
+    let Some(since_report_ns) = since_report_ns else {
         return reported_ns;
     };
     if data.mode == SourceMode::Reference {
         let poll_ns = poll_ns(data);
-        return looked_ns.max(reported_ns).max(poll_ns);
+        return since_report_ns.max(reported_ns).max(poll_ns);
     }
-    let second = |ns: i64| ns.div_euclid(NS_PER_S);
-    let plausible_s = second(now_ns) - second(now_ns.saturating_sub(looked_ns));
+    let second = |instant: RealtimeInstant| instant.as_ns().div_euclid(NS_PER_S);
+    let plausible_s = second(now) - second(now - since_report_ns);
     if i64::from(data.since_sample_s) > plausible_s {
-        looked_ns.max(reported_ns)
+        since_report_ns.max(reported_ns)
     } else {
-        looked_ns
+        since_report_ns
     }
 }
 
@@ -159,7 +164,7 @@ pub fn greatest_age_ns(data: &SourceData, looked_ns: Option<i64>, now_ns: i64) -
 #[must_use]
 pub fn poll_ns(data: &SourceData) -> i64 {
     let seconds = 2f64.powi(i32::from(data.poll).clamp(-20, 30));
-    (seconds * NS_PER_S as f64).ceil() as i64
+    ceil_ns(seconds)
 }
 
 /// What is charged to a measurement besides its own error.
@@ -176,7 +181,7 @@ pub struct Charges {
 }
 
 impl Charges {
-    /// Without the charge that a test takes away.
+    /// Without the charge that a test removes.
     #[must_use]
     pub fn without(self, safeguard: Option<Safeguard>) -> Self {
         match safeguard {
@@ -194,7 +199,7 @@ impl Charges {
     }
 }
 
-/// Where true time was when the clocks were read `at`, and what that is wide of. UTC's rate is in
+/// The interval of true time when the clocks were read `at`, and its error budget. UTC's rate is in
 /// `band`.
 #[must_use]
 pub fn interval(
@@ -205,33 +210,25 @@ pub fn interval(
     charges: Charges,
 ) -> (Interval, ErrorBudget) {
     let (correction_s, offset_s) = (tracking.current_correction_s, data.offset_s);
-    let centre_ns = at
-        .realtime_ns
-        .saturating_add(nearest_ns(correction_s))
-        .saturating_sub(nearest_ns(offset_s));
+    let centre = at.realtime + nearest_ns(correction_s) - nearest_ns(offset_s);
     // chronyd carries the measurement on with its own idea of the frequency.
-    let carried_ppt = -(tracking.freq_ppm * PPT_PER_PPM as f64).round() as i64;
-    let off_ppt = band
-        .farthest_from(carried_ppt)
-        .saturating_add(SECOND_ORDER_PPT);
+    let carried = -Rate::nearest_ppm(tracking.freq_ppm);
+    let off = band.farthest_from(carried) + SECOND_ORDER;
     // The round trip was measured with a frequency that chronyd may have changed since.
-    let exchange_ppt = band
-        .farthest_from(0)
-        .saturating_add(GREATEST_FREQUENCY_PPT)
-        .saturating_add(SECOND_ORDER_PPT);
+    let exchange = band.farthest_from(Rate::default()) + FREQUENCY_LIMIT + SECOND_ORDER;
     let budget = ErrorBudget {
         root_distance_ns: ceil_ns(data.offset_error_s),
         wire_rounding_ns: rounding_ns(correction_s)
             .saturating_add(rounding_ns(offset_s))
             .saturating_add(rounding_ns(data.offset_error_s)),
-        sample_age_ns: scaled_ceil(charges.age_ns, off_ppt)
-            .saturating_add(scaled_ceil(charges.exchange_ns, exchange_ppt)),
+        sample_age_ns: scaled_ceil(charges.age_ns, off)
+            .saturating_add(scaled_ceil(charges.exchange_ns, exchange)),
         clock_moved_ns: charges.moved_ns,
         clock_reading_gap_ns: at.gap_ns,
         phc_ns: charges.phc_ns,
         ..ErrorBudget::default()
     };
-    (Interval::around(centre_ns, budget.total_ns()), budget)
+    (Interval::around(centre, budget.total_ns()), budget)
 }
 
 /// Where true time was by chronyd's tracking report alone: for its local mode, which has no source.
@@ -250,19 +247,15 @@ pub fn interval_of_tracking(
         clock_reading_gap_ns: at.gap_ns,
         ..ErrorBudget::default()
     };
-    let centre_ns = at.realtime_ns.saturating_add(nearest_ns(correction_s));
-    (Interval::around(centre_ns, budget.total_ns()), budget)
+    let centre = at.realtime + nearest_ns(correction_s);
+    (Interval::around(centre, budget.total_ns()), budget)
 }
 
-/// A duration from the wire in whole ns, rounded up. `as` saturates, and maps NaN to 0; the codec
-/// refuses both.
-fn ceil_ns(seconds: f64) -> i64 {
-    (seconds * NS_PER_S as f64).ceil().max(0.0) as i64
-}
-
-/// A signed offset from the wire, as the nearest ns; [`rounding_ns`] pays for the rounding.
-fn nearest_ns(seconds: f64) -> i64 {
-    (seconds * NS_PER_S as f64).round() as i64
+/// The correction that chronyd has still to make, and its largest error, ns.
+#[must_use]
+pub fn correction_ns(tracking: &Tracking) -> (i64, i64) {
+    let correction_s = tracking.current_correction_s;
+    (nearest_ns(correction_s), rounding_ns(correction_s))
 }
 
 /// What a value from the wire can be off by, ns.
@@ -312,9 +305,9 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_no_new_measurement_of_a_reference_clock_is_charged_its_whole_age() {
+    fn a_repeated_measurement_of_a_reference_clock_is_charged_its_whole_age() {
         let old = report(SourceMode::Reference, 8, 3);
-        let age_ns = greatest_age_ns(&old.data, Some(100 * MS), 0);
+        let age_ns = greatest_age_ns(&old.data, Some(100 * MS), RealtimeInstant::default());
         assert_eq!(age_ns, 9 * NS_PER_S);
     }
 }

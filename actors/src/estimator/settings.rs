@@ -1,6 +1,6 @@
 //! What the estimator is configured with.
 
-use crate::time::PPT_PER_PPB;
+use crate::time::Rate;
 
 /// What does not change while the daemon runs.
 #[derive(Clone, Copy, Debug)]
@@ -10,7 +10,7 @@ pub struct Settings {
     pub max_drift_ppb: u32,
     /// How fast the oscillator's rate may change, parts per billion a second, if that is known.
     pub max_wander_ppb_per_s: Option<u32>,
-    /// How many of the sources may lie; 0 trusts the one that chronyd follows.
+    /// How many of the sources may be wrong; 0 trusts the one that chronyd selects.
     pub falsetickers: usize,
     /// chrony's reference id of the PHC, if there is one.
     pub phc_reference_id: Option<u32>,
@@ -27,15 +27,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// `max_drift_ppb` in parts per trillion.
+    /// `max_drift_ppb` as a rate.
     #[must_use]
-    pub fn drift_ppt(&self) -> i64 {
-        i64::from(self.max_drift_ppb) * PPT_PER_PPB
+    pub fn drift(&self) -> Rate {
+        Rate::from_ppb(i64::from(self.max_drift_ppb))
     }
 
-    /// `max_wander_ppb_per_s` in parts per trillion a second; 0 without the premise.
+    /// `max_wander_ppb_per_s`: how far the rate may change in a second; 0 without the premise.
     #[must_use]
-    pub fn wander_ppt_per_s(&self) -> i64 {
-        i64::from(self.max_wander_ppb_per_s.unwrap_or(0)) * PPT_PER_PPB
+    pub fn wander_per_s(&self) -> Rate {
+        Rate::from_ppb(i64::from(self.max_wander_ppb_per_s.unwrap_or(0)))
     }
 }

@@ -1,17 +1,17 @@
-//! What several sources say together.
+//! Combines the intervals of several sources.
 //!
 //! Each source's own interval is what its own measurements leave, carried on by the proved rates.
-//! If at most F of n sources lie, true time is covered by at least n - F of their intervals, and so
-//! lies in the hull of the points that as many cover (Marzullo 1984).
+//! If at most F of n sources are wrong, true time is covered by at least n - F of their intervals,
+//! and so lies in the hull of the points that as many cover (Marzullo 1984).
 
 use std::collections::VecDeque;
 
 use super::history::Point;
-use super::sample::{Key, Look};
+use super::sample::{Key, LastReport};
 use crate::chrony::{SourceData, SourceState};
-use crate::time::{Interval, RateBand};
+use crate::time::{Interval, RateBand, RawInstant, RealtimeInstant};
 
-/// More sources than anybody has are not kept.
+/// The largest number of sources.
 const MAX_SOURCES: usize = 64;
 
 /// Measurements of a source that are kept for when chronyd selects it.
@@ -20,13 +20,13 @@ const MAX_RECENT: usize = 8;
 /// A source, as it was last reported.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// What it is known by.
+    /// Its key.
     pub key: Key,
     /// The last report.
     pub data: SourceData,
     /// What the next report is compared with; `None` when it is not known which measurements came
     /// before.
-    pub look: Option<Look>,
+    pub last_report: Option<LastReport>,
     /// Where true time is by its measurements alone.
     pub own: Option<Point>,
     /// Its last measurements, oldest first.
@@ -40,36 +40,33 @@ impl Source {
         self.data.reachability != 0
     }
 
-    /// Whether chronyd lets it vote: `noselect`, unreachable and unsynchronised sources are left
-    /// out.
+    /// Whether chronyd uses it for the selection: `noselect`, unreachable and unsynchronised
+    /// sources are left out.
     #[must_use]
     pub fn votes(&self) -> bool {
         self.is_reachable() && self.data.state != SourceState::Nonselectable
     }
 
-    /// Whether chronyd takes it for good, though not for the best.
+    /// Whether chronyd accepts it, without selecting it.
     #[must_use]
     pub fn is_selectable(&self) -> bool {
         let state = self.data.state;
         self.is_reachable() && matches!(state, SourceState::Selectable | SourceState::Unselected)
     }
 
-    /// Its own interval at `raw_ns`, while UTC's rate is in `band`.
+    /// Its own interval at `raw`, while UTC's rate is in `band`.
     #[must_use]
-    pub fn own_at(&self, raw_ns: i64, band: RateBand) -> Option<Interval> {
+    pub fn own_at(&self, raw: RawInstant, band: RateBand) -> Option<Interval> {
         let own = self.own?;
-        Some(
-            own.interval
-                .carried(raw_ns.saturating_sub(own.raw_ns), band),
-        )
+        Some(own.interval.carried(raw - own.raw, band))
     }
 
     /// Takes a measurement of the source.
     ///
-    /// One that contradicts those before begins anew: an honest source never contradicts itself.
+    /// One that contradicts those before replaces them: a correct source never contradicts itself.
     pub fn add_measurement(&mut self, point: Point, band: RateBand) {
         let common = self
-            .own_at(point.raw_ns, band)
+            .own_at(point.raw, band)
             .and_then(|own| own.intersect(point.interval));
         if common.is_none() {
             self.recent.clear();
@@ -95,9 +92,8 @@ impl Source {
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     all: Vec<Source>,
-    /// When every source was last asked for, `CLOCK_MONOTONIC_RAW` in ns: one that appears later
-    /// was added later.
-    complete_ns: Option<i64>,
+    /// When all sources were last requested: one that appears later was added later.
+    complete: Option<RawInstant>,
 }
 
 impl Sources {
@@ -120,7 +116,7 @@ impl Sources {
     }
 
     /// Takes a report, and returns its source as it was known before. One that is new here was
-    /// added since all were last asked for.
+    /// added since all were last requested.
     pub fn entry_of(&mut self, data: &SourceData) -> Option<&mut Source> {
         let key = Key::of(data);
         if data.state == SourceState::Selected {
@@ -139,10 +135,7 @@ impl Sources {
                 self.all.push(Source {
                     key,
                     data: *data,
-                    look: self.complete_ns.map(|raw_ns| Look {
-                        raw_ns,
-                        report: None,
-                    }),
+                    last_report: self.complete.map(|raw| LastReport { raw, report: None }),
                     own: None,
                     recent: VecDeque::new(),
                 });
@@ -152,20 +145,20 @@ impl Sources {
         self.all.get_mut(index)
     }
 
-    /// These are all sources that there are, as of `raw_ns`: the others are gone.
-    pub fn keep_only(&mut self, reports: &[SourceData], raw_ns: i64) {
+    /// These are all sources that there are, as of `raw`: the others are gone.
+    pub fn retain_listed(&mut self, reports: &[SourceData], raw: RawInstant) {
         self.all
             .retain(|source| reports.iter().any(|data| Key::of(data) == source.key));
-        self.complete_ns = Some(raw_ns);
+        self.complete = Some(raw);
     }
 
     /// Forgets which measurements came before: those that the next report has were not seen to
     /// arrive.
-    pub fn forget_looks(&mut self) {
+    pub fn forget_last_reports(&mut self) {
         for source in &mut self.all {
-            source.look = None;
+            source.last_report = None;
         }
-        self.complete_ns = None;
+        self.complete = None;
     }
 
     /// Forgets every measurement, but not which came before: UTC had a leap second.
@@ -173,22 +166,22 @@ impl Sources {
         self.all.iter_mut().for_each(Source::forget);
     }
 
-    /// Forgets what was measured before `raw_ns`.
-    pub fn forget_before(&mut self, raw_ns: i64) {
-        let is_old = |source: &&mut Source| source.own.is_some_and(|own| own.raw_ns < raw_ns);
+    /// Forgets what was measured before `raw`.
+    pub fn forget_before(&mut self, raw: RawInstant) {
+        let is_old = |source: &&mut Source| source.own.is_some_and(|own| own.raw < raw);
         self.all.iter_mut().filter(is_old).for_each(Source::forget);
     }
 
-    /// The own intervals at `raw_ns` of the sources that `counts`.
+    /// The own intervals at `raw` of the sources that `counts`.
     pub fn intervals(
         &self,
-        raw_ns: i64,
+        raw: RawInstant,
         band: RateBand,
         counts: impl Fn(&Source) -> bool,
     ) -> Vec<Interval> {
         let counted = self.all.iter().filter(|source| counts(source));
         counted
-            .filter_map(|source| source.own_at(raw_ns, band))
+            .filter_map(|source| source.own_at(raw, band))
             .collect()
     }
 }
@@ -198,17 +191,17 @@ impl Sources {
 #[must_use]
 pub fn covered_by(intervals: &[Interval], number: usize) -> Option<Interval> {
     // At one instant intervals begin before others end: both ends are inside.
-    let begins = intervals.iter().map(|interval| (interval.earliest_ns, 0));
-    let ends = intervals.iter().map(|interval| (interval.latest_ns, 1));
-    let mut edges: Vec<(i64, u8)> = begins.chain(ends).collect();
+    let begins = intervals.iter().map(|interval| (interval.earliest, 0));
+    let ends = intervals.iter().map(|interval| (interval.latest, 1));
+    let mut edges: Vec<(RealtimeInstant, u8)> = begins.chain(ends).collect();
     edges.sort_unstable();
     let (mut covering, mut hull) = (0, None::<Interval>);
-    for (instant_ns, is_end) in edges {
+    for (instant, is_end) in edges {
         if is_end == 0 {
             covering += 1;
         }
         if covering >= number {
-            let here = Interval::new(instant_ns, instant_ns);
+            let here = Interval::new(instant, instant);
             hull = Some(hull.map_or(here, |hull| hull.hull(here)));
         }
         if is_end == 1 {
@@ -231,7 +224,7 @@ mod tests {
 
     fn intervals(ends: &[(i64, i64)]) -> Vec<Interval> {
         ends.iter()
-            .map(|&(earliest, latest)| Interval::new(earliest, latest))
+            .map(|&(earliest, latest)| Interval::from_ns(earliest, latest))
             .collect()
     }
 
@@ -247,7 +240,7 @@ mod tests {
             (&[][..], 1, None),
             (&apart[..], 0, None),
         ] {
-            let hull = hull.map(|(earliest, latest)| Interval::new(earliest, latest));
+            let hull = hull.map(|(earliest, latest)| Interval::from_ns(earliest, latest));
             assert_eq!(
                 covered_by(&intervals(ends), number),
                 hull,
@@ -259,25 +252,28 @@ mod tests {
     #[test]
     fn two_sources_apart_have_no_majority() {
         assert_eq!(majority(&intervals(&[(0, 1), (5, 6)])), None);
-        assert_eq!(majority(&intervals(&[(0, 5)])), Some(Interval::new(0, 5)));
+        assert_eq!(
+            majority(&intervals(&[(0, 5)])),
+            Some(Interval::from_ns(0, 5))
+        );
         assert_eq!(
             majority(&intervals(&[(0, 5), (4, 9), (100, 101)])),
-            Some(Interval::new(4, 5))
+            Some(Interval::from_ns(4, 5))
         );
     }
 
     proptest! {
         #[test]
-        fn true_time_is_covered_while_no_more_lie_than_are_said_to(
+        fn the_hull_contains_true_time_if_no_more_sources_are_wrong_than_assumed(
             honest in proptest::collection::vec((0..1_000i64, 0..1_000i64), 1..8),
             lies in proptest::collection::vec((-5_000..5_000i64, 0..1_000i64), 0..4),
         ) {
             prop_assume!(lies.len() * 2 < honest.len() + lies.len());
             let mut all: Vec<Interval> =
-                honest.iter().map(|&(below, above)| Interval::new(-below, above)).collect();
-            all.extend(lies.iter().map(|&(at, width)| Interval::new(at, at + width)));
+                honest.iter().map(|&(below, above)| Interval::from_ns(-below, above)).collect();
+            all.extend(lies.iter().map(|&(at, width)| Interval::from_ns(at, at + width)));
             let hull = covered_by(&all, all.len() - lies.len());
-            prop_assert!(hull.is_some_and(|hull| hull.contains(0)), "{:?} of {:?}", hull, all);
+            prop_assert!(hull.is_some_and(|hull| hull.contains(RealtimeInstant::default())), "{:?} of {:?}", hull, all);
         }
     }
 }

@@ -55,9 +55,9 @@ impl Estimator {
         let poll_ns = sample::poll_ns(&source.data);
         let points: Vec<Point> = if self.held.point().is_some() {
             // Nothing is held back to an earlier instant.
-            let now = source.own_at(at.raw_ns, self.held.growth().band());
-            let raw_ns = at.raw_ns;
-            now.map(|interval| Point { raw_ns, interval })
+            let now = source.own_at(at.raw, self.held.growth().band());
+            let raw = at.raw;
+            now.map(|interval| Point { raw, interval })
                 .into_iter()
                 .collect()
         } else {
@@ -66,7 +66,7 @@ impl Estimator {
         for point in points {
             let known = samples
                 .iter()
-                .find(|sample| sample.key == key && sample.point.raw_ns == point.raw_ns);
+                .find(|sample| sample.key == key && sample.point.raw == point.raw);
             let budget = known.map_or_else(
                 || ErrorBudget {
                     root_distance_ns: point.interval.half_width_ns(),
@@ -85,7 +85,7 @@ impl Estimator {
     }
 
     /// No source is followed, or one that does not answer: what most of those agree on that chronyd
-    /// takes for good.
+    /// accepts.
     fn follow_others(&mut self, samples: &[Sample], findings: &mut Vec<Finding>) {
         for sample in samples {
             let is_selectable = self
@@ -96,10 +96,10 @@ impl Estimator {
                 continue;
             }
             let band = self.held.growth().band();
-            let raw_ns = sample.point.raw_ns;
-            let own = self.sources.intervals(raw_ns, band, Source::is_selectable);
+            let raw = sample.point.raw;
+            let own = self.sources.intervals(raw, band, Source::is_selectable);
             if let Some(interval) = majority(&own) {
-                let point = Point { raw_ns, interval };
+                let point = Point { raw, interval };
                 self.observe(Sample { point, ..*sample }, findings);
             }
         }
@@ -120,19 +120,19 @@ impl Estimator {
             return;
         };
         let band = self.held.growth().band();
-        let own = self.sources.intervals(at.raw_ns, band, Source::votes);
+        let own = self.sources.intervals(at.raw, band, Source::votes);
         if own.len() <= 2 * falsetickers {
             return;
         }
-        let (raw_ns, reachable) = (at.raw_ns, own.len());
+        let (raw, reachable) = (at.raw, own.len());
         let Some(interval) = covered_by(&own, reachable - falsetickers) else {
             let hull = own.into_iter().reduce(Interval::hull);
-            let dissent = hull.map(|interval| Point { raw_ns, interval });
+            let dissent = hull.map(|interval| Point { raw, interval });
             self.set_dissent(dissent, reachable, reachable, findings);
             return;
         };
         self.set_dissent(None, 0, reachable, findings);
-        let point = Point { raw_ns, interval };
+        let point = Point { raw, interval };
         self.observe(Sample { point, ..*sample }, findings);
     }
 
@@ -143,16 +143,16 @@ impl Estimator {
         at: &Readings,
         findings: &mut Vec<Finding>,
     ) {
-        let moved_ns = self.clock.moved_ns(at.raw_ns, at).unwrap_or(0);
+        let moved_ns = self.clock.moved_ns(at.raw, at).unwrap_or(0);
         let (interval, budget) = sample::interval_of_tracking(tracking, at, moved_ns);
         let key = Key {
             address: tracking.address,
             is_reference_clock: true,
         };
-        let raw_ns = at.raw_ns;
+        let raw = at.raw;
         let sample = Sample {
             key,
-            point: Point { raw_ns, interval },
+            point: Point { raw, interval },
             budget,
             poll_ns: NS_PER_S,
         };
@@ -162,30 +162,27 @@ impl Estimator {
     /// Compares what is published with each reachable source.
     pub(super) fn cross_check(&mut self, at: &Readings, findings: &mut Vec<Finding>) {
         let band = self.held.growth().band();
-        let own = self.sources.intervals(at.raw_ns, band, Source::votes);
-        let published = self
-            .held
-            .at(at.raw_ns)
-            .map(|held| match &self.contradiction {
-                Some(contradiction) => held.hull(contradiction.other_at(at.raw_ns, self.tolerance)),
-                None => held,
-            });
+        let own = self.sources.intervals(at.raw, band, Source::votes);
+        let published = self.held.at(at.raw).map(|held| match &self.contradiction {
+            Some(contradiction) => held.hull(contradiction.other_at(at.raw, self.tolerance)),
+            None => held,
+        });
         let comparable = published.filter(|_| self.leap_second.announced().is_none());
         let is_disjoint =
             |own: &&Interval| comparable.is_some_and(|other| own.intersect(other).is_none());
         let disjoint = own.iter().filter(is_disjoint).count();
-        let raw_ns = at.raw_ns;
+        let raw = at.raw;
         let dissent = if disjoint * 2 > own.len() {
             // Without a majority any of them may be right.
             majority(&own).or_else(|| own.iter().copied().reduce(Interval::hull))
         } else {
             None
         };
-        let dissent = dissent.map(|interval| Point { raw_ns, interval });
+        let dissent = dissent.map(|interval| Point { raw, interval });
         self.set_dissent(dissent, disjoint, own.len(), findings);
     }
 
-    /// Replaces the dissent: where true time is by the sources that contradict what is held,
+    /// Replaces the dissent: where true time is by the sources that contradict the held interval,
     /// `disjoint` of `reachable`. Reports one that begins.
     fn set_dissent(
         &mut self,
@@ -204,7 +201,7 @@ impl Estimator {
         self.dissent = dissent;
     }
 
-    /// Whether chronyd follows a source that answers, and what is needed for its bound is there.
+    /// Whether chronyd selects a source that is reachable, and its bound can be computed.
     pub(super) fn validate(&self, at: &Readings) -> Result<(), Reason> {
         let votes = self.sources.iter().filter(|source| source.votes()).count();
         if self.settings.falsetickers > 0 {
@@ -242,7 +239,7 @@ impl Estimator {
                 && tracking.root_delay_s <= UNDECLARED_DELAY_S
                 && source.key.address.as_reference_id() != self.settings.phc_reference_id
         });
-        if undeclared && !std::mem::replace(&mut self.undeclared_told, true) {
+        if undeclared && !std::mem::replace(&mut self.undeclared_reported, true) {
             findings.push(Finding::UndeclaredReferenceClock);
         }
     }

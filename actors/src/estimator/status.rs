@@ -18,8 +18,8 @@
 //! ```
 //!
 //! `FreeRunning` is entered from `Synchronized` only: the one state that is reached by a validated
-//! report of this boot. It holds that report's bound over and lets it grow. `Unknown` holds none,
-//! so silence there changes nothing.
+//! report of this boot. It holds that report's bound over, which grows. `Unknown` holds none, so
+//! silence there changes nothing.
 
 pub use shm_layout::{ClockStatus, Reason};
 
@@ -33,7 +33,7 @@ pub enum Event {
     /// No validated report for longer than the grace.
     Silence,
     /// Nothing may be claimed any more: the held bound reached the end of its life, grew over the
-    /// cap, or chronyd has no reference at all.
+    /// cap, or chronyd has no reference.
     Void,
     /// The clock was disrupted (live migration): no earlier report means anything.
     Disruption,

@@ -4,14 +4,16 @@
 
 use std::io;
 
-/// The frequency offset of `CLOCK_REALTIME` relative to the hardware clock, parts per billion.
+use crate::time::Rate;
+
+/// The frequency offset of `CLOCK_REALTIME` relative to the hardware clock.
 ///
 /// It contains chronyd's frequency correction, and during a slew up to 83333 ppm in addition.
 /// Reading requires no privilege. Source: adjtimex(2), `tick` and `freq`.
 ///
 /// # Errors
 /// A sandbox forbids the call.
-pub fn frequency_ppb() -> io::Result<i64> {
+pub fn frequency() -> io::Result<Rate> {
     // SAFETY: all zeros is a valid value of this struct of integers. `modes` 0 requests a read
     // only.
     let mut report: libc::timex = unsafe { std::mem::zeroed() };
@@ -19,7 +21,7 @@ pub fn frequency_ppb() -> io::Result<i64> {
     if unsafe { libc::adjtimex(&raw mut report) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(parts_per_billion(report.tick, report.freq))
+    Ok(Rate::from_ppb(parts_per_billion(report.tick, report.freq)))
 }
 
 /// The frequency offset for `tick`, in microseconds per tick of 10 ms, and `freq`, in ppm with 16
@@ -51,6 +53,6 @@ mod tests {
 
     #[test]
     fn reading_requires_no_privilege() {
-        assert!(frequency_ppb().expect("readable").abs() < 1_000_000_000);
+        assert!(frequency().expect("readable").abs() < Rate::from_ppm(1_000_000));
     }
 }

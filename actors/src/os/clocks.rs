@@ -3,7 +3,7 @@
 use nix::time::{ClockId, clock_gettime};
 
 use super::adjtimex;
-use crate::time::{NS_PER_S, Readings};
+use crate::time::{CoarseInstant, NS_PER_S, RawInstant, Readings, RealtimeInstant};
 
 /// The number of attempts to read two clocks in quick succession.
 const ATTEMPTS: usize = 3;
@@ -19,11 +19,11 @@ const CLOSE_NS: i64 = 100_000;
 #[must_use]
 pub fn read() -> Readings {
     let mut now = read_without_adjtimex();
-    now.kernel_ppb = adjtimex::frequency_ppb().ok();
+    now.kernel = adjtimex::frequency().ok();
     now
 }
 
-/// Reads all clocks, but not `kernel_ppb`, which is required only for a publication. This needs no
+/// Reads all clocks, but not `kernel`, which is required only for a publication. This needs no
 /// system call.
 #[must_use]
 pub fn read_without_adjtimex() -> Readings {
@@ -39,19 +39,19 @@ pub fn read_without_adjtimex() -> Readings {
         .min_by_key(|&(_, _, gap_ns)| gap_ns)
         .unwrap_or_default();
     Readings {
-        coarse_ns,
-        raw_ns,
-        realtime_ns,
+        coarse: CoarseInstant::from_ns(coarse_ns),
+        raw: RawInstant::from_ns(raw_ns),
+        realtime: RealtimeInstant::from_ns(realtime_ns),
         gap_ns,
-        kernel_ppb: None,
+        kernel: None,
         suspended_ns: suspended_ns(),
     }
 }
 
-/// `CLOCK_MONOTONIC_RAW` in ns.
+/// `CLOCK_MONOTONIC_RAW`.
 #[must_use]
-pub fn monotonic_raw_ns() -> i64 {
-    read_ns(ClockId::CLOCK_MONOTONIC_RAW)
+pub fn monotonic_raw() -> RawInstant {
+    RawInstant::from_ns(read_ns(ClockId::CLOCK_MONOTONIC_RAW))
 }
 
 /// How long the machine has been suspended since boot, ns.

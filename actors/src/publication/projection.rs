@@ -1,26 +1,23 @@
 //! The estimate, projected onto each published layout, and taken back from it by the next life.
 //!
 //! The native layout has the estimate as it is. Layouts that are centred on `CLOCK_REALTIME` are
-//! projected anew each round, from where that clock is and how the kernel lets it run.
+//! projected each round, from the reading of that clock and its rate in the kernel.
 
 use shm_layout::layout::realtime_bound::growth_ns;
 use shm_layout::native::NativeRecord;
 use shm_layout::v1::V1Record;
 use shm_layout::v2::V2Record;
-use shm_layout::{DRIFT_LIMIT_PPB, Leap as NativeLeap, NO_CLAIM_BOUND_NS};
+use shm_layout::{DRIFT_LIMIT_PPB, Leap, NO_CLAIM_BOUND_NS};
 
-use crate::chrony::Leap;
 use crate::estimator::{Estimate, Resumed, State};
-use crate::time::{Interval, NS_PER_S, PPT_PER_PPB, PPT_PER_PPM, RateBand, Readings};
+use crate::time::{
+    FREQUENCY_LIMIT, Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings, saturated,
+};
 
-/// The maximum lag of a reader's `CLOCK_MONOTONIC_COARSE`, ns: two ticks of the slowest kernel (HZ=100).
-/// 7.6 ms were measured at HZ=250, a little under two ticks. A reader does not count the growth of the
-/// bound in that time, so the published bound includes it.
+/// The maximum lag of a reader's `CLOCK_MONOTONIC_COARSE`, ns: two ticks of the slowest kernel
+/// (HZ=100). 7.6 ms were measured at HZ=250, a little under two ticks. A reader does not count the
+/// growth of the bound in that time, so the published bound includes it.
 const READ_LAG_NS: i64 = 20_000_000;
-
-/// The kernel's own limit for the frequency of `CLOCK_REALTIME`, without a slew, parts per trillion
-/// (adjtimex(2)).
-const KERNEL_LIMIT_PPT: i64 = 500 * PPT_PER_PPM;
 
 const PPT_PER_ONE: i128 = 1_000_000_000_000;
 
@@ -30,19 +27,19 @@ const PPT_PER_ONE: i128 = 1_000_000_000_000;
 pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRecord {
     let (rate, growth) = to_rate_and_growth(estimate.band);
     NativeRecord {
-        as_of_ns: estimate.raw_ns,
-        earliest_ns: estimate.interval.earliest_ns,
-        latest_ns: estimate.interval.latest_ns,
+        as_of_ns: estimate.raw.as_ns(),
+        earliest_ns: estimate.interval.earliest.as_ns(),
+        latest_ns: estimate.interval.latest.as_ns(),
         rate,
         growth,
-        free_running_after_ns: estimate.validated_raw_ns.saturating_add(stale_ns),
-        void_after_ns: estimate.void_after_raw_ns,
+        free_running_after_ns: (estimate.validated + stale_ns).as_ns(),
+        void_after_ns: estimate.void_after.as_ns(),
         status: estimate.status,
         reason: estimate.reason,
-        leap: to_native_leap(estimate.leap),
+        leap: estimate.leap,
         source: estimate.reference_id,
         suspended_ns: at.suspended_ns,
-        realtime_ns: at.realtime_ns,
+        realtime_ns: at.realtime.as_ns(),
     }
 }
 
@@ -50,20 +47,20 @@ pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRec
 /// the coarse clock.
 #[must_use]
 pub fn to_v1(estimate: &Estimate, at: &Readings) -> V1Record {
-    let max_drift_ppb = realtime_growth_ppb(estimate.band, at.kernel_ppb);
+    let max_drift_ppb = realtime_growth_ppb(estimate.band, at.kernel);
     let margin_ns = growth_ns(READ_LAG_NS, max_drift_ppb);
     let bound_ns = estimate.realtime_error_ns(at).saturating_add(margin_ns);
-    let until_void_ns = estimate.void_after_raw_ns.saturating_sub(at.raw_ns);
+    let until_void_ns = estimate.void_after - at.raw;
     V1Record {
-        as_of_ns: at.coarse_ns,
-        void_after_ns: whole_seconds(at.coarse_ns.saturating_add(until_void_ns)).max(0),
+        as_of_ns: at.coarse.as_ns(),
+        void_after_ns: whole_seconds((at.coarse + until_void_ns).as_ns()).max(0),
         bound_ns: bound_ns.clamp(0, NO_CLAIM_BOUND_NS),
         max_drift_ppb,
         status: estimate.status,
     }
 }
 
-/// The v2 record, likewise. Nobody watches for disruptions yet.
+/// The v2 record, likewise. Disruptions are not detected yet.
 #[must_use]
 pub fn to_v2(estimate: &Estimate, at: &Readings) -> V2Record {
     to_v1(estimate, at).into()
@@ -84,16 +81,18 @@ pub fn from_native(
         return None;
     }
     let published = || {
-        let interval = Interval::new(record.earliest_ns, record.latest_ns.max(record.earliest_ns));
+        let interval =
+            Interval::from_ns(record.earliest_ns, record.latest_ns.max(record.earliest_ns));
         let band = from_rate_and_growth(record.rate, record.growth);
-        State::of_interval(record.as_of_ns, interval, Some(band), record.suspended_ns)
+        let as_of = RawInstant::from_ns(record.as_of_ns);
+        State::of_interval(as_of, interval, Some(band), record.suspended_ns)
     };
     let usable = |state: &State| state.is_of(now.suspended_ns);
     let state = state.filter(usable).unwrap_or_else(published);
     usable(&state).then_some(Resumed {
         status: record.status,
-        validated_raw_ns: record.free_running_after_ns.saturating_sub(stale_ns),
-        leap: from_native_leap(record.leap),
+        validated: RawInstant::from_ns(record.free_running_after_ns) - stale_ns,
+        leap: record.leap,
         reference_id: record.source,
         state,
     })
@@ -107,28 +106,28 @@ pub fn from_v1(record: &V1Record, now: &Readings) -> Option<Resumed> {
         return None;
     }
     // The interval that a reader computes from the record.
-    let (earliest_ns, latest_ns) = record.aged_to(now.realtime_ns, now.coarse_ns);
-    let interval = Interval::new(earliest_ns, latest_ns).widen(now.gap_ns);
+    let (earliest_ns, latest_ns) = record.aged_to(now.realtime.as_ns(), now.coarse.as_ns());
+    let interval = Interval::from_ns(earliest_ns, latest_ns).widen(now.gap_ns);
     Some(Resumed {
         status: record.status,
-        validated_raw_ns: now.raw_ns.saturating_sub(record.age_ns(now.coarse_ns)),
+        validated: now.raw - record.age_ns(now.coarse.as_ns()),
         leap: Leap::Normal,
         reference_id: 0,
-        state: State::of_interval(now.raw_ns, interval, None, now.suspended_ns),
+        state: State::of_interval(now.raw, interval, None, now.suspended_ns),
     })
 }
 
 /// How fast an interval centred on `CLOCK_REALTIME` grows, parts per billion: by the largest
-/// difference of UTC's rate and the one at which the kernel lets that clock run, whether that is
-/// chronyd's correction, a slew, or somebody else's doing.
-fn realtime_growth_ppb(band: RateBand, kernel_ppb: Option<i64>) -> u32 {
-    let farthest_ppt = match kernel_ppb {
-        Some(kernel_ppb) => band.farthest_from(kernel_ppb.saturating_mul(PPT_PER_PPB)),
+/// difference of UTC's rate and the rate of that clock in the kernel, which includes chronyd's
+/// correction, a slew, and changes by other programs.
+fn realtime_growth_ppb(band: RateBand, kernel: Option<Rate>) -> u32 {
+    let farthest = match kernel {
+        Some(kernel) => band.farthest_from(kernel),
         None => band
-            .farthest_from(KERNEL_LIMIT_PPT)
-            .max(band.farthest_from(-KERNEL_LIMIT_PPT)),
+            .farthest_from(FREQUENCY_LIMIT)
+            .max(band.farthest_from(-FREQUENCY_LIMIT)),
     };
-    let ppb = farthest_ppt / PPT_PER_PPB + 1;
+    let ppb = farthest.as_ppb() + 1;
     u32::try_from(ppb)
         .unwrap_or(u32::MAX)
         .min(DRIFT_LIMIT_PPB - 1)
@@ -141,8 +140,8 @@ fn whole_seconds(ns: i64) -> i64 {
 
 /// The native layout's rate and growth, in units of 2^-32, that cover the band.
 fn to_rate_and_growth(band: RateBand) -> (i32, u32) {
-    let units = |ppt: i64| (i128::from(ppt) << 32).div_euclid(PPT_PER_ONE);
-    let (slowest, fastest) = (units(band.slowest_ppt), units(band.fastest_ppt) + 1);
+    let units = |rate: Rate| (i128::from(rate.as_ppt()) << 32).div_euclid(PPT_PER_ONE);
+    let (slowest, fastest) = (units(band.slowest), units(band.fastest) + 1);
     let rate = slowest.midpoint(fastest);
     let growth = (fastest - rate).max(rate - slowest);
     (
@@ -153,35 +152,25 @@ fn to_rate_and_growth(band: RateBand) -> (i32, u32) {
 
 /// The band that a native record's rate and growth cover.
 fn from_rate_and_growth(rate: i32, growth: u32) -> RateBand {
-    let ppt = |units: i64| ((i128::from(units) * PPT_PER_ONE) >> 32) as i64;
+    let floor = |units: i64| Rate::from_ppt(saturated((i128::from(units) * PPT_PER_ONE) >> 32));
     let (rate, growth) = (i64::from(rate), i64::from(growth));
-    RateBand::new(ppt(rate - growth), ppt(rate + growth) + 1)
-}
-
-fn to_native_leap(leap: Leap) -> NativeLeap {
-    match leap {
-        Leap::Normal => NativeLeap::Normal,
-        Leap::InsertSecond => NativeLeap::InsertSecond,
-        Leap::DeleteSecond => NativeLeap::DeleteSecond,
-        Leap::Unsynchronized => NativeLeap::Unsynchronized,
-    }
-}
-
-fn from_native_leap(leap: NativeLeap) -> Leap {
-    match leap {
-        NativeLeap::Normal => Leap::Normal,
-        NativeLeap::InsertSecond => Leap::InsertSecond,
-        NativeLeap::DeleteSecond => Leap::DeleteSecond,
-        NativeLeap::Unsynchronized => Leap::Unsynchronized,
-    }
+    RateBand::new(
+        floor(rate - growth),
+        floor(rate + growth) + Rate::from_ppt(1),
+    )
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "test values are far from the limits of their types"
+)]
 mod tests {
     use super::*;
     use crate::estimator::ErrorBudget;
     use crate::estimator::status::{ClockStatus, Reason};
-    use crate::time::scaled_ceil;
+    use crate::time::{CoarseInstant, RealtimeInstant, scaled_ceil};
     use proptest::prelude::*;
     use shm_layout::STALE_AFTER_NS;
 
@@ -189,11 +178,11 @@ mod tests {
 
     fn at(ms: i64) -> Readings {
         Readings {
-            coarse_ns: 12 * S + ms * 1_000_000,
-            raw_ns: 11 * S + ms * 1_000_000,
-            realtime_ns: 1_800_000_000 * S + ms * 1_000_000,
+            coarse: CoarseInstant::from_ns(12 * S + ms * 1_000_000),
+            raw: RawInstant::from_ns(11 * S + ms * 1_000_000),
+            realtime: RealtimeInstant::from_ns(1_800_000_000 * S + ms * 1_000_000),
             gap_ns: 20,
-            kernel_ppb: Some(0),
+            kernel: Some(Rate::default()),
             suspended_ns: 3 * S,
         }
     }
@@ -204,11 +193,11 @@ mod tests {
         Estimate {
             status: ClockStatus::Synchronized,
             reason: Reason::Tracking,
-            raw_ns: now.raw_ns,
-            interval: Interval::around(now.realtime_ns + correction_ns, 1_000),
-            band: RateBand::within(50 * PPT_PER_PPM),
-            validated_raw_ns: now.raw_ns,
-            void_after_raw_ns: now.raw_ns + 1_000 * S,
+            raw: now.raw,
+            interval: Interval::around(now.realtime + correction_ns, 1_000),
+            band: RateBand::within(Rate::from_ppm(50)),
+            validated: now.raw,
+            void_after: now.raw + 1_000 * S,
             leap: Leap::Normal,
             reference_id: 0x7f00_0001,
             budget: ErrorBudget::default(),
@@ -232,18 +221,18 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_is_bounded_from_where_it_is_now() {
+    fn the_bound_of_a_clock_that_was_set_is_relative_to_its_new_time() {
         let mut stepped = at(1_000);
-        stepped.realtime_ns += 200_000_000;
+        stepped.realtime = stepped.realtime + 200_000_000;
         let bound_ns = to_v1(&estimate(0), &stepped).bound_ns;
         assert!((200_051_000..200_054_000).contains(&bound_ns), "{bound_ns}");
     }
 
     #[test]
     fn the_growth_of_v1_is_the_largest_difference_from_the_kernels_rate() {
-        let growth = |slowest, fastest, kernel_ppb| {
-            let band = RateBand::new(slowest * PPT_PER_PPM, fastest * PPT_PER_PPM);
-            realtime_growth_ppb(band, kernel_ppb)
+        let growth = |slowest, fastest, kernel_ppb: Option<i64>| {
+            let band = RateBand::new(Rate::from_ppm(slowest), Rate::from_ppm(fastest));
+            realtime_growth_ppb(band, kernel_ppb.map(Rate::from_ppb))
         };
         for (slowest, fastest, kernel_ppb, ppb) in [
             (-50, 50, Some(0), 50_001),
@@ -259,10 +248,10 @@ mod tests {
     }
 
     #[test]
-    fn a_slew_loses_truth_on_v1_unless_the_kernels_frequency_is_looked_at() {
-        for (kernel_ppb, lost) in [(Some(-83_333_000), false), (Some(0), true)] {
+    fn a_slew_loses_true_time_on_v1_unless_the_kernels_frequency_is_used() {
+        for (kernel_ppb, lost) in [(-83_333_000, false), (0, true)] {
             let slewing = Readings {
-                kernel_ppb,
+                kernel: Some(Rate::from_ppb(kernel_ppb)),
                 ..at(0)
             };
             let record = to_v1(&estimate(0), &slewing);
@@ -273,11 +262,11 @@ mod tests {
     }
 
     #[test]
-    fn a_coarse_readers_lag_loses_truth_on_v1_without_the_margin() {
+    fn a_coarse_readers_lag_loses_true_time_on_v1_without_the_margin() {
         let record = to_v1(&estimate(0), &at(0));
         // Truth drifts as fast as it may, and the reader's coarse clock lags by 7.6 ms.
         let (elapsed_ns, lag_ns) = (S, 7_600_000);
-        let error_ns = 1_000 + scaled_ceil(elapsed_ns, 50 * PPT_PER_PPM);
+        let error_ns = 1_000 + scaled_ceil(elapsed_ns, Rate::from_ppm(50));
         let counted_ns = growth_ns(elapsed_ns - lag_ns, record.max_drift_ppb);
         assert!(record.bound_ns + counted_ns >= error_ns);
         let bare_ns = record.bound_ns - growth_ns(READ_LAG_NS, record.max_drift_ppb);
@@ -285,12 +274,12 @@ mod tests {
     }
 
     #[test]
-    fn the_next_life_goes_on_from_the_native_record() {
+    fn the_next_life_resumes_from_the_native_record() {
         let known = estimate(-7_000);
         for stale_ns in [STALE_AFTER_NS, 60 * S] {
             let record = to_native(&known, stale_ns, &at(0));
             let resumed = from_native(&record, None, stale_ns, &at(3_000)).expect("resumed");
-            assert_eq!(resumed.validated_raw_ns, known.validated_raw_ns);
+            assert_eq!(resumed.validated, known.validated);
             assert_eq!(
                 (resumed.status, resumed.reference_id),
                 (known.status, known.reference_id)
@@ -319,26 +308,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn truth_that_keeps_to_the_band_stays_inside_every_layout(
+        fn every_layout_contains_true_time_while_its_rate_is_in_the_band(
             ms in 0..2_000_000i64, slowest in -400_000_000..400_000_000i64, span in 0..400_000_000i64,
             share in 0.0..=1.0f64, start_ns in -1_000..=1_000i64, correction_ns in -S..S, step_ns in -10 * S..10 * S,
         ) {
-            let band = RateBand::new(slowest, slowest + span);
+            let band = RateBand::new(Rate::from_ppt(slowest), Rate::from_ppt(slowest + span));
             let estimate = Estimate { band, ..estimate(correction_ns) };
             let mut now = at(ms);
-            now.realtime_ns += step_ns;
-            let elapsed_ns = now.raw_ns - estimate.raw_ns;
+            now.realtime = now.realtime + step_ns;
+            let elapsed_ns = now.raw - estimate.raw;
             let rate = i128::from(slowest) + (span as f64 * share) as i128;
             let gained_ns = (i128::from(elapsed_ns) * rate / 1_000_000_000_000) as i64;
-            let truth = at(0).realtime_ns + correction_ns + start_ns + elapsed_ns + gained_ns;
-            prop_assert!(estimate.at(now.raw_ns).contains(truth));
+            let truth = at(0).realtime + correction_ns + start_ns + elapsed_ns + gained_ns;
+            prop_assert!(estimate.at(now.raw).contains(truth));
             let record = to_v1(&estimate, &now);
-            prop_assert!((truth - now.realtime_ns).abs() <= record.bound_ns);
+            prop_assert!((truth - now.realtime).abs() <= record.bound_ns);
             let native = to_native(&estimate, STALE_AFTER_NS, &at(0));
-            let (earliest, latest) = native.aged_to(now.raw_ns);
-            prop_assert!((earliest..=latest).contains(&truth), "{truth} not in {earliest}..{latest}");
+            let (earliest, latest) = native.aged_to(now.raw.as_ns());
+            prop_assert!((earliest..=latest).contains(&truth.as_ns()), "{truth:?} not in {earliest}..{latest}");
             let covered = from_rate_and_growth(native.rate, native.growth);
-            prop_assert!(covered.slowest_ppt <= slowest && covered.fastest_ppt >= slowest + span);
+            prop_assert!(covered.slowest <= band.slowest && covered.fastest >= band.fastest);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The published segments, kept mapped above the actors for as long as the process lives.
+//! The published segments, mapped above the actors until the process ends.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,8 +25,8 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// What was published last, by this or an earlier life, for the next one to go on from; `None`
-    /// if that claims nothing.
+    /// What was published last, by this or an earlier life, to resume from; `None` if that claims
+    /// nothing.
     #[must_use]
     pub fn resume(&self, now: &Readings) -> Option<Resumed> {
         if let Some(native) = &self.native {
@@ -48,14 +48,13 @@ impl Segments {
         let record = self.native.as_ref().map(Segment::last_record);
         let record = record.filter(|record| record.realtime_ns != 0);
         record.map_or(0, |record| {
-            let ahead_ns = now.realtime_ns.saturating_sub(now.raw_ns);
             let was_ahead_ns = record.realtime_ns.saturating_sub(record.as_of_ns);
-            ahead_ns.saturating_sub(was_ahead_ns).saturating_abs()
+            now.ahead_ns().saturating_sub(was_ahead_ns).saturating_abs()
         })
     }
 
-    /// Keeps what the next life goes on from.
-    pub fn keep(&self, state: &State) {
+    /// Saves what the next life resumes from.
+    pub fn save(&self, state: &State) {
         if let Some(native) = &self.native {
             // It fits: numbers of points and epochs are limited.
             let _ = native.store_resume(&state.to_bytes());
@@ -68,10 +67,10 @@ impl Segments {
         STALE_AFTER_NS.max(grace_ns)
     }
 
-    /// Projects `estimate` onto every layout, as it stands `at` that instant, and writes it.
+    /// Projects `estimate` at the instant of `at` onto every layout, and writes it.
     pub fn publish(&self, estimate: &Estimate, at: &Readings) {
         let native = projection::to_native(estimate, self.stale_ns(), at);
-        // In the middle of all, as far as tests are concerned.
+        // Tests interrupt the innermost write.
         write(self.native.as_ref(), &native, || {
             write(self.v2.as_ref(), &projection::to_v2(estimate, at), || {
                 write(self.v1.as_ref(), &projection::to_v1(estimate, at), || {
@@ -81,8 +80,8 @@ impl Segments {
         });
     }
 
-    /// Makes the files again that somebody has deleted, with the records that were published last.
-    /// Each segment's result is the path of what was made again, or why that failed.
+    /// Creates deleted files again, with the records that were published last. Each segment's
+    /// result is the path of the created file, or why that failed.
     pub fn check_files(&self) -> [Result<Option<PathBuf>, OpenError>; 3] {
         [
             check_file(self.v1.as_ref()),

@@ -4,7 +4,7 @@
 use clockbound_actors::chrony::Leap;
 use clockbound_actors::estimator::status::ClockStatus;
 use clockbound_actors::estimator::{Estimator, Resumed, Settings, State};
-use clockbound_actors::time::Readings;
+use clockbound_actors::time::{CoarseInstant, Rate, RawInstant, Readings, RealtimeInstant};
 use libfuzzer_sys::fuzz_target;
 
 const S: i64 = 1_000_000_000;
@@ -15,11 +15,11 @@ fuzz_target!(|data: &[u8]| {
     };
     assert_eq!(State::from_bytes(&state.to_bytes()).as_ref(), Some(&state));
     let now = Readings {
-        coarse_ns: 1_000 * S,
-        raw_ns: 1_000 * S,
-        realtime_ns: 1_800_000_000 * S,
+        coarse: CoarseInstant::from_ns(1_000 * S),
+        raw: RawInstant::from_ns(1_000 * S),
+        realtime: RealtimeInstant::from_ns(1_800_000_000 * S),
         gap_ns: 30,
-        kernel_ppb: Some(0),
+        kernel: Some(Rate::default()),
         suspended_ns: 0,
     };
     let settings = Settings {
@@ -34,13 +34,13 @@ fuzz_target!(|data: &[u8]| {
     };
     let resumed = Resumed {
         status: ClockStatus::Synchronized,
-        validated_raw_ns: now.raw_ns,
+        validated: now.raw,
         leap: Leap::Normal,
         reference_id: 0,
         state,
     };
     let estimate = Estimator::new(settings, Some(resumed), 0, &now).estimate(&now);
-    assert!(estimate.interval.earliest_ns <= estimate.interval.latest_ns);
-    let later = estimate.at(now.raw_ns + 10 * S);
-    assert!(later.earliest_ns <= later.latest_ns);
+    assert!(estimate.interval.earliest <= estimate.interval.latest);
+    let later = estimate.at(now.raw + 10 * S);
+    assert!(later.earliest <= later.latest);
 });

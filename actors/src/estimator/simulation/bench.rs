@@ -7,7 +7,7 @@ use crate::chrony::{Address, Leap, SourceMode};
 use crate::estimator::ablation::Safeguard;
 use crate::estimator::ingestion::LOCAL_REFERENCE_ID;
 use crate::estimator::*;
-use crate::time::{NS_PER_S, Readings};
+use crate::time::{NS_PER_S, RawInstant, Readings, RealtimeInstant};
 
 pub const UTC_NS: i64 = 1_800_000_000 * NS_PER_S;
 pub const MS: i64 = 1_000_000;
@@ -38,7 +38,7 @@ pub struct Bench {
     pub is_reference_clock: bool,
     pub tracks_locally: bool,
     /// Whether every trusted interval contained true time.
-    pub kept: bool,
+    pub contained_truth: bool,
 }
 
 impl Bench {
@@ -59,7 +59,7 @@ impl Bench {
             gap_ns: 0,
             is_reference_clock: false,
             tracks_locally: false,
-            kept: true,
+            contained_truth: true,
         }
     }
 
@@ -79,7 +79,8 @@ impl Bench {
         self
     }
 
-    /// A measurement of the first server, which chronyd selects, 0.2 ms there and back; it is wrong by `lie_ns`.
+    /// A measurement of the first server, which chronyd selects, 0.2 ms there and back; it is wrong
+    /// by `lie_ns`.
     pub fn measure(&mut self, lie_ns: i64) {
         self.measure_server(0, lie_ns);
         self.host.selected = Some(0);
@@ -103,19 +104,21 @@ impl Bench {
 
     pub fn check(&mut self, raw_ns: i64) {
         let estimate = &self.published;
-        if estimate.status.is_trusted() && raw_ns < estimate.void_after_raw_ns {
-            self.kept &= estimate.at(raw_ns).contains(self.host.utc.at(raw_ns));
+        if estimate.status.is_trusted() && raw_ns < estimate.void_after.as_ns() {
+            self.contained_truth &= estimate
+                .at(RawInstant::from_ns(raw_ns))
+                .contains(self.host.true_time(raw_ns));
         }
     }
 
     pub fn readings(&mut self) -> Readings {
         let mut at = self.host.readings(self.now_ns);
-        at.realtime_ns = self.host.realtime.at(self.now_ns) + self.gap_ns;
+        at.realtime = RealtimeInstant::from_ns(self.host.realtime.at(self.now_ns)) + self.gap_ns;
         at.gap_ns = self.gap_ns;
         at
     }
 
-    pub fn look(&mut self) {
+    pub fn poll(&mut self) -> Vec<Finding> {
         let at = self.readings();
         let mut poll = self.host.report(self.now_ns, true);
         if self.is_reference_clock {
@@ -129,8 +132,9 @@ impl Bench {
             poll.tracking.leap = Leap::Normal;
             poll.tracking.address = Address::Unspecified;
         }
-        self.estimator.polled(Ok(&poll), &at, &at);
+        let findings = self.estimator.polled(Ok(&poll), &at, &at);
         self.publish(&at);
+        findings
     }
 
     pub fn publish(&mut self, at: &Readings) {
@@ -138,16 +142,16 @@ impl Bench {
         self.check(self.now_ns);
     }
 
-    /// A measurement each second, looked at 50 ms before and after.
+    /// A measurement each second, with a poll 50 ms before and after.
     pub fn measure_for(&mut self, seconds: i64, lie_ns: i64) {
         for n in 0..seconds {
             self.pass(NS_PER_S - 100 * MS);
-            self.look();
+            self.poll();
             self.pass(50 * MS);
             // No two measurements are alike.
             self.measure(lie_ns + n % 10 * 100);
             self.pass(50 * MS);
-            self.look();
+            self.poll();
         }
     }
 
@@ -171,7 +175,7 @@ impl Bench {
         let last = self.published;
         let resumed = Resumed {
             status: last.status,
-            validated_raw_ns: last.validated_raw_ns,
+            validated: last.validated,
             leap: last.leap,
             reference_id: last.reference_id,
             state,

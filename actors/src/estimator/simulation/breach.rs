@@ -7,6 +7,7 @@
 //! that they can have, a polygon.
 
 use crate::estimator::history::Point;
+use crate::time::{RawInstant, RealtimeInstant};
 
 /// How far any oscillator's rate is off.
 const TOLERANCE: f64 = 501e-6;
@@ -57,7 +58,7 @@ impl Breach {
 #[derive(Clone, Debug)]
 struct Explained {
     first: Point,
-    raw_ns: i64,
+    raw: RawInstant,
     /// Corners of a convex polygon, counterclockwise: gained on `CLOCK_MONOTONIC_RAW` since the
     /// first, ns, and rate.
     corners: Vec<(f64, f64)>,
@@ -74,15 +75,15 @@ impl Explained {
         ];
         Self {
             first,
-            raw_ns: first.raw_ns,
+            raw: first.raw,
             corners,
         }
     }
 
     /// The rate changes by at most `wander` per ns.
     fn measured(&mut self, point: Point, wander: f64) {
-        let elapsed = (point.raw_ns - self.raw_ns) as f64;
-        self.raw_ns = point.raw_ns;
+        let elapsed = (point.raw - self.raw) as f64;
+        self.raw = point.raw;
         // Within so long the rate changes by up to `most`; the offset by half of that on the way,
         // give or take.
         let most = wander * elapsed;
@@ -99,11 +100,11 @@ impl Explained {
             .map(|(by, change)| (gained + by, rate + change))
         });
         let hull = convex_hull(reached.collect());
-        let since_first = |ns: i64| {
-            ((ns - self.first.interval.earliest_ns) - (point.raw_ns - self.first.raw_ns)) as f64
+        let since_first = |instant: RealtimeInstant| {
+            ((instant - self.first.interval.earliest) - (point.raw - self.first.raw)) as f64
         };
-        let earliest = since_first(point.interval.earliest_ns) - 1.0;
-        let latest = since_first(point.interval.latest_ns) + 1.0;
+        let earliest = since_first(point.interval.earliest) - 1.0;
+        let latest = since_first(point.interval.latest) + 1.0;
         let later = half_of(&hull, |(gained, _)| gained - earliest);
         self.corners = half_of(&later, |(gained, _)| latest - gained);
     }

@@ -127,7 +127,8 @@ impl Configuration {
             max_bound_ns: None,
             allow_local_reference: false,
         };
-        // Rates are used for the span in which they are measured, while no source answers, and in the holdover.
+        // Rates are used for the span in which they are measured, while no source answers, and in
+        // the holdover.
         let span_s = holdover_s.max(4.0 * longest_s) + 12.0 * longest_s + holdover_s;
         let factor = match wander_rate {
             WanderRate::AsAllowed => 1.0,

@@ -1,4 +1,4 @@
-//! The daemon: it looks at chronyd, publishes, and is restarted.
+//! The daemon: it polls chronyd, publishes, and is restarted.
 
 use super::event_loop::{Event, Simulation};
 use super::report::Lost;
@@ -7,8 +7,9 @@ use crate::estimator::*;
 use crate::time::{NS_PER_S, Readings};
 
 impl Simulation {
-    /// Queries chronyd. The replies are read at once or, where replies may be queued, up to a poll interval later.
-    pub fn look(&mut self, event: Event) -> Result<(), Lost> {
+    /// Queries chronyd. The replies are read at once or, where replies may be queued, up to a poll
+    /// interval later.
+    pub fn poll(&mut self, event: Event) -> Result<(), Lost> {
         self.read_replies(event)?;
         let at = self.host.readings(self.now_ns);
         let next_ns = self.next_ns().unwrap_or(i64::MAX);
@@ -47,23 +48,23 @@ impl Simulation {
     ) -> Result<(), Lost> {
         let outcome = outcome.as_ref().map_err(|&failure| failure);
         let findings = self.estimator.polled(outcome, at, answered);
-        self.report.looks += 1;
+        self.report.polls += 1;
         self.check_sources(event)?;
         self.check_rates(event)?;
         for finding in findings {
             self.check_finding(finding)?;
         }
         self.check_explained();
-        self.trace_look();
+        self.trace_poll();
         self.publish(answered, event)
     }
 
-    fn trace_look(&mut self) {
+    fn trace_poll(&mut self) {
         if self.log.is_some() {
             let sampled = self.estimator.sampled.map(|(point, budget)| {
                 format!(
                     "{:?} {budget}",
-                    point.interval.shift(-self.host.utc.at(point.raw_ns))
+                    point.interval.shift(-self.host.utc.at(point.raw.as_ns()))
                 )
             });
             let band = self.estimator.held.growth().band();
@@ -91,18 +92,18 @@ impl Simulation {
                 0
             }
         );
-        self.check(&estimate, at.raw_ns, "at once", event)?;
+        self.check(&estimate, at.raw.as_ns(), "at once", event)?;
         if !estimate.status.is_trusted() {
             return Ok(());
         }
-        self.synced_ns.get_or_insert(at.raw_ns);
+        self.synced_ns.get_or_insert(at.raw.as_ns());
         self.measure_width(&estimate);
         if self.noise.chance(0.02) && self.breach.is_none() {
-            let void_ns = estimate.void_after_raw_ns - 1;
+            let void_ns = estimate.void_after.as_ns() - 1;
             let ns = if self.noise.chance(0.5) {
                 void_ns
             } else {
-                self.noise.ns(at.raw_ns, void_ns)
+                self.noise.ns(at.raw.as_ns(), void_ns)
             };
             self.retained.push(Some(estimate));
             self.after(ns - self.now_ns, Event::Retained(self.retained.len() - 1));
@@ -125,7 +126,7 @@ impl Simulation {
             .filter(|_| published.status.is_trusted())
             .map(|state| Resumed {
                 status: published.status,
-                validated_raw_ns: published.validated_raw_ns,
+                validated: published.validated,
                 leap: published.leap,
                 reference_id: published.reference_id,
                 state,
@@ -134,8 +135,7 @@ impl Simulation {
             // What a cold start believes of samples from before it is no matter of the premises.
             self.host.restart_chronyd(self.now_ns, 0);
         }
-        let ahead_ns = |at: &Readings| at.realtime_ns - at.raw_ns;
-        let unwatched_ns = (ahead_ns(&now) - ahead_ns(&self.published_at)).abs();
+        let unwatched_ns = (now.ahead_ns() - self.published_at.ahead_ns()).abs();
         self.estimator = Estimator::new(self.settings, resumed, unwatched_ns, &now);
         self.estimator.clocks_read(&now);
         self.publish(&now, event)

@@ -12,7 +12,7 @@ use super::report::{Lost, Report};
 use crate::chrony::{ChronyPoll, Leap};
 use crate::estimator::status::ClockStatus;
 use crate::estimator::*;
-use crate::time::{NS_PER_S, Readings};
+use crate::time::{NS_PER_S, RawInstant, Readings};
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +21,7 @@ pub enum Event {
     Begin(usize),
     Serve(usize),
     End(usize),
-    Look,
+    Poll,
     Replies,
     KeepAlive,
     SlewEnds,
@@ -48,7 +48,7 @@ pub struct Simulation {
     pub published_at: Readings,
     /// Published before, and checked once more later.
     pub retained: Vec<Option<Estimate>>,
-    /// What chronyd replied, and the clocks before it was asked, when the replies were not read yet.
+    /// What chronyd replied, and the clocks before the query, when the replies were not read yet.
     pub queued: Option<(Readings, Result<ChronyPoll, PollFailure>)>,
     queue: BinaryHeap<Reverse<(i64, u64, Event)>>,
     sequence: u64,
@@ -177,7 +177,7 @@ impl Simulation {
         self.after(ns as i64 + more_ns, event);
     }
 
-    /// The next exchange with a server, and the looks before and after its end.
+    /// The next exchange with a server, and the polls before and after its end.
     pub fn schedule_exchange(&mut self, n: usize) {
         let poll = 2f64.powi(self.host.servers[n].poll) * 1e9;
         let begin_ns = (poll * self.noise.within(0.95, 1.05)) as i64;
@@ -197,14 +197,14 @@ impl Simulation {
         let stalls = self.config.has("stalls");
         let before_ns = end_ns - self.noise.ns(0, NS_PER_S / 10);
         if before_ns > 0 && !(stalls && self.noise.chance(0.05)) {
-            self.after(before_ns, Event::Look);
+            self.after(before_ns, Event::Poll);
         }
         let stall_ns = if stalls && self.noise.chance(0.05) {
             self.noise.ns(0, 4 * NS_PER_S)
         } else {
             0
         };
-        self.after(before_ns + NS_PER_S / 10 + stall_ns, Event::Look);
+        self.after(before_ns + NS_PER_S / 10 + stall_ns, Event::Poll);
         if self.config.has("sets") && self.noise.chance(0.03) {
             let by_ns = self.noise.sign() * self.noise.scale(1e6, 2e10);
             let at_ns = self
@@ -237,7 +237,7 @@ impl Simulation {
             let elapsed = (at_ns - self.now_ns) as f64;
             if self.synced_ns.is_some() {
                 let synchronized = self.published.status == ClockStatus::Synchronized
-                    && at_ns < self.published.void_after_raw_ns;
+                    && at_ns < self.published.void_after.as_ns();
                 self.report.synchronized += elapsed * f64::from(u8::from(synchronized));
             }
             self.now_ns = at_ns;
@@ -256,7 +256,7 @@ impl Simulation {
             return;
         };
         let (raw_ns, utc_ns) = (self.now_ns, self.host.utc.at(self.now_ns));
-        let held = self.estimator.held.at(raw_ns);
+        let held = self.estimator.held.at(RawInstant::from_ns(raw_ns));
         let off = held.map(|held| held.shift(-utc_ns));
         log.push_back(format!("{raw_ns:>22} {event:?} {off:?}"));
         if log.len() > LOG_LINES {

@@ -4,7 +4,7 @@ use super::line::Line;
 use super::random::Rng;
 use super::server::{Measurement, Server};
 use crate::chrony::Leap;
-use crate::time::{NS_PER_S, Readings};
+use crate::time::{CoarseInstant, NS_PER_S, RawInstant, Readings, RealtimeInstant};
 
 /// Clocks and chronyd.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct Host {
     pub realtime: Line,
     /// chronyd's corrected time.
     pub corrected: Line,
-    /// What somebody else makes `CLOCK_REALTIME` gain.
+    /// The rate that another program gives `CLOCK_REALTIME`.
     foreign: f64,
     pub frequency: f64,
     slew: f64,
@@ -223,6 +223,11 @@ impl Host {
         self.set(for_ns + error_ns);
     }
 
+    /// True time at `raw_ns`.
+    pub fn true_time(&self, raw_ns: i64) -> RealtimeInstant {
+        RealtimeInstant::from_ns(self.utc.at(raw_ns))
+    }
+
     pub fn readings(&mut self, raw_ns: i64) -> Readings {
         let longest = if self.rng.chance(0.02) {
             2_000_000
@@ -232,11 +237,11 @@ impl Host {
         let gap_ns = self.rng.ns(0, longest);
         let realtime_ns = self.realtime.at(raw_ns + self.rng.ns(-gap_ns, gap_ns));
         Readings {
-            coarse_ns: raw_ns,
-            raw_ns,
-            realtime_ns,
+            coarse: CoarseInstant::from_ns(raw_ns),
+            raw: RawInstant::from_ns(raw_ns),
+            realtime: RealtimeInstant::from_ns(realtime_ns),
             gap_ns,
-            kernel_ppb: None,
+            kernel: None,
             suspended_ns: self.suspended_ns,
         }
     }

@@ -21,10 +21,10 @@ impl Simulation {
                 self.host.serve(n, now_ns, lies);
             }
             Event::End(n) => self.end_exchange(n),
-            Event::Look => self.look(event)?,
+            Event::Poll => self.poll(event)?,
             Event::Replies => self.read_replies(event)?,
             Event::KeepAlive => {
-                self.look(event)?;
+                self.poll(event)?;
                 let ns = (self.settings.holdover_ns / 3).min(self.settings.grace_ns * 4 / 5);
                 self.after(ns, Event::KeepAlive);
             }
@@ -97,7 +97,7 @@ impl Simulation {
         self.seldom(event);
     }
 
-    /// The leap second is here, or not yet; it may not come, and the kernel may not know of it.
+    /// The leap second happens when it is due; or it does not, or not in the kernel.
     fn leap(&mut self, event: Event) {
         let left_ns = self.leaps_at_ns - self.host.utc.at(self.now_ns);
         if self.leaps_at_ns == 0 {

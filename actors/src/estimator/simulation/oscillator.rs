@@ -1,5 +1,5 @@
 //! The oscillator: a rate of UTC against `CLOCK_MONOTONIC_RAW` that moves as far and as fast as the
-//! premises let it.
+//! premises allow.
 
 use super::line::Line;
 use super::random::Rng;

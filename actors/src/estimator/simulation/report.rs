@@ -10,7 +10,7 @@ pub struct Report {
     pub days: f64,
     pub measurements: u64,
     pub checks: u64,
-    pub looks: u64,
+    pub polls: u64,
     /// Share of the time since the first trusted interval.
     pub synchronized: f64,
     pub width_ns: f64,

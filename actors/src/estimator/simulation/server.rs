@@ -1,4 +1,4 @@
-//! A server of chronyd, honest or not, and the measurements that chronyd keeps of it.
+//! A server of chronyd, correct or not, and the measurements of it that chronyd has.
 //!
 //! A kept measurement is adjusted when chronyd corrects the clock, as chronyd 4.3 does it
 //! (`sourcestats.c`, `SST_SlewSamples`).
@@ -78,7 +78,7 @@ impl Server {
         (there as i64, (total - there) as i64)
     }
 
-    /// Another lie: within what is declared, or not.
+    /// Changes the error of the server: within its declared error, or not.
     pub fn lie(&mut self, lies: bool) {
         let rng = &mut self.rng;
         if !self.is_honest {

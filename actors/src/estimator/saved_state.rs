@@ -1,4 +1,4 @@
-//! What the next life of the daemon goes on from: the held interval, the history and the proved
+//! What the next life of the daemon resumes from: the held interval, the history and the proved
 //! rates, as bytes.
 //!
 //! The bytes are 64-bit words in native order, for a file that does not outlive the boot:
@@ -7,7 +7,8 @@
 //!   FORMAT  suspended_ns  drift_ppt  wander_ppt_per_s  wander_void_until_ns
 //!   held: raw_ns earliest_ns latest_ns
 //!   leap second: change (0 none, 1 insert, 2 delete) midnight_ns
-//!   wander: (0 nothing, 1 held, 2 held and limits) raw_ns earliest_ns latest_ns reference_ns slowest_ppt fastest_ppt
+//!   wander: (0 nothing, 1 held, 2 held and limits) raw_ns earliest_ns latest_ns
+//!     reference_ns slowest_ppt fastest_ppt
 //!   number of epochs, then each: begins_ns length_ns slowest_ppt fastest_ppt
 //!   number of points, then each: raw_ns earliest_ns latest_ns
 //! ```
@@ -17,7 +18,7 @@ use super::leap_second::{Announced, Change};
 use super::rate_band::{Epoch, MAX_EPOCHS};
 use super::status::ClockStatus;
 use crate::chrony::Leap;
-use crate::time::{Interval, RateBand, SUSPEND_NOISE_NS};
+use crate::time::{Interval, Rate, RateBand, RawInstant, RealtimeInstant, SUSPEND_NOISE_NS};
 
 /// Instants beyond it, in 1823 and 2116, are refused: differences of two others stay within 64
 /// bits.
@@ -31,8 +32,8 @@ const FORMAT: i64 = 0x6362_0001;
 pub struct Resumed {
     /// The status that was published last: a trusted one.
     pub status: ClockStatus,
-    /// When chronyd was last known to follow a source, `CLOCK_MONOTONIC_RAW` in ns.
-    pub validated_raw_ns: i64,
+    /// When chronyd was last known to follow a source.
+    pub validated: RawInstant,
     /// Whether a leap second was announced.
     pub leap: Leap,
     /// chrony's reference id; 0 for none.
@@ -46,13 +47,13 @@ pub struct Resumed {
 pub struct State {
     pub(super) suspended_ns: i64,
     /// The premises under which the rates were proved: `--max-drift-rate` and `--max-wander`.
-    pub(super) drift_ppt: i64,
-    pub(super) wander_ppt_per_s: i64,
-    /// The wander premise is not relied on before, `CLOCK_MONOTONIC_RAW` in ns.
-    pub(super) wander_void_until_ns: i64,
+    pub(super) drift: Rate,
+    pub(super) wander_per_s: Rate,
+    /// The wander premise is not relied on before this instant.
+    pub(super) wander_void_until: RawInstant,
     pub(super) held: Option<Point>,
     pub(super) leap_second: Option<Announced>,
-    pub(super) wander: Option<(Point, Option<(i64, RateBand)>)>,
+    pub(super) wander: Option<(Point, Option<(RawInstant, RateBand)>)>,
     pub(super) epochs: Vec<Epoch>,
     pub(super) points: Vec<Point>,
 }
@@ -62,14 +63,14 @@ impl State {
     /// published.
     #[must_use]
     pub fn of_interval(
-        raw_ns: i64,
+        raw: RawInstant,
         interval: Interval,
         rates: Option<RateBand>,
         suspended_ns: i64,
     ) -> Self {
-        let held = Point { raw_ns, interval };
+        let held = Point { raw, interval };
         let epochs = rates.map(|band| Epoch {
-            begins_ns: raw_ns,
+            begins: raw,
             length_ns: 1,
             band,
         });
@@ -81,8 +82,8 @@ impl State {
         }
     }
 
-    /// Whether it is of use after the machine was suspended for `suspended_ns` in all: not if that
-    /// is more than it was.
+    /// Whether the state is valid when the machine has been suspended for `suspended_ns` in total:
+    /// it is not if that has increased.
     #[must_use]
     pub fn is_of(&self, suspended_ns: i64) -> bool {
         let slept_ns = suspended_ns.saturating_sub(self.suspended_ns);
@@ -98,16 +99,16 @@ impl State {
         let mut words = vec![
             FORMAT,
             self.suspended_ns,
-            self.drift_ppt,
-            self.wander_ppt_per_s,
-            self.wander_void_until_ns,
+            self.drift.as_ppt(),
+            self.wander_per_s.as_ppt(),
+            self.wander_void_until.as_ns(),
         ];
         words.extend(point_words(held));
         words.extend(match self.leap_second {
             None => [0, 0],
             Some(leap) => [
                 1 + i64::from(leap.change == Change::Delete),
-                leap.midnight_ns,
+                leap.midnight.as_ns(),
             ],
         });
         words.extend(match self.wander {
@@ -115,33 +116,34 @@ impl State {
             Some((point, limits)) => {
                 let [raw, earliest, latest] = point_words(point);
                 let kind = 1 + i64::from(limits.is_some());
-                let (reference_ns, band) = limits.unwrap_or((0, RateBand::within(0)));
+                let (reference, band) =
+                    limits.unwrap_or((RawInstant::default(), RateBand::within(Rate::default())));
                 [
                     kind,
                     raw,
                     earliest,
                     latest,
-                    reference_ns,
-                    band.slowest_ppt,
-                    band.fastest_ppt,
+                    reference.as_ns(),
+                    band.slowest.as_ppt(),
+                    band.fastest.as_ppt(),
                 ]
             }
         });
-        words.push(self.epochs.len() as i64);
+        words.push(count_word(self.epochs.len()));
         for epoch in &self.epochs {
             words.extend([
-                epoch.begins_ns,
+                epoch.begins.as_ns(),
                 epoch.length_ns,
-                epoch.band.slowest_ppt,
-                epoch.band.fastest_ppt,
+                epoch.band.slowest.as_ppt(),
+                epoch.band.fastest.as_ppt(),
             ]);
         }
-        words.push(self.points.len() as i64);
+        words.push(count_word(self.points.len()));
         words.extend(self.points.iter().copied().flat_map(point_words));
         words.into_iter().flat_map(i64::to_ne_bytes).collect()
     }
 
-    /// The state in these bytes; `None` when they are none, or of another format.
+    /// The state in these bytes; `None` when they are invalid, or of another format.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (words, rest) = bytes.as_chunks::<8>();
@@ -150,36 +152,33 @@ impl State {
             return None;
         }
         let suspended_ns = words.next()?;
-        let (drift_ppt, wander_ppt_per_s) = (words.next()?, words.next()?);
-        let wander_void_until_ns = words.next()?;
+        let (drift, wander_per_s) = (words.rate()?, words.rate()?);
+        let wander_void_until = words.raw()?;
         let held = words.point()?;
-        let leap_second = match (words.next()?, words.next()?) {
+        let leap_second = match (words.next()?, words.realtime()?) {
             (0, _) => None,
-            (1, midnight_ns) => Some(Announced {
+            (1, midnight) => Some(Announced {
                 change: Change::Insert,
-                midnight_ns,
+                midnight,
             }),
-            (2, midnight_ns) => Some(Announced {
+            (2, midnight) => Some(Announced {
                 change: Change::Delete,
-                midnight_ns,
+                midnight,
             }),
             _ => return None,
         };
         let kind = words.next()?;
-        let [raw_ns, earliest, latest] = [words.next()?, words.next()?, words.next()?];
-        let limits = (words.next()?, words.band()?);
+        let (raw, earliest, latest) = (words.raw()?, words.realtime()?, words.realtime()?);
+        let limits = (words.raw()?, words.band()?);
         let wander = match kind {
             0 => None,
-            1 | 2 => Some((
-                point(raw_ns, earliest, latest)?,
-                (kind == 2).then_some(limits),
-            )),
+            1 | 2 => Some((point(raw, earliest, latest)?, (kind == 2).then_some(limits))),
             _ => return None,
         };
         let mut epochs = Vec::new();
         for _ in 0..words.count(MAX_EPOCHS)? {
             epochs.push(Epoch {
-                begins_ns: words.next()?,
+                begins: words.raw()?,
                 length_ns: words.next()?,
                 band: words.band()?,
             });
@@ -190,9 +189,9 @@ impl State {
         }
         Some(Self {
             suspended_ns,
-            drift_ppt,
-            wander_ppt_per_s,
-            wander_void_until_ns,
+            drift,
+            wander_per_s,
+            wander_void_until,
             held: Some(held),
             leap_second,
             wander,
@@ -202,22 +201,27 @@ impl State {
     }
 }
 
+/// A number of epochs or points, which are limited.
+fn count_word(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 fn point_words(point: Point) -> [i64; 3] {
     [
-        point.raw_ns,
-        point.interval.earliest_ns,
-        point.interval.latest_ns,
+        point.raw.as_ns(),
+        point.interval.earliest.as_ns(),
+        point.interval.latest.as_ns(),
     ]
 }
 
-fn point(raw_ns: i64, earliest_ns: i64, latest_ns: i64) -> Option<Point> {
-    (earliest_ns <= latest_ns).then(|| Point {
-        raw_ns,
-        interval: Interval::new(earliest_ns, latest_ns),
+fn point(raw: RawInstant, earliest: RealtimeInstant, latest: RealtimeInstant) -> Option<Point> {
+    (earliest <= latest).then(|| Point {
+        raw,
+        interval: Interval::new(earliest, latest),
     })
 }
 
-/// Words, one after the other; `None` where they end or make no sense.
+/// Words, one after the other; `None` at the end and for invalid ones.
 struct Words<I>(I);
 
 impl<I: Iterator<Item = i64>> Words<I> {
@@ -225,12 +229,24 @@ impl<I: Iterator<Item = i64>> Words<I> {
         self.0.next().filter(|word| word.unsigned_abs() < FARTHEST)
     }
 
+    fn raw(&mut self) -> Option<RawInstant> {
+        self.next().map(RawInstant::from_ns)
+    }
+
+    fn realtime(&mut self) -> Option<RealtimeInstant> {
+        self.next().map(RealtimeInstant::from_ns)
+    }
+
     fn point(&mut self) -> Option<Point> {
-        point(self.next()?, self.next()?, self.next()?)
+        point(self.raw()?, self.realtime()?, self.realtime()?)
+    }
+
+    fn rate(&mut self) -> Option<Rate> {
+        self.next().map(Rate::from_ppt)
     }
 
     fn band(&mut self) -> Option<RateBand> {
-        let (slowest, fastest) = (self.next()?, self.next()?);
+        let (slowest, fastest) = (self.rate()?, self.rate()?);
         (slowest <= fastest).then(|| RateBand::new(slowest, fastest))
     }
 
