@@ -156,7 +156,8 @@ fn charges(
 ) -> Option<Charges> {
     let since_report_ns = last_report.map(|last_report| answered.raw - last_report.raw);
     let corrected = answered.realtime + nearest_ns(tracking.current_correction_s);
-    let age_ns = sample::greatest_age_ns(data, since_report_ns, corrected);
+    let waited_ns = answered.raw - at.raw;
+    let age_ns = sample::greatest_age_ns(data, since_report_ns, waited_ns, corrected);
     let exchange_ns = ceil_ns(2.0 * data.offset_error_s);
     let since = answered.raw - age_ns;
     let watched_ns = clock.moved_ns(since, at);
@@ -174,7 +175,9 @@ fn charges(
     });
     let set_ns = clock.set_ns(begun - LONGEST_EXCHANGE_NS);
     Some(Charges {
-        age_ns,
+        // The interval is that of `at`: the measurement was made so long before it, or at most
+        // so long after it.
+        age_ns: (at.raw - since).max(waited_ns),
         exchange_ns,
         moved_ns: moved_ns.max(set_ns),
         phc_ns: 0,

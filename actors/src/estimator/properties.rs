@@ -214,7 +214,7 @@ fn a_measurement_is_as_old_as_the_last_report_unless_its_age_is_greater() {
     ] {
         let data = data(mode, since_s, 0.1);
         assert_eq!(
-            greatest_age_ns(&data, since_report_ns, RealtimeInstant::from_ns(now_ns)),
+            greatest_age_ns(&data, since_report_ns, 0, RealtimeInstant::from_ns(now_ns)),
             age_ns,
             "{mode:?} {since_s} {since_report_ns:?} {now_ns}"
         );

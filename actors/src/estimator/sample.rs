@@ -132,7 +132,8 @@ pub fn is_new(before: &Reported, now: &Reported, clock_was_set: bool) -> bool {
     !has_measurement(old) || old.original_offset_s != new.original_offset_s || repeated
 }
 
-/// How old a measurement can be that the report `since_report_ns` ago did not have, ns.
+/// How old a measurement can be that the report `since_report_ns` ago did not have, ns. chronyd made
+/// its reply at most `waited_ns` ago.
 ///
 /// A measurement is usually seen when it is made. With `filter`, in interleaved mode and from
 /// reference clocks chronyd makes it from older ones; the reported age then shows that, in whole
@@ -141,14 +142,17 @@ pub fn is_new(before: &Reported, now: &Reported, clock_was_set: bool) -> bool {
 pub fn greatest_age_ns(
     data: &SourceData,
     since_report_ns: Option<i64>,
+    waited_ns: i64,
     now: RealtimeInstant,
 ) -> i64 {
-    let reported_ns = (i64::from(data.since_sample_s).saturating_add(1)).saturating_mul(NS_PER_S);
+    let reported_ns = (i64::from(data.since_sample_s).saturating_add(1))
+        .saturating_mul(NS_PER_S)
+        .saturating_add(waited_ns);
     let Some(since_report_ns) = since_report_ns else {
         return reported_ns;
     };
     if data.mode == SourceMode::Reference {
-        let poll_ns = poll_ns(data);
+        let poll_ns = poll_ns(data).saturating_add(waited_ns);
         return since_report_ns.max(reported_ns).max(poll_ns);
     }
     let second = |instant: RealtimeInstant| instant.as_ns().div_euclid(NS_PER_S);
@@ -307,7 +311,7 @@ mod tests {
     #[test]
     fn a_repeated_measurement_of_a_reference_clock_is_charged_its_whole_age() {
         let old = report(SourceMode::Reference, 8, 3);
-        let age_ns = greatest_age_ns(&old.data, Some(100 * MS), RealtimeInstant::default());
-        assert_eq!(age_ns, 9 * NS_PER_S);
+        let age_ns = greatest_age_ns(&old.data, Some(100 * MS), MS, RealtimeInstant::default());
+        assert_eq!(age_ns, 9 * NS_PER_S + MS);
     }
 }
