@@ -7,16 +7,16 @@
 //!      +---------+      Void          +--------------+
 //! ---->| Unknown |<-------------------| Synchronized |<---+ Report
 //!      +---------+                    +--------------+    |
-//!        ^     |                        |        | Unsynchronized, Silence
-//!   Void |     | Disruption  Disruption |        v        |
-//!        |     |                        |   +-------------+
-//!        |     |                        |   | FreeRunning |---- Unsynchronized, Silence: stays
-//!        |     v                        v   +-------------+
-//!      +-----------+<------------------------+   |
-//!      | Disrupted |        Disruption           +--> Unknown on Void
-//!      +-----------+--> Synchronized on Report
+//!        ^     ^                                 | Unsynchronized, Silence
+//!   Void |     | Void                            v        |
+//!        |     |                             +-------------+
+//!        |     +-----------------------------| FreeRunning |--- Unsynchronized, Silence: unchanged
+//!      +-----------+                         +-------------+
+//!      | Disrupted |--> Synchronized on Report; unchanged by Unsynchronized and Silence
+//!      +-----------+
 //! ```
 //!
+//! `Disrupted` is entered by a resumed record only: the daemon does not detect disruptions yet.
 //! `FreeRunning` is entered from `Synchronized` only: the one state that is reached by a validated
 //! report of this boot. It holds that report's bound over, which grows. `Unknown` holds none, so
 //! silence there changes nothing.
@@ -35,8 +35,6 @@ pub enum Event {
     /// Nothing may be claimed any more: the held bound reached the end of its life, grew over the
     /// cap, or chronyd has no reference.
     Void,
-    /// The clock was disrupted (live migration): no earlier report means anything.
-    Disruption,
 }
 
 /// The status after `event` in `status`.
@@ -47,7 +45,6 @@ pub fn next(status: ClockStatus, event: Event) -> ClockStatus {
     use ClockStatus::{Disrupted, FreeRunning, Synchronized, Unknown};
     match (status, event) {
         (_, Event::Report) => Synchronized,
-        (_, Event::Disruption) => Disrupted,
         (Synchronized | FreeRunning, Event::Unsynchronized | Event::Silence) => FreeRunning,
         (Unknown, Event::Unsynchronized | Event::Silence) => Unknown,
         (Unknown | Synchronized | FreeRunning | Disrupted, Event::Void) => Unknown,
@@ -61,34 +58,27 @@ mod tests {
     use ClockStatus::{Disrupted, FreeRunning, Synchronized, Unknown};
 
     const STATUSES: [ClockStatus; 4] = [Unknown, Synchronized, FreeRunning, Disrupted];
-    const EVENTS: [Event; 5] = [
+    const EVENTS: [Event; 4] = [
         Event::Report,
         Event::Unsynchronized,
         Event::Silence,
         Event::Void,
-        Event::Disruption,
     ];
 
     #[test]
     fn every_transition_is_as_drawn() {
         // Rows: status; columns: EVENTS in their order.
         let table = [
-            (
-                Unknown,
-                [Synchronized, Unknown, Unknown, Unknown, Disrupted],
-            ),
+            (Unknown, [Synchronized, Unknown, Unknown, Unknown]),
             (
                 Synchronized,
-                [Synchronized, FreeRunning, FreeRunning, Unknown, Disrupted],
+                [Synchronized, FreeRunning, FreeRunning, Unknown],
             ),
             (
                 FreeRunning,
-                [Synchronized, FreeRunning, FreeRunning, Unknown, Disrupted],
+                [Synchronized, FreeRunning, FreeRunning, Unknown],
             ),
-            (
-                Disrupted,
-                [Synchronized, Disrupted, Disrupted, Unknown, Disrupted],
-            ),
+            (Disrupted, [Synchronized, Disrupted, Disrupted, Unknown]),
         ];
         for (status, row) in table {
             for (event, expected) in EVENTS.into_iter().zip(row) {

@@ -1,6 +1,6 @@
 //! Reads the kernel's clock discipline. This is the only module of the crate with unsafe code,
 //! because no safe wrapper of adjtimex(2) reports the tick length, which a slew changes.
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "adjtimex(2) is called through libc")]
 
 use std::io;
 
