@@ -144,7 +144,8 @@ impl ClockState {
             Finding::ClockSlewed { by_ns } => {
                 self.slews += 1;
                 if self.slew_limit.pass(self.slews, Instant::now()).is_some() {
-                    warn!(log, "another program slews the system clock"; "by_ns" => by_ns, "alarms" => self.slews);
+                    warn!(log, "another program slews the system clock";
+                        "by_ns" => by_ns, "alarms" => self.slews);
                 }
             }
             Finding::LeapSecondDecided { happened } => {

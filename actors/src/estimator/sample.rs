@@ -132,8 +132,8 @@ pub fn is_new(before: &Reported, now: &Reported, clock_was_set: bool) -> bool {
     !has_measurement(old) || old.original_offset_s != new.original_offset_s || repeated
 }
 
-/// How old a measurement can be that the report `since_report_ns` ago did not have, ns. chronyd made
-/// its reply at most `waited_ns` ago.
+/// How old a measurement can be that the report `since_report_ns` ago did not have, ns. chronyd
+/// made its reply at most `waited_ns` ago.
 ///
 /// A measurement is usually seen when it is made. With `filter`, in interleaved mode and from
 /// reference clocks chronyd makes it from older ones; the reported age then shows that, in whole
