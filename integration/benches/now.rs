@@ -53,7 +53,7 @@ fn alone(mut candidates: Vec<Candidate>) {
         for (candidate, times) in candidates.iter_mut().zip(&mut rounds) {
             let begun = Instant::now();
             (candidate.ask)(CALLS);
-            times.push(begun.elapsed().as_nanos() as f64 / f64::from(CALLS));
+            times.push(begun.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS));
         }
     }
     println!("one thread                            ns a call   ratio   to reach");
@@ -202,7 +202,7 @@ fn ns_a_call_for(span: Duration, client: &Client) -> f64 {
         }
         calls += 1_000;
     }
-    begun.elapsed().as_nanos() as f64 / f64::from(calls)
+    begun.elapsed().as_secs_f64() * 1e9 / f64::from(calls)
 }
 
 fn two_threads(one: &Client, other: &Client) -> f64 {

@@ -86,7 +86,8 @@ impl ServerBehaviour {
     /// beginning.
     pub fn is_truechimer_at(&self, second: f64) -> bool {
         let declared_s = self.root_delay / 2.0 + self.root_dispersion_at(second);
-        self.time_error_ns_at(second).unsigned_abs() as f64 <= declared_s * 1e9
+        let error = Duration::from_nanos(self.time_error_ns_at(second).unsigned_abs());
+        error.as_secs_f64() <= declared_s
     }
 }
 
@@ -230,6 +231,7 @@ fn serve(
 }
 
 /// The part of `limit` for the packet of this number: uniformly distributed and reproducible.
+#[expect(clippy::cast_precision_loss, reason = "an f64 holds 53 bits exactly")]
 pub(crate) fn jitter(limit: Duration, seed: u64, number: u64) -> Duration {
     // The finalizer of splitmix64, whose input counts.
     let mut bits = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));

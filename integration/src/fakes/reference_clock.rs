@@ -1,4 +1,8 @@
 //! A scripted reference clock of a chronyd, with defined errors.
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "errors in nanoseconds are below 2^53"
+)]
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,8 @@
 //! The plot of a run: the ends of the interval relative to true time, over time, as SVG.
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "a plot has a resolution of pixels"
+)]
 
 use std::error::Error;
 use std::ops::Range;

@@ -1,4 +1,5 @@
 //! The report of a scenario: expectations, faults and the row of the table.
+#![expect(clippy::cast_precision_loss, reason = "the table has a few digits")]
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};

@@ -50,6 +50,7 @@ impl Course {
     /// ns.
     #[expect(
         clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
         reason = "tests last minutes, which an f64 counts in ns"
     )]
     pub fn offset_ns(&self, elapsed: Duration) -> i64 {

@@ -7,7 +7,7 @@
 //! A writer holds a lock on the file, which ends with it when it is killed. It fills in the oldest state,
 //! and then counts `turn` up, so what a killed writer leaves half done is never seen. Readers take no lock.
 //! The states before the one in force date timestamps of the kernel that a program reads late.
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "maps a file that other processes write to")]
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};

@@ -9,8 +9,8 @@ fn clock() -> State {
 }
 
 fn request(modes: u32) -> timex {
+    #[expect(unsafe_code, reason = "libc has no other constructor of a timex")]
     // SAFETY: a struct of integers, for which all zeros is a value.
-    #[allow(unsafe_code)]
     let mut request: timex = unsafe { std::mem::zeroed() };
     request.modes = modes;
     request
