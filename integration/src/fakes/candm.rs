@@ -191,8 +191,8 @@ impl Report {
     }
 }
 
-/// chrony's float: a signed 7-bit exponent above a signed 25-bit coefficient, value = coef * 2^(exp
-/// - 25).
+/// chrony's float: a signed 7-bit exponent above a signed 25-bit coefficient, with the value
+/// `coefficient * 2^(exponent - 25)`.
 ///
 /// It has no NaN; infinities become the largest values it can hold.
 #[expect(

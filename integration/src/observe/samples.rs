@@ -38,7 +38,7 @@ impl Sample {
         self.latest_ns.midpoint(self.earliest_ns)
     }
 
-    /// Whether the status says that the interval contains true time.
+    /// Whether the status is one of an interval that contains true time.
     pub fn is_trusted(&self) -> bool {
         matches!(self.status, Status::Synchronized | Status::FreeRunning)
     }
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_client_library_is_no_sample() {
+    fn an_error_of_the_client_library_is_not_a_sample() {
         let seen = seen(Err("torn".to_owned()));
         assert_eq!((seen.errors, seen.samples.len()), (1, 0));
     }

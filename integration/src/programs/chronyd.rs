@@ -166,10 +166,8 @@ impl Chronyd {
             .process
             .insert(Process::start("chronyd", command, Log::Kept));
         let socket = self.dir.join("chronyd.sock");
-        let answers = || tracking_at(&socket).is_some() || !process.is_running();
-        let up = wait::within(wait::PATIENCE, {
-            let mut answers = answers;
-            move || answers().then_some(())
+        let up = wait::within(wait::PATIENCE, || {
+            (tracking_at(&socket).is_some() || !process.is_running()).then_some(())
         });
         assert!(
             up.is_some() && process.is_running(),
