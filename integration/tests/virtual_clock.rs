@@ -333,7 +333,7 @@ fn chronyd_steps_the_clock_to_true_time() {
         correction.abs() > 1.0
     });
     let steps = clock.steps();
-    chronyd.makestep();
+    chronyd.chronyc("makestep");
     wait::until(wait::PATIENCE, "the clock comes to true time", || {
         (truth.now_ns() - clock.now_ns()).abs() < MS
     });

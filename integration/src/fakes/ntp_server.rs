@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::ntp_packet;
 use super::ntp_packet::Reply;
+use crate::host::background::Background;
 use crate::time::profile::Profile;
 use crate::time::truth::Truth;
 
@@ -96,8 +97,7 @@ impl ServerBehaviour {
 pub struct NtpServer {
     address: SocketAddr,
     behaviour: Arc<Mutex<ServerBehaviour>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Background<()>,
 }
 
 impl NtpServer {
@@ -140,17 +140,14 @@ impl NtpServer {
             .expect("set a timeout");
         let address = socket.local_addr().expect("bound");
         let behaviour = Arc::new(Mutex::new(behaviour));
-        let stop = Arc::new(AtomicBool::new(false));
         let thread = {
-            let (truth, behaviour, stop) =
-                (truth.clone(), Arc::clone(&behaviour), Arc::clone(&stop));
-            thread::spawn(move || serve(&socket, &truth, &behaviour, began, &stop))
+            let (truth, behaviour) = (truth.clone(), Arc::clone(&behaviour));
+            Background::start(move |stop| serve(&socket, &truth, &behaviour, began, stop))
         };
         NtpServer {
             address,
             behaviour,
-            stop,
-            thread: Some(thread),
+            _thread: thread,
         }
     }
 
@@ -165,15 +162,6 @@ impl NtpServer {
     /// If the server's thread has panicked.
     pub fn set(&self, change: impl FnOnce(&mut ServerBehaviour)) {
         change(&mut self.behaviour.lock().expect("behaviour"));
-    }
-}
-
-impl Drop for NtpServer {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
