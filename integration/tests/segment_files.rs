@@ -371,7 +371,7 @@ fn a_directory_that_cannot_be_created_is_logged_once_and_readers_continue() {
 
     fs::remove_dir_all(&dir).expect("delete it");
     let line = daemon.wait_for_log("cannot be created again");
-    assert!(line.contains("nobody"), "without the user: {line}");
+    assert!(line.contains("nobody"), "names the user: {line}");
     // Longer than a record stays Synchronized without its writer.
     wait::holds(Duration::from_secs(7), "one line", || {
         daemon.count_log("cannot be created again") == 1
