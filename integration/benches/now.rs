@@ -1,8 +1,8 @@
-//! What asking for the time costs: our libraries and the published ones, in one process, as ratios to
-//! `clock_gettime(CLOCK_REALTIME)`: `cargo bench`.
+//! The cost of a reading: the project's client libraries and the published ones, in one process, as
+//! ratios to `clock_gettime(CLOCK_REALTIME)`. Run it with `cargo bench`.
 //!
-//! Every candidate has its turn in every round, so that a noisy machine is noisy for all; what is printed is the
-//! median over the rounds.
+//! Every candidate runs in every round, so that noise affects all of them; the median over the
+//! rounds is printed.
 
 use std::env;
 use std::ffi::CString;
@@ -25,12 +25,12 @@ const PAIR_TIME: Duration = Duration::from_millis(200);
 /// Makes this program one of two that read at the same time.
 const READER: &str = "--reader-of";
 
-/// A way to ask for the time.
+/// A way to read the time.
 struct Candidate {
     name: &'static str,
     goal: Option<f64>,
-    /// Asks so many times.
-    ask: Box<dyn FnMut(u32)>,
+    /// Reads this many times.
+    read: Box<dyn FnMut(u32)>,
 }
 
 fn main() {
@@ -51,12 +51,12 @@ fn alone(mut candidates: Vec<Candidate>) {
     let mut rounds = vec![Vec::new(); candidates.len()];
     for _ in 0..ROUNDS {
         for (candidate, times) in candidates.iter_mut().zip(&mut rounds) {
-            let begun = Instant::now();
-            (candidate.ask)(CALLS);
-            times.push(begun.elapsed().as_nanos() as f64 / f64::from(CALLS));
+            let began = Instant::now();
+            (candidate.read)(CALLS);
+            times.push(began.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS));
         }
     }
-    println!("one thread                            ns a call   ratio   to reach");
+    println!("one thread                            ns a call   ratio   goal");
     for (candidate, times) in candidates.iter().zip(&rounds) {
         let ratios = times.iter().zip(&rounds[0]).map(|(own, base)| own / base);
         let goal = candidate
@@ -99,7 +99,7 @@ fn candidate(name: &'static str, mut call: impl FnMut() + 'static) -> Candidate 
     Candidate {
         name,
         goal: None,
-        ask: Box::new(move |calls| (0..calls).for_each(|_| call())),
+        read: Box::new(move |calls| (0..calls).for_each(|_| call())),
     }
 }
 
@@ -124,9 +124,9 @@ fn own(name: &'static str, path: &Path, goal: f64) -> Candidate {
 
 fn c_library(name: &'static str, path: &Path) -> Candidate {
     let path = CString::new(path.to_str().expect("UTF-8")).expect("no null byte");
-    // SAFETY: a C string, and no error wanted. The process closes it.
+    // SAFETY: a C string, and no error is requested. It is closed at the process's exit.
     let context = unsafe { clockbound::clockbound_open(path.as_ptr(), ptr::null_mut()) };
-    assert!(!context.is_null(), "{name} opens {path:?}");
+    assert!(!context.is_null(), "{name}: failed to open {path:?}");
     candidate(name, move || {
         let mut result = MaybeUninit::uninit();
         // SAFETY: an open context, and room for the result.
@@ -156,7 +156,7 @@ fn published_2(path: &Path) -> Candidate {
     })
 }
 
-/// Uses what was read, part by part: a program does not copy it, either.
+/// Uses each part of a reading, as a program does that does not copy it.
 #[inline(always)]
 fn use_up<T>(earliest: T, latest: T, status: i32) {
     black_box(earliest);
@@ -164,7 +164,7 @@ fn use_up<T>(earliest: T, latest: T, status: i32) {
     black_box(status);
 }
 
-/// Two readers at the same time: as threads on one handle, as threads with a handle each, as processes.
+/// Two readers at the same time: threads with one handle, threads with a handle each, processes.
 fn in_pairs(path: &Path) {
     let open = || Client::open_at(path).expect("open the segment");
     let (shared, one, other) = (open(), open(), open());
@@ -193,16 +193,16 @@ fn in_pairs(path: &Path) {
 }
 
 fn ns_a_call_for(span: Duration, client: &Client) -> f64 {
-    let begun = Instant::now();
+    let began = Instant::now();
     let mut calls = 0_u32;
-    while begun.elapsed() < span {
+    while began.elapsed() < span {
         for _ in 0..1_000 {
             let now = client.now().expect("an interval");
             use_up(now.earliest_ns(), now.latest_ns(), now.status() as i32);
         }
         calls += 1_000;
     }
-    begun.elapsed().as_nanos() as f64 / f64::from(calls)
+    began.elapsed().as_secs_f64() * 1e9 / f64::from(calls)
 }
 
 fn two_threads(one: &Client, other: &Client) -> f64 {

@@ -18,10 +18,10 @@
 //! | folder | contents | may import |
 //! |---|---|---|
 //! | [`time`] | true time, clocks, quantities that change over time | |
-//! | [`host`] | directories, accounts, processes, namespaces, containers, the virtual clock, waiting | `time` |
+//! | [`host`] | accounts, processes, namespaces, containers, the virtual clock, waiting | `time` |
 //! | [`programs`] | chronyd and the daemon | `time`, `host` |
-//! | [`fakes`] | NTP server, reference clocks, chronyd's command socket, PTP hardware clock | `time`, `host` |
-//! | [`observe`] | layouts, readers, samples of the interval, segment files, resource usage | `time`, `host` |
+//! | [`fakes`] | NTP server, reference clocks, chronyd's command socket, PHC | `time`, `host` |
+//! | [`observe`] | layouts, readers, samples, segment files, resource usage | `time`, `host` |
 //! | [`setup`] | a synchronised daemon; the check of a client program | all above |
 //! | [`demo`] | the table and the time servers of the demonstration | `fakes`, `observe` |
 //! | [`rig`] | the truth rig: scenarios, their runs, reports and plots | all above |

@@ -27,7 +27,7 @@ fn check(language: &str, words: &[String]) {
 }
 
 #[test]
-fn a_rust_program_reads_on_after_kills_and_deletions() {
+fn a_rust_program_continues_after_kills_and_deletions() {
     let watch = Path::new(DAEMON).with_file_name("watch");
     assert!(watch.exists(), "build it: cargo build -p integration");
     check("Rust", &[watch.to_string_lossy().into_owned()]);
@@ -56,7 +56,7 @@ fn compile(sandbox: &Sandbox, source: &str, words: &[&str]) -> PathBuf {
 }
 
 #[test]
-fn a_c_program_reads_on_after_kills_and_deletions() {
+fn a_c_program_continues_after_kills_and_deletions() {
     let sandbox = Sandbox::new();
     let program = compile(&sandbox, "watch.c", &[]);
     check("C", &[program.to_string_lossy().into_owned()]);

@@ -12,14 +12,14 @@ use integration::time::truth::Truth;
 
 #[test]
 fn chronyd_measures_the_offset_of_true_time() {
-    for offset_ns in [5_000_000, -5_000_000] {
+    for offset_ns in [5_000_000_i32, -5_000_000] {
         let sandbox = Sandbox::new();
-        let truth = Truth::offset_by_ns(offset_ns);
+        let truth = Truth::offset_by_ns(offset_ns.into());
         let server = NtpServer::start(&truth);
         server.set(|behaviour| behaviour.root_delay = 0.002);
         let mut chronyd = Chronyd::following(&sandbox, "chrony", server.address());
         let tracking = chronyd.start_synchronised().tracking().expect("a report");
-        let error = tracking.correction - offset_ns as f64 / 1e9;
+        let error = tracking.correction - f64::from(offset_ns) / 1e9;
         assert!(error.abs() * 1e9 < tracking.bound_ns(), "{tracking:?}");
         assert!(tracking.root_delay >= 0.002, "{tracking:?}");
         assert_eq!(tracking.stratum, 2);
@@ -69,8 +69,9 @@ fn chronyc_parses_replies_of_the_fake_chronyd() {
     assert_eq!(seen.refid, report.refid);
     assert_eq!(seen.stratum, report.stratum);
     assert_eq!(seen.leap, "Normal");
-    let ref_time = report.ref_time.0 as f64 + f64::from(report.ref_time.1) * 1e-9;
-    assert!((seen.ref_time - ref_time).abs() < 1e-6);
+    let (seconds, nanoseconds) = report.ref_time;
+    let ref_time = Duration::new(seconds, nanoseconds);
+    assert!((seen.ref_time - ref_time.as_secs_f64()).abs() < 1e-6);
     let floats = [
         (seen.correction, report.correction),
         (seen.root_delay, report.root_delay),

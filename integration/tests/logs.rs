@@ -1,14 +1,14 @@
-//! The daemon's log: for machines when asked to, and never in the way.
-
-use std::time::Duration;
+//! The daemon's log: its formats, and that logging blocks neither the daemon nor its exit.
 
 use integration::fakes::candm::Report;
 use integration::fakes::chronyd::FakeChronyd;
 use integration::host::sandbox::Sandbox;
+use integration::host::wait;
 use integration::observe::reading::Status;
 use integration::observe::segment::Segment;
 use integration::programs::daemon::Launch;
 use integration::setup::testbed::shm_path;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
@@ -20,7 +20,7 @@ fn launch(sandbox: &Sandbox) -> (FakeChronyd, Launch) {
 }
 
 #[test]
-fn json_logs_are_one_object_a_line_and_tell_why_the_status_changed() {
+fn json_logs_are_one_object_a_line_and_have_the_reason_of_a_status_change() {
     let sandbox = Sandbox::new();
     let (_fake, launch) = launch(&sandbox);
     let mut daemon = launch
@@ -48,7 +48,7 @@ fn json_logs_are_one_object_a_line_and_tell_why_the_status_changed() {
 }
 
 #[test]
-fn plain_logs_tell_why_the_status_changed() {
+fn plain_logs_have_the_reason_of_a_status_change() {
     let sandbox = Sandbox::new();
     let (_fake, launch) = launch(&sandbox);
     let daemon = launch.start();
@@ -59,7 +59,7 @@ fn plain_logs_tell_why_the_status_changed() {
 }
 
 #[test]
-fn a_log_that_nobody_reads_holds_nothing_up() {
+fn an_unread_log_blocks_neither_publication_nor_exit() {
     let sandbox = Sandbox::new();
     let (fake, launch) = launch(&sandbox);
     let launch = launch
@@ -70,30 +70,23 @@ fn a_log_that_nobody_reads_holds_nothing_up() {
     Segment::wait_for_status(&shm, Status::Synchronized);
     // More lines than any pipe holds, then proof that the segment is still written.
     let goal = fake.requests() + 1500;
-    integration::host::wait::until(integration::host::wait::PATIENCE, "polls go on", || {
+    wait::until(wait::PATIENCE, "1500 more polls", || {
         fake.requests() >= goal
     });
     Segment::wait_for_writes(&shm, 20);
-    let exit = daemon.terminate();
-    assert_eq!(exit.code, Some(0));
-    assert!(exit.elapsed < Duration::from_secs(5), "{exit:?}");
+    assert_eq!(daemon.terminate().code, Some(0));
 }
 
 #[test]
-fn both_signals_end_it_in_good_order() {
-    for signal in [
-        nix::sys::signal::Signal::SIGTERM,
-        nix::sys::signal::Signal::SIGINT,
-    ] {
+fn sigterm_and_sigint_stop_the_daemon_with_exit_code_0() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let sandbox = Sandbox::new();
         let (_fake, launch) = launch(&sandbox);
         let mut daemon = launch.start();
         Segment::wait_for_status(&shm_path(&sandbox), Status::Synchronized);
         daemon.signal(signal);
-        let exit = daemon.wait();
-        assert_eq!(exit.code, Some(0), "{signal}");
-        assert!(exit.elapsed < Duration::from_secs(5), "{exit:?}");
-        // Lines that were queued are not lost.
+        assert_eq!(daemon.wait().code, Some(0), "{signal}");
+        // Queued lines are written before the exit.
         daemon.wait_for_log("stopping");
     }
 }

@@ -246,7 +246,7 @@ fn a_segment_of_another_boot_is_not_resumed() {
         let earlier = Segment::wait_for_status(&shm, Status::Synchronized);
         daemon.kill();
         fake.set(|_| Vec::new());
-        // The clocks continue, as if both boots had the same uptime; only the boot id differs.
+        // Only the boot id differs: the clocks continue.
         host.boot_id(&sandbox, "00000000-0000-4000-8000-000000000001");
         let _daemon = launch.start();
         let now = Segment::wait_for_status(&shm, Status::Unknown);

@@ -58,7 +58,8 @@ fn the_bound_is_close_to_the_report_once_rates_are_measured() {
             ..Report::healthy()
         });
         Segment::wait_for_status(&pair.shm(), Status::Synchronized);
-        let exact_ns = ((correction.abs() + 0.001 + 0.000_3) * 1e9).round() as i64;
+        let exact = Duration::from_secs_f64(correction.abs() + 0.001 + 0.000_3);
+        let exact_ns = i64::try_from(exact.as_nanos()).expect("below a second");
         let excess_ns = || {
             let excess_ns = Segment::settled(&pair.shm()).bound_ns() - exact_ns;
             assert!(
@@ -157,17 +158,17 @@ fn impossible_reports_are_rejected() {
 #[test]
 fn the_status_of_a_clock_with_a_large_offset_is_stable() {
     // chronyd's times are those of the corrected clock, half a second from the system clock.
-    for (correction, shift_s) in [(0.5, 1), (-0.5, 0)] {
+    for (correction_ns, shift_s) in [(500_000_000, 1), (-500_000_000, 0)] {
         let pair = Pair::new(move || {
             let mut report = Report {
-                correction,
+                correction: f64::from(correction_ns) / 1e9,
                 ..Report::healthy()
             };
             report.ref_time.0 += shift_s;
             report
         });
         Segment::wait_for_status(&pair.shm(), Status::Synchronized);
-        let reader = Reader::start(&pair.shm(), &Truth::offset_by_ns((correction * 1e9) as i64));
+        let reader = Reader::start(&pair.shm(), &Truth::offset_by_ns(correction_ns.into()));
         pair.wait_for_polls(20);
         reader.finish().assert_valid_with_one_status();
     }

@@ -257,7 +257,8 @@ impl Host {
         std::fs::create_dir_all(&path).expect("make a directory");
         let words = format!(
             "[Service]\nExecStartPre=-rm -f /{FAULTS}\nExecStart=\n\
-             ExecStart=/opt/faulty --max-drift-rate 50 --fault-socket /{FAULTS} --poll-interval 10ms --log-level debug\n"
+             ExecStart=/opt/faulty --max-drift-rate 50 --fault-socket /{FAULTS} \
+             --poll-interval 10ms --log-level debug\n"
         );
         std::fs::write(path.join("faulty.conf"), words).expect("write a drop-in");
         self.systemctl(&["daemon-reload"]);

@@ -30,7 +30,7 @@ fn trusted_intervals_contain_true_time_in_every_scenario() {
     assert!(faulty.is_empty(), "{}", diagnoses.join("\n\n"));
 }
 
-/// No test: the entry point of the processes that the rig starts under a virtual clock.
+/// Not a test: the entry point of the processes that the rig starts under a virtual clock.
 #[test]
 fn run_scenario_if_requested() {
     subprocess::run_if_requested(&published::ALL, scenarios::named);

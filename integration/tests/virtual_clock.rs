@@ -75,7 +75,7 @@ fn under(clock: &VirtualClock, program: &str, arguments: &[&str]) -> Command {
 }
 
 /// The output of `date`, in ns since 1970.
-fn shown_by_date(clock: &VirtualClock) -> i64 {
+fn time_of_date(clock: &VirtualClock) -> i64 {
     let output = under(clock, "date", &["+%s%N"]).output().expect("date");
     let text = String::from_utf8_lossy(&output.stdout);
     text.trim().parse().expect("a number")
@@ -87,14 +87,14 @@ fn a_program_reads_steps_and_rate_changes_of_the_clock() {
     let (clock, machine) = (VirtualClock::new(&sandbox), Machine::now());
     clock.step(-1_000_000 * S);
     let before_ns = clock.now_ns();
-    let shown_ns = shown_by_date(&clock);
+    let shown_ns = time_of_date(&clock);
     assert!((before_ns..=clock.now_ns()).contains(&shown_ns));
     assert!(shown_ns < clock_ns(ClockId::CLOCK_REALTIME) - 900_000 * S);
     let fast = Rate::default().faster_by(100_000_000);
     clock.set_rate(fast);
     let began = (clock.now_ns(), clock_ns(ClockId::CLOCK_MONOTONIC_RAW));
     wait::until(wait::PATIENCE, "the program's clock gains 10 ms", || {
-        let gained_ns = shown_by_date(&clock) - began.0;
+        let gained_ns = time_of_date(&clock) - began.0;
         gained_ns > clock_ns(ClockId::CLOCK_MONOTONIC_RAW) - began.1 + 10 * MS
     });
     assert_eq!(clock.rate(), fast);
@@ -109,7 +109,7 @@ fn a_step_by_a_program_is_visible_to_all() {
     assert!(status.expect("date").status.success());
     let after = 1_000_000_000 * S..1_000_000_100 * S;
     assert!(after.contains(&clock.now_ns()));
-    assert!(after.contains(&shown_by_date(&clock)));
+    assert!(after.contains(&time_of_date(&clock)));
     assert_eq!(clock.steps(), 1);
     machine.assert_unaffected();
 }
@@ -182,7 +182,7 @@ fn a_timer_expires_when_the_clock_is_set_past_its_instant() {
     process.wait_for_log("expired");
 }
 
-/// No test: the entry point of the processes that [`start_role`] starts.
+/// Not a test: the entry point of the processes that [`start_role`] starts.
 #[test]
 fn run_role_if_requested() {
     match env::var(ROLE).as_deref() {
@@ -275,8 +275,8 @@ fn packets() {
     setsockopt(&receiver, ReceiveTimestampns, &true).expect("timestamps");
     let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let address = receiver.local_addr().expect("bound");
-    // The kernel begins to date packets on arrival some time after the first socket option. Until
-    // then it dates them when they are received.
+    // The kernel timestamps packets on arrival from some time after the first socket option on.
+    // Until then it timestamps them when they are received.
     let is_in_time = || {
         let before_ns = clock_ns(ClockId::CLOCK_REALTIME);
         sender.send_to(b"x", address).expect("sent");
@@ -333,7 +333,7 @@ fn chronyd_steps_the_clock_to_true_time() {
         correction.abs() > 1.0
     });
     let steps = clock.steps();
-    chronyd.makestep();
+    chronyd.chronyc("makestep");
     wait::until(wait::PATIENCE, "the clock comes to true time", || {
         (truth.now_ns() - clock.now_ns()).abs() < MS
     });

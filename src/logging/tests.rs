@@ -11,7 +11,7 @@ use super::queue::QUEUE_EVENTS;
 use super::*;
 
 /// The deadline of every wait; it is not a measurement.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 const HOSTILE: &str =
     "a\nb\r\nc\td\0e\x1b[31mf\x7fg\u{85}h\u{2028}i\u{202e}j\u{9b}k \"q\" \\ ä, x: y";

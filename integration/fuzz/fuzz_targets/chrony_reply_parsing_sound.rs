@@ -1,4 +1,5 @@
-//! Whatever is accepted as chronyd's reply comes back from the encoder as it was, with sane values.
+//! A reply of chronyd that is accepted is unchanged by encoding and parsing, and has values within
+//! their limits.
 #![no_main]
 
 use clockbound_actors::chrony::{Reply, Request};
@@ -11,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = Request::parse(data);
     let _ = Reply::parse(data, TRACKING, SEQUENCE);
 
-    // A header that is right lets the fuzzer at the reports from the first byte on.
+    // With a valid header, the fuzzer reaches the reports from the first byte on.
     let Some((code, data)) = data.split_first() else {
         return;
     };

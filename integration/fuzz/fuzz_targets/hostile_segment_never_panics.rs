@@ -1,4 +1,5 @@
-//! No bytes in a segment's file, and no clock readings, make a reader panic, hang, or trust nonsense.
+//! With any bytes in a segment's file and any clock readings, a reader does not panic or hang, and
+//! returns no inverted interval.
 #![no_main]
 
 use std::fs::File;
@@ -12,13 +13,13 @@ use shm_layout::reader::{ReadError, Reader};
 use shm_layout::v1::V1;
 use shm_layout::v2::V2;
 
-/// The header of a sound v1 segment, generation 2.
+/// The header of a valid v1 segment, generation 2.
 const V1_HEADER: &[u8; 16] = b"\x4e\x5a\x4d\x41\x00\x02\x42\x43\x48\0\0\0\x01\0\x02\0";
 
 /// The same, v2.
 const V2_HEADER: &[u8; 16] = b"\x4e\x5a\x4d\x41\x00\x02\x42\x43\x50\0\0\0\x02\0\x02\0";
 
-/// The beginning of a sound native segment, sequence 2.
+/// The beginning of a valid native segment, sequence 2.
 fn native_header() -> [u8; 72] {
     let mut header = [0; 72];
     header[..16].copy_from_slice(b"clkbound\x88\0\0\0\x01\0\0\0");
@@ -31,7 +32,7 @@ fn record<L: Layout>(file: &File) -> Result<L::Record, ReadError> {
 }
 
 fuzz_target!(|input: (u8, i64, i64, &[u8])| {
-    let (sound_header, realtime_ns, monotonic_ns, bytes) = input;
+    let (valid_header, realtime_ns, monotonic_ns, bytes) = input;
     let path = format!("/dev/shm/clockbound-fuzz-{}", std::process::id());
     let mut file = File::options()
         .read(true)
@@ -40,7 +41,7 @@ fuzz_target!(|input: (u8, i64, i64, &[u8])| {
         .truncate(true)
         .open(&path)
         .expect("a file");
-    match sound_header % 4 {
+    match valid_header % 4 {
         1 => file.write_all(V1_HEADER).expect("written"),
         2 => file.write_all(V2_HEADER).expect("written"),
         3 => file.write_all(&native_header()).expect("written"),

@@ -1,4 +1,4 @@
-//! Whatever the resume area of a segment has in it, the next life of the estimator starts and publishes an interval.
+//! The estimator resumes from any bytes in the resume area of a segment and computes an interval.
 #![no_main]
 
 use clockbound_actors::chrony::Leap;

@@ -84,6 +84,7 @@ fn testbed(sources: u8, poll_exponent: i8) -> (Testbed, Vec<NtpServer>) {
     (testbed, servers)
 }
 
+#[expect(clippy::cast_precision_loss, reason = "the table has one digit")]
 fn print(before: &Usage, after: &Usage, elapsed: f64, syscalls: Option<f64>) {
     let cpu = (after.cpu - before.cpu).as_secs_f64() / elapsed * 100.0;
     let rate =

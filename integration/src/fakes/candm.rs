@@ -146,7 +146,8 @@ impl Report {
         packet.extend([0; 4]);
         // The measured offset identifies the measurement; the corrected offset is 0.
         let (seconds, nanoseconds) = self.ref_time;
-        let measured = (seconds % 1_000) as f64 * 1e-6 + f64::from(nanoseconds) * 1e-15;
+        let thousandths = u16::try_from(seconds % 1_000).expect("below 1000");
+        let measured = f64::from(thousandths) * 1e-6 + f64::from(nanoseconds) * 1e-15;
         packet.extend(float(measured));
         packet.extend(float(0.0));
         packet.extend(float(self.root_delay / 2.0 + self.root_dispersion));
@@ -190,8 +191,8 @@ impl Report {
     }
 }
 
-/// chrony's float: a signed 7-bit exponent above a signed 25-bit coefficient, value = coef * 2^(exp
-/// - 25).
+/// chrony's float: a signed 7-bit exponent above a signed 25-bit coefficient, with the value
+/// `coefficient * 2^(exponent - 25)`.
 ///
 /// It has no NaN; infinities become the largest values it can hold.
 #[expect(

@@ -9,10 +9,10 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::candm::{Report, Request};
+use crate::host::background::Background;
 
 /// One datagram of a reply.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,8 +42,7 @@ pub struct FakeChronyd {
     socket: PathBuf,
     script: Arc<Mutex<Script>>,
     received: Arc<AtomicU64>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Background<()>,
 }
 
 impl FakeChronyd {
@@ -65,21 +64,16 @@ impl FakeChronyd {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o777))
             .expect("open the socket to all");
         let script: Arc<Mutex<Script>> = Arc::new(Mutex::new(Box::new(script)));
-        let (received, stop) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let received = Arc::<AtomicU64>::default();
         let thread = {
-            let (script, received, stop) = (
-                Arc::clone(&script),
-                Arc::clone(&received),
-                Arc::clone(&stop),
-            );
-            thread::spawn(move || serve(&socket, &script, &received, &stop))
+            let (script, received) = (Arc::clone(&script), Arc::clone(&received));
+            Background::start(move |stop| serve(&socket, &script, &received, stop))
         };
         FakeChronyd {
             socket: path,
             script,
             received,
-            stop,
-            thread: Some(thread),
+            _thread: thread,
         }
     }
 
@@ -109,10 +103,6 @@ impl FakeChronyd {
 
 impl Drop for FakeChronyd {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
         let _ = fs::remove_file(&self.socket);
     }
 }

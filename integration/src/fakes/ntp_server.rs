@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::ntp_packet;
 use super::ntp_packet::Reply;
+use crate::host::background::Background;
 use crate::time::profile::Profile;
 use crate::time::truth::Truth;
 
@@ -86,7 +87,8 @@ impl ServerBehaviour {
     /// beginning.
     pub fn is_truechimer_at(&self, second: f64) -> bool {
         let declared_s = self.root_delay / 2.0 + self.root_dispersion_at(second);
-        self.time_error_ns_at(second).unsigned_abs() as f64 <= declared_s * 1e9
+        let error = Duration::from_nanos(self.time_error_ns_at(second).unsigned_abs());
+        error.as_secs_f64() <= declared_s
     }
 }
 
@@ -95,8 +97,7 @@ impl ServerBehaviour {
 pub struct NtpServer {
     address: SocketAddr,
     behaviour: Arc<Mutex<ServerBehaviour>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Background<()>,
 }
 
 impl NtpServer {
@@ -139,17 +140,14 @@ impl NtpServer {
             .expect("set a timeout");
         let address = socket.local_addr().expect("bound");
         let behaviour = Arc::new(Mutex::new(behaviour));
-        let stop = Arc::new(AtomicBool::new(false));
         let thread = {
-            let (truth, behaviour, stop) =
-                (truth.clone(), Arc::clone(&behaviour), Arc::clone(&stop));
-            thread::spawn(move || serve(&socket, &truth, &behaviour, began, &stop))
+            let (truth, behaviour) = (truth.clone(), Arc::clone(&behaviour));
+            Background::start(move |stop| serve(&socket, &truth, &behaviour, began, stop))
         };
         NtpServer {
             address,
             behaviour,
-            stop,
-            thread: Some(thread),
+            _thread: thread,
         }
     }
 
@@ -164,15 +162,6 @@ impl NtpServer {
     /// If the server's thread has panicked.
     pub fn set(&self, change: impl FnOnce(&mut ServerBehaviour)) {
         change(&mut self.behaviour.lock().expect("behaviour"));
-    }
-}
-
-impl Drop for NtpServer {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
@@ -230,6 +219,7 @@ fn serve(
 }
 
 /// The part of `limit` for the packet of this number: uniformly distributed and reproducible.
+#[expect(clippy::cast_precision_loss, reason = "an f64 holds 53 bits exactly")]
 pub(crate) fn jitter(limit: Duration, seed: u64, number: u64) -> Duration {
     // The finalizer of splitmix64, whose input counts.
     let mut bits = seed.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));

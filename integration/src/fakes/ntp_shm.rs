@@ -1,7 +1,7 @@
 //! The shared memory of NTP's SHM reference clocks, as the clock's driver writes it.
 //!
 //! The layout is that of ntpd's driver 28, which chronyd attaches to.
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "System V shared memory that chronyd reads")]
 
 use std::io;
 use std::ptr;

@@ -8,7 +8,7 @@ use crate::host::namespace::Private;
 use crate::host::sandbox::Sandbox;
 
 /// The address whose bytes are "PHC0": chrony shows the address of a server as its reference id, so
-/// a server at this address stands for the hardware clock.
+/// a server at this address represents the hardware clock.
 pub const PHC0: Ipv4Addr = Ipv4Addr::new(80, 72, 67, 48);
 
 /// The daemon's options that make it add the error bound while chronyd's reference id is "PHC0".

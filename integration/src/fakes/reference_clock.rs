@@ -1,16 +1,21 @@
 //! A scripted reference clock of a chronyd, with defined errors.
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "errors in nanoseconds are below 2^53"
+)]
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::time::ClockId;
 
 use super::ntp_server::jitter;
 use super::ntp_shm::NtpShm;
+use crate::host::background::Background;
 use crate::time::clock::clock_ns;
 use crate::time::profile::Profile;
 use crate::time::truth::Truth;
@@ -78,8 +83,7 @@ impl Feed {
 pub struct ReferenceClock {
     parameter: String,
     feed: Arc<Mutex<Feed>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Background<()>,
 }
 
 enum Connection {
@@ -115,16 +119,14 @@ impl ReferenceClock {
             }
         };
         let feed = Arc::new(Mutex::new(feed));
-        let stop = Arc::new(AtomicBool::new(false));
         let thread = {
-            let (truth, feed, stop) = (truth.clone(), Arc::clone(&feed), Arc::clone(&stop));
-            thread::spawn(move || measure(&mut connection, &truth, &feed, began, &stop))
+            let (truth, feed) = (truth.clone(), Arc::clone(&feed));
+            Background::start(move |stop| measure(&mut connection, &truth, &feed, began, stop))
         };
         ReferenceClock {
             parameter,
             feed,
-            stop,
-            thread: Some(thread),
+            _thread: thread,
         }
     }
 
@@ -139,15 +141,6 @@ impl ReferenceClock {
     /// If the clock's thread has panicked.
     pub fn set(&self, change: impl FnOnce(&mut Feed)) {
         change(&mut self.feed.lock().expect("feed"));
-    }
-}
-
-impl Drop for ReferenceClock {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

@@ -143,8 +143,8 @@ impl Root {
             "the container does not boot:\n{}",
             container.nspawn.log().join("\n")
         );
-        // Units with a private /proc do not see the boot id that nspawn makes. All are to see the
-        // same.
+        // Units with a private /proc read the host's boot id, the others the one that nspawn
+        // mounts. Without the mount, all read the same.
         container.run(&["umount", "/proc/sys/kernel/random/boot_id"]);
         container
     }

@@ -1,6 +1,7 @@
 //! Facilities of the machine: directories, accounts, processes, namespaces, containers, a virtual
 //! clock, and waiting for conditions.
 
+pub mod background;
 pub mod container;
 pub mod namespace;
 pub mod process;

@@ -6,7 +6,6 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -29,8 +28,6 @@ pub struct Exit {
     pub code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
-    /// From the request until the exit.
-    pub elapsed: Duration,
 }
 
 /// A running child, killed when dropped.
@@ -153,7 +150,6 @@ impl Process {
     /// If it does not exit in time.
     #[track_caller]
     pub fn wait(&mut self) -> Exit {
-        let start = Instant::now();
         let status: Option<ExitStatus> =
             wait::within(wait::PATIENCE, || self.child.try_wait().ok().flatten());
         let Some(status) = status else {
@@ -162,7 +158,6 @@ impl Process {
         Exit {
             code: status.code(),
             signal: status.signal(),
-            elapsed: start.elapsed(),
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::segment::Segment;
+use crate::host::background::Background;
 use crate::host::wait;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
@@ -15,8 +16,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub struct Publications {
     recorded: Arc<Mutex<Recorded>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Background<()>,
 }
 
 #[derive(Debug)]
@@ -32,16 +32,13 @@ impl Publications {
             last: Instant::now(),
             longest: Duration::ZERO,
         }));
-        let stop = Arc::<AtomicBool>::default();
         let thread = {
-            let (recorded, stop, path) =
-                (Arc::clone(&recorded), Arc::clone(&stop), path.to_owned());
-            thread::spawn(move || poll(&path, &recorded, &stop))
+            let (recorded, path) = (Arc::clone(&recorded), path.to_owned());
+            Background::start(move |stop| poll(&path, &recorded, stop))
         };
         Publications {
             recorded,
-            stop,
-            thread: Some(thread),
+            _thread: thread,
         }
     }
 
@@ -69,15 +66,6 @@ impl Publications {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Recorded> {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Publications {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

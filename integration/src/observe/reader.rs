@@ -5,12 +5,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use super::layout::{Layout, Read};
 use super::reading::{Reading, Status};
 use super::segment::Segment;
+use crate::host::background::Background;
 use crate::host::wait;
 use crate::time::truth::Truth;
 
@@ -88,8 +89,7 @@ impl Observations {
 pub struct Reader {
     reads: Arc<AtomicU64>,
     seen: Arc<Mutex<Observations>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: Background<()>,
 }
 
 impl Reader {
@@ -117,21 +117,17 @@ impl Reader {
         truth: &Truth,
         open: impl FnOnce() -> Vec<Read> + Send + 'static,
     ) -> Reader {
-        let (reads, seen, stop) = (
-            Arc::<AtomicU64>::default(),
-            Arc::<Mutex<Observations>>::default(),
-            Arc::default(),
-        );
+        let reads = Arc::<AtomicU64>::default();
+        let seen = Arc::<Mutex<Observations>>::default();
         let thread = {
-            let (reads, seen, stop) = (Arc::clone(&reads), Arc::clone(&seen), Arc::clone(&stop));
+            let (reads, seen) = (Arc::clone(&reads), Arc::clone(&seen));
             let (path, truth) = (path.to_owned(), truth.clone());
-            thread::spawn(move || read(open(), &path, &truth, &reads, &seen, &stop))
+            Background::start(move |stop| read(open(), &path, &truth, &reads, &seen, stop))
         };
         let reader = Reader {
             reads,
             seen,
-            stop,
-            thread: Some(thread),
+            thread,
         };
         reader.wait_for_reads(1);
         reader
@@ -170,23 +166,10 @@ impl Reader {
     ///
     /// # Panics
     /// If the reader has panicked.
-    pub fn finish(mut self) -> Observations {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread
-            .take()
-            .expect("running")
-            .join()
-            .expect("the reader has not panicked");
-        self.seen().clone()
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+    pub fn finish(self) -> Observations {
+        self.thread.finish();
+        let seen = self.seen.lock().expect("the reader has not panicked");
+        seen.clone()
     }
 }
 

@@ -1,13 +1,13 @@
 //! The thread that compares each published layout with true time.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::layout::{Layout, Read};
 use super::reading::{Reading, Status};
+use crate::host::background::Background;
 use crate::host::wait;
 use crate::time::truth::Truth;
 
@@ -38,7 +38,7 @@ impl Sample {
         self.latest_ns.midpoint(self.earliest_ns)
     }
 
-    /// Whether the status says that the interval contains true time.
+    /// Whether the status is one of an interval that contains true time.
     pub fn is_trusted(&self) -> bool {
         matches!(self.status, Status::Synchronized | Status::FreeRunning)
     }
@@ -131,44 +131,24 @@ impl LayoutSamples {
 
 /// Samples every layout every few milliseconds, until finished or dropped.
 #[derive(Debug)]
-pub struct Sampler {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Vec<LayoutSamples>>>,
-}
+pub struct Sampler(Background<Vec<LayoutSamples>>);
 
 impl Sampler {
     /// Starts to sample the layouts in the directory of the v1 segment at `path`; instants count
     /// from `began`.
     pub fn start(path: &Path, layouts: &[Layout], truth: &Truth, began: Instant) -> Sampler {
-        let stop = Arc::<AtomicBool>::default();
-        let thread = {
-            let (path, layouts, truth) = (path.to_owned(), layouts.to_owned(), truth.clone());
-            let stop = Arc::clone(&stop);
-            thread::spawn(move || sample(&path, &layouts, &truth, began, &stop))
-        };
-        Sampler {
-            stop,
-            thread: Some(thread),
-        }
+        let (path, layouts, truth) = (path.to_owned(), layouts.to_owned(), truth.clone());
+        Sampler(Background::start(move |stop| {
+            sample(&path, &layouts, &truth, began, stop)
+        }))
     }
 
     /// Stops it; returns the samples of each layout.
     ///
     /// # Panics
     /// If a layout could not be opened.
-    pub fn finish(mut self) -> Vec<LayoutSamples> {
-        self.stop.store(true, Ordering::Relaxed);
-        let thread = self.thread.take().expect("running");
-        thread.join().expect("the sampler has not panicked")
-    }
-}
-
-impl Drop for Sampler {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+    pub fn finish(self) -> Vec<LayoutSamples> {
+        self.0.finish()
     }
 }
 
@@ -235,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_client_library_is_no_sample() {
+    fn an_error_of_the_client_library_is_not_a_sample() {
         let seen = seen(Err("torn".to_owned()));
         assert_eq!((seen.errors, seen.samples.len()), (1, 0));
     }

@@ -166,10 +166,8 @@ impl Chronyd {
             .process
             .insert(Process::start("chronyd", command, Log::Kept));
         let socket = self.dir.join("chronyd.sock");
-        let answers = || tracking_at(&socket).is_some() || !process.is_running();
-        let up = wait::within(wait::PATIENCE, {
-            let mut answers = answers;
-            move || answers().then_some(())
+        let up = wait::within(wait::PATIENCE, || {
+            (tracking_at(&socket).is_some() || !process.is_running()).then_some(())
         });
         assert!(
             up.is_some() && process.is_running(),
@@ -208,17 +206,18 @@ impl Chronyd {
         self.running().signal(Signal::SIGCONT);
     }
 
-    /// Makes it step the clock by the remaining correction: `chronyc makestep`.
+    /// Runs a command of `chronyc`.
     ///
     /// # Panics
-    /// If the command fails.
-    pub fn makestep(&self) {
-        let mut command = Command::new("chronyc");
-        command.arg("-h").arg(self.socket()).arg("makestep");
-        let output = command.output().expect("chronyc is installed");
+    /// If it fails.
+    pub fn chronyc(&self, command: &str) {
+        let mut chronyc = Command::new("chronyc");
+        chronyc.arg("-h").arg(self.socket());
+        chronyc.args(command.split(' '));
+        let output = chronyc.output().expect("chronyc is installed");
         assert!(
             output.status.success(),
-            "chronyc makestep: {}",
+            "chronyc {command}: {}",
             String::from_utf8_lossy(&output.stdout)
         );
     }

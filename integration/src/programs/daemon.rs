@@ -239,8 +239,9 @@ impl Daemon {
     }
 }
 
-/// Configures the fail point `point` of `actor` in the daemon that listens at `socket`. The actions are
-/// those of the crate `fail`: `1*panic` for the next time, `panic` for every time, `pause` for a hang.
+/// Configures the fail point `point` of `actor` in the daemon that listens at `socket`. The actions
+/// are those of the crate `fail`: `1*panic` for the next time, `panic` for every time, `pause` for
+/// a hang.
 ///
 /// # Panics
 /// If no daemon listens there in time.

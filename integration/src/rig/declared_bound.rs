@@ -1,11 +1,11 @@
 //! A thread that polls chronyd for its own error bound, for comparison.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::host::background::Background;
 use crate::programs::chronyd::tracking_at;
 
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -13,40 +13,19 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// Runs `chronyc tracking` once a second, until finished or dropped.
 #[derive(Debug)]
-pub(super) struct DeclaredBound {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Vec<i64>>>,
-}
+pub(super) struct DeclaredBound(Background<Vec<i64>>);
 
 impl DeclaredBound {
     /// Polls the chronyd with this command socket.
     pub(super) fn start(socket: &Path) -> DeclaredBound {
-        let stop = Arc::<AtomicBool>::default();
-        let thread = {
-            let (socket, stop) = (socket.to_owned(), Arc::clone(&stop));
-            thread::spawn(move || poll(&socket, &stop))
-        };
-        DeclaredBound {
-            stop,
-            thread: Some(thread),
-        }
+        let socket = socket.to_owned();
+        DeclaredBound(Background::start(move |stop| poll(&socket, stop)))
     }
 
     /// Stops; returns twice the root distance (root delay / 2 + root dispersion), ns, of each
     /// report of a synchronised chronyd.
-    pub(super) fn finish(mut self) -> Vec<i64> {
-        self.stop.store(true, Ordering::Relaxed);
-        let thread = self.thread.take().expect("running");
-        thread.join().expect("no panic")
-    }
-}
-
-impl Drop for DeclaredBound {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+    pub(super) fn finish(self) -> Vec<i64> {
+        self.0.finish()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The falsetickers among the sources of a scenario. Violations are excluded only if there are no
 //! more than declared.
 
+use std::time::Duration;
+
 use super::scenario::{Action, Scenario};
 use crate::fakes::ntp_server::ServerBehaviour;
 use crate::fakes::reference_clock::Feed;
@@ -23,10 +25,10 @@ fn is_false_server(scenario: &Scenario, number: usize) -> bool {
         _ => None,
     };
     // A hardware clock declares its error bound in addition to its server.
-    let phc_ns = f64::from(scenario.phc_bound_ns.unwrap_or(0));
+    let phc_ns = u64::from(scenario.phc_bound_ns.unwrap_or(0));
     let is_false = |behaviour: &ServerBehaviour, second| {
         let truechimer = behaviour.is_truechimer_at(second);
-        let covered = behaviour.time_error_ns_at(second).unsigned_abs() as f64 <= phc_ns;
+        let covered = behaviour.time_error_ns_at(second).unsigned_abs() <= phc_ns;
         !behaviour.silent && behaviour.leap != 3 && !truechimer && !covered
     };
     ever(
@@ -57,8 +59,9 @@ fn ever<T>(
     cond: impl Fn(&T, f64) -> bool,
 ) -> bool {
     let mut script = scenario.script.iter().peekable();
+    let end_s = Duration::from_secs(scenario.seconds).as_secs_f64();
     let mut second = 0.0;
-    while second <= scenario.seconds as f64 {
+    while second <= end_s {
         while let Some((_, action)) = script.next_if(|(at, _)| *at <= second) {
             if let Some(change) = change(action) {
                 change(&mut state);

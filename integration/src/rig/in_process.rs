@@ -213,14 +213,14 @@ impl Run {
         match action {
             Action::Server(number, change) => self.sources.servers[*number].set(change),
             Action::Refclock(number, change) => self.sources.refclocks[*number].set(change),
-            Action::AddServer(number) => self.chronyc(&self.sources.add(*number)),
-            Action::DeleteServer(number) => self.chronyc(&self.sources.delete(*number)),
+            Action::AddServer(number) => self.chronyd.chronyc(&self.sources.add(*number)),
+            Action::DeleteServer(number) => self.chronyd.chronyc(&self.sources.delete(*number)),
             Action::ListServers(numbers) => {
                 self.sources.list(numbers);
-                self.chronyc("reload sources");
+                self.chronyd.chronyc("reload sources");
             }
             Action::NamePool(numbers) => self.sources.name_pool(numbers),
-            Action::Chronyc(command) => self.chronyc(command),
+            Action::Chronyc(command) => self.chronyd.chronyc(command),
             Action::StopChronyd => {
                 self.chronyd.stop();
             }
@@ -241,17 +241,13 @@ impl Run {
             Action::StepClock(by_ns) => clock().step(*by_ns),
             Action::RunClockOff(ppb) => clock().set_rate(self.rate.faster_by(*ppb)),
             Action::SetRate(rate) => clock().set_rate(*rate),
-            Action::Makestep => self.chronyd.makestep(),
+            Action::Makestep => self.chronyd.chronyc("makestep"),
             Action::KillDaemon => self.end_daemon(kill),
             Action::StopDaemon => self.end_daemon(|daemon| {
                 daemon.terminate();
             }),
             Action::StartDaemon => self.daemon = Some(self.launch.start()),
         }
-    }
-
-    fn chronyc(&self, command: &str) {
-        sources::chronyc(&self.chronyd.socket(), command);
     }
 }
 

@@ -24,8 +24,7 @@
 //! ```
 //!
 //! Imports go downwards in this list: `runner`, `subprocess`, `in_process`, `transcript` and
-//! `plot`, `report`,
-//! `sources`, `declared_bound`, `falsetickers`, `scenarios`, `scenario`.
+//! `plot`, `report`, `sources`, `declared_bound`, `falsetickers`, `scenarios`, `scenario`.
 
 mod declared_bound;
 mod falsetickers;

@@ -1,4 +1,8 @@
 //! The plot of a run: the ends of the interval relative to true time, over time, as SVG.
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "a plot has a resolution of pixels"
+)]
 
 use std::error::Error;
 use std::ops::Range;
@@ -164,8 +168,8 @@ fn outline(run: &[Column], columns: &[Column], limit_us: f64) -> Vec<(f64, f64)>
 }
 
 /// A column for each part of the run and status: the sample in it that is a violation, if any,
-/// otherwise the one in the middle. Samples that were taken while the reader lost its CPU lie
-/// around a wrong true time.
+/// otherwise the one in the middle. Samples of a reader that was interrupted are relative
+/// to a wrong true time.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

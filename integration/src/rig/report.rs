@@ -1,4 +1,5 @@
 //! The report of a scenario: expectations, faults and the row of the table.
+#![expect(clippy::cast_precision_loss, reason = "the table has a few digits")]
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -301,8 +302,8 @@ fn worst_miss_ns(seen: &LayoutSamples) -> Option<i64> {
 
 /// How often the interval changed from trusted to untrusted.
 fn lapses(seen: &LayoutSamples) -> usize {
-    let lost = |pair: &&[Sample]| pair[0].is_trusted() && !pair[1].is_trusted();
-    seen.samples.windows(2).filter(lost).count()
+    let lapsed = |pair: &&[Sample]| pair[0].is_trusted() && !pair[1].is_trusted();
+    seen.samples.windows(2).filter(lapsed).count()
 }
 
 /// The part of the time since the layout was first trusted in which it was Synchronized.

@@ -152,7 +152,7 @@ pub struct Scenario {
     pub daemon_args: &'static [&'static str],
     /// Further lines of chronyd's configuration.
     pub chrony_lines: &'static [&'static str],
-    /// The error bound of the hardware clock that the server stands for, ns.
+    /// The error bound of the hardware clock that the server represents, ns.
     pub phc_bound_ns: Option<u32>,
     /// Whether chronyd disciplines the clock; otherwise it runs with `-x`.
     pub discipline: bool,

@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use super::scenario::{Listed, Refclock, Scenario, Server};
@@ -136,19 +135,4 @@ pub(super) fn make_pool(host: &Private, sandbox: &Sandbox, scenario: &Scenario) 
 fn hosts_of(numbers: &[usize]) -> String {
     let line = |&number: &usize| format!("{} {POOL}\n", address(number));
     numbers.iter().map(line).collect()
-}
-
-/// Runs a command of `chronyc`.
-///
-/// # Panics
-/// If it fails.
-pub(super) fn chronyc(socket: &Path, command: &str) {
-    let mut chronyc = Command::new("chronyc");
-    chronyc.arg("-h").arg(socket).args(command.split(' '));
-    let output = chronyc.output().expect("chronyc is installed");
-    assert!(
-        output.status.success(),
-        "chronyc {command}: {}",
-        String::from_utf8_lossy(&output.stdout)
-    );
 }

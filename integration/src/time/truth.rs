@@ -50,6 +50,7 @@ impl Course {
     /// ns.
     #[expect(
         clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
         reason = "tests last minutes, which an f64 counts in ns"
     )]
     pub fn offset_ns(&self, elapsed: Duration) -> i64 {
@@ -235,7 +236,7 @@ mod tests {
         let realtime_ns = clock_ns(ClockId::CLOCK_REALTIME);
         let cloned_ns = clone.now_ns();
         assert!((before_ns..=truth.now_ns()).contains(&cloned_ns));
-        // The clock was read between both; CLOCK_REALTIME may be slewed by whatever disciplines it.
+        // The clock was read between both; CLOCK_REALTIME may be slewed meanwhile.
         let (least_ns, most_ns) = (before_ns - realtime_ns, cloned_ns - realtime_ns);
         let slack_ns = 1_000_000;
         assert!(least_ns - slack_ns <= 8 * NS_PER_S && 8 * NS_PER_S <= most_ns + slack_ns);

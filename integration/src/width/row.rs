@@ -1,4 +1,5 @@
 //! A row of the table: a summary of the samples of one layout.
+#![expect(clippy::cast_precision_loss, reason = "the table has a few digits")]
 
 use std::time::Duration;
 
@@ -50,8 +51,7 @@ impl Widths {
 
 impl Row {
     /// The row of a daemon that was started at `started`, beside a chronyd that selected its source
-    /// at
-    /// `selected`; the measured time starts at `from`.
+    /// at `selected`; the measured time starts at `from`.
     pub fn of(
         daemon: &str,
         seen: &LayoutSamples,

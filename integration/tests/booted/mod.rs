@@ -111,19 +111,19 @@ impl Host {
         seen
     }
 
-    /// Runs `act`, which readers must not notice.
+    /// Runs `act`, which must not change the status that readers see.
     pub fn without_effect_on_readers(&self, what: &str, act: impl FnOnce()) {
         for seen in self.watched(what, act) {
             assert_eq!(seen.statuses, [Status::Synchronized], "{what}");
         }
     }
 
-    /// What systemctl prints.
+    /// The output of systemctl.
     pub fn systemctl(&self, words: &[&str]) -> String {
         self.container.run(&[&["systemctl"], words].concat())
     }
 
-    /// What the journal has of the unit.
+    /// The unit's journal.
     pub fn journal(&self, words: &[&str]) -> String {
         self.container.run(&["journalctl", "--sync"]);
         let words = [&["journalctl", "--no-pager", "--unit", UNIT], words].concat();
@@ -138,7 +138,7 @@ impl Host {
             .collect()
     }
 
-    /// How often systemd has restarted the unit.
+    /// Number of the unit's restarts by systemd.
     pub fn restarts(&self) -> u32 {
         self.container
             .property(UNIT, "NRestarts")

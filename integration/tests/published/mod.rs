@@ -1,6 +1,6 @@
 //! The published client libraries 1.0.0 and 2.0.3.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![expect(dead_code, reason = "each test uses a part of it")]
 
 use std::path::Path;
 

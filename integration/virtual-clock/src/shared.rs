@@ -1,13 +1,14 @@
 //! The state in a file that every process of a test maps.
 //!
 //! ```text
-//!   magic u32 | turn u32 | state 0 .. state 15      the state in force is that of turn's lowest four bits
+//!   magic u32 | turn u32 | state 0 .. state 15      current state: the lowest four bits of turn
 //! ```
 //!
-//! A writer holds a lock on the file, which ends with it when it is killed. It fills in the oldest state,
-//! and then counts `turn` up, so what a killed writer leaves half done is never seen. Readers take no lock.
-//! The states before the one in force date timestamps of the kernel that a program reads late.
-#![allow(unsafe_code)]
+//! A writer locks the file; the kernel releases the lock of a killed writer. It overwrites the
+//! oldest state and then increments `turn`, so an incomplete state of a killed writer is never
+//! read. Readers take no lock. The earlier states are used to convert timestamps of the kernel that
+//! a program reads late.
+#![expect(unsafe_code, reason = "maps a file that other processes write to")]
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -27,8 +28,8 @@ const MAGIC: u32 = 0x6362_7632;
 /// How many states are kept: a power of two.
 const STATES: u32 = 16;
 
-/// A change takes effect at an instant this close to its publication, ns, unless the machine is busy beyond
-/// [`ATTEMPTS`]. Readers see the former state until the publication.
+/// The longest time from the instant of a change to its publication, ns; readers use the previous
+/// state until then. Exceeded only if the writer is interrupted in each of [`ATTEMPTS`].
 const PROMPT_NS: i64 = 2_000;
 
 const ATTEMPTS: u32 = 100;
@@ -54,10 +55,10 @@ unsafe impl Send for SharedClock {}
 unsafe impl Sync for SharedClock {}
 
 impl SharedClock {
-    /// Makes the file of a clock that shows `realtime_ns` now; every account may change it.
+    /// Creates the file of a clock whose time is `realtime_ns` now; every account may change it.
     ///
     /// # Errors
-    /// When the file cannot be made.
+    /// When the file cannot be created.
     pub fn create(path: &Path, realtime_ns: i64) -> io::Result<SharedClock> {
         let words = State::new(raw_ns(), realtime_ns).to_words();
         let mut bytes = [MAGIC.to_ne_bytes(), 0_u32.to_ne_bytes()].concat();
@@ -69,7 +70,7 @@ impl SharedClock {
         SharedClock::open(path)
     }
 
-    /// Maps the file that [`SharedClock::create`] has made.
+    /// Maps a file that [`SharedClock::create`] created.
     ///
     /// # Errors
     /// When it cannot be opened for writing, or is another kind of file.
@@ -104,7 +105,8 @@ impl SharedClock {
         Ok(clock)
     }
 
-    /// What the clock shows at `raw()`, an instant of CLOCK_MONOTONIC_RAW in ns that is read meanwhile.
+    /// The clock's time at `raw()`, which reads CLOCK_MONOTONIC_RAW in ns; it is called again if
+    /// the clock was changed during the reading.
     pub fn at(&self, raw: impl Fn() -> i64) -> i64 {
         loop {
             let turn = self.turn();
@@ -117,17 +119,17 @@ impl SharedClock {
         }
     }
 
-    /// What it shows now, ns since 1970.
+    /// Its time now, ns since 1970.
     pub fn now_ns(&self) -> i64 {
         self.at(raw_ns)
     }
 
-    /// What it showed at `raw_ns`, which may be before the last changes.
+    /// Its time at `raw_ns`, which may be before the last changes.
     pub fn at_past(&self, raw_ns: i64) -> i64 {
         loop {
             let turn = self.turn();
             let mut state = self.load(turn);
-            // A writer may be filling in the oldest one.
+            // A writer may be overwriting the oldest one.
             for back in 1..=turn.min(STATES - 2) {
                 if raw_ns >= state.line.raw_ns {
                     break;
@@ -141,7 +143,7 @@ impl SharedClock {
         }
     }
 
-    /// The state in force.
+    /// The current state.
     pub fn state(&self) -> State {
         loop {
             let turn = self.turn();
@@ -153,8 +155,8 @@ impl SharedClock {
         }
     }
 
-    /// Changes the clock at the instant it is called with, ns of CLOCK_MONOTONIC_RAW. `change` is called again when
-    /// the process was interrupted before the change could be published.
+    /// Changes the clock. `change` receives the instant, ns of CLOCK_MONOTONIC_RAW; it is called
+    /// again if the process was interrupted before the publication.
     ///
     /// # Errors
     /// When the file cannot be locked.
@@ -196,7 +198,7 @@ impl SharedClock {
         Ok(result)
     }
 
-    /// Moves the clock by so many ns.
+    /// Steps the clock by this many ns.
     ///
     /// # Errors
     /// As [`SharedClock::update`].
@@ -209,7 +211,8 @@ impl SharedClock {
         self.page().turn.load(Ordering::Acquire)
     }
 
-    /// Waits until [`SharedClock::turn`] is another than `turn`, or for `limit`, or for no reason.
+    /// Waits until [`SharedClock::turn`] differs from `turn`, for at most `limit`; may return
+    /// early.
     pub fn wait(&self, turn: u32, limit: Duration) {
         let limit = libc::timespec {
             tv_sec: limit.as_secs().min(1 << 30).cast_signed(),
@@ -237,14 +240,14 @@ impl SharedClock {
     }
 
     fn page(&self) -> &Page {
-        // SAFETY: mapped until the value is dropped; all zeros and all else are values of its atomics.
+        // SAFETY: mapped until the value is dropped; every bit pattern is valid for its atomics.
         unsafe { self.page.as_ref() }
     }
 }
 
 impl Drop for SharedClock {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this value's, and nobody borrows it any more.
+        // SAFETY: the mapping belongs to this value, and no borrow of it is left.
         unsafe { libc::munmap(self.page.as_ptr().cast(), size_of::<Page>()) };
     }
 }
@@ -261,7 +264,7 @@ pub fn raw_ns() -> i64 {
     time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
-/// Waits for the lock of a file, which its closing ends.
+/// Waits for the lock of a file; closing the file releases it.
 fn lock(file: &File) -> io::Result<()> {
     // SAFETY: no memory is involved.
     while unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) } < 0 {

@@ -1,6 +1,7 @@
 //! The arithmetic of the clock: no IO, and every instant of CLOCK_MONOTONIC_RAW is an argument.
 //!
-//! Limits and order of effects are those of Linux: adjtimex(2), kernel/time/ntp.c and timekeeping.c.
+//! Limits and order of effects are those of Linux: adjtimex(2), kernel/time/ntp.c and
+//! kernel/time/timekeeping.c.
 
 use std::ops::RangeInclusive;
 
@@ -8,14 +9,14 @@ use libc::{c_int, timex};
 
 const NS_PER_S: i64 = 1_000_000_000;
 const NS_PER_DAY: i64 = 86_400 * NS_PER_S;
-/// Microseconds of a tick that changes nothing.
+/// Microseconds of a tick at the hardware's rate.
 const NOMINAL_TICK: i64 = 10_000;
 const TICKS: RangeInclusive<i64> = 9_000..=11_000;
 /// 500 ppm with 16 fractional bits.
 const MAX_FREQ: i64 = 500 << 16;
-/// Where maxerror and esterror end, us.
+/// Upper limit of maxerror and esterror, us.
 const MAX_ERROR_US: i64 = 16_000_000;
-/// What maxerror grows by each second, us.
+/// Growth of maxerror per second, us.
 const ERROR_GROWTH_US: i64 = 500;
 const MAX_CONSTANT: i64 = 10;
 const MAX_TAI_S: i64 = 100_000;
@@ -32,21 +33,21 @@ const READ_ONLY_STATUS: c_int = libc::STA_PPSSIGNAL
     | libc::STA_MODE
     | libc::STA_CLK;
 
-/// How many words [`State::to_words`] has.
+/// Number of words of [`State::to_words`].
 pub const WORDS: usize = 16;
 
-/// What the clock shows from one change to the next. Instants are of CLOCK_MONOTONIC_RAW, in ns.
+/// The time of the clock from one change to the next. Instants are of CLOCK_MONOTONIC_RAW, in ns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
     /// When it was last changed.
     pub raw_ns: i64,
-    /// What it showed then, ns since 1970.
+    /// Its time at that instant, ns since 1970.
     pub realtime_ns: i64,
-    /// What it gains on the raw clock, with 48 fractional bits.
+    /// Its rate relative to the raw clock minus 1, with 48 fractional bits.
     rate: i64,
     /// When a leap second takes effect; `i64::MAX` for never.
     pub leap_raw_ns: i64,
-    /// What the leap second adds, ns: a second more or less.
+    /// The step of the leap second, ns: plus or minus a second.
     leap_step_ns: i64,
 }
 
@@ -63,7 +64,7 @@ impl Line {
         }
     }
 
-    /// What the clock shows at `raw_ns`, ns since 1970.
+    /// The clock's time at `raw_ns`, ns since 1970.
     #[must_use]
     pub fn at(&self, raw_ns: i64) -> i64 {
         let leap_ns = if raw_ns >= self.leap_raw_ns {
@@ -75,7 +76,7 @@ impl Line {
         self.realtime_ns + elapsed_ns + scaled(elapsed_ns, self.rate) + leap_ns
     }
 
-    /// When it will show `realtime_ns`, unless it is changed before.
+    /// The instant at which its time is `realtime_ns`, unless it is changed before.
     #[must_use]
     pub fn raw_of(&self, realtime_ns: i64) -> i64 {
         let one = 1_i128 << RATE_BITS;
@@ -88,7 +89,7 @@ impl Line {
 /// The clock and its discipline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State {
-    /// What it shows.
+    /// Its time.
     pub line: Line,
     /// Microseconds that a tick of 10 ms counts for.
     pub tick: i64,
@@ -115,7 +116,8 @@ pub struct State {
 }
 
 impl State {
-    /// A clock that shows `realtime_ns` at `raw_ns`, without any adjustment and not synchronised.
+    /// A clock whose time is `realtime_ns` at `raw_ns`, without any adjustment and not
+    /// synchronised.
     #[must_use]
     pub fn new(raw_ns: i64, realtime_ns: i64) -> State {
         State {
@@ -140,7 +142,7 @@ impl State {
         }
     }
 
-    /// What the clock shows at `raw_ns`, ns since 1970.
+    /// The clock's time at `raw_ns`, ns since 1970.
     #[must_use]
     pub fn at(&self, raw_ns: i64) -> i64 {
         self.line.at(raw_ns)
@@ -183,17 +185,18 @@ impl State {
         Ok(())
     }
 
-    /// Replaces the status bits that a program may write at `raw_ns`; STA_INS and STA_DEL ask for a leap second.
+    /// Replaces the writable status bits at `raw_ns`; STA_INS and STA_DEL request a leap second.
     pub fn set_status(&mut self, raw_ns: i64, status: c_int) {
         self.advance(raw_ns);
         self.replace_status(status);
         self.schedule_leap();
     }
 
-    /// What adjtimex(2) does: changes the clock as `request.modes` says, and reports into `request`.
+    /// adjtimex(2): changes the clock according to `request.modes`, and writes the report to
+    /// `request`.
     ///
     /// # Errors
-    /// The errno, when a value is out of its range, or asks for what is not emulated.
+    /// The errno, when a value is out of its range, or a requested mode is not emulated.
     pub fn adjust(&mut self, raw_ns: i64, request: &mut timex) -> Result<c_int, c_int> {
         let modes = request.modes;
         let adjtime = modes & libc::ADJ_OFFSET_SINGLESHOT & !libc::ADJ_OFFSET != 0;
@@ -215,9 +218,9 @@ impl State {
 
     fn change(&mut self, request: &timex) -> Result<(), c_int> {
         let modes = request.modes;
-        let asks = |mode| modes & mode != 0;
-        if asks(libc::ADJ_SETOFFSET) {
-            let (parts, ns_each) = match asks(libc::ADJ_NANO) {
+        let has = |mode| modes & mode != 0;
+        if has(libc::ADJ_SETOFFSET) {
+            let (parts, ns_each) = match has(libc::ADJ_NANO) {
                 true => (NS_PER_S, 1),
                 false => (NS_PER_S / 1_000, 1_000),
             };
@@ -227,28 +230,28 @@ impl State {
             let by_ns = request.time.tv_sec * NS_PER_S + request.time.tv_usec * ns_each;
             self.step(self.line.raw_ns, by_ns);
         }
-        if asks(libc::ADJ_STATUS) {
+        if has(libc::ADJ_STATUS) {
             self.replace_status(request.status);
         }
-        if asks(libc::ADJ_NANO) {
+        if has(libc::ADJ_NANO) {
             self.status |= libc::STA_NANO;
         }
-        if asks(libc::ADJ_MICRO) {
+        if has(libc::ADJ_MICRO) {
             self.status &= !libc::STA_NANO;
         }
-        if asks(libc::ADJ_FREQUENCY) {
+        if has(libc::ADJ_FREQUENCY) {
             self.freq = request.freq.clamp(-MAX_FREQ, MAX_FREQ);
         }
-        if asks(libc::ADJ_TICK) {
+        if has(libc::ADJ_TICK) {
             self.tick = request.tick;
         }
-        if asks(libc::ADJ_MAXERROR) {
+        if has(libc::ADJ_MAXERROR) {
             self.set_maxerror(request.maxerror.clamp(0, MAX_ERROR_US));
         }
-        if asks(libc::ADJ_ESTERROR) {
+        if has(libc::ADJ_ESTERROR) {
             self.esterror_us = request.esterror.clamp(0, MAX_ERROR_US);
         }
-        if asks(libc::ADJ_TIMECONST) {
+        if has(libc::ADJ_TIMECONST) {
             let coarser = if self.status & libc::STA_NANO == 0 {
                 4
             } else {
@@ -256,7 +259,7 @@ impl State {
             };
             self.constant = (request.constant + coarser).clamp(0, MAX_CONSTANT);
         }
-        if asks(libc::ADJ_TAI) && (0..=MAX_TAI_S).contains(&request.constant) {
+        if has(libc::ADJ_TAI) && (0..=MAX_TAI_S).contains(&request.constant) {
             self.tai_s = request.constant;
         }
         self.line.rate = rate(self.tick, self.freq);
@@ -298,7 +301,7 @@ impl State {
         }
     }
 
-    /// Begins anew at `raw_ns`, where it has come to by then.
+    /// Starts a new line at `raw_ns` with the time of the old one.
     fn advance(&mut self, raw_ns: i64) {
         self.line.realtime_ns = self.at(raw_ns);
         self.sets = self.sets_at(raw_ns);
@@ -326,7 +329,8 @@ impl State {
         (self.maxerror_us + elapsed_s * ERROR_GROWTH_US).min(MAX_ERROR_US)
     }
 
-    /// Finds the instant of the leap second that `status` asks for: one a request, at the end of the UTC day.
+    /// Determines the instant of the leap second that `status` requests: one per request, at the
+    /// end of the UTC day.
     fn schedule_leap(&mut self) {
         self.line.leap_raw_ns = i64::MAX;
         let wanted = self.status & (libc::STA_INS | libc::STA_DEL);
@@ -348,7 +352,7 @@ impl State {
         self.time_state = state;
     }
 
-    /// For the shared file; the first five words are its [`Line`].
+    /// The state as words of the shared file; the first five are its [`Line`].
     #[must_use]
     pub fn to_words(&self) -> [i64; WORDS] {
         [
@@ -371,7 +375,7 @@ impl State {
         ]
     }
 
-    /// What [`State::to_words`] has made.
+    /// The state of words that [`State::to_words`] returned.
     #[must_use]
     pub fn from_words(words: &[i64; WORDS]) -> State {
         let [first, second, third, fourth, fifth, rest @ ..] = *words;
@@ -405,7 +409,7 @@ impl State {
     }
 }
 
-/// What a clock with this tick and frequency gains, with [`RATE_BITS`] fractional bits.
+/// The rate of a clock with this tick and frequency minus 1, with [`RATE_BITS`] fractional bits.
 fn rate(tick: i64, freq: i64) -> i64 {
     let scaled_ppm = i128::from(tick - NOMINAL_TICK) * (100 << 16) + i128::from(freq);
     let rate = (scaled_ppm << RATE_BITS) / (1_000_000 << 16);

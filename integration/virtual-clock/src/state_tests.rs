@@ -9,8 +9,8 @@ fn clock() -> State {
 }
 
 fn request(modes: u32) -> timex {
+    #[expect(unsafe_code, reason = "libc has no other constructor of a timex")]
     // SAFETY: a struct of integers, for which all zeros is a value.
-    #[allow(unsafe_code)]
     let mut request: timex = unsafe { std::mem::zeroed() };
     request.modes = modes;
     request
@@ -28,12 +28,16 @@ fn errno(modes: u32, fill: fn(&mut timex)) -> c_int {
     let mut request = request(modes);
     fill(&mut request);
     let refused = state.adjust(2_000, &mut request).expect_err("refused");
-    assert_eq!(state.at(S), clock().at(S), "a refusal changes nothing");
+    assert_eq!(
+        state.at(S),
+        clock().at(S),
+        "a refused request does not change the clock"
+    );
     refused
 }
 
 #[test]
-fn unadjusted_it_goes_with_the_raw_clock() {
+fn an_unadjusted_clock_has_the_rate_of_the_raw_clock() {
     let state = clock();
     assert_eq!(state.at(1_000), 5 * S);
     assert_eq!(state.at(1_000 + 7 * S), 12 * S);
@@ -41,7 +45,7 @@ fn unadjusted_it_goes_with_the_raw_clock() {
 }
 
 #[test]
-fn tick_and_frequency_add_up_and_the_clock_does_not_jump() {
+fn tick_and_frequency_are_added_without_a_step() {
     for (tick, freq, gained_ns) in [
         (10_000, 65_536, 10_000),
         (10_001, 0, 1_000_000),
@@ -56,12 +60,16 @@ fn tick_and_frequency_add_up_and_the_clock_does_not_jump() {
         let after_ns = state.at(1_000 + 11 * S);
         assert!((after_ns - 16 * S - gained_ns).abs() <= 1, "{tick} {freq}");
         assert_eq!((request.tick, request.freq), (tick, freq));
-        assert_eq!(state.sets_at(i64::MAX - 1), 0, "a rate is no step");
+        assert_eq!(
+            state.sets_at(i64::MAX - 1),
+            0,
+            "a change of the rate is not a step"
+        );
     }
 }
 
 #[test]
-fn the_frequency_is_limited_and_the_tick_refused() {
+fn a_frequency_beyond_its_limit_is_clamped_and_a_tick_is_refused() {
     let mut state = clock();
     let (report, _) = adjusted(&mut state, 2_000, libc::ADJ_FREQUENCY, |request| {
         request.freq = 1 << 40;
@@ -94,7 +102,7 @@ fn an_offset_is_added_in_either_unit_and_counts_as_a_set() {
 }
 
 #[test]
-fn what_is_not_emulated_is_refused_unless_it_asks_for_nothing() {
+fn an_offset_for_the_pll_is_refused_unless_it_is_zero() {
     let offset: fn(&mut timex) = |request| request.offset = 1;
     for modes in [libc::ADJ_OFFSET, libc::ADJ_OFFSET_SINGLESHOT] {
         assert_eq!(errno(modes, offset), libc::EOPNOTSUPP);
@@ -103,7 +111,7 @@ fn what_is_not_emulated_is_refused_unless_it_asks_for_nothing() {
 }
 
 #[test]
-fn a_synchronised_clock_says_so_until_its_error_has_grown() {
+fn a_synchronised_clock_is_unsynchronised_once_its_maximum_error_is_reached() {
     let mut state = clock();
     let modes = libc::ADJ_STATUS | libc::ADJ_MAXERROR | libc::ADJ_ESTERROR;
     let (report, time_state) = adjusted(&mut state, 1_000, modes, |request| {
@@ -121,7 +129,7 @@ fn a_synchronised_clock_says_so_until_its_error_has_grown() {
 }
 
 #[test]
-fn what_is_stored_is_returned() {
+fn stored_values_are_returned() {
     let mut state = clock();
     let (report, _) = adjusted(&mut state, 2_000, libc::ADJ_TAI, |request| {
         request.constant = 37;
@@ -150,7 +158,7 @@ fn a_leap_second_is_inserted_once_at_the_end_of_the_day() {
     assert_eq!(state.at(30 * S - 1), midnight_ns - 1);
     assert_eq!(state.at(30 * S), midnight_ns - S);
     assert_eq!((state.sets_at(30 * S - 1), state.sets_at(30 * S)), (0, 1));
-    // Whether somebody looks meanwhile makes no difference.
+    // A report during the leap second does not change the clock.
     let mut watched = state;
     let report: fn(&mut timex) = |_| {};
     let (during, time_state) = adjusted(&mut watched, 30 * S + S / 2, 0, report);
@@ -166,7 +174,7 @@ fn a_leap_second_is_inserted_once_at_the_end_of_the_day() {
 }
 
 #[test]
-fn a_leap_second_is_where_the_rate_puts_it_and_can_be_called_off() {
+fn the_instant_of_a_leap_second_depends_on_the_rate_and_it_can_be_cancelled() {
     let mut state = State::new(0, BEFORE_LEAP_NS);
     adjusted(
         &mut state,
@@ -186,7 +194,7 @@ fn a_leap_second_is_where_the_rate_puts_it_and_can_be_called_off() {
 }
 
 #[test]
-fn a_second_is_left_out() {
+fn a_second_is_deleted_at_the_end_of_the_day() {
     let mut state = State::new(0, BEFORE_LEAP_NS);
     adjusted(&mut state, 0, libc::ADJ_STATUS, |request| {
         request.status = libc::STA_DEL;
@@ -196,7 +204,7 @@ fn a_second_is_left_out() {
 }
 
 #[test]
-fn a_day_of_readings_keeps_the_nanosecond() {
+fn the_time_after_a_day_is_exact_to_a_nanosecond() {
     let mut state = clock();
     adjusted(&mut state, 1_000, libc::ADJ_FREQUENCY, |request| {
         request.freq = 65_536;

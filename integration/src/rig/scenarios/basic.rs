@@ -74,7 +74,7 @@ fn servers() -> Vec<Scenario> {
         "correcting", 20 s, "a server that is off by 180 ms, as declared, corrects its time at once"
             [server(|s| (s.root_dispersion, s.time_error_ns) = (0.2, 180 * MS))]
             8: Server(0, |s| s.time_error_ns = 0);
-        "lying", 15 s, "the server steps its time by 200 ms and declares nothing"
+        "falseticker-alone", 15 s, "the server steps its time by 200 ms and declares nothing"
             [expecting(Trusted),
              not_held("the only server is a falseticker that declares its time exact")]
             8: Server(0, |s| s.time_error_ns = 200 * MS);

@@ -161,7 +161,7 @@ fn slow_wanders() -> Vec<Scenario> {
         ..course(3 * MS, 20)
     };
     scenarios! { Scenario::new;
-        "slews-4.5-ms-told-max-wander", 32 s, "a server slews by 4.5 ms at 500 ppm within 5 ms"
+        "slews-4.5-ms-with-max-wander", 32 s, "a server slews by 4.5 ms at 500 ppm within 5 ms"
             [poll(1), daemon_args(&["--max-wander", "0.02"]),
              server(|s| small(s, Ramp::reaching(10.0, 0.0045, 500.0)))];
         "wandering-within-max-wander", 90 s, "the clock wanders by 7 us with a period of 120 s"

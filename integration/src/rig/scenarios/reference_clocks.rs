@@ -86,7 +86,7 @@ fn beside_servers() -> Vec<Scenario> {
             "a preferred SHM reference clock falls silent and stays selected, while servers answer"
             [refclock(Shm, PREFERRED, |f| f.error_ns = 500_000), daemon_args(&["--holdover", "8s"]),
              expecting(Kept)] 15: silence_refclock();
-        "preferred-refclock-lies-among-5", 30 s,
+        "preferred-refclock-falseticker-of-5", 30 s,
             "a preferred SOCK reference clock is off by 5 ms, declares 1, four servers declare 10"
             [refclock(Sock, PREFERRED, |f| f.error_ns = 5 * MS), falsetickers(1),
              daemon_args(&["--falsetickers", "1"]), server(|s| s.root_dispersion = 0.010),

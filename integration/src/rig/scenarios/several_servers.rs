@@ -40,7 +40,7 @@ pub fn all() -> Vec<Scenario> {
 /// Variants with long poll intervals.
 pub fn slow() -> Vec<Scenario> {
     let mut slow = scenarios! { falseticker;
-        "liar-of-4-each-16-s", 90 s,
+        "falseticker-of-4-each-16-s", 90 s,
             "the selected one of 4 servers is off by 30 ms and declares nothing"
             [poll(16), distant(3), daemon_args(ONE)];
     };
@@ -62,26 +62,29 @@ pub fn slow() -> Vec<Scenario> {
 /// chronyd selects the server that declares the least, and the others' intervals contain its time.
 fn falsetickers() -> Vec<Scenario> {
     let mut scenarios = scenarios! { falseticker;
-        "liar-of-3", 20 s, "the selected one of 3 servers is off by 30 ms and declares nothing"
+        "falseticker-of-3", 20 s,
+            "the selected one of 3 servers is off by 30 ms and declares nothing"
             [distant(2), daemon_args(ONE)];
-        "liar-of-4", 20 s, "the selected one of 4 servers is off by 30 ms and declares nothing"
+        "falseticker-of-4", 20 s,
+            "the selected one of 4 servers is off by 30 ms and declares nothing"
             [distant(3), daemon_args(ONE)];
-        "liar-of-5", 20 s, "the selected one of 5 servers is off by -30 ms and declares nothing"
+        "falseticker-of-5", 20 s,
+            "the selected one of 5 servers is off by -30 ms and declares nothing"
             [distant(4), server(|s| s.time_error_ns = -30 * MS), daemon_args(ONE)];
-        "liar-of-5-begins-late", 50 s,
+        "falseticker-of-5-begins-late", 50 s,
             "the selected one of 5 servers slews away from the others at 1 ms/s"
             [distant(4), daemon_args(ONE), server(|s| {
                 s.time_error_ns = 0;
                 s.time_error_profile = Profile::ramp(Ramp::reaching(10.0, 0.030, 1000.0));
             })];
-        "trusted-liar-of-3", 20 s,
+        "trusted-falseticker-of-3", 20 s,
             "the selected one of 3 servers is off by 30 ms and declares nothing"
             [distant(2), expecting(Trusted), not_held(NONE_ASSUMED)];
-        "trusted-liar-of-4", 20 s,
+        "trusted-falseticker-of-4", 20 s,
             "the selected one of 4 servers is off by -30 ms and declares nothing"
             [distant(3), server(|s| s.time_error_ns = -30 * MS), expecting(Trusted),
              not_held(NONE_ASSUMED)];
-        "trusted-liar-of-5", 20 s,
+        "trusted-falseticker-of-5", 20 s,
             "the selected one of 5 servers is off by 30 ms and declares nothing"
             [distant(4), expecting(Trusted), not_held(NONE_ASSUMED)];
     };
@@ -91,13 +94,15 @@ fn falsetickers() -> Vec<Scenario> {
             .falsetickers(2)
     };
     scenarios.extend(scenarios! { two;
-        "two-liars-of-4", 20 s, "two of 4 servers agree on a time that is off by 30 ms"
+        "two-falsetickers-of-4", 20 s, "two of 4 servers agree on a time that is off by 30 ms"
             [distant(2), daemon_args(ONE), expecting(Trusted), not_held(ONE_ASSUMED)];
-        "two-liars-of-5", 20 s, "two of 5 servers agree on a time that is off by 30 ms"
+        "two-falsetickers-of-5", 20 s, "two of 5 servers agree on a time that is off by 30 ms"
             [distant(3), daemon_args(ONE), expecting(Trusted), not_held(ONE_ASSUMED)];
-        "two-liars-of-5-expected", 20 s, "two of 5 servers agree on a time that is off by 30 ms"
+        "two-falsetickers-of-5-expected", 20 s,
+            "two of 5 servers agree on a time that is off by 30 ms"
             [distant(3), daemon_args(TWO)];
-        "two-opposite-liars-of-5-expected", 20 s, "two of 5 servers are off by 30 ms to either side"
+        "two-opposite-falsetickers-of-5-expected", 20 s,
+            "two of 5 servers are off by 30 ms to either side"
             [distant(3), change_server(1, |s| s.time_error_ns = -30 * MS), daemon_args(TWO)];
     });
     scenarios

@@ -1,12 +1,10 @@
-//! Shows the virtual clock to the process that this library is loaded into: see `virtual_clock`.
+//! Replaces CLOCK_REALTIME by the virtual clock in the process that loads this library: see
+//! `virtual_clock`.
 //!
-//! It defines libc's functions under libc's names, and reaches libc's own through `dlsym(RTLD_NEXT)`, so the machine's
-//! clocks are read through the vDSO.
-#![allow(
-    unsafe_code,
-    reason = "C functions, whose callers' pointers are libc's business"
-)]
-#![allow(
+//! It defines functions under libc's names and calls libc's own through `dlsym(RTLD_NEXT)`, so the
+//! machine's clocks are read through the vDSO.
+#![expect(unsafe_code, reason = "C functions, whose callers pass pointers")]
+#![expect(
     clippy::missing_safety_doc,
     reason = "each function is called as libc's of the same name"
 )]
@@ -32,7 +30,7 @@ fn clock() -> Option<&'static SharedClock> {
         match SharedClock::open(Path::new(&path)) {
             Ok(clock) => Some(clock),
             Err(err) => {
-                // The machine's clock must not be taken for the virtual one.
+                // The program must not use the machine's clock in place of the virtual one.
                 eprintln!("virtual clock: {}: {err}", path.display());
                 std::process::abort();
             }
@@ -187,10 +185,10 @@ pub unsafe extern "C" fn adjtimex(request: *mut timex) -> c_int {
         // SAFETY: the caller's argument, as it is.
         return unsafe { libc_own::adjtimex(request) };
     };
-    // SAFETY: the caller's pointer is to a timex that nobody else uses meanwhile.
+    // SAFETY: the caller's pointer is to a timex that is not used elsewhere during the call.
     let request = unsafe { &mut *request };
     if request.modes == 0 {
-        // No writer waits for a program that only looks.
+        // A report needs no lock.
         let mut state = clock.state();
         return state.adjust(raw_ns(), request).unwrap_or_else(fail);
     }

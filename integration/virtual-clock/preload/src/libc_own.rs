@@ -1,4 +1,4 @@
-//! libc's own functions, by their names, found behind this library.
+//! libc's own functions, found by their names in the libraries after this one.
 
 use std::ffi::CStr;
 use std::mem::transmute;
@@ -12,9 +12,9 @@ use libc::{
 
 /// The address of the next definition of `name`, looked up once.
 fn next(place: &AtomicPtr<c_void>, name: &CStr) -> *mut c_void {
-    let known = place.load(Ordering::Relaxed);
-    if !known.is_null() {
-        return known;
+    let address = place.load(Ordering::Relaxed);
+    if !address.is_null() {
+        return address;
     }
     // SAFETY: the name ends with a zero byte.
     let found = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
@@ -33,7 +33,8 @@ macro_rules! libc_own {
             let name = concat!(stringify!($function), "\0");
             let name = CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or_default();
             let address = next(&PLACE, name);
-            // SAFETY: libc's function of this name has this type, and the arguments are the caller's.
+            // SAFETY: libc's function of this name has this type; the caller vouches for the
+            // arguments.
             unsafe {
                 transmute::<*mut c_void, unsafe extern "C" fn($($kind),*) -> $result>(address)(
                     $($argument),*
@@ -53,10 +54,14 @@ libc_own! {
     fn clock_adjtime(id: clockid_t, request: *mut timex) -> c_int;
     fn adjtime(delta: *const timeval, old: *mut timeval) -> c_int;
     fn timerfd_create(id: c_int, flags: c_int) -> c_int;
-    fn timerfd_settime(fd: c_int, flags: c_int, new: *const itimerspec, old: *mut itimerspec) -> c_int;
+    fn timerfd_settime(
+        fd: c_int, flags: c_int, new: *const itimerspec, old: *mut itimerspec
+    ) -> c_int;
     fn timerfd_gettime(fd: c_int, current: *mut itimerspec) -> c_int;
     fn read(fd: c_int, buffer: *mut c_void, count: size_t) -> ssize_t;
     fn close(fd: c_int) -> c_int;
     fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t;
-    fn recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, limit: *mut timespec) -> c_int;
+    fn recvmmsg(
+        fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, limit: *mut timespec
+    ) -> c_int;
 }

@@ -44,7 +44,7 @@ pub unsafe extern "C" fn recvmmsg(
 /// # Safety
 /// `message` is one that the kernel has filled in.
 unsafe fn translate(clock: &SharedClock, message: *mut msghdr) {
-    // SAFETY: as promised; the macros stay inside the message's control data.
+    // SAFETY: the caller's promise; the macros stay inside the message's control data.
     let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
     while !header.is_null() {
         // SAFETY: as above.
@@ -59,7 +59,7 @@ unsafe fn translate(clock: &SharedClock, message: *mut msghdr) {
 /// # Safety
 /// `header` is one of a message that the kernel has filled in.
 unsafe fn translate_one(clock: &SharedClock, header: *mut cmsghdr) {
-    // SAFETY: as promised, and the data is behind the header.
+    // SAFETY: the caller's promise, and the data follows the header.
     let (kind, data) = unsafe {
         if (*header).cmsg_level != libc::SOL_SOCKET {
             return;
@@ -76,13 +76,13 @@ unsafe fn translate_one(clock: &SharedClock, header: *mut cmsghdr) {
                 time.write_unaligned(timeval_of(virtual_ns(clock, ns)));
             }
         }
-        // The latter has three: the kernel's, and two of the network device, on a clock of its own.
+        // The latter has three timestamps: the kernel's, and two of the network device's own clock.
         libc::SCM_TIMESTAMPNS | libc::SCM_TIMESTAMPING => {
             let time = data.cast::<timespec>();
             // SAFETY: data of these types begins with a timespec, maybe not aligned.
             unsafe {
                 let ns = ns_of(&time.read_unaligned());
-                // Zero when only the device has one.
+                // Zero when only the device has a timestamp.
                 if ns != 0 {
                     time.write_unaligned(timespec_of(virtual_ns(clock, ns)));
                 }
@@ -98,10 +98,11 @@ const ATTEMPTS: usize = 32;
 /// Readings this close are close enough, ns.
 const CLOSE_NS: i64 = 500;
 
-/// What the virtual clock showed when the machine's clock showed `machine_realtime_ns`, a moment ago.
+/// The virtual clock's time at the recent instant at which the machine's CLOCK_REALTIME was
+/// `machine_realtime_ns`.
 ///
-/// A process that does not run between the readings of two clocks would date a packet wrong by half that time, and
-/// the measurement would have an error that no server declares.
+/// If the process is interrupted between the readings of the two clocks, the timestamp would be
+/// wrong by half the interruption, and the measurement would have an error that no server declares.
 fn virtual_ns(clock: &SharedClock, machine_realtime_ns: i64) -> i64 {
     let (mut closest_ns, mut ahead_ns) = (i64::MAX, 0);
     for _ in 0..ATTEMPTS {

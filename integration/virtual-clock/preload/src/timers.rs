@@ -1,7 +1,8 @@
-//! timerfd on CLOCK_REALTIME: timers on CLOCK_MONOTONIC, which a thread arms anew whenever the clock is changed.
+//! timerfd on CLOCK_REALTIME: timers on CLOCK_MONOTONIC, which a thread rearms after each change of
+//! the clock.
 //!
-//! A set clock makes a timer with TFD_TIMER_CANCEL_ON_SET expire at once, so that poll(2) and epoll(7) see it; read(2) then
-//! gives ECANCELED. The thread does not outlive a fork.
+//! When the clock is set, a timer with TFD_TIMER_CANCEL_ON_SET expires at once, so that poll(2) and
+//! epoll(7) return; read(2) then fails with ECANCELED. The thread does not exist in a forked child.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -13,17 +14,17 @@ use virtual_clock::{SharedClock, State};
 
 use crate::{clock, fail, libc_own, ns_of, raw_ns, timespec_of};
 
-/// How often the clock is looked at when nobody tells of a change: a writer may be killed before it does.
-const LOOK: Duration = Duration::from_millis(200);
+/// The longest time between checks of the clock: a writer may be killed before it wakes the thread.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 struct Timer {
     fd: c_int,
     /// The instant of the virtual clock that it is armed for, ns.
     until_ns: Option<i64>,
     cancel_on_set: bool,
-    /// How often the clock had been set when it was armed.
+    /// The clock's number of sets when it was armed.
     sets: i64,
-    /// Set since, and not yet read.
+    /// The clock was set since, and the timer has not been read.
     cancelled: bool,
 }
 
@@ -132,7 +133,7 @@ pub unsafe extern "C" fn close(fd: c_int) -> c_int {
     unsafe { libc_own::close(fd) }
 }
 
-/// Arms the timers anew whenever the clock is changed, or a leap second has come.
+/// Rearms the timers after each change of the clock and each leap second.
 fn watch(clock: &SharedClock) {
     block_signals();
     loop {
@@ -143,7 +144,7 @@ fn watch(clock: &SharedClock) {
         }
         let leap = state.line.leap_raw_ns.saturating_sub(now_ns);
         let leap = Duration::from_nanos(leap.try_into().unwrap_or(u64::MAX));
-        clock.wait(turn, LOOK.min(leap));
+        clock.wait(turn, CHECK_INTERVAL.min(leap));
     }
 }
 
@@ -166,7 +167,7 @@ const NOW: timespec = timespec {
     tv_nsec: 1,
 };
 
-/// How long it is until the clock shows `until_ns`.
+/// The time until the clock reaches `until_ns`.
 fn left(state: &State, raw_ns: i64, until_ns: i64) -> timespec {
     let left_ns = state.line.raw_of(until_ns).saturating_sub(raw_ns);
     if left_ns <= 0 {
@@ -175,7 +176,7 @@ fn left(state: &State, raw_ns: i64, until_ns: i64) -> timespec {
     timespec_of(left_ns)
 }
 
-/// Changes when a timer expires first, and leaves its interval.
+/// Changes the first expiration of a timer, and keeps its interval.
 fn arm(fd: c_int, value: timespec) {
     let mut wanted = current(fd);
     wanted.it_value = value;
@@ -201,7 +202,7 @@ fn current(fd: c_int) -> itimerspec {
     current
 }
 
-/// Leaves the process's signals to its own threads.
+/// Blocks all signals in this thread, so that the program's own threads receive them.
 fn block_signals() {
     // SAFETY: a set of signals is filled before it is used, and the mask is this thread's own.
     unsafe {
