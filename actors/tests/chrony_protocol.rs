@@ -225,12 +225,12 @@ fn is_plausible(report: &Tracking) -> bool {
 
 proptest! {
     #[test]
-    fn every_request_comes_back(request in request(), sequence: u32) {
+    fn every_request_survives_a_round_trip(request in request(), sequence: u32) {
         prop_assert_eq!(Request::parse(&request.encode(sequence)), Ok((sequence, request)));
     }
 
     #[test]
-    fn whatever_is_accepted_is_sane_and_comes_back(
+    fn accepted_packets_are_plausible_and_survive_a_round_trip(
         code in prop_oneof![Just(1u16), Just(3), Just(5), any::<u16>()],
         data in proptest::collection::vec(any::<u8>(), 0..120),
     ) {
@@ -246,7 +246,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_report_is_sane_or_refused(at in 0..104usize, value: u8, length in 0..=104usize) {
+    fn a_damaged_report_is_plausible_or_refused(at in 0..104usize, value: u8, length in 0..=104usize) {
         let mut packet = reply_bytes(
             "002100050000",
             "7f0000017f000001000000000000000000000000000100000006000000000000\

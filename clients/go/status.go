@@ -74,10 +74,10 @@ const (
 	ReasonDisrupted
 	// DaemonSilent: the daemon has not updated the record for some seconds. Readers detect this.
 	DaemonSilent
-	// Contradiction: measurements are disjoint with the held interval. The interval is the hull of
+	// Contradiction: measurements are disjoint from the held interval. The interval is the hull of
 	// both.
 	Contradiction
-	// SourcesDisagree: more than half of the reachable sources are disjoint with the interval, or
+	// SourcesDisagree: more than half of the reachable sources are disjoint from the interval, or
 	// more sources are wrong than --falsetickers allows.
 	SourcesDisagree
 	// TooFewSources: fewer sources are reachable than --falsetickers requires.

@@ -54,9 +54,7 @@ use slog_term::{FullFormat, PlainDecorator, TermDecorator};
 
 use journal::Journal;
 use line::{EventTime, Lines, OneLine};
-
-/// Writes one event. After an error the event is lost, and later events are still written.
-type Sink = Box<dyn Drain<Ok = (), Err = io::Error> + Send>;
+use queue::Sink;
 
 /// The format of a line.
 #[derive(Clone, Copy)]

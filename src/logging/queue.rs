@@ -10,8 +10,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use slog::{Drain, Level, Never, OwnedKVList, Record, b, o, record};
 use slog_async::AsyncRecord;
 
-use super::Sink;
 use super::line::EventTime;
+
+/// Writes one event. After an error the event is lost, and later events are still written.
+pub(super) type Sink = Box<dyn Drain<Ok = (), Err = io::Error> + Send>;
 
 /// The capacity of the queue. Events that do not fit are dropped and counted.
 pub(super) const QUEUE_EVENTS: usize = 256;

@@ -43,6 +43,9 @@ const WALK_INTERVAL_NS: i64 = NS_PER_S;
 /// Replies are left in the queue only if the next tick comes within this time.
 const LONGEST_QUEUEING: Duration = Duration::from_millis(250);
 
+/// Replies that were queued for longer are discarded, ns: the process did not run meanwhile.
+const LONGEST_QUEUED_NS: i64 = 2 * NS_PER_S;
+
 /// The time after which a timer that the kernel refused is requested again.
 const TIMER_RETRY: Duration = Duration::from_secs(1);
 
@@ -111,7 +114,9 @@ impl Polling {
         loop {
             ticker.tick().await?;
             fail_point!("chrony_poller.handler");
-            if let Some((at, batch)) = self.queued.take() {
+            // A process that was stopped meanwhile would report what is long over.
+            let is_recent = |at: &Readings| clocks::monotonic_raw() - at.raw <= LONGEST_QUEUED_NS;
+            if let Some((at, batch)) = self.queued.take().filter(|(at, _)| is_recent(at)) {
                 self.finish(at, batch).await;
             }
             self.start_round().await;

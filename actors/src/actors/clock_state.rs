@@ -42,6 +42,8 @@ pub struct ClockState {
     message_timer: Option<SpawnHandle>,
     alarms: u64,
     alarm_limit: ChangeGate<u64>,
+    steps: u64,
+    step_limit: ChangeGate<u64>,
     slews: u64,
     slew_limit: ChangeGate<u64>,
 }
@@ -58,6 +60,8 @@ impl ClockState {
             message_timer: None,
             alarms: 0,
             alarm_limit: ChangeGate::new(0),
+            steps: 0,
+            step_limit: ChangeGate::new(0),
             slews: 0,
             slew_limit: ChangeGate::new(0),
         }
@@ -139,7 +143,10 @@ impl ClockState {
                     "advice" => "set \"delay\" on its refclock line to twice its largest error");
             }
             Finding::ClockStepped { by_ns, suspended } => {
-                warn!(log, "system clock was set"; "by_ns" => by_ns, "suspended" => suspended);
+                self.steps += 1;
+                if self.step_limit.pass(self.steps, Instant::now()).is_some() {
+                    warn!(log, "system clock was set"; "by_ns" => by_ns, "suspended" => suspended);
+                }
             }
             Finding::ClockSlewed { by_ns } => {
                 self.slews += 1;

@@ -54,7 +54,7 @@ pub struct ChronySocket {
     /// When the socket's file was last checked; `None` if replies may still be queued.
     checked: Option<Instant>,
     /// The inode of chronyd's socket at the last connect.
-    chronyd_inode: Option<u64>,
+    chronyd_file: Option<(u64, u64, i64, i64)>,
     /// chronyd was restarted.
     restarted: bool,
 }
@@ -76,7 +76,7 @@ impl ChronySocket {
             // Random, so that replies to an earlier process with this id are not accepted.
             sequence: random(),
             checked: None,
-            chronyd_inode: None,
+            chronyd_file: None,
             restarted: false,
         })
     }
@@ -89,9 +89,11 @@ impl ChronySocket {
     /// Connects to chronyd's current socket.
     fn connect(&mut self) -> Result<(), QueryError> {
         let to_query_error = |err| query_error(err, &self.chronyd, &self.chronyd);
-        let inode = fs::metadata(&self.chronyd).map_err(to_query_error)?.ino();
-        let before = self.chronyd_inode.replace(inode);
-        self.restarted |= before.is_some_and(|before| before != inode);
+        let file = fs::metadata(&self.chronyd).map_err(to_query_error)?;
+        // File systems use inode numbers again.
+        let identity = (file.dev(), file.ino(), file.ctime(), file.ctime_nsec());
+        let before = self.chronyd_file.replace(identity);
+        self.restarted |= before.is_some_and(|before| before != identity);
         self.bound.connect(&self.chronyd).map_err(to_query_error)
     }
 

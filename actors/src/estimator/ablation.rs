@@ -19,7 +19,7 @@ pub enum Safeguard {
     FrequencyTolerance,
     /// Measured rates hold within the drift rate only.
     DriftRate,
-    /// What was proved long ago lapses.
+    /// Rates that were proved long ago are dropped.
     BandExpiry,
     /// Intervals that contradict each other are both covered.
     Hull,
@@ -27,7 +27,7 @@ pub enum Safeguard {
     SuspendVoid,
     /// Around a leap second both counts are covered.
     LeapCover,
-    /// A record that is not renewed lapses before a leap second.
+    /// A record that is not renewed expires before a leap second.
     LeapVoid,
     /// Measurements around a leap second are not used.
     LeapSettling,

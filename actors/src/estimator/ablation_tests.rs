@@ -210,6 +210,7 @@ fn no_term_of_a_measurement_can_be_left_out() {
     );
     let none = Charges {
         age_ns: 0,
+        waited_ns: 0,
         exchange_ns: 0,
         moved_ns: 0,
         phc_ns: 0,

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_there_and_back_counts_both_ways() {
+    fn two_opposite_steps_are_added() {
         let (log, now) = log_of(100, |n| if n == 50 { -30 * MS } else { 0 });
         assert_eq!(log.moved_ns(raw(4 * S), &now), Some(50 * MS));
         assert_eq!(log.set_ns(raw(4 * S)), 60 * MS);

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_measurement_that_agrees_with_both_narrows_both_and_begins_the_count_anew() {
+    fn a_measurement_that_agrees_with_both_narrows_both_and_restarts_the_count() {
         let [Verdict::Open(Some(kept), next)] = verdicts((100, 110), &[(8, 102)])[..] else {
             panic!("open");
         };

@@ -24,7 +24,7 @@ pub enum Finding {
     DriftExceeded,
     /// The measurements contradict `--max-wander`, which is not relied on for a holdover.
     WanderExceeded,
-    /// More than half of the reachable sources are disjoint with what is published, or more sources
+    /// More than half of the reachable sources are disjoint from what is published, or more sources
     /// disagree than may be wrong.
     SourcesDisagree {
         /// How many are disjoint.

@@ -100,8 +100,8 @@ impl<G: Growth> Held<G> {
         Observed::Agrees
     }
 
-    /// Narrows the held interval to what it has in common with one that also contains true time,
-    /// and learns nothing.
+    /// Intersects the held interval with one that also contains true time, without adding to
+    /// history or band.
     pub fn narrow(&mut self, to: Point) {
         if let Some(interval) = self.at(to.raw).and_then(|held| held.intersect(to.interval)) {
             self.point = Some(Point { interval, ..to });

@@ -78,7 +78,10 @@ impl Estimator {
         findings.extend(self.clocks_read(at));
         findings.extend(self.clocks_read(answered));
         // A report from before a suspend is no baseline for what is new, either.
-        let is_outdated = was_suspended(at, answered) && self.has(Safeguard::SuspendVoid);
+        let suspended = self.last.is_some_and(|last| was_suspended(at, &last));
+        let is_outdated = suspended && self.has(Safeguard::SuspendVoid);
+        // What has been held for too long is not revived by a report without a new measurement.
+        self.pass_time(answered);
         match outcome {
             Ok(_) if is_outdated => {}
             Err(failure) => {

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_lapses_before_midnight_unless_it_covers_both_counts() {
+    fn a_record_expires_before_midnight_unless_it_covers_both_counts() {
         let leap = announced(Change::Insert);
         let left = leap.until_midnight_ns(before(1_000)).expect("ahead");
         assert!((998 * NS_PER_S..1_000 * NS_PER_S).contains(&left), "{left}");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_announcement_can_be_taken_back_until_the_lead() {
+    fn an_announcement_can_be_withdrawn_until_the_lead() {
         for (seconds, stays) in [(100, false), (2, true), (-100, true)] {
             let mut leap = announced(Change::Insert);
             leap.announce(None, before(seconds));

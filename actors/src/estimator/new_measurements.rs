@@ -75,7 +75,7 @@ impl Estimator {
                 continue;
             };
             // It may be in the count from before a leap second.
-            let begun = answered.raw - charges.age_ns;
+            let begun = at.raw - charges.age_ns;
             let is_unsettled = settled.is_some_and(|settled| begun < settled);
             if is_unsettled && self.has(Safeguard::LeapSettling) {
                 continue;
@@ -155,7 +155,7 @@ fn charges(
     answered: &Readings,
 ) -> Option<Charges> {
     let since_report_ns = last_report.map(|last_report| answered.raw - last_report.raw);
-    let corrected = answered.realtime + nearest_ns(tracking.current_correction_s);
+    let corrected = at.realtime + nearest_ns(tracking.current_correction_s);
     let waited_ns = answered.raw - at.raw;
     let age_ns = sample::greatest_age_ns(data, since_report_ns, waited_ns, corrected);
     let exchange_ns = ceil_ns(2.0 * data.offset_error_s);
@@ -178,6 +178,7 @@ fn charges(
         // The interval is that of `at`: the measurement was made so long before it, or at most
         // so long after it.
         age_ns: (at.raw - since).max(waited_ns),
+        waited_ns,
         exchange_ns,
         moved_ns: moved_ns.max(set_ns),
         phc_ns: 0,

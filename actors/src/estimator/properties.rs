@@ -58,7 +58,7 @@ proptest! {
     }
 
     #[test]
-    fn a_false_rate_lapses_after_the_span(false_ppm in -400..400i64, at_s in 0..10_000i64) {
+    fn a_false_rate_is_dropped_after_the_span(false_ppm in -400..400i64, at_s in 0..10_000i64) {
         let tolerance = RateBand::within(FREQUENCY_LIMIT);
         let mut band = DriftBand::new(Rate::from_ppm(1), tolerance, SPAN_NS);
         let at = RawInstant::from_ns(at_s * NS_PER_S);

@@ -25,10 +25,10 @@ pub trait Growth {
     /// `mean`.
     fn learn(&mut self, older: RawInstant, newer: RawInstant, mean: RateBand);
 
-    /// Whether all that was learned can be true at once.
+    /// Whether all measured rates can be true at once.
     fn is_consistent(&self) -> bool;
 
-    /// Lets lapse what no longer holds when the newest measurement is of `newest` and history
+    /// Drops what no longer holds when the newest measurement is of `newest` and history
     /// reaches back `span_ns`.
     fn expire(&mut self, newest: RawInstant, span_ns: i64);
 
@@ -38,11 +38,11 @@ pub trait Growth {
     /// The rates by which an interval published at `raw` contains true time for `horizon_ns` more.
     fn published(&self, raw: RawInstant, horizon_ns: i64) -> RateBand;
 
-    /// Forgets what was learned.
+    /// Drops all measured rates.
     fn forget(&mut self);
 }
 
-/// Parts of the span that lapse one by one.
+/// Parts of the span that are dropped one by one.
 const EPOCHS_PER_SPAN: i64 = 16;
 
 /// More than a span has at any time: a span that grows makes longer epochs.

@@ -27,9 +27,8 @@ use crate::time::{
     ceil_ns, nearest_ns, scaled_ceil,
 };
 
-/// A float on the wire may be less than what was meant by 1.5 x 2^-24 of its value: 25 bits,
-/// rounded, the last of them cut off from 0.5 upwards. 2^-22 pays for that and for the arithmetic
-/// here.
+/// A float on the wire may be below the encoded value by 1.5 x 2^-24 of it: 25 bits, rounded, the
+/// last of them cut off from 0.5 upwards. 2^-22 covers that and the arithmetic here.
 const WIRE_FLOAT_ERROR: f64 = 1.0 / 4_194_304.0;
 
 /// Rates are added here that multiply in truth: both are below 1000 ppm, so that the product is
@@ -137,13 +136,13 @@ pub fn is_new(before: &Reported, now: &Reported, clock_was_set: bool) -> bool {
 ///
 /// A measurement is usually seen when it is made. With `filter`, in interleaved mode and from
 /// reference clocks chronyd makes it from older ones; the reported age then shows that, in whole
-/// seconds of corrected time, which is `now`.
+/// seconds of corrected time, which was `requested` before the request.
 #[must_use]
 pub fn greatest_age_ns(
     data: &SourceData,
     since_report_ns: Option<i64>,
     waited_ns: i64,
-    now: RealtimeInstant,
+    requested: RealtimeInstant,
 ) -> i64 {
     let reported_ns = (i64::from(data.since_sample_s).saturating_add(1))
         .saturating_mul(NS_PER_S)
@@ -156,7 +155,8 @@ pub fn greatest_age_ns(
         return since_report_ns.max(reported_ns).max(poll_ns);
     }
     let second = |instant: RealtimeInstant| instant.as_ns().div_euclid(NS_PER_S);
-    let plausible_s = second(now) - second(now - since_report_ns);
+    let between_requests_ns = since_report_ns.saturating_sub(waited_ns);
+    let plausible_s = second(requested) - second(requested - between_requests_ns);
     if i64::from(data.since_sample_s) > plausible_s {
         since_report_ns.max(reported_ns)
     } else {
@@ -176,6 +176,8 @@ pub fn poll_ns(data: &SourceData) -> i64 {
 pub struct Charges {
     /// Its greatest age, ns.
     pub age_ns: i64,
+    /// How long after the clocks were read chronyd can have made its reply, ns.
+    pub waited_ns: i64,
     /// How long the exchange with the server can have taken, ns.
     pub exchange_ns: i64,
     /// What `CLOCK_REALTIME` can have been moved by within the age, ns.
@@ -191,6 +193,7 @@ impl Charges {
         match safeguard {
             Some(Safeguard::SampleAge) => Self {
                 age_ns: 0,
+                waited_ns: 0,
                 exchange_ns: 0,
                 ..self
             },
@@ -218,6 +221,9 @@ pub fn interval(
     // chronyd carries the measurement on with its own idea of the frequency.
     let carried = -Rate::nearest_ppm(tracking.freq_ppm);
     let off = band.farthest_from(carried) + SECOND_ORDER;
+    // chronyd's correction is that of its reply. Without a discipline (`chronyd -x`) it changes by
+    // chronyd's frequency, while `CLOCK_REALTIME` does not show it.
+    let uncorrected = carried.abs();
     // The round trip was measured with a frequency that chronyd may have changed since.
     let exchange = band.farthest_from(Rate::default()) + FREQUENCY_LIMIT + SECOND_ORDER;
     let budget = ErrorBudget {
@@ -226,6 +232,7 @@ pub fn interval(
             .saturating_add(rounding_ns(offset_s))
             .saturating_add(rounding_ns(data.offset_error_s)),
         sample_age_ns: scaled_ceil(charges.age_ns, off)
+            .saturating_add(scaled_ceil(charges.waited_ns, uncorrected))
             .saturating_add(scaled_ceil(charges.exchange_ns, exchange)),
         clock_moved_ns: charges.moved_ns,
         clock_reading_gap_ns: at.gap_ns,

@@ -25,7 +25,7 @@ fn measurements_that_agree_change_the_state_once_a_second_at_most() {
 }
 
 #[test]
-fn a_leap_second_that_is_announced_or_recalled_changes_the_state() {
+fn a_leap_second_that_is_announced_or_withdrawn_changes_the_state() {
     let mut bench = Bench::new(settings(), None);
     bench.measure_for(5, 0);
     let before = changed(&mut bench).expect("measurements");
@@ -43,7 +43,7 @@ fn a_leap_second_that_is_announced_or_recalled_changes_the_state() {
 }
 
 #[test]
-fn sources_that_begin_or_cease_to_disagree_change_the_state() {
+fn sources_that_start_or_stop_disagreeing_change_the_state() {
     let mut bench = Bench::new(settings(), None).with_servers(4);
     bench.measure_for(5, 0);
     assert!(changed(&mut bench).is_some());
@@ -133,4 +133,19 @@ fn readings_that_come_out_of_order_are_ignored() {
         moved_ns
     );
     assert_eq!(bench.estimator.last, Some(late));
+}
+
+/// A process that was stopped for longer than the holdover resumes with a report from before.
+#[test]
+fn an_interval_that_was_held_for_too_long_is_not_revived_without_a_new_measurement() {
+    let mut bench = Bench::new(settings(), None);
+    bench.measure_for(10, 0);
+    bench.published.status = ClockStatus::Unknown;
+    bench.pass(settings().holdover_ns);
+    bench.poll();
+    assert_eq!(bench.published.status, ClockStatus::Unknown);
+    assert_eq!(bench.published.reason, Reason::HoldoverExpired);
+    bench.measure_for(2, 0);
+    assert_eq!(bench.published.status, ClockStatus::Synchronized);
+    assert!(bench.contained_truth);
 }

@@ -32,8 +32,8 @@ pub enum Event {
     Unsynchronized,
     /// No validated report for longer than the grace.
     Silence,
-    /// Nothing may be claimed any more: the held bound reached the end of its life, grew over the
-    /// cap, or chronyd has no reference.
+    /// Nothing may be claimed any more: the held bound expired, grew over
+    /// `--max-bound`, or chronyd has no reference.
     Void,
 }
 

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::time::ClockId;
 
-use crate::DEFAULT_DIRECTORY;
 use crate::error::Error;
 use crate::interval::{Interval, ns_since_1970};
-use crate::location::Location;
+use crate::location::{DEFAULT_DIRECTORY, Location};
 use crate::segment::{Segment, clock_ns};
 
 /// The age of a record from which the path is checked for another file, ns. It is not an error.

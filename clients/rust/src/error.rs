@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use shm_layout::reader::ReadError;
 use shm_layout::record::IdentityError;
+use shm_layout::{ClockStatus as Status, Reason};
 use thiserror::Error;
-
-use crate::interval::{Reason, Status};
 
 /// The reason why no interval is returned.
 #[derive(Debug, Error)]

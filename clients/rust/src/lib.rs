@@ -42,6 +42,7 @@ pub use interval::{
     Interval, NativeRecord, Reason, Record, Status, V2Record, interval_at, native_interval_at,
     v2_interval_at,
 };
+pub use location::DEFAULT_DIRECTORY;
 
 /// The example of the README.
 #[cfg(doctest)]
@@ -54,6 +55,3 @@ pub mod read_error {
     pub use shm_layout::reader::ReadError;
     pub use shm_layout::record::RecordError;
 }
-
-/// The directory in which the daemon publishes by default.
-pub const DEFAULT_DIRECTORY: &str = "/var/run/clockbound";

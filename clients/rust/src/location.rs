@@ -10,6 +10,9 @@ use shm_layout::{native, v1, v2};
 use crate::error::Error;
 use crate::segment::{FileId, Segment};
 
+/// The directory in which the daemon publishes by default.
+pub const DEFAULT_DIRECTORY: &str = "/var/run/clockbound";
+
 /// The path that the program gave. Each use checks whether it is a directory, because a directory
 /// can be mounted after the program started.
 #[derive(Debug)]

@@ -3,8 +3,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::observe::reading::Reading;
-
-const NS_PER_S: i64 = 1_000_000_000;
+use crate::time::NS_PER_S;
 
 /// The heading above [`row`].
 pub fn header() -> String {

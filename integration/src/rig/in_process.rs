@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::time::ClockId;
 
 use super::declared_bound::DeclaredBound;
-use super::report::Report;
+use super::report::{NOTICE, Report};
 use super::scenario::{Action, Scenario, instant};
 use super::sources::{self, POOL_PORT, Sources};
 use crate::fakes::phc::{PHC_OPTIONS, PHC0, Phc};
@@ -21,10 +21,10 @@ use crate::observe::samples::Sampler;
 use crate::programs::chronyd::Chronyd;
 use crate::programs::daemon::{Daemon, Launch};
 use crate::setup::testbed::shm_path;
+use crate::time::NS_PER_S;
 use crate::time::clock::clock_ns;
 use crate::time::truth::{LeapSecond, Truth};
 
-const NS_PER_S: i64 = 1_000_000_000;
 /// How often the script and the programs are checked.
 const TICK: Duration = Duration::from_millis(5);
 /// A change of the clock's rate by at least this much is a slew, not a frequency correction.
@@ -197,6 +197,18 @@ impl Run {
         }
     }
 
+    /// Records a disturbance that the daemon which ended at `ended` may not have detected until now,
+    /// because the next one detects it after its start. A start takes long on a busy machine.
+    fn extend_disturbance(&mut self, ended: Duration) {
+        let is_recent = |moved: &Duration| ended.saturating_sub(*moved) < NOTICE;
+        if self.disturbed.last().is_some_and(is_recent) {
+            let now = self.began.elapsed();
+            let down = (0..).map(|n| ended + n * NOTICE / 2);
+            self.disturbed.extend(down.take_while(|at| *at < now));
+            self.disturbed.push(now);
+        }
+    }
+
     fn end_daemon(&mut self, end: impl FnOnce(&mut Daemon)) {
         if let Some(mut daemon) = self.daemon.take() {
             end(&mut daemon);
@@ -235,8 +247,10 @@ impl Run {
             Action::FreezeChronyd => self.chronyd.freeze(),
             Action::ThawChronyd => self.chronyd.thaw(),
             Action::RestartDaemon => {
+                let ended = self.began.elapsed();
                 self.end_daemon(kill);
                 self.daemon = Some(self.launch.start());
+                self.extend_disturbance(ended);
             }
             Action::StepClock(by_ns) => clock().step(*by_ns),
             Action::RunClockOff(ppb) => clock().set_rate(self.rate.faster_by(*ppb)),

@@ -19,7 +19,7 @@ const ROUND: Duration = Duration::from_millis(250);
 /// How long a layout that is centred on CLOCK_REALTIME may be wrong after a step of that clock:
 /// until the daemon is scheduled, with a margin for busy machines. A daemon that does not detect
 /// the step is wrong until chronyd's next poll, several seconds later.
-const NOTICE: Duration = Duration::from_secs(1);
+pub(super) const NOTICE: Duration = Duration::from_secs(1);
 
 /// In the first minute after chronyd's start, few measurements bound the rate, and intervals are
 /// wider.

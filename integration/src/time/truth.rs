@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use nix::time::ClockId;
 
+use super::NS_PER_S;
 use super::clock::clock_ns;
-
-const NS_PER_S: i64 = 1_000_000_000;
 
 /// The offset of true time from CLOCK_MONOTONIC_RAW, as a pure function of the elapsed time.
 ///

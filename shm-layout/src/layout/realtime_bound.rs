@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_grows_by_the_drift_rate_and_the_status_lapses() {
+    fn the_bound_grows_by_the_drift_rate_and_the_status_expires() {
         use ClockStatus::{FreeRunning, Synchronized, Unknown};
         for (age_ns, bound_ns, expected) in [
             (-1, 10_000, (Synchronized, Reason::Untold)),

@@ -55,9 +55,9 @@ class Reason(StrEnum):
     DAEMON_SILENT = "daemon_silent"
     """The daemon has not updated the record for some seconds. Readers detect this."""
     CONTRADICTION = "contradiction"
-    """Measurements are disjoint with the held interval. The interval is the hull of both."""
+    """Measurements are disjoint from the held interval. The interval is the hull of both."""
     SOURCES_DISAGREE = "sources_disagree"
-    """More than half of the reachable sources are disjoint with the interval, or more sources are
+    """More than half of the reachable sources are disjoint from the interval, or more sources are
     wrong than `--falsetickers` allows."""
     TOO_FEW_SOURCES = "too_few_sources"
     """Fewer sources are reachable than `--falsetickers` requires."""

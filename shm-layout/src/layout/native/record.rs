@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_of_a_record_that_is_not_renewed_lapses() {
+    fn the_status_of_a_record_that_is_not_renewed_expires() {
         use ClockStatus::{Disrupted, FreeRunning, Synchronized, Unknown};
         let free = NativeRecord {
             status: FreeRunning,
