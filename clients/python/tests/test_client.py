@@ -180,6 +180,9 @@ class Waiting(SegmentTestCase):
     def test_commit_wait_and_open_when_ready_can_be_interrupted(self) -> None:
         client = self.publish_and_open(native(HALF_NS))
         in_an_hour = client.now().latest_ns + 3600 * S
+        # A shell starts background jobs with SIGINT ignored.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         for wait in (
             lambda: client.commit_wait(in_an_hour),
             lambda: Client.open_when_ready(3600, path=self.directory / "nothing"),
