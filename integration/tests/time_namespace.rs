@@ -35,8 +35,7 @@ fn published(sandbox: &Sandbox) -> PathBuf {
         reason: Reason::Tracking,
         leap: Leap::Normal,
         source: 1,
-        suspended_ns: 0,
-        realtime_ns: 0,
+        ..NativeRecord::no_claim(raw_ns)
     });
     let (v1, _) = V1Segment::open(&directory.join("shm")).expect("a segment");
     let coarse_ns = clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);

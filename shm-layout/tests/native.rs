@@ -24,7 +24,30 @@ const RECORD: NativeRecord = NativeRecord {
     leap: Leap::Normal,
     source: 0x7f00_0001,
     suspended_ns: 0,
+    realtime_ns: 1_800_000_000_000_000_009,
+    valid_since_ns: 1,
+    realtime_since_ns: 1,
+    realtime_slowest: -3,
+    realtime_fastest: 4,
+    publication_interval_us: 100_000,
+    realtime_error_ns: 40,
+};
+
+/// `RECORD` as a segment of revision 0 has it.
+const RECORD_OF_REVISION_0: NativeRecord = NativeRecord {
     realtime_ns: 0,
+    ..RECORD_OF_REVISION_1
+};
+
+/// The same, revision 1.
+const RECORD_OF_REVISION_1: NativeRecord = NativeRecord {
+    valid_since_ns: 0,
+    realtime_since_ns: 0,
+    realtime_slowest: 0,
+    realtime_fastest: 0,
+    publication_interval_us: 0,
+    realtime_error_ns: 0,
+    ..RECORD
 };
 
 /// A temporary directory, removed when dropped.
@@ -86,7 +109,7 @@ fn a_new_segment_has_this_identity_and_claims_nothing() {
     assert_eq!(bytes[8..12], 4096u32.to_ne_bytes());
     assert_eq!(
         bytes[12..16],
-        [1u16.to_ne_bytes(), 1u16.to_ne_bytes()].concat()
+        [1u16.to_ne_bytes(), 2u16.to_ne_bytes()].concat()
     );
     assert_eq!(bytes[16..32], own.boot_id);
     assert_eq!(bytes[32..40], own.namespace_offset_ns.to_ne_bytes());
@@ -110,21 +133,20 @@ fn a_record_of_this_boot_is_resumed_in_place() {
 }
 
 #[test]
-fn realtime_is_read_by_the_next_writer_only() {
+fn a_glance_has_the_interval_only_and_a_snapshot_the_whole_record() {
     let bench = Bench::new();
-    let record = NativeRecord {
-        realtime_ns: 1_800_000_000_000_000_009,
-        ..RECORD
-    };
-    bench.open().0.publish(&record);
-    assert_eq!(
-        bench.bytes()[136..144],
-        1_800_000_000_000_000_009i64.to_ne_bytes()
-    );
+    bench.open().0.publish(&RECORD);
+    let bytes = bench.bytes();
+    assert_eq!(bytes[136..144], RECORD.realtime_ns.to_ne_bytes());
+    assert_eq!(bytes[168..172], 100_000u32.to_ne_bytes());
+    assert!(bytes[176..].iter().all(|&byte| byte == 0));
     let reader = NativeReader::open(&bench.path()).expect("a reader");
+    let interval = NativeRecord {
+        suspended_ns: 0,
+        ..RECORD_OF_REVISION_0
+    };
+    assert_eq!(reader.glance(), Some(interval));
     assert_eq!(reader.snapshot().expect("a record"), RECORD);
-    let (segment, start) = bench.open();
-    assert_eq!((start, segment.last_record()), (Start::Warm, record));
 }
 
 #[test]
@@ -164,54 +186,77 @@ fn garbage_in_the_resume_area_is_not_resumed() {
 }
 
 #[test]
-fn a_segment_of_revision_0_is_extended_while_readers_have_it_mapped() {
-    // Length and revision of the file. The last one is from a daemon that was killed while it
-    // extended the file.
-    for (length, revision) in [(136, 0u16), (200, 0), (4_096, 0), (10_000, 0), (4_096, 1)] {
+fn a_segment_of_an_earlier_revision_is_upgraded_while_readers_have_it_mapped() {
+    // Size, length and revision of the file. The last two are from a daemon that was killed while
+    // it upgraded the file.
+    for (size, length, revision) in [
+        (MIN_SIZE, MIN_SIZE, 0u16),
+        (MIN_SIZE, 200, 0),
+        (MIN_SIZE, SIZE, 0),
+        (MIN_SIZE, 10_000, 0),
+        (SIZE, SIZE, 1),
+        (MIN_SIZE, SIZE, 1),
+        (MIN_SIZE, SIZE, 2),
+    ] {
+        let name = format!("revision {revision}, {size} of {length} bytes");
+        let (end, older) = if size == SIZE {
+            (144, RECORD_OF_REVISION_1)
+        } else {
+            (MIN_SIZE, RECORD_OF_REVISION_0)
+        };
         let bench = Bench::new();
         bench.open().0.publish(&RECORD);
         let mut bytes = bench.bytes();
-        bytes.truncate(MIN_SIZE);
-        bytes[8..12].copy_from_slice(&136u32.to_ne_bytes());
+        bytes[8..12].copy_from_slice(&u32::try_from(size).expect("small").to_ne_bytes());
         bytes[14..16].copy_from_slice(&revision.to_ne_bytes());
-        bytes.resize(length, 0xff);
+        bytes.resize(length, 0);
+        // A reader does not use bytes after the size, and those of revision 1 are 0.
+        bytes[end..].fill(if size == SIZE { 0 } else { 0xff });
         fs::write(bench.path(), &bytes).expect("written");
         let before = bench.inode();
         let reader = NativeReader::open(&bench.path()).expect("a reader");
-        assert_eq!(reader.snapshot().expect("a record"), RECORD);
+        assert_eq!(reader.snapshot().expect("a record"), older, "{name}");
 
         let (segment, start) = bench.open();
         assert_eq!(
             (start, segment.last_record()),
-            (Start::Warm, RECORD),
-            "{length} bytes"
+            (Start::Warm, older),
+            "{name}"
         );
         assert_eq!(bench.inode(), before);
         let grown = bench.bytes();
         assert_eq!(grown.len(), length.max(SIZE));
         assert_eq!(grown[8..12], 4096u32.to_ne_bytes());
-        assert_eq!(grown[14..16], 1u16.to_ne_bytes());
-        assert_eq!(grown[16..MIN_SIZE], bytes[16..MIN_SIZE]);
-        assert!(grown[MIN_SIZE..SIZE].iter().all(|&byte| byte == 0));
+        assert_eq!(grown[14..16], 2u16.to_ne_bytes());
+        assert_eq!(grown[16..end], bytes[16..end]);
+        assert!(grown[end..SIZE].iter().all(|&byte| byte == 0));
         assert_eq!(segment.resume(), None);
 
-        let later = NativeRecord {
-            as_of_ns: 9,
-            ..RECORD
-        };
-        segment.publish(&later);
-        for reader in [reader, NativeReader::open(&bench.path()).expect("a reader")] {
-            assert_eq!(reader.snapshot().expect("a record"), later);
-        }
+        segment.publish(&RECORD);
+        let new = NativeReader::open(&bench.path()).expect("a reader");
+        assert_eq!(new.snapshot().expect("a record"), RECORD);
+        // A reader that has mapped a file of revision 0 has only its part of the record.
+        let part = if size == SIZE { RECORD } else { older };
+        assert_eq!(reader.snapshot().expect("a record"), part, "{name}");
     }
+}
+
+#[test]
+fn content_that_a_daemon_of_revision_1_stored_is_resumed() {
+    let bench = Bench::new();
+    bench.open().0.store_resume(b"content").expect("it fits");
+    bench.publish_and_overwrite(14, &1u16.to_ne_bytes());
+    let (segment, start) = bench.open();
+    assert_eq!(start, Start::Warm);
+    assert_eq!(segment.resume().as_deref(), Some(&b"content"[..]));
 }
 
 #[test]
 fn a_segment_of_a_later_revision_is_replaced() {
     let bench = Bench::new();
-    bench.publish_and_overwrite(14, &2u16.to_ne_bytes());
+    bench.publish_and_overwrite(14, &3u16.to_ne_bytes());
     let (_segment, start) = bench.open();
-    assert!(start.to_string().contains("revision 2"), "{start}");
+    assert!(start.to_string().contains("revision 3"), "{start}");
 }
 
 #[test]
@@ -281,18 +326,29 @@ fn an_invalid_native_segment_is_refused_by_readers_and_replaced_by_writers() {
 }
 
 #[test]
-fn a_longer_segment_of_a_later_revision_is_read() {
+fn a_segment_of_any_size_and_of_a_later_revision_is_read() {
     let bench = Bench::new();
     bench.open().0.publish(&RECORD);
-    let mut bytes = bench.bytes();
-    bytes[14..16].copy_from_slice(&3u16.to_ne_bytes());
-    for size in [136_u32, 200, 4_096, 8_192] {
-        bytes[8..12].copy_from_slice(&size.to_ne_bytes());
-        bytes.resize(MIN_SIZE, 0);
+    let record = bench.bytes();
+    for (size, expected) in [
+        (136_u32, RECORD_OF_REVISION_0),
+        (175, RECORD_OF_REVISION_0),
+        (176, RECORD),
+        (200, RECORD),
+        (4_096, RECORD),
+        (8_192, RECORD),
+    ] {
+        let mut bytes = record[..176].to_vec();
         bytes.resize(size as usize, 0xff);
-        fs::write(bench.path(), &bytes).expect("written");
+        bytes[8..12].copy_from_slice(&size.to_ne_bytes());
+        bytes[14..16].copy_from_slice(&3u16.to_ne_bytes());
+        fs::write(bench.path(), bytes).expect("written");
         let reader = NativeReader::open(&bench.path()).expect("a reader");
-        assert_eq!(reader.snapshot().expect("a record"), RECORD, "{size} bytes");
+        assert_eq!(
+            reader.snapshot().expect("a record"),
+            expected,
+            "{size} bytes"
+        );
     }
 }
 

@@ -40,6 +40,7 @@ pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRec
         source: estimate.reference_id,
         suspended_ns: at.suspended_ns,
         realtime_ns: at.realtime.as_ns(),
+        ..NativeRecord::no_claim(0)
     }
 }
 

@@ -121,6 +121,7 @@ pub(crate) fn reason_name(reason: Reason) -> &'static CStr {
         Reason::SourcesDisagree => c"sources_disagree",
         Reason::TooFewSources => c"too_few_sources",
         Reason::PermissionDenied => c"permission_denied",
+        Reason::Retired => c"retired",
         Reason::Untold => c"untold",
     }
 }

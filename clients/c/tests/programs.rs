@@ -73,8 +73,7 @@ impl TestDirectory {
             reason: Reason::Tracking,
             leap: Leap::Normal,
             source: 1,
-            suspended_ns: 0,
-            realtime_ns: 0,
+            ..NativeRecord::no_claim(raw_ns)
         });
     }
 

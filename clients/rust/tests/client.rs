@@ -42,8 +42,7 @@ fn native(status: Status, half_ns: i64) -> NativeRecord {
         reason: Reason::Tracking,
         leap: Leap::Normal,
         source: 1,
-        suspended_ns: 0,
-        realtime_ns: 0,
+        ..NativeRecord::no_claim(raw_ns)
     }
 }
 

@@ -22,12 +22,12 @@ pub trait Layout: Debug + Send + Sync + 'static {
     type Record: Copy + Debug + PartialEq + Send + Sync;
     /// The generation, as wide as it is in the segment.
     type Generation: Generation;
-    /// The words that a reader copies.
-    type Payload: AsRef<[u64]> + AsMut<[u64]> + Copy + Debug + Default;
+    /// The words of a record, as a writer writes them.
+    type Words: AsRef<[u64]> + AsMut<[u64]> + Copy + Debug + Default;
     /// As many words in shared memory.
     type Cells: AsRef<[AtomicU64]> + Debug + Default + Send + Sync;
-    /// The words that a writer writes: the payload, followed by fields for the next writer only.
-    type Written: AsRef<[u64]> + AsMut<[u64]> + Copy + Debug + Default;
+    /// The first words of a record: those that the interval needs.
+    type IntervalWords: AsMut<[u64]> + Copy + Debug + Default;
 
     /// The layout's name in messages.
     const NAME: &'static str;
@@ -37,8 +37,10 @@ pub trait Layout: Debug + Send + Sync + 'static {
     const VERSION: u16;
     /// The size in bytes of a segment that this version writes.
     const SIZE: usize;
-    /// The size in bytes of the shortest valid segment, which has everything that a reader needs.
+    /// The size in bytes of the shortest valid segment, which has everything that the interval needs.
     const MIN_SIZE: usize;
+    /// The size in bytes of the part that has the whole record.
+    const RECORD_END: usize;
     /// The clock of the record's instants.
     const CLOCK: ClockId;
 
@@ -52,15 +54,25 @@ pub trait Layout: Debug + Send + Sync + 'static {
         header::check(map, Self::MAGIC, Self::VERSION, min_size)
     }
 
+    /// The end of the record in a valid segment with `size` in its header: an earlier revision has
+    /// only a part of it.
+    fn record_end(size: u32) -> usize {
+        if (size as usize) < Self::RECORD_END {
+            Self::MIN_SIZE
+        } else {
+            Self::RECORD_END
+        }
+    }
+
     /// Writes the header of a new segment, without the generation.
     fn set_header(map: &Map, _identity: &Identity) {
         let size = const { header::size_field(Self::SIZE) };
         header::write(map, Self::MAGIC, Self::VERSION, size);
     }
 
-    /// Upgrades a segment of [`MIN_SIZE`](Self::MIN_SIZE) bytes, of an earlier revision, to
-    /// [`SIZE`](Self::SIZE) bytes, which `map` already has.
-    fn grow(_map: &Map) {}
+    /// Upgrades a segment of an earlier revision to this one. `map` already has
+    /// [`SIZE`](Self::SIZE) bytes.
+    fn upgrade(_map: &Map) {}
 
     /// Copies the part that is not in the record from one segment to a new one.
     fn carry_over(_from: &Map, _to: &Map) {}
@@ -77,33 +89,33 @@ pub trait Layout: Debug + Send + Sync + 'static {
     /// The generation.
     fn generation(map: &Map) -> &Self::Generation;
 
-    /// The payload.
-    fn payload(map: &Map) -> &Self::Cells;
+    /// The cells of the record. If `map` is shorter than the record, those that it has.
+    fn cells(map: &Map) -> &[AtomicU64];
 
-    /// The words of [`Written`](Self::Written).
-    fn written(map: &Map) -> &[AtomicU64];
+    /// The cells of [`IntervalWords`](Self::IntervalWords).
+    fn interval_cells(map: &Map) -> &[AtomicU64];
 
-    /// Encodes a record for writing.
-    fn encode(record: &Self::Record) -> Self::Written;
+    /// Encodes a record.
+    fn encode(record: &Self::Record) -> Self::Words;
 
-    /// Decodes a record, with the fields for the next writer. Any process may have written it.
-    ///
-    /// # Errors
-    /// As [`decode`](Self::decode).
-    fn decode_written(written: &Self::Written) -> Result<Self::Record, RecordError>;
-
-    /// Decodes a record, without the fields for the next writer. Any process may have written it.
+    /// Decodes a record. Any process may have written it.
     ///
     /// # Errors
     /// The first field that is not valid.
-    fn decode(payload: &Self::Payload) -> Result<Self::Record, RecordError>;
+    fn decode(words: &Self::Words) -> Result<Self::Record, RecordError>;
 
-    /// Decodes a payload that [`decode`](Self::decode) has accepted before, without validation. For
-    /// any other payload the record is undefined, but it never panics.
-    fn recall(payload: &Self::Payload) -> Self::Record;
+    /// The part of a record that the interval needs, of words that [`decode`](Self::decode) has
+    /// accepted before, without validation. All other fields are 0. For any other words the record
+    /// is undefined, but this never panics.
+    fn recall(words: &Self::IntervalWords) -> Self::Record;
 
     /// A record that claims nothing, as of `now_ns` of [`CLOCK`](Self::CLOCK).
     fn no_claim(now_ns: i64) -> Self::Record;
+
+    /// As [`no_claim`](Self::no_claim), for a segment that is not written any more.
+    fn retired(now_ns: i64) -> Self::Record {
+        Self::no_claim(now_ns)
+    }
 
     /// The instant of a record on [`CLOCK`](Self::CLOCK), ns.
     fn as_of_ns(record: &Self::Record) -> i64;

@@ -113,6 +113,40 @@ pub fn growth_ns(elapsed_ns: i64, ppb: u32) -> i64 {
     i64::try_from(grown).unwrap_or(i64::MAX)
 }
 
+/// The associated items of [`Layout`](super::Layout) that v1 and v2 have in common. The module has
+/// the constants `VERSION`, `SIZE` and `PAYLOAD_WORDS`.
+macro_rules! items_of_a_realtime_layout {
+    () => {
+        type Generation = AtomicU16;
+        type Words = [u64; PAYLOAD_WORDS];
+        type Cells = [AtomicU64; PAYLOAD_WORDS];
+        type IntervalWords = Self::Words;
+
+        const MAGIC: [u32; 2] = MAGIC;
+        const VERSION: u16 = VERSION;
+        const SIZE: usize = SIZE;
+        const MIN_SIZE: usize = SIZE;
+        const RECORD_END: usize = SIZE;
+        const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC_COARSE;
+
+        #[inline]
+        fn generation(map: &Map) -> &AtomicU16 {
+            map.u16_at(GENERATION_OFFSET)
+        }
+
+        #[inline]
+        fn cells(map: &Map) -> &[AtomicU64] {
+            map.words_at::<PAYLOAD_WORDS>(PAYLOAD_OFFSET)
+        }
+
+        #[inline]
+        fn interval_cells(map: &Map) -> &[AtomicU64] {
+            Self::cells(map)
+        }
+    };
+}
+pub(super) use items_of_a_realtime_layout;
+
 /// The fields as they are in the payload, before validation. An instant is seconds and nanoseconds.
 pub(super) struct Fields {
     pub(super) as_of: [u64; 2],

@@ -22,7 +22,8 @@ use nix::time::ClockId;
 use super::Layout;
 pub use super::realtime_bound::RealtimeBound as V1Record;
 use super::realtime_bound::{
-    Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, encode_bound, first_half, word,
+    Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, encode_bound, first_half,
+    items_of_a_realtime_layout, word,
 };
 use crate::memory::map::Map;
 use crate::record::{ClockStatus, InvalidStatus, RecordError};
@@ -69,32 +70,11 @@ const _: () = {
 pub enum V1 {}
 
 impl Layout for V1 {
+    items_of_a_realtime_layout!();
+
     type Record = V1Record;
-    type Generation = AtomicU16;
-    type Payload = [u64; PAYLOAD_WORDS];
-    type Cells = [AtomicU64; PAYLOAD_WORDS];
-    type Written = [u64; PAYLOAD_WORDS];
 
     const NAME: &'static str = "v1";
-    const MAGIC: [u32; 2] = MAGIC;
-    const VERSION: u16 = VERSION;
-    const SIZE: usize = SIZE;
-    const MIN_SIZE: usize = SIZE;
-    const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC_COARSE;
-
-    #[inline]
-    fn generation(map: &Map) -> &AtomicU16 {
-        map.u16_at(GENERATION_OFFSET)
-    }
-
-    #[inline]
-    fn payload(map: &Map) -> &[AtomicU64; PAYLOAD_WORDS] {
-        map.words_at(PAYLOAD_OFFSET)
-    }
-
-    fn written(map: &Map) -> &[AtomicU64] {
-        Self::payload(map)
-    }
 
     /// v1 has no `Disrupted`: it is written as `Unknown`.
     fn encode(record: &V1Record) -> [u64; PAYLOAD_WORDS] {
@@ -112,10 +92,6 @@ impl Layout for V1 {
             word(record.max_drift_ppb.to_ne_bytes(), [0; 4]),
             word(status.to_ne_bytes(), [0; 4]),
         ]
-    }
-
-    fn decode_written(written: &[u64; PAYLOAD_WORDS]) -> Result<V1Record, RecordError> {
-        Self::decode(written)
     }
 
     fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<V1Record, RecordError> {

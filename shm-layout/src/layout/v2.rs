@@ -23,7 +23,7 @@ use nix::time::ClockId;
 use super::Layout;
 use super::realtime_bound::{
     Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, RealtimeBound, encode_bound, first_half,
-    second_half, word,
+    items_of_a_realtime_layout, second_half, word,
 };
 use crate::memory::map::Map;
 use crate::record::RecordError;
@@ -93,32 +93,11 @@ impl From<RealtimeBound> for V2Record {
 pub enum V2 {}
 
 impl Layout for V2 {
+    items_of_a_realtime_layout!();
+
     type Record = V2Record;
-    type Generation = AtomicU16;
-    type Payload = [u64; PAYLOAD_WORDS];
-    type Cells = [AtomicU64; PAYLOAD_WORDS];
-    type Written = [u64; PAYLOAD_WORDS];
 
     const NAME: &'static str = "v2";
-    const MAGIC: [u32; 2] = MAGIC;
-    const VERSION: u16 = VERSION;
-    const SIZE: usize = SIZE;
-    const MIN_SIZE: usize = SIZE;
-    const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC_COARSE;
-
-    #[inline]
-    fn generation(map: &Map) -> &AtomicU16 {
-        map.u16_at(GENERATION_OFFSET)
-    }
-
-    #[inline]
-    fn payload(map: &Map) -> &[AtomicU64; PAYLOAD_WORDS] {
-        map.words_at(PAYLOAD_OFFSET)
-    }
-
-    fn written(map: &Map) -> &[AtomicU64] {
-        Self::payload(map)
-    }
 
     fn encode(record: &V2Record) -> [u64; PAYLOAD_WORDS] {
         let [as_of_s, as_of_ns, void_s, void_ns, bound] = encode_bound(&record.bound);
@@ -136,10 +115,6 @@ impl Layout for V2 {
             ),
             word([record.disruption_supported.into(), 0, 0, 0], [0; 4]),
         ]
-    }
-
-    fn decode_written(written: &[u64; PAYLOAD_WORDS]) -> Result<V2Record, RecordError> {
-        Self::decode(written)
     }
 
     fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<V2Record, RecordError> {

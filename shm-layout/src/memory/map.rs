@@ -68,6 +68,12 @@ impl Map {
         })
     }
 
+    /// The length in bytes.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.length.get()
+    }
+
     /// The two bytes at `offset`.
     ///
     /// # Panics

@@ -1,5 +1,5 @@
-//! The last payload that was read completely and decoded: it is not validated again, and it is the
-//! fallback while a write is unfinished.
+//! The last words that were read completely and decoded: they are not validated again, and they are
+//! the fallback while a write is unfinished.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ use crate::memory::sequence_lock;
 #[derive(Debug)]
 pub(crate) struct LastGood<L: Layout> {
     is_locked: AtomicBool,
-    /// The segment's generation from which the newest payload was read.
+    /// The segment's generation from which the newest words were read.
     kept_generation: AtomicU64,
     /// The index of the newer slot.
     newer: AtomicUsize,
@@ -22,14 +22,14 @@ pub(crate) struct LastGood<L: Layout> {
 #[derive(Debug)]
 struct Slot<L: Layout> {
     generation: AtomicU64,
-    payload: L::Cells,
+    cells: L::Cells,
 }
 
 impl<L: Layout> Default for Slot<L> {
     fn default() -> Self {
         Self {
             generation: AtomicU64::new(0),
-            payload: L::Cells::default(),
+            cells: L::Cells::default(),
         }
     }
 }
@@ -46,30 +46,30 @@ impl<L: Layout> Default for LastGood<L> {
 }
 
 impl<L: Layout> LastGood<L> {
-    /// Whether the newest payload in the cache was read from the segment's `generation`.
+    /// Whether the newest words in the cache were read from the segment's `generation`.
     #[inline]
     pub(crate) fn holds(&self, generation: u64) -> bool {
         self.kept_generation.load(Ordering::Relaxed) == generation
     }
 
-    /// Keeps a payload that was read from the segment's `generation`.
-    pub(crate) fn keep(&self, generation: u64, payload: &L::Payload) {
+    /// Keeps the words that were read from the segment's `generation`.
+    pub(crate) fn keep(&self, generation: u64, words: &L::Words) {
         if self.is_locked.swap(true, Ordering::Acquire) {
             return;
         }
         let older = 1 - self.newer.load(Ordering::Relaxed);
         let slot = &self.slots[older];
-        sequence_lock::write(&slot.generation, slot.payload.as_ref(), payload.as_ref());
+        sequence_lock::write(&slot.generation, slot.cells.as_ref(), words.as_ref());
         self.newer.store(older, Ordering::Release);
         self.kept_generation.store(generation, Ordering::Relaxed);
         self.is_locked.store(false, Ordering::Release);
     }
 
-    /// The newest payload; `None` when there is none.
-    pub(crate) fn last(&self) -> Option<L::Payload> {
+    /// The newest words; `None` when there are none.
+    pub(crate) fn last(&self) -> Option<L::Words> {
         let slot = &self.slots[self.newer.load(Ordering::Acquire)];
-        let mut payload = L::Payload::default();
-        sequence_lock::read(&slot.generation, slot.payload.as_ref(), payload.as_mut()).ok()?;
-        Some(payload)
+        let mut words = L::Words::default();
+        sequence_lock::read(&slot.generation, slot.cells.as_ref(), words.as_mut()).ok()?;
+        Some(words)
     }
 }

@@ -2,10 +2,11 @@
 //! shared by reference.
 //!
 //! 1. [`Reader::open`] checks the header, maps the file, and waits briefly for an unfinished write;
-//! 2. [`Reader::glance`] copies the payload once. It returns a record if the generation is the one
-//!    in the cache, so that the payload was validated before;
-//! 3. [`Reader::snapshot`] also retries, validates a new payload, and stores it in the cache. While
-//!    a write is unfinished, it returns the last record in the cache.
+//! 2. [`Reader::glance`] copies what the interval needs, once. It returns that part of the record
+//!    if the generation is the one in the cache, so that the record was validated before;
+//! 3. [`Reader::snapshot`] copies the whole record. It also retries, validates the record, and
+//!    stores a new one in the cache. While a write is unfinished, it returns the last record in the
+//!    cache.
 
 mod error;
 mod last_good;
@@ -91,13 +92,14 @@ impl<L: Layout> Reader<L> {
                 expected: MIN_BYTES as u64,
             });
         }
-        let expected = L::check(&Map::new(file, MIN_BYTES, Access::Read)?)?.into();
+        let size = L::check(&Map::new(file, MIN_BYTES, Access::Read)?)?;
+        let expected = size.into();
         // Read again: a writer may have extended the file before it wrote the header.
         let found = file.metadata()?.len();
         if found < expected {
             return Err(ReadError::TooShort { found, expected });
         }
-        let map = Map::new(file, L::MIN_SIZE, Access::Read)?;
+        let map = Map::new(file, L::record_end(size), Access::Read)?;
         if L::generation(&map).load(Ordering::Relaxed) == 0 {
             return Err(ReadError::NotInitialized);
         }
@@ -121,48 +123,44 @@ impl<L: Layout> Reader<L> {
         }
     }
 
-    /// The record that was written last. While a write is unfinished, the last record that was read
-    /// here.
-    ///
-    /// # Errors
-    /// `WriteInProgress`, `NotInitialized` or `Record`.
-    #[inline]
-    pub fn snapshot(&self) -> Result<L::Record, ReadError> {
-        self.glance().map_or_else(|| self.read_new(), Ok)
-    }
-
-    /// The record that was written last, if it was read here before and no write is in progress.
-    /// This is the usual case.
+    /// What the interval needs of the record that was written last, if that was read here before and
+    /// no write is in progress. This is the usual case. All other fields of the record are 0.
     #[inline]
     #[must_use]
     pub fn glance(&self) -> Option<L::Record> {
-        let mut payload = L::Payload::default();
-        let (generation, cells) = (L::generation(&self.map), L::payload(&self.map).as_ref());
-        let generation = sequence_lock::read_once(generation, cells, payload.as_mut())?;
-        self.cache.holds(generation).then(|| L::recall(&payload))
+        let mut words = L::IntervalWords::default();
+        let (generation, cells) = (L::generation(&self.map), L::interval_cells(&self.map));
+        let generation = sequence_lock::read_once(generation, cells, words.as_mut())?;
+        self.cache.holds(generation).then(|| L::recall(&words))
     }
 
-    /// The record of a new write. If that does not end, the last record that was read here.
-    #[cold]
-    fn read_new(&self) -> Result<L::Record, ReadError> {
-        let (generation, cells) = (L::generation(&self.map), L::payload(&self.map).as_ref());
-        let recall = || self.cache.last().as_ref().map(L::recall);
+    /// The whole record that was written last. While a write is unfinished, the last record that
+    /// was read here.
+    ///
+    /// # Errors
+    /// `WriteInProgress`, `NotInitialized` or `Record`.
+    pub fn snapshot(&self) -> Result<L::Record, ReadError> {
+        let (generation, cells) = (L::generation(&self.map), L::cells(&self.map));
+        // The cache has valid words only.
+        let last = || self.cache.last().and_then(|words| L::decode(&words).ok());
         let unfinished = self.unfinished.load(Ordering::Relaxed);
         let is_known = unfinished != 0 && generation.load(Ordering::Relaxed) == unfinished;
-        if is_known && let Some(record) = recall() {
+        if is_known && let Some(record) = last() {
             return Ok(record);
         }
-        let mut payload = L::Payload::default();
-        match sequence_lock::read(generation, cells, payload.as_mut()) {
+        let mut words = L::Words::default();
+        match sequence_lock::read(generation, cells, words.as_mut()) {
             Ok(generation) => {
-                let record = L::decode(&payload)?;
-                self.cache.keep(generation, &payload);
+                let record = L::decode(&words)?;
+                if !self.cache.holds(generation) {
+                    self.cache.keep(generation, &words);
+                }
                 Ok(record)
             }
             Err(no_snapshot) => {
                 let odd = generation.load(Ordering::Relaxed) | 1;
                 self.unfinished.store(odd, Ordering::Relaxed);
-                recall().ok_or(match no_snapshot {
+                last().ok_or(match no_snapshot {
                     NoSnapshot::NotInitialized => ReadError::NotInitialized,
                     NoSnapshot::WriteInProgress => ReadError::WriteInProgress,
                 })

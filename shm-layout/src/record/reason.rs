@@ -47,13 +47,15 @@ pub enum Reason {
     TooFewSources = 17,
     /// The daemon is not permitted to query chronyd.
     PermissionDenied = 18,
+    /// The daemon does not publish this segment any more.
+    Retired = 19,
     /// The layout has no reason, or the number is one that only a newer daemon uses.
     Untold = 255,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Tracking,
         Self::NeverSynchronized,
         Self::Resumed,
@@ -73,6 +75,7 @@ impl Reason {
         Self::SourcesDisagree,
         Self::TooFewSources,
         Self::PermissionDenied,
+        Self::Retired,
         Self::Untold,
     ];
 
@@ -99,6 +102,7 @@ impl Reason {
             Self::SourcesDisagree => "sources_disagree",
             Self::TooFewSources => "too_few_sources",
             Self::PermissionDenied => "permission_denied",
+            Self::Retired => "retired",
             Self::Untold => "untold",
         }
     }
@@ -128,6 +132,7 @@ impl From<u8> for Reason {
             16 => Self::SourcesDisagree,
             17 => Self::TooFewSources,
             18 => Self::PermissionDenied,
+            19 => Self::Retired,
             _ => Self::Untold,
         }
     }
@@ -148,6 +153,6 @@ mod tests {
         for reason in Reason::ALL {
             assert_eq!(Reason::from(reason as u8), reason);
         }
-        assert_eq!(Reason::from(19), Reason::Untold);
+        assert_eq!(Reason::from(20), Reason::Untold);
     }
 }

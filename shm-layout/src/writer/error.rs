@@ -38,6 +38,8 @@ pub(super) enum Refusal {
     Open(#[source] io::Error),
     #[error("user {user} cannot create it: {0}; {ADVICE}", user = user())]
     Create(#[source] io::Error),
+    #[error("user {user} cannot remove it: {0}; {ADVICE}", user = user())]
+    Remove(#[source] io::Error),
 }
 
 const ADVICE: &str = "the file and its directory must be writable for the daemon's user";
@@ -72,7 +74,8 @@ impl OpenError {
             Refusal::LockFile(err)
             | Refusal::Parent(err)
             | Refusal::Open(err)
-            | Refusal::Create(err) => match err.kind() {
+            | Refusal::Create(err)
+            | Refusal::Remove(err) => match err.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     OpenErrorKind::NotPermitted
                 }

@@ -30,20 +30,24 @@ pub(super) struct Lock {
 }
 
 impl Lock {
+    /// Locks the lock file of `segment`, and creates it if it is missing.
     pub(super) fn take(segment: &Path) -> Result<Self, Refusal> {
-        let mut path = OsString::from(segment);
-        path.push(".lock");
-        let path = PathBuf::from(path);
-        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(flags.bits())
-            .open(&path);
-        let file = opened.map_err(Refusal::LockFile)?;
+        let path = path_of(segment);
+        let file = open(&path, true).map_err(Refusal::LockFile)?;
+        Self::of(file, path)
+    }
+
+    /// As [`take`](Self::take); `None` when the lock file is missing.
+    pub(super) fn take_existing(segment: &Path) -> Result<Option<Self>, Refusal> {
+        let path = path_of(segment);
+        match open(&path, false) {
+            Ok(file) => Self::of(file, path).map(Some),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(Refusal::LockFile(err)),
+        }
+    }
+
+    fn of(file: File, path: PathBuf) -> Result<Self, Refusal> {
         let metadata = file.metadata().map_err(Refusal::LockFile)?;
         if !metadata.is_file() {
             return Err(Refusal::LockFile(io::Error::other(
@@ -102,6 +106,24 @@ impl Lock {
         };
         write().map_err(Refusal::LockFile)
     }
+}
+
+fn path_of(segment: &Path) -> PathBuf {
+    let mut path = OsString::from(segment);
+    path.push(".lock");
+    PathBuf::from(path)
+}
+
+fn open(path: &Path, create: bool) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(create)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(flags.bits())
+        .open(path)
 }
 
 /// The file's text; empty when it is not readable, so that the boot is unknown.

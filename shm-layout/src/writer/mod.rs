@@ -15,6 +15,8 @@
 //! A segment of an earlier revision is valid. It is extended, then its header is changed. Readers
 //! that have it mapped are not affected; an older daemon that finds it later replaces it.
 //!
+//! [`retire`] removes the segment of a path that is not published any more.
+//!
 //! [`Segment::check_file`] recreates a file that was deleted afterwards, with or without its
 //! directory, in the steps 2, 4 and 5. Readers that have the deleted file mapped may not check the
 //! path again, so it is still written.
@@ -26,6 +28,7 @@ mod lock;
 mod segment_file;
 mod start;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,7 +45,7 @@ use clock::now_ns;
 use error::Refusal;
 use file_id::FileId;
 use lock::Lock;
-use segment_file::{Existing, check_kind, create, existing, make_parent, write_record};
+use segment_file::{Existing, check_kind, create, existing, make_parent, map_record, write_record};
 
 pub use error::{OpenError, OpenErrorKind};
 pub use start::Start;
@@ -155,7 +158,7 @@ impl<L: Layout> Segment<L> {
         if state.is_displaced {
             midway();
         } else {
-            let (generation, cells) = (L::generation(&state.map), L::written(&state.map));
+            let (generation, cells) = (L::generation(&state.map), L::cells(&state.map));
             sequence_lock::write_interrupted(generation, cells, L::encode(record).as_ref(), midway);
             state.write_deleted(record);
         }
@@ -251,19 +254,41 @@ impl<L: Layout> State<L> {
         self.deleted.push(std::mem::replace(&mut self.map, map));
         if self.deleted.len() > MAX_DELETED {
             // It is not written again, so it must not keep a claim.
-            write_record::<L>(&self.deleted.remove(0), &L::no_claim(now_ns(L::CLOCK)));
+            write_record::<L>(&self.deleted.remove(0), &L::retired(now_ns(L::CLOCK)));
         }
         Ok(Some(path.to_owned()))
     }
+}
+
+/// Retires the segment at `path`, which is not published any more: readers that have it mapped find
+/// that it claims nothing, and others do not find it. Returns whether there was one: a segment of
+/// this layout, with the lock file of an earlier writer beside it.
+///
+/// # Errors
+/// [`OpenError`], of kind [`Held`](OpenErrorKind::Held) when another daemon publishes the segment.
+/// The path is then unchanged.
+pub fn retire<L: Layout>(path: &Path) -> Result<bool, OpenError> {
+    let refused = |refusal: Refusal| OpenError::new(path, refusal);
+    check_kind(path).map_err(refused)?;
+    // Without a lock file, a daemon that does not lock its segments may still publish it.
+    let Some(_lock) = Lock::take_existing(path).map_err(refused)? else {
+        return Ok(false);
+    };
+    let Some(map) = map_record::<L>(path).map_err(refused)? else {
+        return Ok(false);
+    };
+    write_record::<L>(&map, &L::retired(now_ns(L::CLOCK)));
+    fs::remove_file(path).map_err(|err| refused(Refusal::Remove(err)))?;
+    Ok(true)
 }
 
 /// Resumes the record of a valid segment, or replaces it by one that claims nothing.
 fn reuse<L: Layout>(map: &Map, same_boot: bool) -> (L::Record, Start) {
     let now_ns = now_ns(L::CLOCK);
     let nothing = L::no_claim(now_ns);
-    let mut written = L::Written::default();
-    let read = sequence_lock::read(L::generation(map), L::written(map), written.as_mut());
-    let why = match read.map(|_| L::decode_written(&written)) {
+    let mut words = L::Words::default();
+    let read = sequence_lock::read(L::generation(map), L::cells(map), words.as_mut());
+    let why = match read.map(|_| L::decode(&words)) {
         _ if !same_boot => "it may be of an earlier boot".to_owned(),
         // Left unchanged: readers still have the previous record, which is still valid.
         Err(_) => {

@@ -56,8 +56,8 @@ pub(super) fn make_parent(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens and maps a valid segment, whose shorter revisions are extended first.
-pub(super) fn existing<L: Layout>(path: &Path, identity: &Identity) -> Result<Existing, Refusal> {
+/// Opens a regular file for reading and writing; `None` when there is none.
+fn open(path: &Path) -> Result<Option<File>, Refusal> {
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let opened = OpenOptions::new()
         .read(true)
@@ -66,13 +66,38 @@ pub(super) fn existing<L: Layout>(path: &Path, identity: &Identity) -> Result<Ex
         .open(path);
     let file = match opened {
         Ok(file) => file,
-        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Existing::None),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(err) => return Err(Refusal::Open(err)),
     };
     // The file may have been replaced since `check_kind`.
     if !file.metadata().map_err(Refusal::Open)?.is_file() {
         return Err(Refusal::Special);
     }
+    Ok(Some(file))
+}
+
+/// Maps the record of the segment at `path`, of any boot and revision; `None` when there is no
+/// segment of this layout.
+pub(super) fn map_record<L: Layout>(path: &Path) -> Result<Option<Map>, Refusal> {
+    let Some(file) = open(path)? else {
+        return Ok(None);
+    };
+    let map = |length| match Map::new(&file, length, Access::ReadWrite) {
+        Ok(map) => Ok(Some(map)),
+        Err(err) if err.kind() == io::ErrorKind::InvalidData => Ok(None),
+        Err(err) => Err(Refusal::Open(err)),
+    };
+    match map(L::MIN_SIZE)?.map(|first| L::check(&first)) {
+        Some(Ok(size)) => map(L::record_end(size)),
+        Some(Err(_)) | None => Ok(None),
+    }
+}
+
+/// Opens and maps a valid segment. One of an earlier revision is upgraded.
+pub(super) fn existing<L: Layout>(path: &Path, identity: &Identity) -> Result<Existing, Refusal> {
+    let Some(file) = open(path)? else {
+        return Ok(Existing::None);
+    };
     let map = match Map::new(&file, L::MIN_SIZE, Access::ReadWrite) {
         Ok(map) => map,
         Err(err) if err.kind() == io::ErrorKind::InvalidData => {
@@ -103,23 +128,22 @@ pub(super) fn existing<L: Layout>(path: &Path, identity: &Identity) -> Result<Ex
     Ok(Existing::Valid(map, id))
 }
 
-/// Maps all of a valid segment. One that `is_smaller` is extended first.
+/// Maps all of a valid segment. One that `is_smaller` is extended first, and one of an earlier
+/// revision is upgraded.
 fn map_all<L: Layout>(file: &File, is_smaller: bool) -> io::Result<Map> {
     // Never truncated: readers may have it mapped.
     if is_smaller && file.metadata()?.len() < L::SIZE as u64 {
         file.set_len(L::SIZE as u64)?;
     }
     let map = Map::new(file, L::SIZE, Access::ReadWrite)?;
-    if is_smaller {
-        L::grow(&map);
-    }
+    L::upgrade(&map);
     Ok(map)
 }
 
 /// Writes `record` under the sequence lock.
 pub(super) fn write_record<L: Layout>(map: &Map, record: &L::Record) {
     let words = L::encode(record);
-    sequence_lock::write(L::generation(map), L::written(map), words.as_ref());
+    sequence_lock::write(L::generation(map), L::cells(map), words.as_ref());
 }
 
 /// Creates a new segment in a temporary file beside the path and renames it into place. It takes

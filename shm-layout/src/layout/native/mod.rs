@@ -5,7 +5,7 @@
 //! | offset | type | field |
 //! |---|---|---|
 //! | 0 | 14 bytes | [header]: magic `clkbound`, size 4096, layout version 1 |
-//! | 14 | u16 | revision, 1 |
+//! | 14 | u16 | revision, 2 |
 //! | 16 | 16 bytes | boot id, the UUID's bytes in the order in which they are printed |
 //! | 32 | i64 | offset of the writer's monotonic clocks from the initial time namespace's, ns |
 //! | 40 | 24 bytes | reserved, 0 |
@@ -23,19 +23,27 @@
 //! | 123 | u8 | time scale: 0 UTC |
 //! | 124 | u32 | source: chronyd's reference id, 0 for none |
 //! | 128 | i64 | suspended: total time since boot for which the machine was suspended, ns |
-//! | 136 | i64 | realtime: `CLOCK_REALTIME` at as_of, ns, 0 for not stored |
-//! | 144 | 48 bytes | reserved, 0 |
+//! | 136 | i64 | realtime: `CLOCK_REALTIME` at as_of, ns, 0 for not recorded |
+//! | 144 | i64 | valid_since, `CLOCK_MONOTONIC_RAW`, ns, 0 for not recorded |
+//! | 152 | i64 | realtime_since, `CLOCK_MONOTONIC_RAW`, ns, 0 for not recorded |
+//! | 160 | i32 | realtime_slowest, in units of 2^-32 |
+//! | 164 | i32 | realtime_fastest, in units of 2^-32 |
+//! | 168 | u32 | publication interval, us, 0 for not recorded |
+//! | 172 | u32 | realtime_error, ns |
+//! | 176 | 16 bytes | reserved, 0 |
 //! | 192 | 3904 bytes | the [resume area](resume_area), for writers only |
 //!
-//! Revision 0 ended at 136. A writer writes the words from 72 to 143 under the sequence; a reader
-//! copies those from 72 to 135. The sequence and the words up to 127, which a reader needs for an
-//! interval, share one cache line.
+//! Revision 0 ended at 136; in revision 1 the bytes from 144 to 191 were reserved, 0. A writer
+//! writes the words from 72 to 175 under the sequence. The sequence and the words up to 127, which
+//! the interval needs, share one cache line: a reader copies the rest of a record once. Bytes that a
+//! segment of an earlier revision does not have are read as 0.
 //!
 //! **Compatibility.** A reader refuses another version. A higher revision may only give a meaning
 //! to reserved bytes, to unused numbers, or to bytes after the end of an earlier revision. A reader
 //! accepts any revision and any size from 136, and uses the fields of its own revision. An unknown
 //! number of a status, leap or time scale is an error; an unknown reason is not.
 
+mod realtime_stamp;
 mod record;
 pub mod resume_area;
 
@@ -46,30 +54,34 @@ use nix::time::ClockId;
 
 use super::{Layout, header};
 use crate::memory::map::Map;
-use crate::record::{ClockStatus, Identity, Leap, NO_CLAIM_BOUND_NS, Reason, RecordError};
+use crate::record::{Identity, Reason, RecordError};
 
-pub use record::{NativeRecord, PAYLOAD_WORDS};
+pub use realtime_stamp::{ClockReading, StampError};
+pub use record::{INTERVAL_WORDS, NativeRecord, WORDS};
 
 /// The name of the file in the daemon's directory.
 pub const FILE_NAME: &str = "native";
 /// The version in the header.
 pub const VERSION: u16 = 1;
 /// The revision in the header.
-pub const REVISION: u16 = 1;
+pub const REVISION: u16 = 2;
 /// The segment's size in bytes.
 pub const SIZE: usize = 4096;
-/// The size in bytes of revision 0, which has everything that a reader needs.
+/// The size in bytes of revision 0, which has everything that the interval needs.
 pub const MIN_SIZE: usize = 136;
 
 const MAGIC: [u32; 2] = [u32::from_ne_bytes(*b"clkb"), u32::from_ne_bytes(*b"ound")];
 const BOOT_ID_OFFSET: usize = 16;
 const NAMESPACE_OFFSET: usize = 32;
 const SEQUENCE_OFFSET: usize = 64;
-const PAYLOAD_OFFSET: usize = 72;
+const RECORD_OFFSET: usize = 72;
+const RECORD_END: usize = RECORD_OFFSET + 8 * WORDS;
 const REVISION_OFFSET: usize = header::END;
 const RESUME_OFFSET: usize = 192;
-/// The payload and `realtime`.
-const WRITTEN_WORDS: usize = PAYLOAD_WORDS + 1;
+/// The words of a record of revision 0.
+const WORDS_OF_REVISION_0: usize = (MIN_SIZE - RECORD_OFFSET) / 8;
+/// The first byte after the record of revision 1.
+const END_OF_REVISION_1: usize = 144;
 
 /// The layout as a C compiler sees it. It is only measured, never instantiated.
 #[repr(C)]
@@ -96,7 +108,13 @@ struct Bytes {
     source: u32,
     suspended: i64,
     realtime: i64,
-    reserved_too: [u8; 48],
+    valid_since: i64,
+    realtime_since: i64,
+    realtime_slowest: i32,
+    realtime_fastest: i32,
+    publication_interval_us: u32,
+    realtime_error: u32,
+    reserved_too: [u8; 16],
     resume: [u64; resume_area::AREA_WORDS],
 }
 
@@ -112,17 +130,22 @@ const _: () = {
     );
     assert!(offset_of!(Bytes, namespace_offset) == NAMESPACE_OFFSET);
     assert!(offset_of!(Bytes, reserved) == 40 && offset_of!(Bytes, sequence) == SEQUENCE_OFFSET);
-    assert!(offset_of!(Bytes, as_of) == PAYLOAD_OFFSET && offset_of!(Bytes, earliest) == 80);
+    assert!(offset_of!(Bytes, as_of) == RECORD_OFFSET && offset_of!(Bytes, earliest) == 80);
     assert!(offset_of!(Bytes, latest) == 88 && offset_of!(Bytes, rate) == 96);
     assert!(offset_of!(Bytes, growth) == 100 && offset_of!(Bytes, free_running_after) == 104);
     assert!(offset_of!(Bytes, void_after) == 112 && offset_of!(Bytes, clock_status) == 120);
     assert!(offset_of!(Bytes, reason) == 121 && offset_of!(Bytes, leap) == 122);
     assert!(offset_of!(Bytes, time_scale) == 123 && offset_of!(Bytes, source) == 124);
     assert!(offset_of!(Bytes, suspended) == 128 && offset_of!(Bytes, realtime) == MIN_SIZE);
-    assert!(offset_of!(Bytes, reserved_too) == 144);
+    assert!(offset_of!(Bytes, valid_since) == END_OF_REVISION_1);
+    assert!(offset_of!(Bytes, realtime_since) == 152);
+    assert!(offset_of!(Bytes, realtime_slowest) == 160);
+    assert!(offset_of!(Bytes, realtime_fastest) == 164);
+    assert!(offset_of!(Bytes, publication_interval_us) == 168);
+    assert!(offset_of!(Bytes, realtime_error) == 172);
+    assert!(offset_of!(Bytes, reserved_too) == RECORD_END && RECORD_END == 176);
     assert!(offset_of!(Bytes, resume) == RESUME_OFFSET);
-    assert!(PAYLOAD_OFFSET + 8 * PAYLOAD_WORDS == MIN_SIZE);
-    assert!(PAYLOAD_OFFSET + 8 * WRITTEN_WORDS == 144);
+    assert!(RECORD_OFFSET + 8 * INTERVAL_WORDS == 128 && SEQUENCE_OFFSET.is_multiple_of(64));
     assert!(RESUME_OFFSET + 8 * resume_area::AREA_WORDS == SIZE);
 };
 
@@ -134,15 +157,16 @@ pub enum Native {}
 impl Layout for Native {
     type Record = NativeRecord;
     type Generation = AtomicU64;
-    type Payload = [u64; PAYLOAD_WORDS];
-    type Cells = [AtomicU64; PAYLOAD_WORDS];
-    type Written = [u64; WRITTEN_WORDS];
+    type Words = [u64; WORDS];
+    type Cells = [AtomicU64; WORDS];
+    type IntervalWords = [u64; INTERVAL_WORDS];
 
     const NAME: &'static str = "native";
     const MAGIC: [u32; 2] = MAGIC;
     const VERSION: u16 = VERSION;
     const SIZE: usize = SIZE;
     const MIN_SIZE: usize = MIN_SIZE;
+    const RECORD_END: usize = RECORD_END;
     const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC_RAW;
 
     fn set_header(map: &Map, identity: &Identity) {
@@ -160,15 +184,23 @@ impl Layout for Native {
     }
 
     /// The size is stored last, so it is written only to a complete segment.
-    fn grow(map: &Map) {
-        // A file of revision 0 may be longer than the size in its header.
-        for offset in (MIN_SIZE..SIZE).step_by(8) {
+    fn upgrade(map: &Map) {
+        let size = const { header::size_field(SIZE) };
+        let is_complete = map.u32_at(header::SIZE_OFFSET).load(Ordering::Relaxed) >= size;
+        let revision = map.u16_at(REVISION_OFFSET).load(Ordering::Relaxed);
+        let undefined = match (is_complete, revision) {
+            // A file of revision 0 may be longer than the size in its header.
+            (false, _) => MIN_SIZE..SIZE,
+            (true, ..REVISION) => END_OF_REVISION_1..RESUME_OFFSET,
+            (true, _) => return,
+        };
+        for offset in undefined.step_by(8) {
             map.u64_at(offset).store(0, Ordering::Relaxed);
         }
         map.u16_at(REVISION_OFFSET)
-            .store(REVISION, Ordering::Relaxed);
+            .store(REVISION, Ordering::Release);
         map.u32_at(header::SIZE_OFFSET)
-            .store(const { header::size_field(SIZE) }, Ordering::Release);
+            .store(size, Ordering::Release);
     }
 
     fn carry_over(from: &Map, to: &Map) {
@@ -198,52 +230,40 @@ impl Layout for Native {
         map.u64_at(SEQUENCE_OFFSET)
     }
 
-    #[inline]
-    fn payload(map: &Map) -> &[AtomicU64; PAYLOAD_WORDS] {
-        map.words_at(PAYLOAD_OFFSET)
-    }
-
-    fn written(map: &Map) -> &[AtomicU64] {
-        map.words_at::<WRITTEN_WORDS>(PAYLOAD_OFFSET)
-    }
-
-    fn encode(record: &NativeRecord) -> [u64; WRITTEN_WORDS] {
-        let [a, b, c, d, e, f, g, h] = record.encode();
-        [a, b, c, d, e, f, g, h, record.realtime_ns.cast_unsigned()]
-    }
-
-    fn decode_written(written: &[u64; WRITTEN_WORDS]) -> Result<NativeRecord, RecordError> {
-        let [payload @ .., realtime] = *written;
-        Ok(NativeRecord {
-            realtime_ns: realtime.cast_signed(),
-            ..NativeRecord::decode(&payload)?
-        })
-    }
-
-    fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<NativeRecord, RecordError> {
-        NativeRecord::decode(payload)
+    fn cells(map: &Map) -> &[AtomicU64] {
+        if map.length() >= RECORD_END {
+            map.words_at::<WORDS>(RECORD_OFFSET)
+        } else {
+            map.words_at::<WORDS_OF_REVISION_0>(RECORD_OFFSET)
+        }
     }
 
     #[inline]
-    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> NativeRecord {
-        NativeRecord::recall(payload)
+    fn interval_cells(map: &Map) -> &[AtomicU64] {
+        map.words_at::<INTERVAL_WORDS>(RECORD_OFFSET)
+    }
+
+    fn encode(record: &NativeRecord) -> [u64; WORDS] {
+        record.encode()
+    }
+
+    fn decode(words: &[u64; WORDS]) -> Result<NativeRecord, RecordError> {
+        NativeRecord::decode(words)
+    }
+
+    #[inline]
+    fn recall(words: &[u64; INTERVAL_WORDS]) -> NativeRecord {
+        NativeRecord::recall(words)
     }
 
     fn no_claim(now_ns: i64) -> NativeRecord {
+        NativeRecord::no_claim(now_ns)
+    }
+
+    fn retired(now_ns: i64) -> NativeRecord {
         NativeRecord {
-            as_of_ns: now_ns,
-            earliest_ns: -NO_CLAIM_BOUND_NS,
-            latest_ns: NO_CLAIM_BOUND_NS,
-            rate: 0,
-            growth: 0,
-            free_running_after_ns: now_ns,
-            void_after_ns: now_ns,
-            status: ClockStatus::Unknown,
-            reason: Reason::NeverSynchronized,
-            leap: Leap::Unsynchronized,
-            source: 0,
-            suspended_ns: 0,
-            realtime_ns: 0,
+            reason: Reason::Retired,
+            ..NativeRecord::no_claim(now_ns)
         }
     }
 

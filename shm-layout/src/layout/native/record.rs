@@ -1,9 +1,11 @@
 //! The native record: its fields, its ageing and its payload.
 
-use crate::record::{ClockStatus, Leap, Reason, RecordError};
+use crate::record::{ClockStatus, Leap, NO_CLAIM_BOUND_NS, Reason, RecordError};
 
-/// The payload's size in 8-byte words.
-pub const PAYLOAD_WORDS: usize = 8;
+/// The record's size in 8-byte words.
+pub const WORDS: usize = 13;
+/// The size in 8-byte words of its first part, which the interval needs.
+pub const INTERVAL_WORDS: usize = 7;
 
 /// The record of a native segment. Instants are `CLOCK_MONOTONIC_RAW` in ns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +35,24 @@ pub struct NativeRecord {
     pub source: u32,
     /// The total time since boot for which the machine was suspended, ns.
     pub suspended_ns: i64,
-    /// `CLOCK_REALTIME` at `as_of_ns`, ns since 1970. It is 0 when the writer did not store it, and
-    /// in records from a reader, which does not copy it.
+    /// `CLOCK_REALTIME` at `as_of_ns`, ns since 1970; 0 when it is not recorded.
     pub realtime_ns: i64,
+    /// The record gives no interval of an earlier instant. 0 when it is not recorded: `as_of_ns`
+    /// then takes its place.
+    pub valid_since_ns: i64,
+    /// Since this instant, `CLOCK_REALTIME` was not set, and its frequency offset was between
+    /// `realtime_slowest` and `realtime_fastest`; 0 when it is not recorded.
+    pub realtime_since_ns: i64,
+    /// The least frequency offset of `CLOCK_REALTIME` relative to `CLOCK_MONOTONIC_RAW`, in units
+    /// of 2^-32.
+    pub realtime_slowest: i32,
+    /// The greatest one.
+    pub realtime_fastest: i32,
+    /// The longest time between two publications of a daemon that works, us; 0 when it is not
+    /// recorded.
+    pub publication_interval_us: u32,
+    /// By how much `realtime_ns` can differ from `CLOCK_REALTIME` at `as_of_ns`, ns.
+    pub realtime_error_ns: u32,
 }
 
 /// The limit of valid instants, 146 years: up to here, sums in [`NativeRecord::aged_to`] fit 64
@@ -46,6 +63,33 @@ const FARTHEST_NS: i64 = 1 << 62;
 const UTC: u8 = 0;
 
 impl NativeRecord {
+    /// A record that claims nothing, as of `now_ns`.
+    #[inline]
+    #[must_use]
+    pub fn no_claim(now_ns: i64) -> Self {
+        Self {
+            as_of_ns: now_ns,
+            earliest_ns: -NO_CLAIM_BOUND_NS,
+            latest_ns: NO_CLAIM_BOUND_NS,
+            rate: 0,
+            growth: 0,
+            free_running_after_ns: now_ns,
+            void_after_ns: now_ns,
+            status: ClockStatus::Unknown,
+            reason: Reason::NeverSynchronized,
+            leap: Leap::Unsynchronized,
+            source: 0,
+            suspended_ns: 0,
+            realtime_ns: 0,
+            valid_since_ns: 0,
+            realtime_since_ns: 0,
+            realtime_slowest: 0,
+            realtime_fastest: 0,
+            publication_interval_us: 0,
+            realtime_error_ns: 0,
+        }
+    }
+
     /// The interval, ns of UTC since 1970, when `CLOCK_MONOTONIC_RAW` shows `raw_ns`, rounded
     /// outward. It widens with the distance from `as_of_ns` in both directions.
     #[inline]
@@ -109,17 +153,15 @@ impl NativeRecord {
         }
     }
 
-    /// The payload after the sequence.
+    /// The words after the sequence.
     #[must_use]
-    pub(super) fn encode(&self) -> [u64; PAYLOAD_WORDS] {
-        let [a, b, c, d] = self.rate.to_ne_bytes();
-        let [e, f, g, h] = self.growth.to_ne_bytes();
+    pub(super) fn encode(&self) -> [u64; WORDS] {
         let [s, o, u, r] = self.source.to_ne_bytes();
         [
             self.as_of_ns.cast_unsigned(),
             self.earliest_ns.cast_unsigned(),
             self.latest_ns.cast_unsigned(),
-            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+            join(self.rate.to_ne_bytes(), self.growth.to_ne_bytes()),
             self.free_running_after_ns.cast_unsigned(),
             self.void_after_ns.cast_unsigned(),
             u64::from_ne_bytes([
@@ -133,6 +175,17 @@ impl NativeRecord {
                 r,
             ]),
             self.suspended_ns.cast_unsigned(),
+            self.realtime_ns.cast_unsigned(),
+            self.valid_since_ns.cast_unsigned(),
+            self.realtime_since_ns.cast_unsigned(),
+            join(
+                self.realtime_slowest.to_ne_bytes(),
+                self.realtime_fastest.to_ne_bytes(),
+            ),
+            join(
+                self.publication_interval_us.to_ne_bytes(),
+                self.realtime_error_ns.to_ne_bytes(),
+            ),
         ]
     }
 
@@ -140,8 +193,29 @@ impl NativeRecord {
     ///
     /// # Errors
     /// The first field that is not valid.
-    pub(super) fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<Self, RecordError> {
-        let record = Self::recall(payload);
+    pub(super) fn decode(words: &[u64; WORDS]) -> Result<Self, RecordError> {
+        let [
+            interval @ ..,
+            suspended,
+            realtime,
+            valid_since,
+            realtime_since,
+            rates,
+            limits,
+        ] = *words;
+        let (slowest, fastest) = split(rates);
+        let (publication_interval, realtime_error) = split(limits);
+        let record = Self {
+            suspended_ns: suspended.cast_signed(),
+            realtime_ns: realtime.cast_signed(),
+            valid_since_ns: valid_since.cast_signed(),
+            realtime_since_ns: realtime_since.cast_signed(),
+            realtime_slowest: i32::from_ne_bytes(slowest),
+            realtime_fastest: i32::from_ne_bytes(fastest),
+            publication_interval_us: u32::from_ne_bytes(publication_interval),
+            realtime_error_ns: u32::from_ne_bytes(realtime_error),
+            ..Self::recall(&interval)
+        };
         for (field, ns) in [
             ("as_of", record.as_of_ns),
             ("earliest", record.earliest_ns),
@@ -157,7 +231,7 @@ impl NativeRecord {
                 latest_ns: record.latest_ns,
             });
         }
-        let [status, _reason, leap, time_scale, ..] = payload[6].to_ne_bytes();
+        let [status, _reason, leap, time_scale, ..] = words[6].to_ne_bytes();
         if time_scale != UTC {
             return Err(RecordError::TimeScale(time_scale));
         }
@@ -166,9 +240,10 @@ impl NativeRecord {
         Ok(record)
     }
 
-    /// Decodes a payload that [`decode`](Self::decode) has accepted before, without validation.
+    /// The fields that the interval needs, of words that [`decode`](Self::decode) has accepted
+    /// before, without validation. All others are 0.
     #[inline]
-    pub(super) fn recall(payload: &[u64; PAYLOAD_WORDS]) -> Self {
+    pub(super) fn recall(interval: &[u64; INTERVAL_WORDS]) -> Self {
         let [
             as_of,
             earliest,
@@ -177,33 +252,42 @@ impl NativeRecord {
             free_running_after,
             void_after,
             words,
-            suspended,
-        ] = *payload;
-        let [a, b, c, d, e, f, g, h] = rates.to_ne_bytes();
+        ] = *interval;
+        let (rate, growth) = split(rates);
         let [status, reason, leap, _time_scale, s, o, u, r] = words.to_ne_bytes();
         Self {
             as_of_ns: as_of.cast_signed(),
             earliest_ns: earliest.cast_signed(),
             latest_ns: latest.cast_signed(),
-            rate: i32::from_ne_bytes([a, b, c, d]),
-            growth: u32::from_ne_bytes([e, f, g, h]),
+            rate: i32::from_ne_bytes(rate),
+            growth: u32::from_ne_bytes(growth),
             free_running_after_ns: free_running_after.cast_signed(),
             void_after_ns: void_after.cast_signed(),
             status: ClockStatus::or_unknown(status.into()),
             reason: Reason::from(reason),
             leap: Leap::try_from(leap).unwrap_or(Leap::Unsynchronized),
             source: u32::from_ne_bytes([s, o, u, r]),
-            suspended_ns: suspended.cast_signed(),
-            realtime_ns: 0,
+            ..Self::no_claim(0)
         }
     }
+}
+
+/// A word of two halves, in the order of their addresses.
+fn join(first: [u8; 4], second: [u8; 4]) -> u64 {
+    let ([a, b, c, d], [e, f, g, h]) = (first, second);
+    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The halves of a word, in the order of their addresses.
+#[inline]
+fn split(word: u64) -> ([u8; 4], [u8; 4]) {
+    let [a, b, c, d, e, f, g, h] = word.to_ne_bytes();
+    ([a, b, c, d], [e, f, g, h])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::Layout;
-    use crate::layout::native::Native;
     use proptest::prelude::*;
 
     const S: i64 = 1_000_000_000;
@@ -221,10 +305,16 @@ mod tests {
         source: 0x5048_4330,
         suspended_ns: 7,
         realtime_ns: 1_800_000_000 * S + 9,
+        valid_since_ns: 90 * S,
+        realtime_since_ns: 95 * S,
+        realtime_slowest: -(1 << 15),
+        realtime_fastest: 1 << 16,
+        publication_interval_us: 100_000,
+        realtime_error_ns: 40,
     };
 
     #[test]
-    fn the_payload_has_the_documented_layout() {
+    fn the_words_have_the_documented_layout() {
         let mut expected = Vec::new();
         for number in [100 * S, 1_800_000_000 * S, 1_800_000_000 * S + 1_000] {
             expected.extend(number.to_ne_bytes());
@@ -236,25 +326,19 @@ mod tests {
         expected.extend([1, 3, 1, 0]);
         expected.extend(0x5048_4330u32.to_ne_bytes());
         expected.extend(7i64.to_ne_bytes());
+        for number in [1_800_000_000 * S + 9, 90 * S, 95 * S] {
+            expected.extend(number.to_ne_bytes());
+        }
+        for number in [-(1i32 << 15), 1 << 16, 100_000, 40] {
+            expected.extend(number.to_ne_bytes());
+        }
         let encoded: Vec<u8> = RECORD
             .encode()
             .iter()
             .flat_map(|word| word.to_ne_bytes())
             .collect();
         assert_eq!(encoded, expected);
-        let without_realtime = NativeRecord {
-            realtime_ns: 0,
-            ..RECORD
-        };
-        assert_eq!(NativeRecord::decode(&RECORD.encode()), Ok(without_realtime));
-    }
-
-    #[test]
-    fn realtime_is_written_for_the_next_writer_only() {
-        let written = Native::encode(&RECORD);
-        assert_eq!(written[..PAYLOAD_WORDS], RECORD.encode());
-        assert_eq!(written[PAYLOAD_WORDS], RECORD.realtime_ns.cast_unsigned());
-        assert_eq!(Native::decode_written(&written), Ok(RECORD));
+        assert_eq!(NativeRecord::decode(&RECORD.encode()), Ok(RECORD));
     }
 
     #[test]
@@ -317,7 +401,7 @@ mod tests {
     proptest! {
         #[test]
         fn ageing_never_inverts_the_interval_of_a_valid_payload(
-            payload: [u64; PAYLOAD_WORDS], raw_ns: i64, plain: bool,
+            payload: [u64; WORDS], raw_ns: i64, plain: bool,
         ) {
             let mut payload = payload;
             if plain {
