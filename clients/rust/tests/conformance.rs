@@ -27,10 +27,8 @@ fn files() -> Vec<(PathBuf, Vec<u8>)> {
     let cases: Vec<&Value> = golden.iter().map(|golden| &golden.case).collect();
     let cases = serde_json::to_string_pretty(&cases).expect("JSON") + "\n";
     let mut files = vec![(directory().join("cases.json"), cases.into_bytes())];
-    for segment in golden {
-        let name = segment.name.to_owned() + ".bin";
-        files.push((directory().join("segments").join(name), segment.bytes));
-    }
+    let segments = golden.into_iter().flat_map(|golden| golden.files);
+    files.extend(segments.map(|(name, bytes)| (directory().join("segments").join(name), bytes)));
     files
 }
 
@@ -39,6 +37,8 @@ fn write_if_requested() {
     ONCE.call_once(|| {
         if env::var_os("GOLDEN").is_some_and(|value| value == "write") {
             for (path, bytes) in files() {
+                let parent = path.parent().expect("a directory");
+                fs::create_dir_all(parent).expect("the directory is created");
                 fs::write(&path, &bytes).expect("the file is written");
             }
         }

@@ -2,6 +2,10 @@
 //!
 //! The table does not use the library, so that a defect of the library cannot appear in both.
 
+mod directories;
+mod far_times;
+mod instants;
+
 use serde_json::{Value, json};
 
 const S: i64 = 1_000_000_000;
@@ -73,6 +77,18 @@ fn native_of_revision_1() -> Bytes {
         .put(192, [0xa5; 3_904])
 }
 
+/// Returns the same segment in revision 2: the interval is known since 100 s before the record, and
+/// `CLOCK_REALTIME` was not set for 50 s and kept the rate of `CLOCK_MONOTONIC_RAW`. Its reading in
+/// the record can differ by 500 ns. The daemon publishes every 100 ms.
+fn native_of_revision_2() -> Bytes {
+    native_of_revision_1()
+        .u16(14, 2)
+        .i64(144, AS_OF - 100 * S)
+        .i64(152, AS_OF - 50 * S)
+        .u32(168, 100_000)
+        .u32(172, 500)
+}
+
 /// Returns a v1 segment: synchronized, bound 10 us, maximum drift 50 ppm.
 fn v1() -> Bytes {
     Bytes(vec![0; 72])
@@ -104,11 +120,18 @@ fn v2() -> Bytes {
         .u32(68, 1)
 }
 
-/// A golden segment and its case in `cases.json`.
+/// The files of a case, by their paths in `segments`, and the case in `cases.json`.
 pub struct Golden {
-    pub name: &'static str,
-    pub bytes: Vec<u8>,
+    pub files: Vec<(String, Vec<u8>)>,
     pub case: Value,
+}
+
+impl Golden {
+    /// Returns the case with another field.
+    fn and(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.case[field] = value.into();
+        self
+    }
 }
 
 /// Returns the environment `elapsed` ns after the record was written, with a correct
@@ -134,15 +157,15 @@ fn expected(elapsed: i64, (early, late): (i64, i64), status: &str, reason: &str)
 }
 
 fn golden(name: &'static str, bytes: Bytes, environment: Value, expect: Value) -> Golden {
+    let segment = format!("{name}.bin");
     let case = json!({
         "name": name,
-        "segment": format!("{name}.bin"),
+        "segment": segment,
         "surroundings": environment,
         "expect": expect,
     });
     Golden {
-        name,
-        bytes: bytes.0,
+        files: vec![(segment, bytes.0)],
         case,
     }
 }
@@ -164,6 +187,9 @@ pub fn all() -> Vec<Golden> {
     all.extend(v1_accepted());
     all.extend(v1_refused());
     all.extend(v2_segments());
+    all.extend(instants::all());
+    all.extend(directories::all());
+    all.extend(far_times::all());
     all
 }
 
@@ -309,6 +335,14 @@ fn native_accepted() -> Vec<Golden> {
             fresh,
             "free_running",
             "permission_denied",
+        ),
+        accepted(
+            "native-retired",
+            native_of_revision_2().put(120, [0, 19, 3, 0]),
+            0,
+            fresh,
+            "unknown",
+            "retired",
         ),
         accepted(
             "native-unassigned-reason",
