@@ -4,16 +4,21 @@
     reason = "references into a mapped file cannot be checked by the compiler"
 )]
 
+use std::ffi::c_void;
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
 
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::mman::{MRemapFlags, MapFlags, ProtFlags, mmap, mmap_anonymous, mremap, munmap};
 
 /// The length of the shortest map: the header of the shortest layout.
 pub const MIN_BYTES: usize = 16;
+
+/// The length of a map whose content can be replaced: not more than a page on any machine.
+const PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(4096).expect("not 0");
 
 /// How a file is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,10 +129,67 @@ impl Map {
         unsafe { &*self.start.as_ptr().add(offset).cast() }
     }
 
+    /// Maps 4096 bytes of zeros, for loads only, to be [replaced](Self::replace).
+    ///
+    /// # Errors
+    /// Those of mmap(2).
+    pub fn zeros() -> io::Result<Self> {
+        // SAFETY: as in `new`.
+        let start = unsafe { map_zeros(None) }?;
+        Ok(Self {
+            start: start.cast(),
+            length: PAGE_BYTES,
+        })
+    }
+
+    /// Replaces the content of a map of 4096 bytes by that of `other`, which is for loads only. What
+    /// is after the end of the file of `other` reads as 0. Other threads may load meanwhile: each
+    /// load sees the old content or the new one.
+    ///
+    /// # Errors
+    /// `InvalidInput` if a map is of another length, and those of mremap(2).
+    pub fn replace(&self, other: Self) -> io::Result<()> {
+        if self.length != PAGE_BYTES || other.length > PAGE_BYTES {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let (size, to) = (PAGE_BYTES.get(), self.start.cast());
+        let flags = MRemapFlags::MREMAP_MAYMOVE | MRemapFlags::MREMAP_FIXED;
+        let other = ManuallyDrop::new(other);
+        // SAFETY: both are maps of one page, and `self` keeps its address and its length. `other`
+        // is not used any more, so nobody has a reference into its old address. References into
+        // `self` are to atomics, which another process may change at any time, too. The kernel
+        // changes the page table under a lock for which a load at this address waits.
+        let moved = unsafe { mremap(other.start.cast(), size, size, flags, Some(to)) };
+        if let Err(errno) = moved {
+            drop(ManuallyDrop::into_inner(other));
+            // A kernel that fails late has unmapped `self`.
+            // SAFETY: the page at `to` belongs to `self`.
+            unsafe { map_zeros(NonZeroUsize::new(to.as_ptr().addr())) }?;
+            return Err(errno.into());
+        }
+        Ok(())
+    }
+
     #[inline]
     fn check(&self, offset: usize, size: usize) {
         assert!(offset.is_multiple_of(size) && offset + size <= self.length.get());
     }
+}
+
+/// Maps a page of zeros, at the address `at` if there is one.
+///
+/// # Safety
+/// A page that is mapped at `at` belongs to the caller.
+unsafe fn map_zeros(at: Option<NonZeroUsize>) -> nix::Result<NonNull<c_void>> {
+    let fixed = if at.is_some() {
+        MapFlags::MAP_FIXED
+    } else {
+        MapFlags::empty()
+    };
+    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_ANONYMOUS | fixed;
+    // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object; `at` is the
+    // caller's, by contract.
+    unsafe { mmap_anonymous(at, PAGE_BYTES, ProtFlags::PROT_READ, flags) }
 }
 
 impl Drop for Map {

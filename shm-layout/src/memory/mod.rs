@@ -3,3 +3,4 @@
 #[cfg(not(loom))]
 pub mod map;
 pub mod sequence_lock;
+pub mod slot;

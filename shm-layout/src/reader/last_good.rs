@@ -23,6 +23,8 @@ pub(crate) struct LastGood<L: Layout> {
 struct Slot<L: Layout> {
     generation: AtomicU64,
     cells: L::Cells,
+    /// The number of the file from which the words were read, stored after them.
+    file: AtomicU64,
 }
 
 impl<L: Layout> Default for Slot<L> {
@@ -30,6 +32,7 @@ impl<L: Layout> Default for Slot<L> {
         Self {
             generation: AtomicU64::new(0),
             cells: L::Cells::default(),
+            file: AtomicU64::new(0),
         }
     }
 }
@@ -52,22 +55,33 @@ impl<L: Layout> LastGood<L> {
         self.kept_generation.load(Ordering::Relaxed) == generation
     }
 
-    /// Keeps the words that were read from the segment's `generation`.
-    pub(crate) fn keep(&self, generation: u64, words: &L::Words) {
+    /// The segment's generation from which the newest words were read; 0 when there are none.
+    pub(crate) fn generation(&self) -> u64 {
+        self.kept_generation.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the words that were read from the segment's `generation` in the file `file`.
+    pub(crate) fn keep(&self, file: u64, generation: u64, words: &L::Words) {
         if self.is_locked.swap(true, Ordering::Acquire) {
             return;
         }
         let older = 1 - self.newer.load(Ordering::Relaxed);
         let slot = &self.slots[older];
         sequence_lock::write(&slot.generation, slot.cells.as_ref(), words.as_ref());
+        slot.file.store(file, Ordering::Release);
         self.newer.store(older, Ordering::Release);
         self.kept_generation.store(generation, Ordering::Relaxed);
         self.is_locked.store(false, Ordering::Release);
     }
 
-    /// The newest words; `None` when there are none.
-    pub(crate) fn last(&self) -> Option<L::Words> {
+    /// The newest words, if they are of the file `file`.
+    // Between the words of another file and its number, the number is that of a file that is not
+    // read any more.
+    pub(crate) fn last(&self, file: u64) -> Option<L::Words> {
         let slot = &self.slots[self.newer.load(Ordering::Acquire)];
+        if slot.file.load(Ordering::Acquire) != file {
+            return None;
+        }
         let mut words = L::Words::default();
         sequence_lock::read(&slot.generation, slot.cells.as_ref(), words.as_mut()).ok()?;
         Some(words)

@@ -9,13 +9,14 @@
 //!    cache.
 
 mod error;
+mod kept;
 mod last_good;
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -26,11 +27,11 @@ use crate::layout::native::{self, Native};
 use crate::layout::v1::V1;
 use crate::layout::v2::V2;
 use crate::memory::map::{Access, MIN_BYTES, Map};
-use crate::memory::sequence_lock::{self, Generation, NoSnapshot};
+use crate::memory::sequence_lock::Generation;
 use crate::record::Identity;
-use last_good::LastGood;
 
 pub use error::ReadError;
+pub use kept::Kept;
 
 /// The number of waits for an unfinished write when a segment is opened. Together they are longer
 /// than a scheduler's time slice.
@@ -54,10 +55,7 @@ pub fn open_file(path: &Path) -> io::Result<File> {
 #[derive(Debug)]
 pub struct Reader<L: Layout> {
     map: Map,
-    cache: LastGood<L>,
-    /// The odd generation of an unfinished write that a reader has waited for. It is not waited for
-    /// again.
-    unfinished: AtomicU64,
+    kept: Kept<L>,
 }
 
 /// A reader of the v1 layout.
@@ -81,6 +79,16 @@ impl<L: Layout> Reader<L> {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_file(file: &File) -> Result<Self, ReadError> {
+        let reader = Self::from_file_at_once(file)?;
+        reader.wait_for_unfinished_write();
+        Ok(reader)
+    }
+
+    /// As [`from_file`](Self::from_file), without waiting for an unfinished write.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_file_at_once(file: &File) -> Result<Self, ReadError> {
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(ReadError::NotAFile);
@@ -103,13 +111,10 @@ impl<L: Layout> Reader<L> {
         if L::generation(&map).load(Ordering::Relaxed) == 0 {
             return Err(ReadError::NotInitialized);
         }
-        let reader = Self {
+        Ok(Self {
             map,
-            cache: LastGood::default(),
-            unfinished: AtomicU64::new(0),
-        };
-        reader.wait_for_unfinished_write();
-        Ok(reader)
+            kept: Kept::default(),
+        })
     }
 
     /// Waits for an unfinished write, whose writer may have been preempted, so that a fallback
@@ -123,15 +128,12 @@ impl<L: Layout> Reader<L> {
         }
     }
 
-    /// What the interval needs of the record that was written last, if that was read here before and
-    /// no write is in progress. This is the usual case. All other fields of the record are 0.
+    /// What the interval needs of the record that was written last, if that was read here before
+    /// and no write is in progress. This is the usual case. All other fields of the record are 0.
     #[inline]
     #[must_use]
     pub fn glance(&self) -> Option<L::Record> {
-        let mut words = L::IntervalWords::default();
-        let (generation, cells) = (L::generation(&self.map), L::interval_cells(&self.map));
-        let generation = sequence_lock::read_once(generation, cells, words.as_mut())?;
-        self.cache.holds(generation).then(|| L::recall(&words))
+        self.kept.glance(&self.map, 0)
     }
 
     /// The whole record that was written last. While a write is unfinished, the last record that
@@ -140,32 +142,26 @@ impl<L: Layout> Reader<L> {
     /// # Errors
     /// `WriteInProgress`, `NotInitialized` or `Record`.
     pub fn snapshot(&self) -> Result<L::Record, ReadError> {
-        let (generation, cells) = (L::generation(&self.map), L::cells(&self.map));
-        // The cache has valid words only.
-        let last = || self.cache.last().and_then(|words| L::decode(&words).ok());
-        let unfinished = self.unfinished.load(Ordering::Relaxed);
-        let is_known = unfinished != 0 && generation.load(Ordering::Relaxed) == unfinished;
-        if is_known && let Some(record) = last() {
-            return Ok(record);
-        }
-        let mut words = L::Words::default();
-        match sequence_lock::read(generation, cells, words.as_mut()) {
-            Ok(generation) => {
-                let record = L::decode(&words)?;
-                if !self.cache.holds(generation) {
-                    self.cache.keep(generation, &words);
-                }
-                Ok(record)
-            }
-            Err(no_snapshot) => {
-                let odd = generation.load(Ordering::Relaxed) | 1;
-                self.unfinished.store(odd, Ordering::Relaxed);
-                last().ok_or(match no_snapshot {
-                    NoSnapshot::NotInitialized => ReadError::NotInitialized,
-                    NoSnapshot::WriteInProgress => ReadError::WriteInProgress,
-                })
-            }
-        }
+        self.kept.snapshot(&self.map, 0)
+    }
+
+    /// As [`snapshot`](Self::snapshot), with one attempt: an unfinished write is an error.
+    ///
+    /// # Errors
+    /// As [`snapshot`](Self::snapshot).
+    pub fn snapshot_at_once(&self) -> Result<L::Record, ReadError> {
+        self.kept.snapshot_at_once(&self.map, 0)
+    }
+
+    /// Moves the segment into `map`, [which it replaces](Map::replace), as the file `number`, with
+    /// the last record that was read here.
+    ///
+    /// # Errors
+    /// Those of [`Map::replace`].
+    pub fn move_to(self, map: &Map, kept: &Kept<L>, number: u64) -> io::Result<()> {
+        map.replace(self.map)?;
+        kept.take_over(&self.kept, number);
+        Ok(())
     }
 
     /// The current generation, for tools and tests.

@@ -1,0 +1,131 @@
+//! What readers keep of a segment besides its map: the last valid words, and the generation of a
+//! write that does not end.
+//!
+//! A map can be [replaced](crate::memory::map::Map::replace). Each file therefore has a number, and
+//! what was kept of a file is not used for another, even if a thread that was interrupted keeps it
+//! late.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::ReadError;
+use super::last_good::LastGood;
+use crate::layout::Layout;
+use crate::memory::map::Map;
+use crate::memory::sequence_lock::{self, Generation, NoSnapshot};
+
+/// What readers keep of the segments of a layout that are in a map, one after another.
+#[derive(Debug)]
+pub struct Kept<L: Layout> {
+    cache: LastGood<L>,
+    /// The odd generation of an unfinished write that a reader has waited for. It is not waited for
+    /// again.
+    unfinished: AtomicU64,
+}
+
+impl<L: Layout> Default for Kept<L> {
+    fn default() -> Self {
+        Self {
+            cache: LastGood::default(),
+            unfinished: AtomicU64::new(0),
+        }
+    }
+}
+
+impl<L: Layout> Kept<L> {
+    /// What the interval needs of the record that was written last to the file `number` in `map`,
+    /// if that was read here before and no write is in progress. This is the usual case. All other
+    /// fields of the record are 0.
+    #[inline]
+    #[must_use]
+    pub fn glance(&self, map: &Map, number: u64) -> Option<L::Record> {
+        let mut words = L::IntervalWords::default();
+        let (generation, cells) = (L::generation(map), L::interval_cells(map));
+        let generation = sequence_lock::read_once(generation, cells, words.as_mut())?;
+        let is_known = self.cache.holds(of_file(number, generation));
+        is_known.then(|| L::recall(&words))
+    }
+
+    /// The whole record that was written last to the file `number` in `map`. While a write is
+    /// unfinished, the last record of that file that was read here.
+    ///
+    /// # Errors
+    /// `WriteInProgress`, `NotInitialized` or `Record`.
+    pub fn snapshot(&self, map: &Map, number: u64) -> Result<L::Record, ReadError> {
+        let (generation, cells) = (L::generation(map), L::cells(map));
+        // The cache has valid words only.
+        let last = || {
+            let words = self.cache.last(number)?;
+            L::decode(&words).ok()
+        };
+        let unfinished = self.unfinished.load(Ordering::Relaxed);
+        let is_known = of_file(number, generation.load(Ordering::Relaxed)) == unfinished;
+        if is_known && let Some(record) = last() {
+            return Ok(record);
+        }
+        let mut words = L::Words::default();
+        match sequence_lock::read(generation, cells, words.as_mut()) {
+            Ok(generation) => self.accept(number, generation, &words),
+            Err(no_snapshot) => {
+                let odd = generation.load(Ordering::Relaxed) | 1;
+                self.unfinished
+                    .store(of_file(number, odd), Ordering::Relaxed);
+                last().ok_or_else(|| no_snapshot.into())
+            }
+        }
+    }
+
+    /// As [`snapshot`](Self::snapshot), with one attempt, and without a record that was read before.
+    ///
+    /// # Errors
+    /// As [`snapshot`](Self::snapshot).
+    pub fn snapshot_at_once(&self, map: &Map, number: u64) -> Result<L::Record, ReadError> {
+        let (generation, cells) = (L::generation(map), L::cells(map));
+        let mut words = L::Words::default();
+        match sequence_lock::read_once(generation, cells, words.as_mut()) {
+            Some(generation) => self.accept(number, generation, &words),
+            None => Err(match generation.load(Ordering::Relaxed) {
+                0 => NoSnapshot::NotInitialized.into(),
+                _ => NoSnapshot::WriteInProgress.into(),
+            }),
+        }
+    }
+
+    /// Validates words, and keeps them.
+    fn accept(
+        &self,
+        number: u64,
+        generation: u64,
+        words: &L::Words,
+    ) -> Result<L::Record, ReadError> {
+        let record = L::decode(words)?;
+        let generation = of_file(number, generation);
+        if !self.cache.holds(generation) {
+            self.cache.keep(number, generation, words);
+        }
+        Ok(record)
+    }
+
+    /// Keeps what `other` has kept of its file 0, as of the file `number`.
+    pub(super) fn take_over(&self, other: &Self, number: u64) {
+        if let Some(words) = other.cache.last(0) {
+            let generation = of_file(number, other.cache.generation());
+            self.cache.keep(number, generation, &words);
+        }
+    }
+}
+
+/// A generation of the file `number`, different from those of all other files. Generations stay far
+/// below 2^40.
+#[inline]
+fn of_file(number: u64, generation: u64) -> u64 {
+    generation ^ number.rotate_left(40)
+}
+
+impl From<NoSnapshot> for ReadError {
+    fn from(no_snapshot: NoSnapshot) -> Self {
+        match no_snapshot {
+            NoSnapshot::NotInitialized => Self::NotInitialized,
+            NoSnapshot::WriteInProgress => Self::WriteInProgress,
+        }
+    }
+}
