@@ -11,7 +11,27 @@ pub struct Case {
     pub name: String,
     pub path: PathBuf,
     pub environment: Environment,
+    pub instant: Instant,
     pub expect: Value,
+    /// The expected details of the record, if they are tested.
+    pub record: Option<Value>,
+    pub times: Vec<Time>,
+}
+
+/// The instant of the interval that is read.
+#[derive(Clone, Copy, Debug)]
+pub enum Instant {
+    Present,
+    MonotonicRaw(i64),
+    Realtime(i64),
+}
+
+/// A time, and whether it has certainly passed or is certainly in the future.
+pub struct Time {
+    pub seconds: i64,
+    pub nanoseconds: u32,
+    pub is_after: bool,
+    pub is_before: bool,
 }
 
 /// Returns all cases.
@@ -24,7 +44,16 @@ pub fn all() -> Vec<Case> {
         name: text(&case["name"]).to_owned(),
         path: directory.join("segments").join(text(&case["segment"])),
         environment: environment(&case["surroundings"]),
+        instant: match (&case["at_monotonic_raw_ns"], &case["at_realtime_ns"]) {
+            (Value::Null, Value::Null) => Instant::Present,
+            (raw, Value::Null) => Instant::MonotonicRaw(integer(raw)),
+            (_, realtime) => Instant::Realtime(integer(realtime)),
+        },
         expect: case["expect"].clone(),
+        record: case.get("record").cloned(),
+        times: case["times"]
+            .as_array()
+            .map_or(Vec::new(), |times| times.iter().map(time).collect()),
     };
     cases.into_iter().map(case).collect()
 }
@@ -33,8 +62,24 @@ fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
 }
 
+fn integer(value: &Value) -> i64 {
+    value.as_i64().expect("a number")
+}
+
+fn time(value: &Value) -> Time {
+    let flag = |field: &str| value[field].as_bool().expect("true or false");
+    Time {
+        seconds: integer(&value["seconds"]),
+        nanoseconds: integer(&value["nanoseconds"])
+            .try_into()
+            .expect("below 1e9"),
+        is_after: flag("is_after"),
+        is_before: flag("is_before"),
+    }
+}
+
 fn environment(value: &Value) -> Environment {
-    let number = |field: &str| value[field].as_i64().expect("a number");
+    let number = |field: &str| integer(&value[field]);
     let boot_id = text(&value["boot_id"]);
     let byte = |n: usize| u8::from_str_radix(&boot_id[2 * n..2 * n + 2], 16).expect("a digit");
     Environment {

@@ -67,11 +67,18 @@ const _: () = {
     assert!(offset_of!(clockbound_interval, reason) == 20);
 };
 
+fn timespec((seconds, nanoseconds): (i64, u32)) -> libc::timespec {
+    libc::timespec {
+        tv_sec: seconds,
+        tv_nsec: nanoseconds.into(),
+    }
+}
+
 impl From<&Interval> for clockbound_now_result {
     fn from(interval: &Interval) -> Self {
         Self {
-            earliest: *interval.earliest_timespec().as_ref(),
-            latest: *interval.latest_timespec().as_ref(),
+            earliest: timespec(interval.earliest_timespec()),
+            latest: timespec(interval.latest_timespec()),
             clock_status: interval.status() as c_int,
         }
     }

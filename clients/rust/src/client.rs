@@ -1,45 +1,64 @@
 //! The handle through which a program reads intervals.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::process;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::time::ClockId;
+use shm_layout::memory::slot::{Current, index_of};
+use shm_layout::reader::ReadError;
 
 use crate::error::Error;
 use crate::interval::{Interval, ns_since_1970};
-use crate::location::{DEFAULT_DIRECTORY, Location};
-use crate::segment::{Segment, clock_ns};
-
-/// The age of a record from which the path is checked for another file, ns. It is not an error.
-const PATH_CHECK_AGE_NS: i64 = 50_000_000;
+use crate::location::Location;
+use crate::options::OpenOptions;
+use crate::segment::{FileId, Place};
+use crate::snapshot::{RecordDetails, Snapshot};
+use crate::surroundings::{Host, Surroundings};
 
 /// The minimum time between two checks of the path, ns.
 const PATH_CHECK_INTERVAL_NS: u64 = 50_000_000;
 
-/// The time between two attempts while a program waits for the daemon.
-const RETRY_INTERVAL: Duration = Duration::from_millis(5);
-
 /// The time by which a sleep can overrun. [`Client::commit_wait`] spins for this long instead.
 const SLEEP_SLACK: Duration = Duration::from_micros(100);
 
+/// The longest sleep after which [`Client::commit_wait`] reads the interval again.
+const LONGEST_SLEEP: Duration = Duration::from_millis(100);
+
 /// A handle to the daemon's segment. One handle is enough for all threads of a process.
 ///
-/// [`now`](Self::now) takes no lock and allocates nothing. When the record is older than 50 ms, it
-/// also checks whether another file is at the path, and reads that file from then on. At most one
-/// thread checks the path at a time, and at most twenty times a second.
+/// By default a handle is neither async-signal-safe nor usable under a seccomp filter that forbids
+/// to open files: it follows the daemon to another file, for which it opens and maps that file, and
+/// allocates. A handle that was opened with [`OpenOptions::follow(false)`](OpenOptions::follow) is
+/// both.
+///
+/// [`now`](Self::now) takes no lock, allocates nothing, and makes no system call while the daemon
+/// publishes on time. When a publication is overdue, or the segment cannot be read, it also checks
+/// which file is at the path, and may read another one from then on. At most one thread checks the
+/// path at a time, and at most twenty times a second. A handle maps at most two pages, however often
+/// the file is replaced.
 #[derive(Debug)]
 pub struct Client {
-    location: Location,
-    /// The segment opened first. A restart of the daemon does not replace its file.
-    first: Segment,
-    /// All segments opened later. None is dropped, because another thread can be reading it.
-    others: boxcar::Vec<Segment>,
-    /// The segment that is read: 0 for `first`, otherwise its index in `others` plus one.
-    current: AtomicUsize,
+    /// The number of the current one of `places`.
+    current: Current,
     /// The instant of the last check of the path, on the clock of the layout that was read, ns.
     path_checked_ns: AtomicI64,
+    places: [Place; 2],
+    /// What is needed to change to another file; `None` if the handle does not follow.
+    following: Option<Following>,
+}
+
+#[derive(Debug)]
+struct Following {
+    location: Location,
+    /// The process in which a thread checks the path, or 0. A thread of the parent process does not
+    /// continue after fork(2).
+    process: AtomicU32,
+    /// The file in the current place. Only the thread that checks the path uses it.
+    device: AtomicU64,
+    inode: AtomicU64,
 }
 
 /// The result of a call, with the intervals read before and after it.
@@ -47,46 +66,41 @@ pub struct Client {
 pub struct Timed<T> {
     /// The value that the call returned.
     pub value: T,
-    /// The interval read immediately before the call.
+    /// The interval read immediately before the call. Its `earliest_ns` is not after the beginning
+    /// of the call, if its status is trusted.
     pub began: Result<Interval, Error>,
-    /// The interval read immediately after the call.
+    /// The interval read immediately after the call. Its `latest_ns` is not before the end of the
+    /// call, if its status is trusted.
     pub ended: Result<Interval, Error>,
 }
 
 impl Client {
-    /// Opens the segment that the daemon publishes in [`DEFAULT_DIRECTORY`].
+    /// Opens the segment that the daemon publishes in
+    /// [`DEFAULT_DIRECTORY`](crate::DEFAULT_DIRECTORY).
     ///
     /// # Errors
-    /// As [`open_at`](Self::open_at).
+    /// As [`OpenOptions::open`].
     pub fn open() -> Result<Self, Error> {
-        Self::open_at(DEFAULT_DIRECTORY)
+        OpenOptions::new().open()
     }
 
-    /// Opens the segment at `path`. If `path` is a directory, opens the first that exists of
-    /// `native`, `shm0` (v2) and `shm` (v1) in it; otherwise opens a segment of any layout.
+    /// Opens the segment at `path`, a file or a directory, as
+    /// [`OpenOptions::path`](OpenOptions::path) describes.
     ///
     /// # Errors
-    /// - [`Error::Open`] if no segment exists, or the file is not a segment of a supported layout.
-    /// - [`Error::EarlierBoot`] if the native segment was written before the current boot.
-    /// - [`Error::TimeNamespace`] if the time namespace of this process cannot be determined.
+    /// As [`OpenOptions::open`].
     pub fn open_at(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let location = Location::new(path.as_ref());
-        Ok(Self {
-            first: location.open()?,
-            location,
-            others: boxcar::Vec::new(),
-            current: AtomicUsize::new(0),
-            path_checked_ns: AtomicI64::new(0),
-        })
+        OpenOptions::new().path(path.as_ref()).open()
     }
 
-    /// Waits until the daemon publishes a trusted interval in [`DEFAULT_DIRECTORY`]. With
-    /// `max_bound`, the clock error bound of that interval must not exceed it.
+    /// Waits until the daemon publishes a trusted interval in
+    /// [`DEFAULT_DIRECTORY`](crate::DEFAULT_DIRECTORY). With `max_bound`, the clock error bound of
+    /// that interval must not exceed it.
     ///
     /// # Errors
     /// [`Error::NotReady`] after `timeout`, with the error of the last attempt.
     pub fn open_when_ready(timeout: Duration, max_bound: Option<Duration>) -> Result<Self, Error> {
-        Self::open_when_ready_at(DEFAULT_DIRECTORY, timeout, max_bound)
+        OpenOptions::new().open_when_ready(timeout, max_bound)
     }
 
     /// Like [`open_when_ready`](Self::open_when_ready), for a `path` as in
@@ -99,29 +113,38 @@ impl Client {
         timeout: Duration,
         max_bound: Option<Duration>,
     ) -> Result<Self, Error> {
-        let begun = Instant::now();
-        let mut opened = None;
-        loop {
-            let attempt = opened
-                .take()
-                .map_or_else(|| Self::open_at(path.as_ref()), Ok);
-            let cause = match attempt {
-                Ok(client) => match client.now().and_then(|now| check_ready(&now, max_bound)) {
-                    Ok(()) => return Ok(client),
-                    Err(cause) => {
-                        opened = Some(client);
-                        cause
-                    }
-                },
-                Err(cause) => cause,
-            };
-            let waited = begun.elapsed();
-            if waited >= timeout {
-                let cause = Box::new(cause);
-                return Err(Error::NotReady { waited, cause });
-            }
-            thread::sleep(RETRY_INTERVAL.min(timeout - waited));
-        }
+        let options = OpenOptions::new().path(path.as_ref());
+        options.open_when_ready(timeout, max_bound)
+    }
+
+    pub(crate) fn open_location(location: Location, follow: bool) -> Result<Self, Error> {
+        let segment = location.open(&Host)?;
+        let FileId { device, inode } = segment.file;
+        let map_error = |err| Error::Open {
+            path: location.path().to_owned(),
+            source: ReadError::Io(err),
+        };
+        let places = [Place::new(), Place::new()];
+        let [first, second] = places.map(|place| place.map_err(map_error));
+        let places = [first?, second?];
+        let current = Current::default();
+        let put = current.replace(|number| places[index_of(number)].put(segment, number));
+        put.map_err(map_error)?;
+        let following = follow.then(|| Following {
+            location,
+            process: AtomicU32::new(0),
+            device: AtomicU64::new(device),
+            inode: AtomicU64::new(inode),
+        });
+        let client = Self {
+            current,
+            path_checked_ns: AtomicI64::new(0),
+            places,
+            following,
+        };
+        // The first read is as fast as all others. Its error, if any, is that of the next call.
+        let _ = client.snapshot();
+        Ok(client)
     }
 
     /// Returns the interval at the present. It contains true time while its status is trusted.
@@ -131,8 +154,8 @@ impl Client {
     /// - [`Error::Causality`] if the record is ahead of the monotonic clock.
     /// - [`Error::Clock`] if `clock_gettime` fails.
     ///
-    /// The errors of [`open_at`](Self::open_at) do not occur here: a file at the path that cannot
-    /// be opened is ignored.
+    /// The errors of [`OpenOptions::open`] do not occur here: a file at the path that cannot be
+    /// opened is ignored.
     #[inline(always)]
     pub fn now(&self) -> Result<Interval, Error> {
         match self.now_if_path_check_not_due() {
@@ -151,37 +174,16 @@ impl Client {
     // Inlined, because passing the result through memory would take longer than computing it.
     #[inline(always)]
     fn now_if_path_check_not_due(&self) -> Option<Interval> {
-        let reading = self.segment().try_now()?;
-        let is_recent =
-            reading.age_ns < PATH_CHECK_AGE_NS || !self.is_path_check_due(reading.at_ns);
-        is_recent.then_some(reading.interval)
+        let number = self.current.begin_read();
+        let place = &self.places[index_of(number)];
+        let reading = place.try_now(number, || self.current.is_still(number))?;
+        let is_returned = !reading.is_late || !self.is_path_check_due(reading.at_ns);
+        is_returned.then_some(reading.interval)
     }
 
-    /// Returns the interval at the present, from another file at the path if there is one. One
-    /// thread checks the path in each [`PATH_CHECK_INTERVAL_NS`].
     #[cold]
     fn now_with_path_check(&self) -> Result<Interval, Error> {
-        let reading = self.segment().now();
-        let now_ns = match &reading {
-            Ok(reading) => reading.at_ns,
-            Err(_) => clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?,
-        };
-        let checked_ns = self.path_checked_ns.load(Ordering::Relaxed);
-        let is_checked_here = self.is_path_check_due(now_ns)
-            && self
-                .path_checked_ns
-                .compare_exchange(checked_ns, now_ns, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok();
-        let is_recent = matches!(&reading, Ok(reading) if reading.age_ns < PATH_CHECK_AGE_NS);
-        if is_checked_here
-            && !is_recent
-            && let Some(segment) = self.location.open_other(self.segment().file)
-        {
-            let index = self.others.push(segment);
-            self.current.store(index + 1, Ordering::Release);
-            return Ok(self.segment().now()?.interval);
-        }
-        Ok(reading?.interval)
+        self.checked_snapshot()?.now(&Host)
     }
 
     /// Returns the interval at the instant at which `CLOCK_MONOTONIC_RAW` in this process reads
@@ -190,10 +192,39 @@ impl Client {
     /// # Errors
     /// - [`Error::Read`] if the content of the segment is invalid.
     /// - [`Error::NotNative`] if the segment is not of the native layout.
-    /// - [`Error::TooLongAgo`] if the instant is further before the record than the record is valid
-    ///   after it.
+    /// - [`Error::TooLongAgo`] if the record has no interval of the instant, because the machine
+    ///   was suspended or the clock disrupted since, a leap second was inserted, or the instant is
+    ///   further before the record than the record is valid after it.
     pub fn interval_at(&self, monotonic_raw_ns: i64) -> Result<Interval, Error> {
-        self.segment().interval_at(monotonic_raw_ns)
+        self.checked_snapshot()?.interval_at(monotonic_raw_ns)
+    }
+
+    /// Returns the interval at the instant at which `CLOCK_REALTIME` read `realtime_ns`, ns since
+    /// 1970: a time stamp of a received packet (`SO_TIMESTAMPING`), of a file, or of a line of a
+    /// log. The status is that of the present.
+    ///
+    /// The interval accounts for slewing, at any rate that the daemon saw. A stamp from before the
+    /// clock was set is an error, and so is every stamp while the clock was set since the last
+    /// publication. Premise: between that publication and this call the clock was not moved away
+    /// and back.
+    ///
+    /// # Errors
+    /// - [`Error::Read`] if the content of the segment is invalid.
+    /// - [`Error::NotNative`] if the segment is not of the native layout.
+    /// - [`Error::Stamp`] if the instant of the stamp is not known, or it is in the future.
+    /// - [`Error::Causality`] if the record is ahead of the monotonic clock.
+    /// - [`Error::Clock`] if `clock_gettime` fails.
+    pub fn interval_at_realtime(&self, realtime_ns: i64) -> Result<Interval, Error> {
+        let snapshot = self.checked_snapshot()?;
+        snapshot.interval_at_realtime(realtime_ns, &Host)
+    }
+
+    /// Returns the details of the record that is read: its layout, age, source and others.
+    ///
+    /// # Errors
+    /// The errors of [`now`](Self::now).
+    pub fn record(&self) -> Result<RecordDetails, Error> {
+        self.checked_snapshot()?.details(&Host)
     }
 
     /// Waits until `t` has certainly passed, and returns the interval that proves it. Sleeps, and
@@ -201,8 +232,8 @@ impl Client {
     /// every host.
     ///
     /// # Errors
-    /// The errors of [`now`](Self::now), and [`Error::Untrusted`] as soon as the status is not
-    /// trusted.
+    /// The errors of [`now`](Self::now), and [`Error::Untrusted`] within 100 ms after the status
+    /// has become one that is not trusted.
     pub fn commit_wait(&self, t: SystemTime) -> Result<Interval, Error> {
         self.commit_wait_ns(ns_since_1970(t))
     }
@@ -212,22 +243,58 @@ impl Client {
     /// # Errors
     /// The errors of [`commit_wait`](Self::commit_wait).
     pub fn commit_wait_ns(&self, t_ns: i64) -> Result<Interval, Error> {
+        self.wait_until(t_ns, None)
+    }
+
+    /// Like [`commit_wait`](Self::commit_wait), for at most `timeout`.
+    ///
+    /// # Errors
+    /// The errors of [`commit_wait`](Self::commit_wait), and [`Error::TimedOut`] after `timeout`.
+    pub fn commit_wait_timeout(&self, t: SystemTime, timeout: Duration) -> Result<Interval, Error> {
+        self.commit_wait_timeout_ns(ns_since_1970(t), timeout)
+    }
+
+    /// Like [`commit_wait_timeout`](Self::commit_wait_timeout), for a time in ns of UTC since 1970.
+    ///
+    /// # Errors
+    /// The errors of [`commit_wait_timeout`](Self::commit_wait_timeout).
+    pub fn commit_wait_timeout_ns(&self, t_ns: i64, timeout: Duration) -> Result<Interval, Error> {
+        // A timeout that no instant can represent never passes.
+        self.wait_until(t_ns, Instant::now().checked_add(timeout))
+    }
+
+    fn wait_until(&self, t_ns: i64, deadline: Option<Instant>) -> Result<Interval, Error> {
         loop {
             let interval = self.now()?;
             check_trusted(&interval)?;
             if interval.is_after_ns(t_ns) {
                 return Ok(interval);
             }
+            let until_deadline = match deadline {
+                Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+                None => Duration::MAX,
+            };
+            if until_deadline.is_zero() {
+                return Err(Error::TimedOut);
+            }
             let left_ns = t_ns.saturating_sub(interval.earliest_ns());
-            let left = Duration::from_nanos(left_ns.unsigned_abs());
+            let left = Duration::from_nanos(left_ns.unsigned_abs()).min(until_deadline);
             match left.checked_sub(SLEEP_SLACK) {
-                Some(sleep) => thread::sleep(sleep),
+                Some(sleep) => thread::sleep(sleep.min(LONGEST_SLEEP)),
                 None => std::hint::spin_loop(),
             }
         }
     }
 
     /// Calls `f`, and reads the interval immediately before and immediately after it.
+    ///
+    /// ```no_run
+    /// # let client = clockbound_client::Client::open()?;
+    /// let timed = client.timing(|| std::fs::write("row", "committed"));
+    /// timed.value.expect("written");
+    /// println!("written between {} and {}", timed.began?, timed.ended?);
+    /// # Ok::<(), clockbound_client::Error>(())
+    /// ```
     pub fn timing<T>(&self, f: impl FnOnce() -> T) -> Timed<T> {
         let began = self.now();
         let value = f();
@@ -239,13 +306,80 @@ impl Client {
         }
     }
 
-    #[inline]
-    fn segment(&self) -> &Segment {
-        match self.current.load(Ordering::Acquire) {
-            0 => &self.first,
-            // The index was returned by `push`.
-            current => &self.others[current - 1],
+    /// Returns the current record, after a check of the path if that is due.
+    fn checked_snapshot(&self) -> Result<Snapshot, Error> {
+        let snapshot = self.snapshot();
+        match &self.following {
+            Some(following) if self.is_check_begun(&snapshot)? && self.follow(following) => {
+                self.snapshot()
+            }
+            _ => snapshot,
         }
+    }
+
+    /// Returns the current record.
+    fn snapshot(&self) -> Result<Snapshot, Error> {
+        loop {
+            let number = self.current.begin_read();
+            let place = &self.places[index_of(number)];
+            let snapshot = place.snapshot(number);
+            if let Ok(snapshot) = &snapshot
+                && self.following.is_some()
+            {
+                place.set_late_age_ns(snapshot.late_age_ns());
+            }
+            if self.current.is_still(number) {
+                return snapshot;
+            }
+        }
+    }
+
+    /// Returns whether the record is late or cannot be read, and this thread is the one that checks
+    /// the path in this [`PATH_CHECK_INTERVAL_NS`].
+    ///
+    /// # Errors
+    /// [`Error::Clock`].
+    fn is_check_begun(&self, snapshot: &Result<Snapshot, Error>) -> Result<bool, Error> {
+        let now_ns = match snapshot {
+            Ok(snapshot) => {
+                let age_ns = snapshot.age_ns(&Host)?;
+                if snapshot.now(&Host).is_ok() && age_ns < snapshot.late_age_ns() {
+                    return Ok(false);
+                }
+                snapshot.as_of_ns().saturating_add(age_ns)
+            }
+            Err(_) => Host.clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?,
+        };
+        let checked_ns = self.path_checked_ns.load(Ordering::Relaxed);
+        Ok(self.is_path_check_due(now_ns)
+            && self
+                .path_checked_ns
+                .compare_exchange(checked_ns, now_ns, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok())
+    }
+
+    /// Changes to another file at the path, if that is to be preferred. Returns whether it did.
+    fn follow(&self, following: &Following) -> bool {
+        let Some(_turn) = Turn::begin(&following.process) else {
+            return false;
+        };
+        let current = FileId {
+            device: following.device.load(Ordering::Relaxed),
+            inode: following.inode.load(Ordering::Relaxed),
+        };
+        let rank = self.snapshot().and_then(|snapshot| snapshot.rank(&Host));
+        let other = following.location.open_other(current, rank.ok(), &Host);
+        let Some(segment) = other else {
+            return false;
+        };
+        let file = segment.file;
+        let put = |number| self.places[index_of(number)].put(segment, number);
+        if self.current.replace(put).is_err() {
+            return false;
+        }
+        following.device.store(file.device, Ordering::Relaxed);
+        following.inode.store(file.inode, Ordering::Relaxed);
+        true
     }
 
     /// Returns whether the last check of the path is at least [`PATH_CHECK_INTERVAL_NS`] ago. After
@@ -258,23 +392,33 @@ impl Client {
     }
 }
 
-fn check_trusted(interval: &Interval) -> Result<(), Error> {
+/// The right to change to another file, which one thread of a process has at a time.
+struct Turn<'a>(&'a AtomicU32);
+
+impl<'a> Turn<'a> {
+    fn begin(process: &'a AtomicU32) -> Option<Self> {
+        let own = process::id();
+        let holder = process.load(Ordering::Relaxed);
+        let is_free = holder != own
+            && process
+                .compare_exchange(holder, own, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok();
+        is_free.then_some(Self(process))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Release);
+    }
+}
+
+pub(crate) fn check_trusted(interval: &Interval) -> Result<(), Error> {
     let (status, reason) = (interval.status(), interval.reason());
     if status.is_trusted() {
         Ok(())
     } else {
         Err(Error::Untrusted { status, reason })
-    }
-}
-
-fn check_ready(interval: &Interval, max_bound: Option<Duration>) -> Result<(), Error> {
-    check_trusted(interval)?;
-    match max_bound.filter(|&max_bound| interval.bound() > max_bound) {
-        Some(max_bound) => Err(Error::TooWide {
-            bound: interval.bound(),
-            max_bound,
-        }),
-        None => Ok(()),
     }
 }
 

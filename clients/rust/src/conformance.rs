@@ -7,7 +7,10 @@ use shm_layout::record::Identity;
 
 use crate::error::Error;
 use crate::interval::Interval;
-use crate::segment::Segment;
+use crate::location::Location;
+use crate::segment::Wait;
+use crate::snapshot::{RecordDetails, Snapshot};
+use crate::surroundings::Surroundings;
 
 /// The clock readings, boot and time namespace of a simulated client process.
 #[derive(Clone, Copy, Debug)]
@@ -24,20 +27,65 @@ pub struct Environment {
     pub namespace_offset_ns: i64,
 }
 
+impl Surroundings for Environment {
+    fn clock_ns(&self, clock: ClockId) -> Result<i64, Error> {
+        Ok(match clock {
+            ClockId::CLOCK_REALTIME => self.realtime_ns,
+            ClockId::CLOCK_MONOTONIC_COARSE => self.monotonic_coarse_ns,
+            _ => self.monotonic_raw_ns,
+        })
+    }
+
+    fn identity(&self) -> Result<Identity, Error> {
+        Ok(Identity {
+            boot_id: self.boot_id,
+            namespace_offset_ns: self.namespace_offset_ns,
+        })
+    }
+}
+
 /// Returns the interval that a client in `environment` reads from the segment at `path`.
 ///
 /// # Errors
 /// The errors of opening and of reading the segment.
 pub fn interval_in(path: &Path, environment: &Environment) -> Result<Interval, Error> {
-    let own = Identity {
-        boot_id: environment.boot_id,
-        namespace_offset_ns: environment.namespace_offset_ns,
-    };
-    let segment = Segment::open_with_identity(path, || Ok(own))?;
-    let reading = segment.now_with_clocks(|clock| match clock {
-        ClockId::CLOCK_REALTIME => Ok(environment.realtime_ns),
-        ClockId::CLOCK_MONOTONIC_COARSE => Ok(environment.monotonic_coarse_ns),
-        _ => Ok(environment.monotonic_raw_ns),
-    })?;
-    Ok(reading.interval)
+    snapshot(path, environment)?.now(environment)
+}
+
+/// Returns what [`Client::interval_at`](crate::Client::interval_at) returns in `environment`.
+///
+/// # Errors
+/// The errors of opening and of reading the segment.
+pub fn interval_at_in(
+    path: &Path,
+    environment: &Environment,
+    monotonic_raw_ns: i64,
+) -> Result<Interval, Error> {
+    snapshot(path, environment)?.interval_at(monotonic_raw_ns)
+}
+
+/// Returns what [`Client::interval_at_realtime`](crate::Client::interval_at_realtime) returns in
+/// `environment`.
+///
+/// # Errors
+/// The errors of opening and of reading the segment.
+pub fn interval_at_realtime_in(
+    path: &Path,
+    environment: &Environment,
+    realtime_ns: i64,
+) -> Result<Interval, Error> {
+    snapshot(path, environment)?.interval_at_realtime(realtime_ns, environment)
+}
+
+/// Returns what [`Client::record`](crate::Client::record) returns in `environment`.
+///
+/// # Errors
+/// The errors of opening and of reading the segment.
+pub fn record_in(path: &Path, environment: &Environment) -> Result<RecordDetails, Error> {
+    snapshot(path, environment)?.details(environment)
+}
+
+fn snapshot(path: &Path, environment: &Environment) -> Result<Snapshot, Error> {
+    let segment = Location::new(path)?.open(environment)?;
+    segment.snapshot(Wait::Briefly)
 }

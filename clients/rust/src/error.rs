@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use shm_layout::native::StampError;
 use shm_layout::reader::ReadError;
 use shm_layout::record::IdentityError;
 use shm_layout::{ClockStatus as Status, Reason};
@@ -42,6 +43,7 @@ pub enum Error {
         /// The time waited.
         waited: Duration,
         /// The error of the last attempt.
+        #[source]
         cause: Box<Error>,
     },
     /// The clock status is not trusted, so the interval claims nothing. The reason and the daemon's
@@ -76,17 +78,38 @@ pub enum Error {
         /// The time from the clock reading to the record, ns.
         ahead_ns: i64,
     },
-    /// The segment is not of the native layout, and only that layout has intervals at other
+    /// The segment is not of the native layout, and only that layout has intervals of other
     /// instants than the present. Configure the daemon to publish it.
     #[error("the segment is not of the native layout")]
     NotNative,
-    /// The instant is too far before the record. Request the interval sooner after the instant.
-    #[error("the instant is {before_ns} ns before the record, which is too long ago")]
+    /// The instant is before the first one for which the record has an interval: the clock was
+    /// disrupted or the machine suspended since, or it is too long ago. Request the interval sooner
+    /// after the instant.
+    #[error("the instant is {before_ns} ns before the first for which the record has an interval")]
     TooLongAgo {
-        /// The time from the instant to the record, ns.
+        /// The time from the instant to the first one for which the record has an interval, ns.
         before_ns: i64,
     },
+    /// The reading of `CLOCK_REALTIME` cannot be converted to an instant. Request the interval
+    /// sooner after the reading, or take time stamps of `CLOCK_MONOTONIC_RAW`.
+    #[error(transparent)]
+    Stamp(#[from] StampError),
+    /// The time has not certainly passed within the timeout.
+    #[error("the time has not certainly passed within the timeout")]
+    TimedOut,
     /// `clock_gettime` failed.
     #[error("failed to read the clock: {0}")]
     Clock(#[source] io::Error),
+}
+
+impl Error {
+    /// Returns whether the segment has no interval of the requested instant, although it can be
+    /// read.
+    #[must_use]
+    pub fn is_not_known(&self) -> bool {
+        matches!(
+            self,
+            Self::NotNative | Self::TooLongAgo { .. } | Self::Stamp(_)
+        )
+    }
 }

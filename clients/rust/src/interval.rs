@@ -1,18 +1,21 @@
 //! The interval and the arithmetic that ages it. All functions are pure.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nix::sys::time::TimeSpec;
 pub use shm_layout::native::NativeRecord;
 pub use shm_layout::v1::V1Record as Record;
 pub use shm_layout::v2::V2Record;
 pub use shm_layout::{ClockStatus as Status, Reason};
+use thiserror::Error;
 
 use crate::error::Error;
 
 /// The time by which a record can be ahead of the clock without an error, ns.
 const BLUR_NS: i64 = 1_000;
+
+const NS_PER_S: i64 = 1_000_000_000;
 
 /// The interval that contains true time while its [`status`](Self::status) is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +26,51 @@ pub struct Interval {
     reason: Reason,
 }
 
+/// The ends of an interval are in the wrong order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the earliest time, {earliest_ns} ns, is after the latest, {latest_ns} ns")]
+pub struct InvertedInterval {
+    /// The end that is after the other, ns of UTC since 1970.
+    pub earliest_ns: i64,
+    /// The end that is before the other, ns of UTC since 1970.
+    pub latest_ns: i64,
+}
+
 impl Interval {
+    /// Returns an interval with these ends, ns of UTC since 1970, for tests of a program and for
+    /// intervals that were stored or received.
+    ///
+    /// # Errors
+    /// [`InvertedInterval`] if `earliest_ns` is after `latest_ns`.
+    pub const fn new(
+        earliest_ns: i64,
+        latest_ns: i64,
+        status: Status,
+        reason: Reason,
+    ) -> Result<Self, InvertedInterval> {
+        if earliest_ns > latest_ns {
+            return Err(InvertedInterval {
+                earliest_ns,
+                latest_ns,
+            });
+        }
+        Ok(Self {
+            earliest_ns,
+            latest_ns,
+            status,
+            reason,
+        })
+    }
+
+    /// Returns the interval with other ends, which are in order.
+    pub(crate) fn with_ends(self, earliest_ns: i64, latest_ns: i64) -> Self {
+        Self {
+            earliest_ns,
+            latest_ns,
+            ..self
+        }
+    }
+
     /// Returns the interval of a native record at the instant `raw_ns`, before or after the record.
     #[inline]
     pub(crate) fn aged(record: &NativeRecord, raw_ns: i64) -> Self {
@@ -106,17 +153,19 @@ impl Interval {
         system_time(self.midpoint_ns())
     }
 
-    /// Returns [`earliest_ns`](Self::earliest_ns) as a [`TimeSpec`].
+    /// Returns [`earliest_ns`](Self::earliest_ns) as seconds and nanoseconds since 1970, as in
+    /// `struct timespec`. The nanoseconds are less than 1,000,000,000, also before 1970.
     #[inline]
     #[must_use]
-    pub fn earliest_timespec(&self) -> TimeSpec {
+    pub fn earliest_timespec(&self) -> (i64, u32) {
         timespec(self.earliest_ns)
     }
 
-    /// Returns [`latest_ns`](Self::latest_ns) as a [`TimeSpec`].
+    /// Returns [`latest_ns`](Self::latest_ns) as seconds and nanoseconds since 1970, as
+    /// [`earliest_timespec`](Self::earliest_timespec) does.
     #[inline]
     #[must_use]
-    pub fn latest_timespec(&self) -> TimeSpec {
+    pub fn latest_timespec(&self) -> (i64, u32) {
         timespec(self.latest_ns)
     }
 
@@ -172,6 +221,28 @@ impl PartialOrd for Interval {
     }
 }
 
+/// The ends in seconds since 1970, the status, and the reason, as in
+/// `1800000000.000001000 .. 1800000000.000003000 s, synchronized (tracking)`.
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (earliest, latest) = (Decimal(self.earliest_ns), Decimal(self.latest_ns));
+        let (status, reason) = (self.status, self.reason);
+        write!(f, "{earliest} .. {latest} s, {status} ({reason})")
+    }
+}
+
+/// A number of ns, printed as seconds with nine decimals.
+struct Decimal(i64);
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let distance = self.0.unsigned_abs();
+        let per_s = NS_PER_S.unsigned_abs();
+        write!(f, "{sign}{}.{:09}", distance / per_s, distance % per_s)
+    }
+}
+
 fn system_time(ns: i64) -> SystemTime {
     let distance = Duration::from_nanos(ns.unsigned_abs());
     if ns < 0 {
@@ -182,8 +253,14 @@ fn system_time(ns: i64) -> SystemTime {
 }
 
 #[inline]
-fn timespec(ns: i64) -> TimeSpec {
-    TimeSpec::new(ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000))
+fn timespec(ns: i64) -> (i64, u32) {
+    let nanoseconds = ns.rem_euclid(NS_PER_S);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is from 0 to 999,999,999"
+    )]
+    (ns.div_euclid(NS_PER_S), nanoseconds as u32)
 }
 
 /// Converts to ns of UTC since 1970. Saturates at the limits of 64 bits, in 1677 and 2262.
@@ -339,11 +416,33 @@ mod tests {
             (interval.bound_ns(), interval.bound()),
             (2, Duration::from_nanos(2))
         );
-        let earliest = interval.earliest_timespec();
-        assert_eq!((earliest.tv_sec(), earliest.tv_nsec()), (-2, 499_999_999));
+        assert_eq!(interval.earliest_timespec(), (-2, 499_999_999));
+        assert_eq!(interval.latest_timespec(), (-2, 500_000_002));
         assert_eq!(ns_since_1970(interval.earliest()), interval.earliest_ns());
         assert_eq!(ns_since_1970(interval.midpoint()), interval.midpoint_ns());
-        assert_eq!(interval.latest_timespec().tv_nsec(), 500_000_002);
+    }
+
+    #[test]
+    fn an_inverted_interval_is_refused() {
+        let (status, reason) = (Status::Synchronized, Reason::Tracking);
+        let point = Interval::new(7, 7, status, reason).expect("in order");
+        assert_eq!((point.bound_ns(), point.reason()), (0, reason));
+        let inverted = Interval::new(8, 7, status, reason).expect_err("not in order");
+        assert_eq!((inverted.earliest_ns, inverted.latest_ns), (8, 7));
+    }
+
+    #[test]
+    fn an_interval_is_displayed_in_seconds_with_its_status() {
+        let now = Interval::new(
+            -1_500_000_000,
+            1_800_000_000 * S + 3_000,
+            Status::FreeRunning,
+            Reason::ChronySilent,
+        );
+        assert_eq!(
+            now.expect("in order").to_string(),
+            "-1.500000000 .. 1800000000.000003000 s, free_running (chrony_silent)"
+        );
     }
 
     #[test]

@@ -16,14 +16,15 @@
 //! # Ok::<(), clockbound_client::Error>(())
 //! ```
 //!
-//! [`Client`] is `Send + Sync`. [`Client::now`] takes `&self`, takes no lock and allocates nothing.
-//! It works while the daemon is stopped, restarted or killed: the interval grows meanwhile, and its
-//! status changes to [`Status::FreeRunning`] and then to [`Status::Unknown`]. Use an interval only
-//! while its status is trusted ([`Status::is_trusted`]).
+//! [`Client`] is `Send + Sync`. [`Client::now`] takes `&self` and no lock, allocates nothing, and
+//! makes no system call while the daemon publishes on time. It works while the daemon is stopped,
+//! restarted or killed: the interval grows meanwhile, and its status changes to
+//! [`Status::FreeRunning`] and then to [`Status::Unknown`]. Use an interval only while its status is
+//! trusted ([`Status::is_trusted`]). For signal handlers and sandboxes, see [`OpenOptions::follow`].
 //!
 //! ```text
-//!   Client  -->  Location      -->  Segment                  -->  Interval
-//!   (handle)     (which file)       (layout reader, clocks)       (arithmetic)
+//!   Client  -->  Location     -->  Segment, Place    -->  Snapshot       -->  Interval
+//!   (handle)     (which file)      (layout reader)        (one record)        (arithmetic)
 //! ```
 
 #![forbid(unsafe_code)]
@@ -34,15 +35,22 @@ pub mod conformance;
 mod error;
 mod interval;
 mod location;
+mod options;
 mod segment;
+mod snapshot;
+mod surroundings;
 
 pub use client::{Client, Timed};
 pub use error::Error;
 pub use interval::{
-    Interval, NativeRecord, Reason, Record, Status, V2Record, interval_at, native_interval_at,
-    v2_interval_at,
+    Interval, InvertedInterval, NativeRecord, Reason, Record, Status, V2Record, interval_at,
+    native_interval_at, v2_interval_at,
 };
 pub use location::DEFAULT_DIRECTORY;
+pub use options::OpenOptions;
+pub use shm_layout::Leap;
+pub use shm_layout::native::StampError;
+pub use snapshot::{Layout, RecordDetails};
 
 /// The example of the README.
 #[cfg(doctest)]

@@ -1,26 +1,36 @@
 //! The path of the segments: one file, or a directory with one file per layout.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
-use shm_layout::layout::header::HeaderError;
 use shm_layout::reader::ReadError;
-use shm_layout::{native, v1, v2};
 
 use crate::error::Error;
-use crate::segment::{FileId, Segment};
+use crate::segment::{FileId, Segment, Wait};
+use crate::snapshot::{Layout, Rank};
+use crate::surroundings::Surroundings;
 
 /// The directory in which the daemon publishes by default.
 pub const DEFAULT_DIRECTORY: &str = "/var/run/clockbound";
 
-/// The path that the program gave. Each use checks whether it is a directory, because a directory
-/// can be mounted after the program started.
+/// The path that the program gave, made absolute. Each use checks whether it is a directory, because
+/// a directory can be mounted after the program started.
 #[derive(Debug)]
 pub(crate) struct Location(PathBuf);
 
 impl Location {
-    pub(crate) fn new(path: &Path) -> Self {
-        Self(path.to_owned())
+    /// # Errors
+    /// [`Error::Open`] if the path is relative, and the working directory cannot be determined.
+    pub(crate) fn new(path: &Path) -> Result<Self, Error> {
+        absolute(path).map(Self).map_err(|err| Error::Open {
+            path: path.to_owned(),
+            source: ReadError::Io(err),
+        })
+    }
+
+    /// Returns the path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// Returns the files to try, in order of preference.
@@ -30,53 +40,74 @@ impl Location {
         if !self.0.is_dir() {
             return vec![self.0.clone()];
         }
-        [native::FILE_NAME, v2::FILE_NAME, v1::FILE_NAME]
-            .map(|name| self.0.join(name))
+        Layout::ALL
+            .map(|layout| self.0.join(layout.file_name()))
             .into()
     }
 
-    /// Opens the first segment that exists, in order of preference.
+    /// Opens the preferred segment.
     ///
     /// # Errors
-    /// [`Error::Open`], [`Error::EarlierBoot`] or [`Error::TimeNamespace`] of the last file tried.
-    pub(crate) fn open(&self) -> Result<Segment, Error> {
-        let mut result = Err(Error::Open {
-            path: self.0.clone(),
-            source: ReadError::Io(io::ErrorKind::NotFound.into()),
-        });
+    /// [`Error::Open`], [`Error::EarlierBoot`] or [`Error::TimeNamespace`] of the first file that
+    /// exists, if none can be opened.
+    pub(crate) fn open(&self, surroundings: &impl Surroundings) -> Result<Segment, Error> {
+        let mut best: Option<(Option<Rank>, Segment)> = None;
+        let mut first_err = None;
         for path in self.candidates() {
-            result = Segment::open(&path);
-            match &result {
-                Err(Error::Open { source, .. }) if is_next_layout_tried(source) => {}
-                _ => break,
-            }
-        }
-        result
-    }
-
-    /// Opens the first segment that exists, unless it is the file `current`.
-    pub(crate) fn open_other(&self, current: FileId) -> Option<Segment> {
-        for path in self.candidates() {
-            match FileId::at(&path) {
-                Ok(id) if id == current => return None,
-                Ok(_) => {
-                    if let Ok(segment) = Segment::open(&path) {
-                        return Some(segment);
+            match Segment::open(&path, Wait::Briefly, surroundings) {
+                Ok(segment) => {
+                    let snapshot = segment.snapshot(Wait::Briefly);
+                    let rank = snapshot.and_then(|it| it.rank(surroundings)).ok();
+                    if best.as_ref().is_none_or(|(best, _)| rank > *best) {
+                        best = Some((rank, segment));
                     }
                 }
-                Err(_) => {}
+                Err(err) if is_not_found(&err) => {}
+                Err(err) => {
+                    first_err.get_or_insert(err);
+                }
             }
         }
-        None
+        best.map(|(_, segment)| segment).ok_or_else(|| {
+            first_err.unwrap_or_else(|| Error::Open {
+                path: self.0.clone(),
+                source: ReadError::Io(io::ErrorKind::NotFound.into()),
+            })
+        })
+    }
+
+    /// Opens the preferred segment, unless that is the file `current`, whose rank is `rank`, or its
+    /// record cannot be read at once.
+    pub(crate) fn open_other(
+        &self,
+        current: FileId,
+        rank: Option<Rank>,
+        surroundings: &impl Surroundings,
+    ) -> Option<Segment> {
+        let mut best: (Option<Rank>, Option<Segment>) = (None, None);
+        for path in self.candidates() {
+            let Ok(file) = FileId::at(&path) else {
+                continue;
+            };
+            if file == current {
+                if rank > best.0 {
+                    best = (rank, None);
+                }
+            } else if let Ok(segment) = Segment::open(&path, Wait::No, surroundings)
+                && let Ok(snapshot) = segment.snapshot(Wait::No)
+                && let Ok(rank) = snapshot.rank(surroundings)
+                && Some(rank) > best.0
+            {
+                best = (Some(rank), Some(segment));
+            }
+        }
+        best.1
     }
 }
 
-/// Returns whether another layout is tried after this error: the file does not exist, or has a
-/// version that this library does not support.
-fn is_next_layout_tried(source: &ReadError) -> bool {
-    match source {
-        ReadError::Io(err) => err.kind() == io::ErrorKind::NotFound,
-        ReadError::Header(HeaderError::Version { .. }) => true,
-        _ => false,
-    }
+fn is_not_found(err: &Error) -> bool {
+    matches!(
+        err,
+        Error::Open { source: ReadError::Io(err), .. } if err.kind() == io::ErrorKind::NotFound
+    )
 }

@@ -1,42 +1,29 @@
-//! One opened segment of any layout, and the interval that it contains at the present.
+//! An opened segment, and the place in which all threads of a process read one after another.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
-use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_gettime};
+use nix::time::ClockId;
 use shm_layout::layout::header::HeaderError;
-use shm_layout::reader::{NativeReader, ReadError, V1Reader, V2Reader, open_file};
-use shm_layout::record::Identity;
-use shm_layout::v1::V1Record;
-use shm_layout::v2::V2Record;
+use shm_layout::memory::map::Map;
+use shm_layout::native::Native;
+use shm_layout::reader::{Kept, NativeReader, ReadError, Reader, V1Reader, V2Reader, open_file};
+use shm_layout::v1::{V1, V1Record};
+use shm_layout::v2::{V2, V2Record};
 
 use crate::error::Error;
-use crate::interval::{Interval, around, native, native_interval_at, v2_interval_at};
-
-/// A mapped segment.
-#[derive(Debug)]
-pub(crate) struct Segment {
-    pub(crate) file: FileId,
-    layout: Layout,
-    /// The offset of the monotonic clocks of the segment's writer from those of this process, ns.
-    ahead_ns: i64,
-}
-
-#[derive(Debug)]
-enum Layout {
-    Native(NativeReader),
-    V2(V2Reader),
-    V1(V1Reader),
-}
+use crate::interval::{Interval, around, native};
+use crate::snapshot::{Layout, Record, Snapshot};
+use crate::surroundings::{Surroundings, try_clock_ns};
 
 /// The identity of a file, independent of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId {
-    device: u64,
-    inode: u64,
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
 }
 
 impl FileId {
@@ -52,41 +39,50 @@ impl FileId {
     }
 }
 
-/// An interval and the instant at which it holds.
-pub(crate) struct Reading {
-    pub(crate) interval: Interval,
-    /// The instant, on the monotonic clock of the layout, ns.
-    pub(crate) at_ns: i64,
-    /// The age of the record at that instant, ns.
-    pub(crate) age_ns: i64,
+/// Whether an unfinished write is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// When a program opens a segment.
+    Briefly,
+    /// While it has another segment.
+    No,
+}
+
+/// A segment that was opened, and that one thread reads.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) file: FileId,
+    reader: AnyReader,
+    /// The offset of the monotonic clocks of the segment's writer from those of this process, ns.
+    ahead_ns: i64,
+}
+
+#[derive(Debug)]
+enum AnyReader {
+    Native(NativeReader),
+    V2(V2Reader),
+    V1(V1Reader),
 }
 
 impl Segment {
-    /// Opens the segment of any layout at `path`.
+    /// Opens the segment of any layout at `path`, for a process in `surroundings`.
     ///
     /// # Errors
     /// [`Error::Open`], [`Error::EarlierBoot`] and [`Error::TimeNamespace`].
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        Self::open_with_identity(path, || Ok(Identity::own()?))
-    }
-
-    /// Like [`open`](Self::open), for a process of the boot and time namespace that `own` returns.
-    ///
-    /// # Errors
-    /// [`Error::Open`], [`Error::EarlierBoot`] and the errors of `own`.
-    pub(crate) fn open_with_identity(
+    pub(crate) fn open(
         path: &Path,
-        own: impl Fn() -> Result<Identity, Error>,
+        wait: Wait,
+        surroundings: &impl Surroundings,
     ) -> Result<Self, Error> {
         let opened = open_file(path).map_err(ReadError::Io);
-        let opened = opened.and_then(|file| Ok((open_layout(&file)?, file.metadata()?)));
-        let (layout, metadata) = opened.map_err(|source| {
+        let opened = opened.and_then(|file| Ok((open_reader(&file, wait)?, file.metadata()?)));
+        let (reader, metadata) = opened.map_err(|source| {
             let path = path.to_owned();
             Error::Open { path, source }
         })?;
-        let ahead_ns = match &layout {
-            Layout::Native(reader) => {
-                let (own, segments) = (own()?, reader.identity());
+        let ahead_ns = match &reader {
+            AnyReader::Native(reader) => {
+                let (own, segments) = (surroundings.identity()?, reader.identity());
                 if own.is_known() && own.boot_id != segments.boot_id {
                     let path = path.to_owned();
                     return Err(Error::EarlierBoot { path });
@@ -97,108 +93,209 @@ impl Segment {
             }
             // These layouts do not contain the time namespace of the writer. The daemon runs in the
             // initial one.
-            Layout::V1(_) | Layout::V2(_) => {
-                own().map_or(0, |own| own.namespace_offset_ns.saturating_neg())
-            }
+            AnyReader::V1(_) | AnyReader::V2(_) => surroundings
+                .identity()
+                .map_or(0, |own| own.namespace_offset_ns.saturating_neg()),
         };
-        let file = FileId::of(&metadata);
         Ok(Self {
-            file,
-            layout,
+            file: FileId::of(&metadata),
+            reader,
             ahead_ns,
         })
     }
 
-    /// Returns the interval at the present, or `None` after any error. [`now`](Self::now) returns
-    /// the error. This is the fast path.
+    /// Returns the record that was written last.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub(crate) fn snapshot(&self, wait: Wait) -> Result<Snapshot, Error> {
+        fn read<L: shm_layout::layout::Layout>(
+            reader: &Reader<L>,
+            wait: Wait,
+        ) -> Result<L::Record, Error> {
+            match wait {
+                Wait::Briefly => reader.snapshot(),
+                Wait::No => reader.snapshot_at_once(),
+            }
+            .map_err(Error::Read)
+        }
+        let (layout, record) = match &self.reader {
+            AnyReader::Native(reader) => (Layout::Native, Record::Native(read(reader, wait)?)),
+            AnyReader::V2(reader) => (Layout::V2, Record::Bound(read(reader, wait)?)),
+            AnyReader::V1(reader) => (Layout::V1, Record::Bound(read(reader, wait)?.into())),
+        };
+        Ok(Snapshot {
+            layout,
+            record,
+            ahead_ns: self.ahead_ns,
+        })
+    }
+}
+
+/// Opens the reader of the layout that the header declares. The magic number distinguishes the
+/// native layout from v1 and v2; the version number distinguishes v1 from v2.
+fn open_reader(file: &File, wait: Wait) -> Result<AnyReader, ReadError> {
+    fn open<L: shm_layout::layout::Layout>(
+        file: &File,
+        wait: Wait,
+    ) -> Result<Reader<L>, ReadError> {
+        match wait {
+            Wait::Briefly => Reader::from_file(file),
+            Wait::No => Reader::from_file_at_once(file),
+        }
+    }
+    match open(file, wait) {
+        Err(ReadError::Header(HeaderError::Magic(_))) => {}
+        native => return native.map(AnyReader::Native),
+    }
+    match open(file, wait) {
+        Err(ReadError::Header(HeaderError::Version { .. })) => open(file, wait).map(AnyReader::V1),
+        v2 => v2.map(AnyReader::V2),
+    }
+}
+
+/// A place for a segment, at an address that never changes. See [`shm_layout::memory::slot`], whose
+/// numbers of the current place the methods take: what they return is undefined, although safe to
+/// use, if another segment was put there meanwhile.
+#[derive(Debug)]
+pub(crate) struct Place {
+    map: Map,
+    native: Kept<Native>,
+    v2: Kept<V2>,
+    v1: Kept<V1>,
+    /// The number of the segment's [`Layout`].
+    layout: AtomicU8,
+    /// As in [`Segment`].
+    ahead_ns: AtomicI64,
+    /// The age of the record from which the path is checked, ns.
+    late_age_ns: AtomicI64,
+}
+
+/// An interval at the present, and whether the path is to be checked.
+pub(crate) struct Reading {
+    pub(crate) interval: Interval,
+    /// The present, on the clock of the layout, ns.
+    pub(crate) at_ns: i64,
+    /// Whether a daemon that works has published since.
+    pub(crate) is_late: bool,
+}
+
+const NATIVE: u8 = 0;
+const V2_LAYOUT: u8 = 1;
+const V1_LAYOUT: u8 = 2;
+
+impl Place {
+    /// Returns a place without a segment.
+    ///
+    /// # Errors
+    /// Those of mmap(2).
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            map: Map::zeros()?,
+            native: Kept::default(),
+            v2: Kept::default(),
+            v1: Kept::default(),
+            layout: AtomicU8::new(NATIVE),
+            ahead_ns: AtomicI64::new(0),
+            late_age_ns: AtomicI64::new(i64::MAX),
+        })
+    }
+
+    /// Puts `segment` here, as the segment `number`.
+    ///
+    /// # Errors
+    /// Those of mremap(2).
+    pub(crate) fn put(&self, segment: Segment, number: u64) -> io::Result<()> {
+        let layout = match segment.reader {
+            AnyReader::Native(reader) => {
+                reader.move_to(&self.map, &self.native, number)?;
+                NATIVE
+            }
+            AnyReader::V2(reader) => {
+                reader.move_to(&self.map, &self.v2, number)?;
+                V2_LAYOUT
+            }
+            AnyReader::V1(reader) => {
+                reader.move_to(&self.map, &self.v1, number)?;
+                V1_LAYOUT
+            }
+        };
+        self.layout.store(layout, Ordering::Relaxed);
+        self.ahead_ns.store(segment.ahead_ns, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Sets the age of the record from which the path is checked, ns.
+    pub(crate) fn set_late_age_ns(&self, age_ns: i64) {
+        // A store would take the cache line from all other readers.
+        if self.late_age_ns.load(Ordering::Relaxed) != age_ns {
+            self.late_age_ns.store(age_ns, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the interval at the present, or `None` after any error, and unless `is_still_here`
+    /// returns true after everything was loaded. This is the fast path.
+    // The clocks are read last: the processor executes nothing before an instruction that reads its
+    // counter has completed, so that all other instructions take their time from there.
     #[inline(always)]
-    pub(crate) fn try_now(&self) -> Option<Reading> {
-        let (record, realtime_ns) = match &self.layout {
-            Layout::Native(reader) => {
-                let record = reader.glance()?;
-                let at_ns = try_clock_ns(ClockId::CLOCK_MONOTONIC_RAW)?.wrapping_add(self.ahead_ns);
+    pub(crate) fn try_now(&self, number: u64, is_still_here: impl Fn() -> bool) -> Option<Reading> {
+        let ahead_ns = self.ahead_ns.load(Ordering::Relaxed);
+        let late_age_ns = self.late_age_ns.load(Ordering::Relaxed);
+        let record = match self.layout.load(Ordering::Relaxed) {
+            NATIVE => {
+                let record = self.native.glance(&self.map, number)?;
+                if !is_still_here() {
+                    return None;
+                }
+                let at_ns = try_clock_ns(ClockId::CLOCK_MONOTONIC_RAW)?.wrapping_add(ahead_ns);
                 return Some(Reading {
                     interval: native(&record, at_ns)?,
                     at_ns,
-                    age_ns: at_ns.wrapping_sub(record.as_of_ns),
+                    is_late: at_ns.wrapping_sub(record.as_of_ns) >= late_age_ns,
                 });
             }
-            // CLOCK_REALTIME is read first. The time between the two readings then widens the
-            // interval.
-            Layout::V2(reader) => (
-                without_disruptions(reader.glance()?)?,
-                try_clock_ns(ClockId::CLOCK_REALTIME)?,
-            ),
-            Layout::V1(reader) => (reader.glance()?, try_clock_ns(ClockId::CLOCK_REALTIME)?),
+            V2_LAYOUT => without_disruptions(self.v2.glance(&self.map, number)?)?,
+            _ => self.v1.glance(&self.map, number)?,
         };
-        let at_ns = try_clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?.wrapping_add(self.ahead_ns);
+        if !is_still_here() {
+            return None;
+        }
+        // CLOCK_REALTIME is read first. The time between the two readings then widens the interval.
+        let realtime_ns = try_clock_ns(ClockId::CLOCK_REALTIME)?;
+        let at_ns = try_clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?.wrapping_add(ahead_ns);
         Some(Reading {
             interval: around(&record, realtime_ns, at_ns)?,
             at_ns,
-            age_ns: at_ns.wrapping_sub(record.as_of_ns),
+            is_late: at_ns.wrapping_sub(record.as_of_ns) >= late_age_ns,
         })
     }
 
-    /// Returns the interval at the present.
+    /// Returns the record that was written last.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::Causality`] and [`Error::Clock`].
-    pub(crate) fn now(&self) -> Result<Reading, Error> {
-        self.now_with_clocks(clock_ns)
-    }
-
-    /// Like [`now`](Self::now), with `clock` in place of `clock_gettime`. It returns ns.
-    ///
-    /// # Errors
-    /// [`Error::Read`], [`Error::Causality`] and the errors of `clock`.
-    pub(crate) fn now_with_clocks(
-        &self,
-        clock: impl Fn(ClockId) -> Result<i64, Error>,
-    ) -> Result<Reading, Error> {
-        let (record, realtime_ns) = match &self.layout {
-            Layout::Native(reader) => {
-                let record = reader.snapshot().map_err(Error::Read)?;
-                let raw_ns = clock(ClockId::CLOCK_MONOTONIC_RAW)?;
-                let at_ns = raw_ns.wrapping_add(self.ahead_ns);
-                return Ok(Reading {
-                    interval: native_interval_at(&record, at_ns)?,
-                    at_ns,
-                    age_ns: at_ns.wrapping_sub(record.as_of_ns),
-                });
+    /// [`Error::Read`].
+    pub(crate) fn snapshot(&self, number: u64) -> Result<Snapshot, Error> {
+        let map = &self.map;
+        let ahead_ns = self.ahead_ns.load(Ordering::Relaxed);
+        let (layout, record) = match self.layout.load(Ordering::Relaxed) {
+            NATIVE => {
+                let record = self.native.snapshot(map, number).map_err(Error::Read)?;
+                (Layout::Native, Record::Native(record))
             }
-            Layout::V2(reader) => (
-                reader.snapshot().map_err(Error::Read)?,
-                clock(ClockId::CLOCK_REALTIME)?,
-            ),
-            Layout::V1(reader) => (
-                V2Record::from(reader.snapshot().map_err(Error::Read)?),
-                clock(ClockId::CLOCK_REALTIME)?,
-            ),
+            V2_LAYOUT => {
+                let record = self.v2.snapshot(map, number).map_err(Error::Read)?;
+                (Layout::V2, Record::Bound(record))
+            }
+            _ => {
+                let record = self.v1.snapshot(map, number).map_err(Error::Read)?;
+                (Layout::V1, Record::Bound(record.into()))
+            }
         };
-        let at_ns = clock(ClockId::CLOCK_MONOTONIC_COARSE)?.wrapping_add(self.ahead_ns);
-        Ok(Reading {
-            interval: v2_interval_at(&record, realtime_ns, at_ns)?,
-            at_ns,
-            age_ns: at_ns.wrapping_sub(record.bound.as_of_ns),
+        Ok(Snapshot {
+            layout,
+            record,
+            ahead_ns,
         })
-    }
-
-    /// Returns the interval at the instant `raw_ns` of `CLOCK_MONOTONIC_RAW` in this process.
-    ///
-    /// # Errors
-    /// [`Error::NotNative`], [`Error::Read`] and [`Error::TooLongAgo`].
-    pub(crate) fn interval_at(&self, raw_ns: i64) -> Result<Interval, Error> {
-        let Layout::Native(reader) = &self.layout else {
-            return Err(Error::NotNative);
-        };
-        let record = reader.snapshot().map_err(Error::Read)?;
-        let raw_ns = raw_ns.saturating_add(self.ahead_ns);
-        let before_ns = record.as_of_ns.saturating_sub(raw_ns);
-        // The record is valid for the same time before its instant as after it.
-        if before_ns > record.void_after_ns.saturating_sub(record.as_of_ns) {
-            return Err(Error::TooLongAgo { before_ns });
-        }
-        Ok(Interval::aged(&record, raw_ns))
     }
 }
 
@@ -206,42 +303,4 @@ impl Segment {
 #[inline]
 fn without_disruptions(record: V2Record) -> Option<V1Record> {
     (!record.disruption_supported).then_some(record.bound)
-}
-
-/// Opens the reader of the layout that the header declares. The magic number distinguishes the
-/// native layout from v1 and v2; the version number distinguishes v1 from v2.
-fn open_layout(file: &File) -> Result<Layout, ReadError> {
-    match NativeReader::from_file(file) {
-        Err(ReadError::Header(HeaderError::Magic(_))) => {}
-        native => return native.map(Layout::Native),
-    }
-    match V2Reader::from_file(file) {
-        Err(ReadError::Header(HeaderError::Version { .. })) => {
-            V1Reader::from_file(file).map(Layout::V1)
-        }
-        v2 => v2.map(Layout::V2),
-    }
-}
-
-/// Reads `clock`, ns.
-///
-/// # Errors
-/// [`Error::Clock`] if `clock_gettime` fails.
-pub(crate) fn clock_ns(clock: ClockId) -> Result<i64, Error> {
-    let time = clock_gettime(clock).map_err(|errno| Error::Clock(errno.into()))?;
-    Ok(ns_of(time))
-}
-
-/// Like [`clock_ns`], with `None` for an error.
-#[inline]
-fn try_clock_ns(clock: ClockId) -> Option<i64> {
-    clock_gettime(clock).ok().map(ns_of)
-}
-
-#[inline]
-fn ns_of(time: TimeSpec) -> i64 {
-    // No clock reads a time after 2262.
-    time.tv_sec()
-        .wrapping_mul(1_000_000_000)
-        .wrapping_add(time.tv_nsec())
 }

@@ -132,13 +132,14 @@ fn open_prefers_native_to_v2_and_v2_to_v1_in_a_directory() {
         assert!((least..least + 1_000_000).contains(&bound_ns), "{name}");
         fs::rename(directory.path("x"), directory.path(name)).expect("renamed");
     }
-    // A segment of an unsupported version is skipped. A damaged one is an error.
+    // A segment of an unsupported version is skipped, and so is a damaged one.
     let mut bytes = fs::read(directory.path("native")).expect("a file");
     bytes[12] = 9;
     fs::write(directory.path("native"), &bytes).expect("written");
     assert!((3_000_000..4_000_000).contains(&bound_of(&directory.0)));
     fs::write(directory.path("native"), "nonsense").expect("written");
-    let damaged = Client::open_at(&directory.0);
+    assert!((3_000_000..4_000_000).contains(&bound_of(&directory.0)));
+    let damaged = Client::open_at(directory.path("native"));
     assert!(matches!(damaged, Err(Error::Open { .. })), "{damaged:?}");
 }
 
@@ -278,9 +279,13 @@ fn timing_reads_the_interval_before_and_after_the_call() {
 }
 
 #[test]
-fn interval_at_covers_the_validity_of_the_record() {
+fn interval_at_covers_the_time_since_which_the_record_is_valid() {
     let directory = SegmentDirectory::new();
-    directory.publish_native(&native(Status::Synchronized, HALF_NS));
+    let record = native(Status::Synchronized, HALF_NS);
+    let segment = directory.publish_native(&NativeRecord {
+        valid_since_ns: record.as_of_ns - 20 * S,
+        ..record
+    });
     let client = Client::open_at(&directory.0).expect("a client");
     let (raw_ns, then_ns) = (clock_ns(ClockId::CLOCK_MONOTONIC_RAW), now_ns());
     let at = |ns: i64| client.interval_at(raw_ns + ns);
@@ -289,7 +294,18 @@ fn interval_at_covers_the_validity_of_the_record() {
     assert!(past.bound_ns() > at(0).expect("known").bound_ns());
     assert_eq!(at(6 * S).expect("known").status(), Status::FreeRunning);
     assert_eq!(at(1_001 * S).expect("known").status(), Status::Unknown);
-    assert!(matches!(at(-1_001 * S), Err(Error::TooLongAgo { .. })));
+    let before = at(-22 * S);
+    assert!(
+        matches!(before, Err(Error::TooLongAgo { before_ns: S.. })),
+        "{before:?}"
+    );
+    // The machine was suspended: the daemon publishes a record that is valid since then.
+    let resumed = native(Status::Synchronized, HALF_NS);
+    segment.publish(&NativeRecord {
+        valid_since_ns: resumed.as_of_ns,
+        ..resumed
+    });
+    assert!(at(-10 * S).is_err_and(|err| err.is_not_known()));
     directory.publish_v1(1_000);
     let old = Client::open_at(directory.path("shm")).expect("a client");
     assert!(matches!(old.interval_at(raw_ns), Err(Error::NotNative)));

@@ -11,11 +11,16 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clockbound_client::Error;
-use clockbound_client::conformance::interval_in;
+use clockbound_client::conformance::{
+    interval_at_in, interval_at_realtime_in, interval_in, record_in,
+};
 use clockbound_client::read_error::{HeaderError, ReadError};
 use serde_json::{Value, json};
+
+use cases::{Instant, Time};
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance")
@@ -58,17 +63,54 @@ fn the_golden_files_match_the_table() {
 fn every_golden_segment_reads_as_expected() {
     write_if_requested();
     for case in cases::all() {
-        let actual = match interval_in(&case.path, &case.environment) {
+        let read = match case.instant {
+            Instant::Present => interval_in(&case.path, &case.environment),
+            Instant::MonotonicRaw(ns) => interval_at_in(&case.path, &case.environment, ns),
+            Instant::Realtime(ns) => interval_at_realtime_in(&case.path, &case.environment, ns),
+        };
+        let actual = match &read {
             Ok(interval) => json!({
                 "earliest_ns": interval.earliest_ns(),
                 "latest_ns": interval.latest_ns(),
                 "status": interval.status().to_string(),
                 "reason": interval.reason().to_string(),
             }),
-            Err(err) => json!({ "error": error_kind(&err) }),
+            Err(err) => json!({ "error": error_kind(err) }),
         };
         assert_eq!(actual, case.expect, "{}", case.name);
+        for time in case.times {
+            let interval = read.as_ref().expect("an interval");
+            let t = system_time(&time);
+            assert_eq!(
+                (interval.is_after(t), interval.is_before(t)),
+                (time.is_after, time.is_before),
+                "{} and {} s",
+                case.name,
+                time.seconds
+            );
+        }
+        if let Some(expected) = case.record {
+            let record = record_in(&case.path, &case.environment).expect("a record");
+            let actual = json!({
+                "layout": record.layout.to_string(),
+                "age_ns": record.age_ns,
+                "leap": record.leap.map(|leap| leap as u8),
+                "source": record.source,
+                "valid_since_ns": record.valid_since_ns,
+            });
+            assert_eq!(actual, expected, "{}", case.name);
+        }
     }
+}
+
+fn system_time(time: &Time) -> SystemTime {
+    let seconds = Duration::from_secs(time.seconds.unsigned_abs());
+    let second = if time.seconds < 0 {
+        UNIX_EPOCH - seconds
+    } else {
+        UNIX_EPOCH + seconds
+    };
+    second + Duration::from_nanos(time.nanoseconds.into())
 }
 
 fn error_kind(err: &Error) -> &'static str {
@@ -81,6 +123,7 @@ fn error_kind(err: &Error) -> &'static str {
             ReadError::TooShort { .. } | ReadError::Header(_) | ReadError::Record(_) => "malformed",
             ReadError::Io(_) | ReadError::NotAFile => "system",
         },
+        _ if err.is_not_known() => "not_known",
         _ => "other",
     }
 }
