@@ -76,14 +76,14 @@ func now(t testing.TB, client *Client) Interval {
 }
 
 func TestIntervalContainsTheTime(t *testing.T) {
-	client := open(t, directory(t, Synchronized))
+	client := open(t, directory(t, StatusSynchronized))
 	before := time.Now()
 	interval := now(t, client)
 	after := time.Now()
 	if interval.Earliest().After(after) || interval.Latest().Before(before) {
 		t.Errorf("%v, between %v and %v", interval, before, after)
 	}
-	if interval.Bound() < halfNs || interval.Status != Synchronized || interval.Reason != Tracking {
+	if interval.Bound() < halfNs || interval.Status != StatusSynchronized || interval.Reason != ReasonTracking {
 		t.Error(interval)
 	}
 }
@@ -102,15 +102,15 @@ func TestOpenWhenReadyWaitsForATrustedInterval(t *testing.T) {
 	go func() {
 		time.Sleep(50 * time.Millisecond)
 		_ = os.Mkdir(path, 0o755)
-		publish(t, filepath.Join(path, "native"), segmentBytes(t, Unknown, halfNs))
+		publish(t, filepath.Join(path, "native"), segmentBytes(t, StatusUnknown, halfNs))
 		time.Sleep(50 * time.Millisecond)
-		publish(t, filepath.Join(path, "native"), segmentBytes(t, Synchronized, halfNs))
+		publish(t, filepath.Join(path, "native"), segmentBytes(t, StatusSynchronized, halfNs))
 	}()
 	client, err := OpenWhenReady(path, deadline, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if interval := now(t, client); interval.Status != Synchronized {
+	if interval := now(t, client); interval.Status != StatusSynchronized {
 		t.Error(interval)
 	}
 }
@@ -121,9 +121,9 @@ func TestErrNotReadyWrapsTheCause(t *testing.T) {
 		maxBound time.Duration
 		cause    error
 	}{
-		{Unknown, 0, ErrUntrusted},
-		{Disrupted, 0, ErrUntrusted},
-		{Synchronized, time.Microsecond, ErrTooWide},
+		{StatusUnknown, 0, ErrUntrusted},
+		{StatusDisrupted, 0, ErrUntrusted},
+		{StatusSynchronized, time.Microsecond, ErrTooWide},
 	} {
 		_, err := OpenWhenReady(directory(t, c.status), 20*time.Millisecond, c.maxBound)
 		if !errors.Is(err, ErrNotReady) || !errors.Is(err, c.cause) {
@@ -133,13 +133,13 @@ func TestErrNotReadyWrapsTheCause(t *testing.T) {
 }
 
 func TestClientFollowsAReplacedFile(t *testing.T) {
-	path := directory(t, Synchronized)
+	path := directory(t, StatusSynchronized)
 	client := open(t, path)
-	if interval := now(t, client); interval.Status != Synchronized {
+	if interval := now(t, client); interval.Status != StatusSynchronized {
 		t.Fatal(interval)
 	}
-	publish(t, filepath.Join(path, "native"), segmentBytes(t, FreeRunning, halfNs))
-	for begun := time.Now(); now(t, client).Status != FreeRunning; time.Sleep(time.Millisecond) {
+	publish(t, filepath.Join(path, "native"), segmentBytes(t, StatusFreeRunning, halfNs))
+	for begun := time.Now(); now(t, client).Status != StatusFreeRunning; time.Sleep(time.Millisecond) {
 		if time.Since(begun) > deadline {
 			t.Fatal("timed out: the client reads the new file")
 		}
@@ -147,19 +147,19 @@ func TestClientFollowsAReplacedFile(t *testing.T) {
 }
 
 func TestClientKeepsTheLastRecordOfADeletedDirectory(t *testing.T) {
-	path := directory(t, Synchronized)
+	path := directory(t, StatusSynchronized)
 	client := open(t, path)
 	if err := os.RemoveAll(path); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(2 * pathCheckAgeNs)
-	if interval := now(t, client); interval.Status != Synchronized {
+	if interval := now(t, client); interval.Status != StatusSynchronized {
 		t.Error(interval)
 	}
 }
 
 func TestGoroutinesShareOneClient(t *testing.T) {
-	path := directory(t, Synchronized)
+	path := directory(t, StatusSynchronized)
 	client := open(t, path)
 	var all sync.WaitGroup
 	for n := 0; n < 8; n++ {
@@ -179,27 +179,27 @@ func TestGoroutinesShareOneClient(t *testing.T) {
 		}()
 	}
 	for n := 0; n < 20; n++ {
-		publish(t, filepath.Join(path, "native"), segmentBytes(t, Synchronized, halfNs))
+		publish(t, filepath.Join(path, "native"), segmentBytes(t, StatusSynchronized, halfNs))
 		time.Sleep(time.Millisecond)
 	}
 	all.Wait()
 }
 
 func TestCommitWaitReturnsAfterTheTimeHasPassed(t *testing.T) {
-	client := open(t, directory(t, Synchronized))
+	client := open(t, directory(t, StatusSynchronized))
 	target := now(t, client).LatestNs + 5_000_000
 	interval, err := client.CommitWaitNs(target)
 	if err != nil || !interval.IsAfterNs(target) || time.Now().UnixNano() < target {
 		t.Error(interval, err)
 	}
-	untrusted := open(t, directory(t, Unknown))
+	untrusted := open(t, directory(t, StatusUnknown))
 	if _, err := untrusted.CommitWait(time.Now()); !errors.Is(err, ErrUntrusted) {
 		t.Error(err)
 	}
 }
 
 func TestTimingReadsTheIntervalBeforeAndAfterTheCall(t *testing.T) {
-	client := open(t, directory(t, Synchronized))
+	client := open(t, directory(t, StatusSynchronized))
 	timed, err := client.Timing(func() { time.Sleep(2 * time.Millisecond) })
 	if err != nil || !timed.Began.Less(timed.Ended) || timed.Ended.Less(timed.Began) {
 		t.Error(timed, err)
@@ -207,7 +207,7 @@ func TestTimingReadsTheIntervalBeforeAndAfterTheCall(t *testing.T) {
 }
 
 func TestIntervalAtCoversTheValidityOfTheRecord(t *testing.T) {
-	client := open(t, directory(t, Synchronized))
+	client := open(t, directory(t, StatusSynchronized))
 	raw, _ := clockNs(clockMonotonicRaw)
 	interval, err := client.IntervalAt(raw - nsPerS)
 	if err != nil || !interval.IsBefore(time.Now()) {
@@ -219,7 +219,7 @@ func TestIntervalAtCoversTheValidityOfTheRecord(t *testing.T) {
 }
 
 func TestIsAfterAndIsBeforeAreFalseUnlessCertain(t *testing.T) {
-	trusted := Interval{EarliestNs: 100, LatestNs: 200, Status: FreeRunning}
+	trusted := Interval{EarliestNs: 100, LatestNs: 200, Status: StatusFreeRunning}
 	for _, c := range []struct {
 		ns            int64
 		after, before bool
@@ -259,7 +259,7 @@ func TestAddAndSubSaturate(t *testing.T) {
 }
 
 func FuzzNoSegmentInvertsTheInterval(f *testing.F) {
-	f.Add(segmentBytes(f, Synchronized, halfNs))
+	f.Add(segmentBytes(f, StatusSynchronized, halfNs))
 	f.Add([]byte("\x4e\x5a\x4d\x41\x00\x02\x42\x43\x48\x00\x00\x00\x01\x00\x02\x00"))
 	f.Fuzz(func(t *testing.T, bytes []byte) {
 		path := filepath.Join(t.TempDir(), "segment")
@@ -275,7 +275,7 @@ func FuzzNoSegmentInvertsTheInterval(f *testing.F) {
 }
 
 func BenchmarkNow(b *testing.B) {
-	client := open(b, directory(b, Synchronized))
+	client := open(b, directory(b, StatusSynchronized))
 	b.ReportAllocs()
 	for n := 0; n < b.N; n++ {
 		if _, err := client.Now(); err != nil {

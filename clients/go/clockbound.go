@@ -1,8 +1,8 @@
 // Package clockbound reads an interval that contains true time from clockbound's shared memory.
 //
 // One Client is enough for all goroutines of a process. It works while the daemon is stopped,
-// restarted or killed: the interval grows meanwhile, and its status changes to FreeRunning and then
-// to Unknown. Use an interval only while its status is trusted (Status.IsTrusted).
+// restarted or killed: the interval grows meanwhile, and its status changes to StatusFreeRunning and then
+// to StatusUnknown. Use an interval only while its status is trusted (Status.IsTrusted).
 package clockbound
 
 import (

@@ -13,7 +13,7 @@ type Interval struct {
 	LatestNs int64
 	// Status is the clock status. The interval contains true time only while it is trusted.
 	Status Status
-	// Reason is the reason of the status: Untold from v1 and v2, which have no field for it.
+	// Reason is the reason of the status: ReasonUntold from v1 and v2, which have no field for it.
 	Reason Reason
 }
 

@@ -48,9 +48,9 @@ func (r *nativeRecord) at(rawNs, _ int64) Interval {
 	status, reason := r.status, r.reason
 	switch {
 	case status.IsTrusted() && rawNs >= r.voidAfterNs:
-		status, reason = Unknown, HoldoverExpired
-	case status == Synchronized && rawNs >= r.freeRunningAfterNs:
-		status, reason = FreeRunning, DaemonSilent
+		status, reason = StatusUnknown, ReasonHoldoverExpired
+	case status == StatusSynchronized && rawNs >= r.freeRunningAfterNs:
+		status, reason = StatusFreeRunning, ReasonDaemonSilent
 	}
 	return Interval{
 		EarliestNs: sub(add(r.earliestNs, shift), grown),
@@ -77,14 +77,14 @@ func (r *boundRecord) at(coarseNs, realtimeNs int64) Interval {
 		elapsed = 0
 	}
 	half := add(r.boundNs, growth(elapsed, r.maxDriftPpb))
-	status, reason := r.status, Untold
+	status, reason := r.status, ReasonUntold
 	switch {
 	case r.disruptionSupported:
-		status, reason = Unknown, ReasonDisrupted
+		status, reason = StatusUnknown, ReasonDisrupted
 	case status.IsTrusted() && coarseNs >= r.voidAfterNs:
-		status, reason = Unknown, HoldoverExpired
-	case status == Synchronized && elapsed >= freeRunningAgeNs:
-		status, reason = FreeRunning, DaemonSilent
+		status, reason = StatusUnknown, ReasonHoldoverExpired
+	case status == StatusSynchronized && elapsed >= freeRunningAgeNs:
+		status, reason = StatusFreeRunning, ReasonDaemonSilent
 	}
 	return Interval{
 		EarliestNs: sub(realtimeNs, half),
@@ -120,7 +120,7 @@ func decodeNative(words []uint64) (record, error) {
 	switch {
 	case r.earliestNs > r.latestNs:
 		return nil, fmt.Errorf("%w: earliest is after latest", ErrMalformed)
-	case r.status > Disrupted:
+	case r.status > StatusDisrupted:
 		return nil, fmt.Errorf("%w: status %d", ErrMalformed, numbers[0])
 	case numbers[2] > 3:
 		return nil, fmt.Errorf("%w: leap %d", ErrMalformed, numbers[2])
@@ -131,12 +131,12 @@ func decodeNative(words []uint64) (record, error) {
 }
 
 func decodeV1(words []uint64) (record, error) {
-	return decodeBound(words, words[4], halvesOf(&words[5])[0], halvesOf(&words[6])[0], FreeRunning)
+	return decodeBound(words, words[4], halvesOf(&words[5])[0], halvesOf(&words[6])[0], StatusFreeRunning)
 }
 
 func decodeV2(words []uint64) (record, error) {
 	halves := halvesOf(&words[6])
-	r, err := decodeBound(words, words[4], halves[0], halves[1], Disrupted)
+	r, err := decodeBound(words, words[4], halves[0], halves[1], StatusDisrupted)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func overwrite(t *testing.T, path string, at int64, bytes []byte) {
 }
 
 func TestTruncatedFileKeepsTheLastRecord(t *testing.T) {
-	path := filepath.Join(directory(t, Synchronized), "native")
+	path := filepath.Join(directory(t, StatusSynchronized), "native")
 	client := open(t, path)
 	last := now(t, client)
 	// An access to the map of an empty file faults. In the last page of a file, the bytes beyond
@@ -35,15 +35,15 @@ func TestTruncatedFileKeepsTheLastRecord(t *testing.T) {
 			t.Error(size, interval)
 		}
 	}
-	overwrite(t, path, 0, segmentBytes(t, FreeRunning, halfNs))
-	if interval := now(t, client); interval.Status != FreeRunning {
+	overwrite(t, path, 0, segmentBytes(t, StatusFreeRunning, halfNs))
+	if interval := now(t, client); interval.Status != StatusFreeRunning {
 		t.Error("the restored file is not read:", interval)
 	}
 }
 
 func TestFileTruncatedBeforeTheFirstReadIsMalformed(t *testing.T) {
-	path := filepath.Join(directory(t, Synchronized), "native")
-	bytes := segmentBytes(t, Synchronized, halfNs)
+	path := filepath.Join(directory(t, StatusSynchronized), "native")
+	bytes := segmentBytes(t, StatusSynchronized, halfNs)
 	bytes[120] = 9
 	publish(t, path, bytes)
 	client := open(t, path)
@@ -56,17 +56,17 @@ func TestFileTruncatedBeforeTheFirstReadIsMalformed(t *testing.T) {
 }
 
 func TestRecordWithARepeatedSequenceIsRead(t *testing.T) {
-	path := filepath.Join(directory(t, Synchronized), "native")
+	path := filepath.Join(directory(t, StatusSynchronized), "native")
 	client := open(t, path)
 	now(t, client)
-	overwrite(t, path, 120, []byte{byte(FreeRunning)})
-	if interval := now(t, client); interval.Status != FreeRunning {
+	overwrite(t, path, 120, []byte{byte(StatusFreeRunning)})
+	if interval := now(t, client); interval.Status != StatusFreeRunning {
 		t.Error(interval)
 	}
 }
 
 func TestReadsDoNotWaitForAnUninitializedSegment(t *testing.T) {
-	path := filepath.Join(directory(t, Synchronized), "native")
+	path := filepath.Join(directory(t, StatusSynchronized), "native")
 	s, err := openPreferred(path)
 	if err != nil {
 		t.Fatal(err)

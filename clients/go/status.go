@@ -6,32 +6,32 @@ import "strconv"
 type Status uint8
 
 const (
-	// Unknown is not trusted: the interval claims nothing.
-	Unknown Status = 0
-	// Synchronized is trusted: the clock is synchronized to a source.
-	Synchronized Status = 1
-	// FreeRunning is trusted: the clock is in holdover. The last interval grows with time.
-	FreeRunning Status = 2
-	// Disrupted is not trusted: a disruption of the virtual machine occurred. The interval claims
-	// nothing.
-	Disrupted Status = 3
+	// StatusUnknown is not trusted: the interval claims nothing.
+	StatusUnknown Status = 0
+	// StatusSynchronized is trusted: the clock is synchronized to a source.
+	StatusSynchronized Status = 1
+	// StatusFreeRunning is trusted: the clock is in holdover. The last interval grows with time.
+	StatusFreeRunning Status = 2
+	// StatusDisrupted is not trusted: a disruption of the virtual machine occurred. The interval
+	// claims nothing.
+	StatusDisrupted Status = 3
 )
 
 // IsTrusted returns whether an interval with this status contains true time.
 func (s Status) IsTrusted() bool {
-	return s == Synchronized || s == FreeRunning
+	return s == StatusSynchronized || s == StatusFreeRunning
 }
 
 // String returns the name of the status as in the daemon's log.
 func (s Status) String() string {
 	switch s {
-	case Unknown:
+	case StatusUnknown:
 		return "unknown"
-	case Synchronized:
+	case StatusSynchronized:
 		return "synchronized"
-	case FreeRunning:
+	case StatusFreeRunning:
 		return "free_running"
-	case Disrupted:
+	case StatusDisrupted:
 		return "disrupted"
 	}
 	return "status " + strconv.Itoa(int(s))
@@ -41,51 +41,54 @@ func (s Status) String() string {
 type Reason uint8
 
 const (
-	// Tracking: measurements arrive and agree.
-	Tracking Reason = iota
-	// NeverSynchronized: no valid measurement has arrived since boot.
-	NeverSynchronized
-	// Resumed: the interval was published before the daemon restarted. No measurement has arrived
-	// since.
-	Resumed
-	// SlewInFlight: CLOCK_REALTIME is slewed, or chronyd does not control it. Current daemons do
-	// not use it.
-	SlewInFlight
-	// ChronySilent: chronyd does not respond.
-	ChronySilent
-	// ReportRefused: the reports of chronyd are invalid.
-	ReportRefused
-	// LeapUnsynchronized: chronyd reports that its clock is not synchronized.
-	LeapUnsynchronized
-	// SourceUnreachable: the selected source has not replied to chronyd's last polls, or no source
-	// is selected.
-	SourceUnreachable
-	// LocalReference: chronyd is in its local mode, without a reference.
-	LocalReference
-	// ClockStepped: the machine was suspended, and no measurement has arrived since.
-	ClockStepped
-	// PhcUnreadable: the error bound of the PTP hardware clock is missing, unreadable or invalid.
-	PhcUnreadable
-	// HoldoverExpired: the last valid measurement is older than the holdover.
-	HoldoverExpired
-	// BoundOverCap: the clock error bound exceeds the configured maximum.
-	BoundOverCap
+	// ReasonTracking: measurements arrive and agree.
+	ReasonTracking Reason = iota
+	// ReasonNeverSynchronized: no valid measurement has arrived since boot.
+	ReasonNeverSynchronized
+	// ReasonResumed: the interval was published before the daemon restarted. No measurement has
+	// arrived since.
+	ReasonResumed
+	// ReasonSlewInFlight: CLOCK_REALTIME is slewed, or chronyd does not control it. Current daemons
+	// do not use it.
+	ReasonSlewInFlight
+	// ReasonChronySilent: chronyd does not respond.
+	ReasonChronySilent
+	// ReasonReportRefused: the reports of chronyd are invalid.
+	ReasonReportRefused
+	// ReasonLeapUnsynchronized: chronyd reports that its clock is not synchronized.
+	ReasonLeapUnsynchronized
+	// ReasonSourceUnreachable: the selected source has not replied to chronyd's last polls, or no
+	// source is selected.
+	ReasonSourceUnreachable
+	// ReasonLocalReference: chronyd is in its local mode, without a reference.
+	ReasonLocalReference
+	// ReasonClockStepped: the machine was suspended, and no measurement has arrived since.
+	ReasonClockStepped
+	// ReasonPhcUnreadable: the error bound of the PTP hardware clock is missing, unreadable or
+	// invalid.
+	ReasonPhcUnreadable
+	// ReasonHoldoverExpired: the last valid measurement is older than the holdover.
+	ReasonHoldoverExpired
+	// ReasonBoundOverCap: the clock error bound exceeds the configured maximum.
+	ReasonBoundOverCap
 	// ReasonDisrupted: a disruption of the virtual machine occurred or cannot be excluded.
 	ReasonDisrupted
-	// DaemonSilent: the daemon has not updated the record for some seconds. Readers detect this.
-	DaemonSilent
-	// Contradiction: measurements are disjoint from the held interval. The interval is the hull of
-	// both.
-	Contradiction
-	// SourcesDisagree: more than half of the reachable sources are disjoint from the interval, or
-	// more sources are wrong than --falsetickers allows.
-	SourcesDisagree
-	// TooFewSources: fewer sources are reachable than --falsetickers requires.
-	TooFewSources
-	// PermissionDenied: the daemon is not permitted to query chronyd.
-	PermissionDenied
-	// Untold: the layout has no reason, or the value is not defined in this version of the library.
-	Untold Reason = 255
+	// ReasonDaemonSilent: the daemon has not updated the record for some seconds. Readers detect
+	// this.
+	ReasonDaemonSilent
+	// ReasonContradiction: measurements are disjoint from the held interval. The interval is the
+	// hull of both.
+	ReasonContradiction
+	// ReasonSourcesDisagree: more than half of the reachable sources are disjoint from the
+	// interval, or more sources are wrong than --falsetickers allows.
+	ReasonSourcesDisagree
+	// ReasonTooFewSources: fewer sources are reachable than --falsetickers requires.
+	ReasonTooFewSources
+	// ReasonPermissionDenied: the daemon is not permitted to query chronyd.
+	ReasonPermissionDenied
+	// ReasonUntold: the layout has no reason, or the value is not defined in this version of the
+	// library.
+	ReasonUntold Reason = 255
 )
 
 var reasonNames = [...]string{
@@ -96,12 +99,12 @@ var reasonNames = [...]string{
 	"permission_denied",
 }
 
-// reasonOf returns Untold for a value that is not defined.
+// reasonOf returns ReasonUntold for a value that is not defined.
 func reasonOf(number uint8) Reason {
 	if int(number) < len(reasonNames) {
 		return Reason(number)
 	}
-	return Untold
+	return ReasonUntold
 }
 
 // String returns the name of the reason as in the daemon's log.
