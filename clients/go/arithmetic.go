@@ -1,6 +1,9 @@
 package clockbound
 
-import "math/bits"
+import (
+	"math/bits"
+	"time"
+)
 
 const (
 	maxNs = 1<<63 - 1
@@ -53,6 +56,24 @@ func scaled(ns, factor int64) int64 {
 		return -whole - 1
 	}
 	return -whole
+}
+
+// unixNs returns t in ns of UTC since 1970, saturated at the limits of 64 bits, which are in the
+// years 1677 and 2262.
+func unixNs(t time.Time) int64 {
+	seconds := t.Unix()
+	switch {
+	case seconds > maxNs/nsPerS:
+		return maxNs
+	case seconds < minNs/nsPerS-1:
+		return minNs
+	}
+	// The seconds are rounded down, and the remainder is not negative. With one second more, the
+	// product is in range in the second that contains the lower limit, too.
+	if seconds < 0 {
+		return add((seconds+1)*nsPerS, int64(t.Nanosecond())-nsPerS)
+	}
+	return add(seconds*nsPerS, int64(t.Nanosecond()))
 }
 
 // growth returns the growth in elapsedNs at a rate of ppb, ns, rounded up. elapsedNs is not

@@ -198,6 +198,58 @@ func TestCommitWaitReturnsAfterTheTimeHasPassed(t *testing.T) {
 	}
 }
 
+func year(year int) time.Time { return time.Date(year, time.June, 1, 0, 0, 0, 0, time.UTC) }
+
+func TestTimesBeyondTheRangeOf64BitsSaturate(t *testing.T) {
+	const lastSecond, firstSecond = maxNs / nsPerS, minNs/nsPerS - 1
+	for _, c := range []struct {
+		time time.Time
+		ns   int64
+	}{
+		{time.Unix(0, 0), 0},
+		{time.Unix(0, -1), -1},
+		{time.Unix(-1, 0), -nsPerS},
+		{time.Unix(lastSecond, 854_775_806), maxNs - 1},
+		{time.Unix(lastSecond, 854_775_807), maxNs},
+		{time.Unix(lastSecond, 854_775_808), maxNs},
+		{time.Unix(lastSecond+1, 0), maxNs},
+		{time.Unix(firstSecond, 145_224_194), minNs + 2},
+		{time.Unix(firstSecond, 145_224_193), minNs + 1},
+		{time.Unix(firstSecond, 145_224_192), minNs},
+		{time.Unix(firstSecond, 145_224_191), minNs},
+		{time.Unix(firstSecond-1, 999_999_999), minNs},
+		{year(2263), maxNs},
+		{year(9999), maxNs},
+		{year(1677), minNs},
+		{year(1), minNs},
+		{time.Time{}, minNs},
+		{time.Unix(maxNs, 0), maxNs},
+		{time.Unix(minNs, 0), minNs},
+	} {
+		if ns := unixNs(c.time); ns != c.ns {
+			t.Errorf("%v: %d, not %d", c.time.UTC(), ns, c.ns)
+		}
+	}
+	present := Interval{EarliestNs: 100, LatestNs: 200, Status: StatusSynchronized}
+	if present.IsAfter(year(9999)) || !present.IsBefore(year(9999)) {
+		t.Error("the year 9999 has passed")
+	}
+	if !present.IsAfter(year(1000)) || present.IsBefore(year(1000)) {
+		t.Error("the year 1000 has not passed")
+	}
+	for _, c := range []Interval{
+		{EarliestNs: maxNs, LatestNs: maxNs, Status: StatusSynchronized},
+		{EarliestNs: minNs, LatestNs: minNs, Status: StatusSynchronized},
+	} {
+		if c.EarliestNs == maxNs && c.IsAfter(year(9999)) {
+			t.Error("the last representable instant is after a later one")
+		}
+		if c.LatestNs == minNs && c.IsBefore(year(1000)) {
+			t.Error("the first representable instant is before an earlier one")
+		}
+	}
+}
+
 func TestTimingReadsTheIntervalBeforeAndAfterTheCall(t *testing.T) {
 	client := open(t, directory(t, StatusSynchronized))
 	timed, err := client.Timing(func() { time.Sleep(2 * time.Millisecond) })

@@ -149,7 +149,7 @@ func (c *Client) IntervalAt(monotonicRawNs int64) (Interval, error) {
 //
 // The error is ErrUntrusted as soon as the status is not trusted, or that of Now.
 func (c *Client) CommitWait(t time.Time) (Interval, error) {
-	return c.CommitWaitNs(t.UnixNano())
+	return c.CommitWaitNs(unixNs(t))
 }
 
 // CommitWaitNs is like CommitWait, for a time in ns of UTC since 1970.

@@ -54,12 +54,12 @@ func (i Interval) IsAfterNs(tNs int64) bool { return i.Status.IsTrusted() && tNs
 func (i Interval) IsBeforeNs(tNs int64) bool { return i.Status.IsTrusted() && i.LatestNs < tNs }
 
 // IsAfter returns whether t has certainly passed (after of TrueTime). It returns false while the
-// status is not trusted.
-func (i Interval) IsAfter(t time.Time) bool { return i.IsAfterNs(t.UnixNano()) }
+// status is not trusted. A time outside the range of 64 bits, 1677 to 2262, is taken for its limit.
+func (i Interval) IsAfter(t time.Time) bool { return i.IsAfterNs(unixNs(t)) }
 
 // IsBefore returns whether t is certainly in the future (before of TrueTime). It returns false
-// while the status is not trusted.
-func (i Interval) IsBefore(t time.Time) bool { return i.IsBeforeNs(t.UnixNano()) }
+// while the status is not trusted. Its range is that of IsAfter.
+func (i Interval) IsBefore(t time.Time) bool { return i.IsBeforeNs(unixNs(t)) }
 
 // Less returns whether the interval ends before the other begins and both are trusted. Intervals
 // that overlap are not ordered, because the order of events in them cannot be determined.
