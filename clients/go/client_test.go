@@ -1,6 +1,7 @@
 package clockbound
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -188,12 +189,48 @@ func TestGoroutinesShareOneClient(t *testing.T) {
 func TestCommitWaitReturnsAfterTheTimeHasPassed(t *testing.T) {
 	client := open(t, directory(t, StatusSynchronized))
 	target := now(t, client).LatestNs + 5_000_000
-	interval, err := client.CommitWaitNs(target)
+	interval, err := client.CommitWaitNs(context.Background(), target)
 	if err != nil || !interval.IsAfterNs(target) || time.Now().UnixNano() < target {
 		t.Error(interval, err)
 	}
 	untrusted := open(t, directory(t, StatusUnknown))
-	if _, err := untrusted.CommitWait(time.Now()); !errors.Is(err, ErrUntrusted) {
+	_, err = untrusted.CommitWait(context.Background(), time.Now())
+	if !errors.Is(err, ErrUntrusted) {
+		t.Error(err)
+	}
+}
+
+func TestCommitWaitEndsWhenTheStatusBecomesUnknown(t *testing.T) {
+	path := filepath.Join(directory(t, StatusSynchronized), "native")
+	client := open(t, path)
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		overwrite(t, path, 120, []byte{byte(StatusUnknown)})
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	_, err := client.CommitWait(ctx, time.Now().Add(2*deadline))
+	if !errors.Is(err, ErrUntrusted) {
+		t.Error(err)
+	}
+}
+
+func TestCommitWaitEndsWithItsContext(t *testing.T) {
+	client := open(t, directory(t, StatusSynchronized))
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	_, err := client.CommitWait(ctx, time.Now().Add(2*deadline))
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	ctx, cancel = context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	_, err = client.CommitWait(ctx, year(9999))
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	// A time that has passed needs no wait.
+	if _, err = client.CommitWait(ctx, year(1000)); err != nil {
 		t.Error(err)
 	}
 }

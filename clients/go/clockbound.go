@@ -6,6 +6,7 @@
 package clockbound
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -24,6 +25,8 @@ const (
 	retryInterval = 5 * time.Millisecond
 	// The time by which a sleep can overrun. CommitWait yields in a loop for this long instead.
 	sleepSlack = 200 * time.Microsecond
+	// The longest sleep of CommitWait. It reads the interval after each.
+	longestSleep = 100 * time.Millisecond
 )
 
 // Client is a handle to the daemon's segment. It is safe for concurrent use, and cannot be closed.
@@ -144,16 +147,17 @@ func (c *Client) IntervalAt(monotonicRawNs int64) (Interval, error) {
 }
 
 // CommitWait waits until t has certainly passed, and returns the interval that proves it. It
-// sleeps, and yields in a loop for the last 200 us. A timestamp that is exposed after the wait is
-// in the past on every host.
+// sleeps, and yields in a loop for the last 200 us. It reads the interval at least every 100 ms. A
+// timestamp that is exposed after the wait is in the past on every host.
 //
-// The error is ErrUntrusted as soon as the status is not trusted, or that of Now.
-func (c *Client) CommitWait(t time.Time) (Interval, error) {
-	return c.CommitWaitNs(unixNs(t))
+// The error is ErrUntrusted as soon as the status is not trusted, that of ctx when it is done, or
+// that of Now. A time after 2262 never passes.
+func (c *Client) CommitWait(ctx context.Context, t time.Time) (Interval, error) {
+	return c.CommitWaitNs(ctx, unixNs(t))
 }
 
 // CommitWaitNs is like CommitWait, for a time in ns of UTC since 1970.
-func (c *Client) CommitWaitNs(tNs int64) (Interval, error) {
+func (c *Client) CommitWaitNs(ctx context.Context, tNs int64) (Interval, error) {
 	for {
 		now, err := c.Now()
 		if err == nil {
@@ -162,11 +166,28 @@ func (c *Client) CommitWaitNs(tNs int64) (Interval, error) {
 		if err != nil || now.IsAfterNs(tNs) {
 			return now, err
 		}
-		if left := time.Duration(sub(tNs, now.EarliestNs)); left > sleepSlack {
-			time.Sleep(left - sleepSlack)
+		if err := ctx.Err(); err != nil {
+			return now, err
+		}
+		left := time.Duration(sub(tNs, now.EarliestNs)) - sleepSlack
+		if left > longestSleep {
+			left = longestSleep
+		}
+		if left > 0 {
+			sleep(ctx, left)
 		} else {
 			runtime.Gosched()
 		}
+	}
+}
+
+// sleep returns after a duration, or when ctx is done.
+func sleep(ctx context.Context, duration time.Duration) {
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

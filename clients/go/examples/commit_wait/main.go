@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"os"
@@ -27,7 +28,7 @@ func main() {
 		log.Fatal(err)
 	}
 	timestamp, begun := now.LatestNs, time.Now()
-	exposed, err := client.CommitWaitNs(timestamp)
+	exposed, err := client.CommitWaitNs(context.Background(), timestamp)
 	if err != nil {
 		log.Fatal(err)
 	}
