@@ -58,6 +58,30 @@ func scaled(ns, factor int64) int64 {
 	return -whole
 }
 
+// unscaled returns ns divided by 1 + factor times 2^-32, rounded down and rounded up, saturated at
+// the limits of 64 bits.
+func unscaled(ns int64, factor int32) (down, up int64) {
+	divisor := uint64(1<<32 + int64(factor))
+	high, low := magnitude(ns)>>32, magnitude(ns)<<32
+	inner, outer := int64(maxNs), int64(maxNs)
+	// The divisor is at least 2^31, and high is at most that.
+	if high < divisor {
+		if quotient, remainder := bits.Div64(high, low, divisor); quotient < maxNs {
+			inner, outer = int64(quotient), int64(quotient)
+			if remainder != 0 {
+				outer++
+			}
+		}
+	}
+	switch {
+	case ns >= 0:
+		return inner, outer
+	case outer == maxNs:
+		return minNs, -inner
+	}
+	return -outer, -inner
+}
+
 // unixNs returns t in ns of UTC since 1970, saturated at the limits of 64 bits, which are in the
 // years 1677 and 2262.
 func unixNs(t time.Time) int64 {

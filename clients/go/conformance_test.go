@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // golden is a case of clients/conformance/cases.json.
@@ -19,7 +20,17 @@ type golden struct {
 		BootID            string `json:"boot_id"`
 		NamespaceOffsetNs int64  `json:"namespace_offset_ns"`
 	}
-	Expect result
+	// The instant of the interval, if it is not the present.
+	AtRawNs      *int64 `json:"at_monotonic_raw_ns"`
+	AtRealtimeNs *int64 `json:"at_realtime_ns"`
+	Expect       result
+	// Which of these times have certainly passed, and which are certainly in the future.
+	Times []struct {
+		Seconds, Nanoseconds int64
+		IsAfter              bool `json:"is_after"`
+		IsBefore             bool `json:"is_before"`
+	}
+	Record *recordResult
 }
 
 type result struct {
@@ -28,6 +39,14 @@ type result struct {
 	Status     string
 	Reason     string
 	Error      string
+}
+
+type recordResult struct {
+	Layout       string
+	AgeNs        int64 `json:"age_ns"`
+	Leap         *Leap
+	Source       *uint32
+	ValidSinceNs *int64 `json:"valid_since_ns"`
 }
 
 func TestEveryGoldenSegmentReadsAsExpected(t *testing.T) {
@@ -45,15 +64,27 @@ func TestEveryGoldenSegmentReadsAsExpected(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
-			if got := c.read(filepath.Join(directory, "segments", c.Segment)); got != c.Expect {
+			path := filepath.Join(directory, "segments", c.Segment)
+			s, err := openPreferred(path, c.environment())
+			interval, err := c.read(s, err)
+			if got := resultOf(interval, err); got != c.Expect {
 				t.Errorf("%+v, not %+v", got, c.Expect)
+			}
+			for _, c := range c.Times {
+				time := time.Unix(c.Seconds, c.Nanoseconds)
+				if interval.IsAfter(time) != c.IsAfter || interval.IsBefore(time) != c.IsBefore {
+					t.Errorf("%v: %+v", interval, c)
+				}
+			}
+			if c.Record != nil {
+				c.Record.check(t, s)
 			}
 		})
 	}
 }
 
-func (c *golden) read(path string) result {
-	s, err := openSegment(path, environment{
+func (c *golden) environment() environment {
+	return environment{
 		bootID:            parseBootID(c.Surroundings.BootID),
 		namespaceOffsetNs: c.Surroundings.NamespaceOffsetNs,
 		clockNs: func(id clock) (int64, error) {
@@ -63,19 +94,56 @@ func (c *golden) read(path string) result {
 				clockMonotonicRaw:    c.Surroundings.RawNs,
 			}[id], nil
 		},
-	})
-	var now reading
-	if err == nil {
-		now, err = s.now()
 	}
+}
+
+func (c *golden) read(s *segment, err error) (interval Interval, _ error) {
+	switch {
+	case err != nil:
+	case c.AtRawNs != nil:
+		interval, _, err = s.intervalAt(*c.AtRawNs)
+	case c.AtRealtimeNs != nil:
+		interval, _, err = s.intervalAtRealtime(*c.AtRealtimeNs)
+	default:
+		interval, _, err = s.now()
+	}
+	return interval, err
+}
+
+func resultOf(interval Interval, err error) result {
 	if err != nil {
 		return result{Error: errorKind(err)}
 	}
 	return result{
-		EarliestNs: now.interval.EarliestNs,
-		LatestNs:   now.interval.LatestNs,
-		Status:     now.interval.Status.String(),
-		Reason:     now.interval.Reason.String(),
+		EarliestNs: interval.EarliestNs,
+		LatestNs:   interval.LatestNs,
+		Status:     interval.Status.String(),
+		Reason:     interval.Reason.String(),
+	}
+}
+
+func (r *recordResult) check(t *testing.T, s *segment) {
+	details, _, err := s.details()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if details.Layout.String() != r.Layout || int64(details.Age) != r.AgeNs {
+		t.Error(details)
+	}
+	// What the layout does not have is null.
+	leap, source := LeapUntold, uint32(0)
+	if r.Leap != nil {
+		leap = *r.Leap
+	}
+	if r.Source != nil {
+		source = *r.Source
+	}
+	if details.Leap != leap || details.Source != source {
+		t.Error(details)
+	}
+	if (r.ValidSinceNs == nil) != (details.ValidSinceNs == 0) ||
+		(r.ValidSinceNs != nil && details.ValidSinceNs != *r.ValidSinceNs) {
+		t.Error("valid since", details.ValidSinceNs)
 	}
 }
 
@@ -85,6 +153,7 @@ func errorKind(err error) string {
 		ErrMalformed:      "malformed",
 		ErrVersion:        "version",
 		ErrCausality:      "causality",
+		ErrNotKnown:       "not_known",
 	} {
 		if errors.Is(err, kind) {
 			return name

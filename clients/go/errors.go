@@ -1,6 +1,9 @@
 package clockbound
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors wrap one of these, or the error of a system call. Use errors.Is.
 var (
@@ -22,10 +25,14 @@ var (
 	ErrUntrusted = errors.New("the clock status is not trusted")
 	// ErrTooWide: the clock error bound exceeds the requested maximum.
 	ErrTooWide = errors.New("the clock error bound exceeds the maximum")
-	// ErrNotNative: only the native layout has intervals at other instants than the present.
-	ErrNotNative = errors.New("the segment is not of the native layout")
-	// ErrTooLongAgo: the instant is too far before the record.
-	ErrTooLongAgo = errors.New("the instant is too long before the record")
+	// ErrNotKnown: the record gives no interval of this instant. It is too long ago, in the future,
+	// or before a disturbance of the clock.
+	ErrNotKnown = errors.New("no interval of this instant is known")
+	// ErrNotNative: only the native layout has intervals at other instants than the present. It is
+	// an ErrNotKnown.
+	ErrNotNative = fmt.Errorf("%w: the segment is not of the native layout", ErrNotKnown)
+	// ErrClosed: the client was closed.
+	ErrClosed = errors.New("the client is closed")
 )
 
 // wrapped is an error kind with its cause.

@@ -16,12 +16,14 @@ type environment struct {
 	// namespaceOffsetNs is the offset of the monotonic clocks from those of the initial time
 	// namespace.
 	namespaceOffsetNs int64
+	// namespaceErr is set if the time namespace is unknown. The offset is then 0.
+	namespaceErr error
 	// clockNs reads a clock, ns.
 	clockNs func(clock) (int64, error)
 }
 
 // ownEnvironment returns the environment of this process.
-func ownEnvironment() (environment, error) {
+func ownEnvironment() environment {
 	e := environment{clockNs: clockNs}
 	if text, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
 		e.bootID = parseBootID(string(text))
@@ -35,9 +37,10 @@ func ownEnvironment() (environment, error) {
 		err = nil
 	}
 	if err != nil {
-		return e, fmt.Errorf("failed to read the time namespace: %w; mount /proc", err)
+		// The error does not wrap its cause, because the segment exists.
+		e.namespaceErr = fmt.Errorf("failed to read the time namespace: %v; mount /proc", err)
 	}
-	return e, nil
+	return e
 }
 
 // exists returns whether a file exists.

@@ -9,6 +9,16 @@ import (
 // The file names in the daemon's directory, in order of preference.
 var fileNames = [...]string{"native", "shm0", "shm"}
 
+// The age below which a record shows that its daemon is alive, ns.
+const aliveAgeNs = 5 * nsPerS
+
+const (
+	// The rank of a segment that cannot be read.
+	unreadable = -1
+	// What a daemon that is alive adds to the rank of a segment, and what a trusted status adds.
+	aliveRank, trustedRank = 2, 1
+)
+
 // candidates returns the files to try for a path, in order of preference. Each call checks whether
 // the path is a directory, because a directory can be mounted after the program started.
 func candidates(path string) []string {
@@ -22,41 +32,89 @@ func candidates(path string) []string {
 	return paths
 }
 
-// openPreferred opens the first segment that exists at a path, in order of preference.
-func openPreferred(path string) (*segment, error) {
-	env, err := ownEnvironment()
+// rank compares segments: those of a daemon that is alive precede the others, then those with a
+// trusted status.
+func (s *segment) rank() int {
+	now, _, err := s.present()
 	if err != nil {
-		return nil, err
+		return unreadable
 	}
-	for _, candidate := range candidates(path) {
-		var s *segment
-		s, err = openSegment(candidate, env)
-		// After a missing file or an unsupported version, the next layout is tried.
-		if err == nil || !(errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrVersion)) {
-			return s, err
-		}
+	rank, interval := 0, now.interval()
+	if now.ageNs < aliveAgeNs && interval.Reason != ReasonRetired {
+		rank += aliveRank
 	}
-	return nil, err
+	if interval.Status.IsTrusted() {
+		rank += trustedRank
+	}
+	return rank
 }
 
-// openOther opens the first segment that exists at a path, in order of preference. It returns nil
-// if that is the file in its arguments, or if none can be opened.
-func openOther(path string, file fileID) *segment {
-	env, err := ownEnvironment()
-	if err != nil {
-		return nil
+// openPreferred opens the segment at a path that has the highest rank, and the first of several in
+// order of preference. It waits for a write in progress.
+//
+// The error is that of the first file that exists, or else that of the first file.
+func openPreferred(path string, env environment) (*segment, error) {
+	var (
+		best     *segment
+		bestRank int
+		cause    error
+	)
+	for order, candidate := range candidates(path) {
+		s, err := openSegment(candidate, env)
+		if err != nil {
+			if cause == nil || errors.Is(cause, os.ErrNotExist) {
+				cause = err
+			}
+			continue
+		}
+		s.order = order
+		s.waitForWrite()
+		if rank := s.rank(); best == nil || rank > bestRank {
+			best, s, bestRank = s, best, rank
+		}
+		s.unmap()
 	}
-	for _, candidate := range candidates(path) {
+	if best == nil {
+		return nil, cause
+	}
+	return best, nil
+}
+
+// openOther opens the segment at a path that is to be read instead of the held one, or returns nil
+// if there is none. The order is that of openPreferred. The held segment takes part although its
+// file is at the path no more, but does not count as alive then.
+func openOther(path string, env environment, held *segment) *segment {
+	var (
+		best     *segment
+		bestRank = unreadable
+		heldRank = held.rank()
+		isAtPath bool
+	)
+	for order, candidate := range candidates(path) {
 		info, err := os.Stat(candidate)
 		if err != nil {
 			continue
 		}
-		if fileIDOf(info) == file {
-			return nil
+		if fileIDOf(info) == held.file {
+			isAtPath = true
+			continue
 		}
-		if s, err := openSegment(candidate, env); err == nil {
-			return s
+		s, err := openSegment(candidate, env)
+		if err != nil {
+			continue
 		}
+		s.order = order
+		if rank := s.rank(); rank > bestRank {
+			best, s, bestRank = s, best, rank
+		}
+		s.unmap()
 	}
-	return nil
+	if !isAtPath && heldRank >= aliveRank {
+		heldRank -= aliveRank
+	}
+	if best == nil || bestRank < heldRank || (bestRank == heldRank && held.order < best.order) {
+		best.unmap()
+		return nil
+	}
+	return best
 }

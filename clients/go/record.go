@@ -2,6 +2,7 @@ package clockbound
 
 import (
 	"fmt"
+	"time"
 	"unsafe"
 )
 
@@ -13,6 +14,10 @@ const (
 	freeRunningAgeNs = 5 * nsPerS
 	// The limit of the absolute value of an instant in a native record, ns.
 	maxInstantNs = 1 << 62
+	// The longest publication interval of a daemon, ns. It is that of a record without one.
+	longestPublicationIntervalNs = 2 * nsPerS
+	// The time by which a publication can be late, ns.
+	publicationDelayNs = 50_000_000
 )
 
 // record is the validated content of a segment. It is immutable.
@@ -22,6 +27,11 @@ type record interface {
 	at(monotonicNs, realtimeNs int64) Interval
 	// asOf returns the instant at which the record holds, on the monotonic clock of the layout, ns.
 	asOf() int64
+	// pathCheckAge returns the age from which the path is checked for another file, ns. A working
+	// daemon has replaced the record before.
+	pathCheckAge() int64
+	// describe returns the details that the record has by itself.
+	describe() Record
 }
 
 // nativeRecord is described in docs/native-layout.md.
@@ -32,9 +42,53 @@ type nativeRecord struct {
 	freeRunningAfterNs, voidAfterNs int64
 	status                          Status
 	reason                          Reason
+	leap                            Leap
+	source                          uint32
+	// Zero if it is not recorded, as are the following.
+	realtimeNs, validSinceNs, realtimeSinceNs int64
+	// The least and the greatest frequency offset of CLOCK_REALTIME relative to
+	// CLOCK_MONOTONIC_RAW since realtimeSinceNs, in units of 2^-32.
+	realtimeSlowest, realtimeFastest int32
+	publicationIntervalUs            uint32
+	realtimeErrorNs                  uint32
 }
 
 func (r *nativeRecord) asOf() int64 { return r.asOfNs }
+
+func (r *nativeRecord) pathCheckAge() int64 {
+	switch {
+	case r.reason == ReasonRetired:
+		return minNs
+	case r.publicationIntervalUs == 0:
+		return 2*longestPublicationIntervalNs + publicationDelayNs
+	}
+	return 2*1_000*int64(r.publicationIntervalUs) + publicationDelayNs
+}
+
+func (r *nativeRecord) describe() Record {
+	return Record{
+		Layout:              LayoutNative,
+		AsOfNs:              r.asOfNs,
+		Leap:                r.leap,
+		Source:              r.source,
+		ValidSinceNs:        r.validSinceNs,
+		PublicationInterval: time.Duration(r.publicationIntervalUs) * time.Microsecond,
+	}
+}
+
+// since returns the first instant for which the record gives an interval, on CLOCK_MONOTONIC_RAW of
+// the writer, ns.
+func (r *nativeRecord) since() int64 {
+	since := r.validSinceNs
+	if since == 0 {
+		since = r.asOfNs
+	}
+	// The record is valid for the same time before its instant as after it.
+	if first := sub(r.asOfNs, sub(r.voidAfterNs, r.asOfNs)); first > since {
+		return first
+	}
+	return since
+}
 
 func (r *nativeRecord) at(rawNs, _ int64) Interval {
 	elapsed := sub(rawNs, r.asOfNs)
@@ -65,11 +119,20 @@ type boundRecord struct {
 	asOfNs, voidAfterNs, boundNs int64
 	maxDriftPpb                  uint32
 	status                       Status
+	layout                       Layout
 	// Set if only the VMClock device reports whether a disruption occurred. It is not read.
 	disruptionSupported bool
 }
 
 func (r *boundRecord) asOf() int64 { return r.asOfNs }
+
+func (r *boundRecord) pathCheckAge() int64 {
+	return 2*longestPublicationIntervalNs + publicationDelayNs
+}
+
+func (r *boundRecord) describe() Record {
+	return Record{Layout: r.layout, AsOfNs: r.asOfNs, Leap: LeapUntold}
+}
 
 func (r *boundRecord) at(coarseNs, realtimeNs int64) Interval {
 	elapsed := sub(coarseNs, r.asOfNs)
@@ -101,6 +164,7 @@ func halvesOf(word *uint64) *[2]uint32 { return (*[2]uint32)(unsafe.Pointer(word
 
 func decodeNative(words []uint64) (record, error) {
 	rates, numbers := halvesOf(&words[3]), bytesOf(&words[6])
+	realtimeRates, times := halvesOf(&words[11]), halvesOf(&words[12])
 	r := &nativeRecord{
 		asOfNs:             int64(words[0]),
 		earliestNs:         int64(words[1]),
@@ -111,6 +175,16 @@ func decodeNative(words []uint64) (record, error) {
 		voidAfterNs:        int64(words[5]),
 		status:             Status(numbers[0]),
 		reason:             reasonOf(numbers[1]),
+		leap:               Leap(numbers[2]),
+		source:             halvesOf(&words[6])[1],
+
+		realtimeNs:            int64(words[8]),
+		validSinceNs:          int64(words[9]),
+		realtimeSinceNs:       int64(words[10]),
+		realtimeSlowest:       int32(realtimeRates[0]),
+		realtimeFastest:       int32(realtimeRates[1]),
+		publicationIntervalUs: times[0],
+		realtimeErrorNs:       times[1],
 	}
 	for _, ns := range []int64{r.asOfNs, r.earliestNs, r.latestNs} {
 		if ns < -maxInstantNs || ns >= maxInstantNs {
@@ -131,12 +205,12 @@ func decodeNative(words []uint64) (record, error) {
 }
 
 func decodeV1(words []uint64) (record, error) {
-	return decodeBound(words, words[4], halvesOf(&words[5])[0], halvesOf(&words[6])[0], StatusFreeRunning)
+	return decodeBound(words, words[4], halvesOf(&words[5])[0], halvesOf(&words[6])[0], LayoutV1)
 }
 
 func decodeV2(words []uint64) (record, error) {
 	halves := halvesOf(&words[6])
-	r, err := decodeBound(words, words[4], halves[0], halves[1], StatusDisrupted)
+	r, err := decodeBound(words, words[4], halves[0], halves[1], LayoutV2)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +219,7 @@ func decodeV2(words []uint64) (record, error) {
 }
 
 func decodeBound(
-	words []uint64, bound uint64, drift, status uint32, highest Status,
+	words []uint64, bound uint64, drift, status uint32, layout Layout,
 ) (*boundRecord, error) {
 	asOf, err := instant(words[0], words[1])
 	if err != nil {
@@ -154,6 +228,10 @@ func decodeBound(
 	voidAfter, err := instant(words[2], words[3])
 	if err != nil {
 		return nil, err
+	}
+	highest := StatusDisrupted
+	if layout == LayoutV1 {
+		highest = StatusFreeRunning
 	}
 	switch {
 	case bound > noClaimBoundNs:
@@ -169,6 +247,7 @@ func decodeBound(
 		boundNs:     int64(bound),
 		maxDriftPpb: drift,
 		status:      Status(status),
+		layout:      layout,
 	}, nil
 }
 

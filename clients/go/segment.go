@@ -3,6 +3,7 @@ package clockbound
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -15,6 +16,9 @@ const (
 	boundMagic0, boundMagic1 = 0x414D5A4E, 0x43420200
 	nativeMagic              = "clkbound"
 	headerBytes              = 16
+	// The length of the map. A file of revision 0 is shorter than the payload. The bytes between
+	// its end and the end of the page read as zero.
+	mapBytes = 4096
 	// The number and the duration of the waits for a write in progress during opening.
 	openingWaits = 50
 	openingWait  = 200 * time.Microsecond
@@ -22,10 +26,13 @@ const (
 
 // layout describes a segment: the offsets of its parts, its monotonic clock and its decoder.
 type layout struct {
-	version         uint16
-	size            uint32
-	sequenceOffset  int
-	payloadOffset   int
+	version        uint16
+	size           uint32
+	sequenceOffset int
+	payloadOffset  int
+	// The number of words of the payload, and of those that every read compares. The others change
+	// only with the sequence.
+	words, hotWords int
 	clock           clock
 	decode          func(words []uint64) (record, error)
 	hasOwnNamespace bool
@@ -33,15 +40,15 @@ type layout struct {
 
 var (
 	nativeLayout = layout{
-		version: 1, size: 136, sequenceOffset: 64, payloadOffset: 72,
+		version: 1, size: 136, sequenceOffset: 64, payloadOffset: 72, words: 13, hotWords: 7,
 		clock: clockMonotonicRaw, decode: decodeNative, hasOwnNamespace: true,
 	}
 	v2Layout = layout{
-		version: 2, size: 80, sequenceOffset: 12, payloadOffset: headerBytes,
+		version: 2, size: 80, sequenceOffset: 12, payloadOffset: headerBytes, words: 8, hotWords: 8,
 		clock: clockMonotonicCoarse, decode: decodeV2,
 	}
 	v1Layout = layout{
-		version: 1, size: 72, sequenceOffset: 12, payloadOffset: headerBytes,
+		version: 1, size: 72, sequenceOffset: 12, payloadOffset: headerBytes, words: 7, hotWords: 7,
 		clock: clockMonotonicCoarse, decode: decodeV1,
 	}
 )
@@ -56,11 +63,13 @@ func fileIDOf(info os.FileInfo) fileID {
 	return fileID{}
 }
 
-// segment is a mapped file. It is never unmapped, because another goroutine can be reading it.
+// segment is a mapped file. It is unmapped when no goroutine can read it any more.
 type segment struct {
 	layout *layout
 	file   fileID
-	bytes  []byte
+	// order is the place of the file name in the order of preference.
+	order int
+	bytes []byte
 	// aheadNs is the offset of the monotonic clocks of the writer from those of this process, ns.
 	aheadNs int64
 	clockNs func(clock) (int64, error)
@@ -70,6 +79,8 @@ type segment struct {
 	// incompleteSequence is the odd sequence of a write that did not complete during an earlier
 	// wait. Reads do not wait for it again.
 	incompleteSequence atomic.Uint64
+	// isRetired is set when no client refers to the segment any more.
+	isRetired atomic.Bool
 }
 
 // openSegment opens and maps the segment of any layout at path, for a process in this environment.
@@ -84,14 +95,18 @@ func openSegment(path string, env environment) (*segment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("segment %s: %w", path, err)
 	}
+	return s, nil
+}
+
+// waitForWrite waits while a write is in progress, for 10 ms at most.
+func (s *segment) waitForWrite() {
 	for n := 0; n < openingWaits; n++ {
 		if _, err := s.read(); err == nil || s.incompleteSequence.Load() == 0 {
-			break
+			return
 		}
 		s.incompleteSequence.Store(0)
 		time.Sleep(openingWait)
 	}
-	return s, nil
 }
 
 func mapSegment(file *os.File, env environment) (*segment, error) {
@@ -121,13 +136,14 @@ func mapSegment(file *os.File, env environment) (*segment, error) {
 			ErrMalformed, info.Size(), size)
 	}
 	bytes, err := syscall.Mmap(
-		int(file.Fd()), 0, int(layout.size), syscall.PROT_READ, syscall.MAP_SHARED)
+		int(file.Fd()), 0, mapBytes, syscall.PROT_READ, syscall.MAP_SHARED)
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
 	s := &segment{layout: layout, file: fileIDOf(info), bytes: bytes, clockNs: env.clockNs}
+	runtime.SetFinalizer(s, (*segment).unmap)
 	if err := s.identify(env); err != nil {
-		_ = syscall.Munmap(bytes)
+		s.unmap()
 		return nil, err
 	}
 	return s, nil
@@ -146,6 +162,9 @@ func (s *segment) identify(env environment) (err error) {
 		// one.
 		s.aheadNs = -env.namespaceOffsetNs
 		return nil
+	}
+	if env.namespaceErr != nil {
+		return env.namespaceErr
 	}
 	s.aheadNs = sub(int64(s.word(32)), env.namespaceOffsetNs)
 	return s.checkBoot(env)
@@ -184,56 +203,4 @@ func (s *segment) checkBoot(env environment) error {
 		return fmt.Errorf("%w: it is from an earlier boot", ErrNotInitialized)
 	}
 	return nil
-}
-
-// reading is an interval, the instant at which it holds, and the age of the record at that instant,
-// on the monotonic clock of the layout.
-type reading struct {
-	interval Interval
-	atNs     int64
-	ageNs    int64
-}
-
-// now returns the interval at the present.
-func (s *segment) now() (reading, error) {
-	record, err := s.read()
-	if err != nil {
-		return reading{}, err
-	}
-	var realtimeNs int64
-	if s.layout.clock == clockMonotonicCoarse {
-		// CLOCK_REALTIME is read first. The time between the two readings then widens the interval.
-		if realtimeNs, err = s.clockNs(clockRealtime); err != nil {
-			return reading{}, err
-		}
-	}
-	atNs, err := s.clockNs(s.layout.clock)
-	if err != nil {
-		return reading{}, err
-	}
-	atNs = add(atNs, s.aheadNs)
-	age := sub(atNs, record.asOf())
-	if age < -causalityToleranceNs {
-		return reading{}, fmt.Errorf("%w (by %d ns)", ErrCausality, -age)
-	}
-	return reading{interval: record.at(atNs, realtimeNs), atNs: atNs, ageNs: age}, nil
-}
-
-// intervalAt returns the interval at the instant rawNs of CLOCK_MONOTONIC_RAW in this process.
-func (s *segment) intervalAt(rawNs int64) (Interval, error) {
-	r, err := s.read()
-	if err != nil {
-		return Interval{}, err
-	}
-	native, ok := r.(*nativeRecord)
-	if !ok {
-		return Interval{}, ErrNotNative
-	}
-	rawNs = add(rawNs, s.aheadNs)
-	before := sub(native.asOfNs, rawNs)
-	// The record is valid for the same time before its instant as after it.
-	if before > sub(native.voidAfterNs, native.asOfNs) {
-		return Interval{}, fmt.Errorf("%w (by %d ns)", ErrTooLongAgo, before)
-	}
-	return native.at(rawNs, 0), nil
 }

@@ -67,7 +67,7 @@ func TestRecordWithARepeatedSequenceIsRead(t *testing.T) {
 
 func TestReadsDoNotWaitForAnUninitializedSegment(t *testing.T) {
 	path := filepath.Join(directory(t, StatusSynchronized), "native")
-	s, err := openPreferred(path)
+	s, err := openPreferred(path, ownEnvironment())
 	if err != nil {
 		t.Fatal(err)
 	}

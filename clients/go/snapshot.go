@@ -14,7 +14,7 @@ const maxAttempts = 10_000
 var errNotWritten = fmt.Errorf("%w: it was not written yet", ErrNotInitialized)
 
 // words are a payload. The last words of a shorter layout are zero.
-type words [8]uint64
+type words [13]uint64
 
 // validRecord is a validated record, with the sequence and the words from which it was decoded.
 type validRecord struct {
@@ -41,17 +41,31 @@ func (s *segment) sequence() uint64 {
 
 // read returns the record that was written last. While a write is incomplete or the file is
 // truncated, it returns the record that it read last.
+//
+// All accesses to the map are in read and in identify. Their deferred calls refer to the segment,
+// so it is not unmapped meanwhile.
 func (s *segment) read() (r record, err error) {
 	// Other daemons truncate mapped files. The fault must not end the process.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer s.recoverTruncation(&r, &err)
-	var payload words
-	// The words are compared as well, because a sequence of 16 bits wraps around.
-	last := s.last.Load()
-	if last != nil && s.readOnce(last.sequence, &payload) && payload == last.words {
+	if last := s.last.Load(); last != nil && s.isUnchanged(last) {
 		return last.record, nil
 	}
 	return s.readAndDecode()
+}
+
+// isUnchanged returns whether the segment contains this record. The words are compared as well,
+// because a sequence of 16 bits wraps around.
+func (s *segment) isUnchanged(record *validRecord) bool {
+	if s.sequence() != record.sequence {
+		return false
+	}
+	for i, word := range record.words[:s.layout.hotWords] {
+		if s.word(s.layout.payloadOffset+8*i) != word {
+			return false
+		}
+	}
+	return s.sequence() == record.sequence
 }
 
 // readOnce reads the payload once. It returns whether the sequence equals before, is even, and did
@@ -61,7 +75,7 @@ func (s *segment) readOnce(before uint64, payload *words) bool {
 		return false
 	}
 	// Atomic loads of Go are sequentially consistent, so the sequence is loaded after the payload.
-	for i := 0; i < (int(s.layout.size)-s.layout.payloadOffset)/8; i++ {
+	for i := range payload[:s.layout.words] {
 		payload[i] = s.word(s.layout.payloadOffset + 8*i)
 	}
 	return s.sequence() == before

@@ -86,6 +86,8 @@ const (
 	ReasonTooFewSources
 	// ReasonPermissionDenied: the daemon is not permitted to query chronyd.
 	ReasonPermissionDenied
+	// ReasonRetired: the daemon does not publish this segment any more.
+	ReasonRetired
 	// ReasonUntold: the layout has no reason, or the value is not defined in this version of the
 	// library.
 	ReasonUntold Reason = 255
@@ -96,7 +98,7 @@ var reasonNames = [...]string{
 	"report_refused", "leap_unsynchronized", "source_unreachable", "local_reference",
 	"clock_stepped", "phc_unreadable", "holdover_expired", "bound_over_cap", "disrupted",
 	"daemon_silent", "contradiction", "sources_disagree", "too_few_sources",
-	"permission_denied",
+	"permission_denied", "retired",
 }
 
 // reasonOf returns ReasonUntold for a value that is not defined.
@@ -113,4 +115,60 @@ func (r Reason) String() string {
 		return reasonNames[r]
 	}
 	return "untold"
+}
+
+// Leap is what chronyd announced for the end of the UTC day.
+type Leap uint8
+
+const (
+	// LeapNormal: no leap second.
+	LeapNormal Leap = 0
+	// LeapInsertSecond: a second will be inserted.
+	LeapInsertSecond Leap = 1
+	// LeapDeleteSecond: a second will be deleted.
+	LeapDeleteSecond Leap = 2
+	// LeapUnsynchronized: the clock is not synchronized, so no announcement is available.
+	LeapUnsynchronized Leap = 3
+	// LeapUntold: the layout has no announcement.
+	LeapUntold Leap = 255
+)
+
+// String returns the name of the announcement.
+func (l Leap) String() string {
+	switch l {
+	case LeapNormal:
+		return "normal"
+	case LeapInsertSecond:
+		return "insert_second"
+	case LeapDeleteSecond:
+		return "delete_second"
+	case LeapUnsynchronized:
+		return "unsynchronized"
+	}
+	return "untold"
+}
+
+// Layout is the layout of a segment.
+type Layout uint8
+
+const (
+	// LayoutNative is the layout of the file native.
+	LayoutNative Layout = iota + 1
+	// LayoutV2 is the layout of the file shm0, which programs of the 2.x generation read.
+	LayoutV2
+	// LayoutV1 is the layout of the file shm, which programs of the 1.x generation read.
+	LayoutV1
+)
+
+// String returns native, v2 or v1.
+func (l Layout) String() string {
+	switch l {
+	case LayoutNative:
+		return "native"
+	case LayoutV2:
+		return "v2"
+	case LayoutV1:
+		return "v1"
+	}
+	return "layout " + strconv.Itoa(int(l))
 }
