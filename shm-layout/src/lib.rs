@@ -17,7 +17,7 @@
 //!          status, reason, leap        map: a mapped file as atomic words (the only unsafe code)
 //!          identity: boot and          sequence_lock: one writer, readers that never block it
 //!            time namespace
-//!          limits, errors
+//!          limits, errors, scale
 //! ```
 //! Every import points downwards. Shared memory holds plain integers. A number that another process
 //! wrote becomes an enum only through `TryFrom`, and an unknown number is an error; only an unknown

@@ -19,10 +19,10 @@ mod seconds;
 
 pub use instant::{CoarseInstant, RawInstant, RealtimeInstant};
 pub use interval::Interval;
-pub(crate) use rate::saturated;
 pub use rate::{FREQUENCY_LIMIT, Rate, RateBand, mean_rate, scaled_ceil, scaled_floor};
 pub use readings::{Readings, SUSPEND_NOISE_NS};
 pub use seconds::{ceil_ns, nearest_ns};
+pub(crate) use shm_layout::record::scale::saturated;
 
 /// Nanoseconds in a second.
 pub const NS_PER_S: i64 = 1_000_000_000;

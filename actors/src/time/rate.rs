@@ -3,6 +3,8 @@
 
 use std::ops::{Add, Neg, Sub};
 
+use shm_layout::record::scale::{self, saturated};
+
 use super::seconds::nearest;
 
 const UNIT: i128 = 1_000_000_000_000;
@@ -158,15 +160,13 @@ impl RateBand {
 /// `ns` times `rate`, rounded down.
 #[must_use]
 pub fn scaled_floor(ns: i64, rate: Rate) -> i64 {
-    let product = i128::from(ns) * i128::from(rate.0);
-    saturated(product.div_euclid(UNIT))
+    scale::scaled_floor::<UNIT>(ns, rate.0)
 }
 
 /// `ns` times `rate`, rounded up.
 #[must_use]
 pub fn scaled_ceil(ns: i64, rate: Rate) -> i64 {
-    let product = i128::from(ns) * i128::from(rate.0);
-    saturated(-(-product).div_euclid(UNIT))
+    scale::scaled_ceil::<UNIT>(ns, rate.0)
 }
 
 /// The range of mean rates of a clock that gained between `least_ns` and `most_ns` in `elapsed_ns`,
@@ -185,11 +185,6 @@ pub fn mean_rate(least_ns: i64, most_ns: i64, elapsed_ns: i64) -> Option<RateBan
         slowest: Rate(saturated(slowest)),
         fastest: Rate(saturated(fastest)),
     })
-}
-
-/// The nearest number of 64 bits.
-pub(crate) fn saturated(value: i128) -> i64 {
-    i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
 }
 
 #[cfg(test)]

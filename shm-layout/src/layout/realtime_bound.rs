@@ -11,6 +11,7 @@
 //! [`growth_ns`], [`RealtimeBound::aged_to`] and [`RealtimeBound::status_at`] are the only
 //! implementation of it in this workspace.
 
+use crate::record::scale::scaled_ceil;
 use crate::record::{
     ClockStatus, DRIFT_LIMIT_PPB, NO_CLAIM_BOUND_NS, NS_PER_S, Reason, RecordError, STALE_AFTER_NS,
 };
@@ -108,9 +109,7 @@ pub fn growth_ns(elapsed_ns: i64, ppb: u32) -> i64 {
         let product = elapsed_ns.cast_unsigned() * u64::from(ppb);
         return product.div_ceil(PPB_PER_ONE.into()).cast_signed();
     }
-    let product = i128::from(elapsed_ns) * i128::from(ppb);
-    let grown = (product + i128::from(PPB_PER_ONE - 1)) / i128::from(PPB_PER_ONE);
-    i64::try_from(grown).unwrap_or(i64::MAX)
+    scaled_ceil::<1_000_000_000>(elapsed_ns, ppb.into())
 }
 
 /// The associated items of [`Layout`](super::Layout) that v1 and v2 have in common. The module has

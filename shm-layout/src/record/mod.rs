@@ -5,6 +5,7 @@ mod identity;
 mod leap;
 mod limits;
 mod reason;
+pub mod scale;
 mod status;
 
 pub use error::RecordError;

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::NativeRecord;
+use crate::record::scale::saturated;
 
 /// What the time between a reading of `CLOCK_REALTIME` and the arithmetic here can add to the error
 /// of a comparison, ns.
@@ -112,11 +113,6 @@ impl NativeRecord {
     fn factors(&self) -> [i128; 2] {
         [self.realtime_slowest, self.realtime_fastest].map(|rate| (1 << 32) + i128::from(rate))
     }
-}
-
-/// The nearest number of 64 bits.
-fn saturated(ns: i128) -> i64 {
-    i64::try_from(ns).unwrap_or(if ns < 0 { i64::MIN } else { i64::MAX })
 }
 
 #[cfg(test)]

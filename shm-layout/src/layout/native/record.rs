@@ -1,5 +1,6 @@
 //! The native record: its fields, its ageing and its payload.
 
+use crate::record::scale::scaled_floor;
 use crate::record::{ClockStatus, Leap, NO_CLAIM_BOUND_NS, Reason, RecordError};
 
 /// The record's size in 8-byte words.
@@ -118,13 +119,10 @@ impl NativeRecord {
     #[cold]
     fn aged_far(&self, raw_ns: i64) -> (i64, i64) {
         let elapsed_ns = raw_ns.saturating_sub(self.as_of_ns);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "ns is at most 2^63 and the factor less than 2^32"
-        )]
-        let scaled = |ns: i128, factor: i64| ((ns * i128::from(factor)) >> 32) as i64;
-        let growth_ns = scaled(elapsed_ns.unsigned_abs().into(), self.growth.into());
-        let shift_ns = elapsed_ns.saturating_add(scaled(elapsed_ns.into(), self.rate.into()));
+        // Rounded down, as the usual case rounds.
+        let scaled = scaled_floor::<{ 1 << 32 }>;
+        let growth_ns = scaled(elapsed_ns.saturating_abs(), self.growth.into());
+        let shift_ns = elapsed_ns.saturating_add(scaled(elapsed_ns, self.rate.into()));
         (
             self.earliest_ns
                 .saturating_add(shift_ns)
