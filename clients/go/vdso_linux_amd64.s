@@ -1,0 +1,19 @@
+//go:build gc
+
+#include "textflag.h"
+
+// func callVDSO(function uintptr, id clock, time *syscall.Timespec) int32
+//
+// It calls a C function on the stack below time. C preserves BX. Go knows from the write to SP that
+// it must not unwind this function, and it does not preempt assembly.
+TEXT ·callVDSO(SB), NOSPLIT, $0-28
+	MOVQ function+0(FP), AX
+	MOVQ id+8(FP), DI
+	MOVQ time+16(FP), SI
+	MOVQ SP, BX
+	MOVQ SI, SP
+	ANDQ $~15, SP
+	CALL AX
+	MOVQ BX, SP
+	MOVL AX, ret+24(FP)
+	RET
