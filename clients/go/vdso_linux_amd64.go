@@ -39,6 +39,11 @@ var vdsoStacks = sync.Pool{New: func() any { return new(vdsoStack) }}
 // callVDSO calls the C function clock_gettime at an address on the stack below time. It returns 0
 // or a negative errno.
 //
+// The runtime stays correct meanwhile. It does not preempt a goroutine in assembly or outside Go,
+// so that no stack is scanned or moved. Signal handlers run on a stack of their own, and take g
+// from thread-local storage. A CPU profile does not unwind outside Go, and counts the time as
+// runtime._VDSO.
+//
 //go:noescape
 func callVDSO(function uintptr, id clock, time *syscall.Timespec) int32
 

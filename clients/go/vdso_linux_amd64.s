@@ -4,8 +4,8 @@
 
 // func callVDSO(function uintptr, id clock, time *syscall.Timespec) int32
 //
-// It calls a C function on the stack below time. C preserves BX. Go knows from the write to SP that
-// it must not unwind this function, and it does not preempt assembly.
+// C preserves BX and BP. The assembler marks a function that writes to SP, and the runtime then
+// does not unwind it.
 TEXT ·callVDSO(SB), NOSPLIT, $0-28
 	MOVQ function+0(FP), AX
 	MOVQ id+8(FP), DI
