@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"unsafe"
 )
 
 const (
@@ -28,13 +30,15 @@ var vdso struct {
 
 // vdsoStack is a stack for the vDSO, which uses the room below time. The stack of a goroutine can
 // be too small for C, and a larger one in every goroutine that reads a clock would cost much more
-// memory than one vdsoStack for each P.
+// memory.
 type vdsoStack struct {
-	room [16<<10 - 16]byte
-	time syscall.Timespec
+	room   [16 << 10]byte
+	time   syscall.Timespec
+	isBusy atomic.Bool
 }
 
-var vdsoStacks = sync.Pool{New: func() any { return new(vdsoStack) }}
+// vdsoStacks are more than the threads that usually run at a time. A sync.Pool would allocate.
+var vdsoStacks [64]vdsoStack
 
 // callVDSO calls the C function clock_gettime at an address on the stack below time. It returns 0
 // or a negative errno.
@@ -56,12 +60,21 @@ func vdsoClockNs(id clock) (int64, bool) {
 	return readVDSO(vdso.function, id)
 }
 
-func readVDSO(function uintptr, id clock) (int64, bool) {
-	stack := vdsoStacks.Get().(*vdsoStack)
-	ok := callVDSO(function, id, &stack.time) == 0
-	ns := stack.time.Nano()
-	vdsoStacks.Put(stack)
-	return ns, ok
+// readVDSO reads a clock by a function of the vDSO, ns. It returns false if it cannot.
+func readVDSO(function uintptr, id clock) (ns int64, ok bool) {
+	// A goroutine usually takes the same stack again, and another goroutine another one.
+	var here byte
+	first := uint64(uintptr(unsafe.Pointer(&here))>>11) * 0x9e3779b97f4a7c15 >> 32
+	for n := range vdsoStacks {
+		stack := &vdsoStacks[(first+uint64(n))%uint64(len(vdsoStacks))]
+		if stack.isBusy.CompareAndSwap(false, true) {
+			ok = callVDSO(function, id, &stack.time) == 0
+			ns = stack.time.Nano()
+			stack.isBusy.Store(false)
+			return ns, ok
+		}
+	}
+	return 0, false
 }
 
 // findVDSO sets vdso.function, unless there is no vDSO or anything about it is unexpected.

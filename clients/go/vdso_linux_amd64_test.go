@@ -81,6 +81,24 @@ func TestMostOfTheStackOfTheVDSOStaysUnused(t *testing.T) {
 	}
 }
 
+func TestAClockIsReadWhileEveryStackIsBusy(t *testing.T) {
+	vdsoImage(t)
+	for n := range vdsoStacks {
+		vdsoStacks[n].isBusy.Store(true)
+	}
+	_, ok := vdsoClockNs(clockMonotonicRaw)
+	_, err := clockNs(clockMonotonicRaw)
+	for n := range vdsoStacks {
+		vdsoStacks[n].isBusy.Store(false)
+	}
+	if ok || err != nil {
+		t.Errorf("the vDSO was called: %v, error: %v", ok, err)
+	}
+	if _, ok := vdsoClockNs(clockMonotonicRaw); !ok {
+		t.Error("the vDSO was not called")
+	}
+}
+
 func TestAnUnknownClockIsAnErrorOfTheSystemCall(t *testing.T) {
 	if _, ok := vdsoClockNs(99); ok {
 		t.Error("the vDSO read clock 99")
