@@ -63,5 +63,7 @@ class Reason(StrEnum):
     """Fewer sources are reachable than `--falsetickers` requires."""
     PERMISSION_DENIED = "permission_denied"
     """The daemon is not permitted to query chronyd."""
+    RETIRED = "retired"
+    """The daemon does not publish this segment any more."""
     UNTOLD = "untold"
     """The layout has no reason, or the value is not defined in this version of the package."""
