@@ -1,6 +1,9 @@
 //! Converts errors of the Rust client to exceptions.
 
+use std::io::ErrorKind;
+
 use clockbound_client::Error;
+use clockbound_client::read_error::ReadError;
 use pyo3::prelude::*;
 
 use crate::enums;
@@ -13,7 +16,16 @@ pub(crate) fn exception(py: Python<'_>, err: &Error) -> PyErr {
 fn create_exception(py: Python<'_>, err: &Error) -> PyResult<PyErr> {
     let (class, remedy) = class_and_remedy(err);
     let class = py.import("clockbound.errors")?.getattr(class)?;
-    let exception = class.call1((format!("{err}{remedy}"),))?;
+    let message = format!("{err}{remedy}");
+    let exception = match err {
+        Error::Open { path, source } => {
+            let (errno, cause) = errno_and_cause(py, source)?;
+            let exception = class.call1((errno, cause, path.as_os_str()))?;
+            exception.setattr("_message", message)?;
+            exception
+        }
+        _ => class.call1((message,))?,
+    };
     if let Error::Untrusted { status, reason } = err {
         exception.setattr("status", enums::status(py, *status)?)?;
         exception.setattr("reason", enums::reason(py, *reason)?)?;
@@ -23,6 +35,25 @@ fn create_exception(py: Python<'_>, err: &Error) -> PyResult<PyErr> {
         exception.set_cause(py, Some(create_exception(py, cause)?));
     }
     Ok(exception)
+}
+
+/// Returns the `errno` of an `OSError`, if the system returned an error, and its `strerror`.
+fn errno_and_cause(py: Python<'_>, err: &ReadError) -> PyResult<(Option<i32>, String)> {
+    let ReadError::Io(source) = err else {
+        return Ok((None, err.to_string()));
+    };
+    let errno = match (source.raw_os_error(), source.kind()) {
+        (None, ErrorKind::NotFound) => Some(py.import("errno")?.getattr("ENOENT")?.extract()?),
+        (errno, _) => errno,
+    };
+    let cause = match errno {
+        Some(errno) => py
+            .import("os")?
+            .call_method1("strerror", (errno,))?
+            .extract()?,
+        None => source.to_string(),
+    };
+    Ok((errno, cause))
 }
 
 /// Returns the class of the exception, and the remedy if the message of the error has none.

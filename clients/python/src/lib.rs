@@ -26,4 +26,7 @@ mod _native {
     use crate::interval::Interval;
     #[pymodule_export]
     const DEFAULT_DIRECTORY: &str = clockbound_client::DEFAULT_DIRECTORY;
+    #[expect(non_upper_case_globals, reason = "the name that Python packages use")]
+    #[pymodule_export]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
 }

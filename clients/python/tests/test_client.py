@@ -1,5 +1,8 @@
 """A client on segments that are created, replaced and deleted."""
 
+import errno
+import importlib.metadata
+import pickle
 import signal
 import threading
 import time
@@ -61,7 +64,26 @@ class Opening(SegmentTestCase):
         for path in (self.directory, self.directory / "shm", Path("/proc")):
             with self.assertRaisesRegex(clockbound.OpenError, "is clockbound running"):
                 Client.open(path)
+
+    def test_an_open_error_is_an_os_error(self) -> None:
+        self.publish(b"not a segment" * 10)
+        missing = self.directory.parent / "missing"
+        for path, number, text in [
+            (missing, errno.ENOENT, "No such file or directory"),
+            (self.directory / "native", None, "magic"),
+        ]:
+            with self.assertRaises(OSError) as raised:
+                Client.open(path)
+            for err in (raised.exception, pickle.loads(pickle.dumps(raised.exception))):
+                self.assertIsInstance(err, clockbound.OpenError)
+                self.assertEqual((err.errno, err.filename), (number, str(path)))
+                self.assertRegex(str(err.strerror), text)
+                self.assertEqual(str(err), str(raised.exception))
         self.assertTrue(issubclass(clockbound.OpenError, clockbound.Error))
+        self.assertEqual(str(clockbound.OpenError(2, "missing", "x")), "[Errno 2] missing: 'x'")
+
+    def test_the_version_is_that_of_the_distribution(self) -> None:
+        self.assertEqual(clockbound.__version__, importlib.metadata.version("clockbound-client"))
 
     def test_a_segment_of_an_earlier_boot_is_refused(self) -> None:
         segment = bytearray(native(HALF_NS))

@@ -26,7 +26,7 @@ from .errors import (
     TooWideError,
     UntrustedError,
 )
-from ._native import DEFAULT_DIRECTORY, Client, Interval, Timed
+from ._native import DEFAULT_DIRECTORY, Client, Interval, Timed, __version__
 
 __all__ = [
     "DEFAULT_DIRECTORY",
@@ -47,4 +47,5 @@ __all__ = [
     "TooLongAgoError",
     "TooWideError",
     "UntrustedError",
+    "__version__",
 ]

@@ -8,13 +8,16 @@ from typing import Any, Final, Generic, TypeVar, final
 
 from .enums import Reason, Status
 
-__all__ = ["DEFAULT_DIRECTORY", "Client", "Interval", "Timed", "_interval_in"]
+__all__ = ["DEFAULT_DIRECTORY", "Client", "Interval", "Timed", "__version__", "_interval_in"]
 
 _T_co = TypeVar("_T_co", covariant=True)
 _T = TypeVar("_T")
 
 DEFAULT_DIRECTORY: Final = "/var/run/clockbound"
 """The directory in which the daemon publishes by default."""
+
+__version__: Final[str]
+"""The version of this package."""
 
 @final
 class Client:

@@ -7,11 +7,17 @@ class Error(Exception):
     """The base class of all exceptions of this package."""
 
 
-class OpenError(Error):
+class OpenError(Error, OSError):
     """The segment cannot be opened: the daemon has not run yet, or publishes in another directory.
 
-    Try again later, or pass the path of the segment.
+    Try again later, or pass the path of the segment. `filename` is the path. `errno` is the error of
+    the system, and None if the file was opened and is not a segment of a supported layout.
     """
+
+    _message: str | None = None
+
+    def __str__(self) -> str:
+        return self._message or super().__str__()
 
 
 class EarlierBootError(Error):
