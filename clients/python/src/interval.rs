@@ -2,10 +2,12 @@
 
 use std::hash::{Hash, Hasher};
 
+use clockbound_client::{Reason, Status};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDelta;
+use pyo3::types::{PyDelta, PyType};
 
-use crate::enums;
+use crate::enums::{self, Named};
 use crate::time::{Time, datetime_ceil, datetime_floor, timedelta_ceil};
 
 /// The interval that contains true time while its status is trusted.
@@ -22,6 +24,28 @@ impl Hash for Interval {
 
 #[pymethods]
 impl Interval {
+    /// The fields, in the order of the constructor, for `match` statements.
+    #[classattr]
+    #[pyo3(name = "__match_args__")]
+    const MATCH_ARGS: (&str, &str, &str, &str) = ("earliest_ns", "latest_ns", "status", "reason");
+
+    /// Makes an interval, for tests and for records of intervals.
+    #[new]
+    #[pyo3(
+        signature = (earliest_ns, latest_ns, status, reason = Named(Reason::Untold)),
+        text_signature = "(earliest_ns, latest_ns, status, reason=Reason.UNTOLD)"
+    )]
+    fn new(
+        earliest_ns: i64,
+        latest_ns: i64,
+        status: Named<Status>,
+        reason: Named<Reason>,
+    ) -> PyResult<Self> {
+        clockbound_client::Interval::new(earliest_ns, latest_ns, status.0, reason.0)
+            .map(Self)
+            .map_err(|err| PyValueError::new_err(err.to_string()))
+    }
+
     /// The earliest possible true time, ns of UTC since 1970.
     #[getter]
     fn earliest_ns(&self) -> i64 {
@@ -92,14 +116,31 @@ impl Interval {
         self.0.is_before_ns(t.0)
     }
 
-    fn __repr__(&self) -> String {
-        let it = &self.0;
-        format!(
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!(
             "Interval(earliest_ns={}, latest_ns={}, status={}, reason={})",
+            self.0.earliest_ns(),
+            self.0.latest_ns(),
+            self.status(py)?.repr()?,
+            self.reason(py)?.repr()?
+        ))
+    }
+
+    /// The constructor and its arguments, for `pickle` and `copy`.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        let (py, it) = (slf.py(), slf.get());
+        let fields = (
             it.earliest_ns(),
             it.latest_ns(),
-            it.status(),
-            it.reason()
-        )
+            it.status(py)?.clone(),
+            it.reason(py)?.clone(),
+        );
+        Ok((slf.get_type(), fields))
     }
 }
+
+/// The type and the arguments of its constructor.
+type Reduced<'py> = (
+    Bound<'py, PyType>,
+    (i64, i64, Bound<'py, PyAny>, Bound<'py, PyAny>),
+);

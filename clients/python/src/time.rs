@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDateTime, PyDelta, PyDeltaAccess, PyTzInfo};
@@ -11,7 +11,8 @@ const DAY_US: i64 = 86_400_000_000;
 const S_US: i64 = 1_000_000;
 const US_NS: i64 = 1_000;
 
-/// A time in ns of UTC since 1970: an `int`, or an aware `datetime`.
+/// A time in ns of UTC since 1970: an `int`, or an aware `datetime`. A time outside the range of 64
+/// bits is the limit of that range, in 1677 or 2262.
 pub(crate) struct Time(pub(crate) i64);
 
 impl FromPyObject<'_, '_> for Time {
@@ -19,7 +20,7 @@ impl FromPyObject<'_, '_> for Time {
 
     fn extract(time: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
         if !time.is_instance_of::<PyDateTime>() {
-            return time.extract().map(Self);
+            return ns_saturating(time).map(Self);
         }
         // Raises TypeError for a datetime without a time zone, which is ambiguous.
         let since = time.sub(epoch(time.py())?)?;
@@ -27,8 +28,20 @@ impl FromPyObject<'_, '_> for Time {
         let us = i64::from(since.get_days()) * DAY_US
             + i64::from(since.get_seconds()) * S_US
             + i64::from(since.get_microseconds());
-        // Saturates at the limits of 64 bits, in 1677 and 2262.
         Ok(Self(us.saturating_mul(US_NS)))
+    }
+}
+
+/// Returns an `int` of any size.
+///
+/// # Errors
+/// `TypeError` if `ns` is not an integer.
+fn ns_saturating(ns: Borrowed<'_, '_, PyAny>) -> PyResult<i64> {
+    match ns.extract::<i64>() {
+        Err(err) if err.is_instance_of::<PyOverflowError>(ns.py()) => {
+            Ok(if ns.lt(0)? { i64::MIN } else { i64::MAX })
+        }
+        extracted => extracted,
     }
 }
 

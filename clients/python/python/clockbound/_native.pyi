@@ -91,7 +91,21 @@ class Interval:
     One interval is less than another if it ends before the other begins and both are trusted.
     Intervals that overlap are not ordered, because the order of events in them cannot be
     determined: `<` and `>` are both false.
+
+    Like an instance of a frozen dataclass, it is hashable, and `copy` and `pickle` can copy it. The
+    constructor is for tests and for intervals that were stored; `Client` makes all others.
     """
+
+    __match_args__: Final = ("earliest_ns", "latest_ns", "status", "reason")
+
+    def __new__(
+        cls, earliest_ns: int, latest_ns: int, status: Status, reason: Reason = ...
+    ) -> Interval:
+        """Makes an interval.
+
+        Raises ValueError if `earliest_ns` is greater than `latest_ns`; OverflowError if one of them
+        does not fit into 64 bits.
+        """
 
     @property
     def earliest_ns(self) -> int:
@@ -136,15 +150,15 @@ class Interval:
     def is_after(self, t: int | datetime) -> bool:
         """Returns whether `t` has certainly passed (`after` of TrueTime).
 
-        `t` is ns of UTC since 1970 or an aware datetime. Returns False while the status is not
-        trusted.
+        `t` is ns of UTC since 1970 or an aware datetime, of any year. Returns False while the status
+        is not trusted.
         """
 
     def is_before(self, t: int | datetime) -> bool:
         """Returns whether `t` is certainly in the future (`before` of TrueTime).
 
-        `t` is ns of UTC since 1970 or an aware datetime. Returns False while the status is not
-        trusted.
+        `t` is ns of UTC since 1970 or an aware datetime, of any year. Returns False while the status
+        is not trusted.
         """
 
     def __eq__(self, other: object, /) -> bool: ...
@@ -154,6 +168,7 @@ class Interval:
     def __gt__(self, other: Interval, /) -> bool: ...
     def __ge__(self, other: Interval, /) -> bool: ...
     def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[type[Interval], tuple[int, int, Status, Reason]]: ...
 
 @final
 class Timed(Generic[_T_co]):

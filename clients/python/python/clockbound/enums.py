@@ -1,9 +1,16 @@
-"""The clock status and its reason, with the names of the daemon's log."""
+"""The clock status, its reason, and other fields of a record, with the names of the daemon's log."""
 
 from enum import StrEnum
 
 
-class Status(StrEnum):
+class _Name(StrEnum):
+    """A name of the daemon's log. Its repr is the expression for it."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}.{self.name}"
+
+
+class Status(_Name):
     """The clock status."""
 
     UNKNOWN = "unknown"
@@ -21,7 +28,7 @@ class Status(StrEnum):
         return self is Status.SYNCHRONIZED or self is Status.FREE_RUNNING
 
 
-class Reason(StrEnum):
+class Reason(_Name):
     """The reason of the clock status."""
 
     TRACKING = "tracking"
@@ -67,3 +74,27 @@ class Reason(StrEnum):
     """The daemon does not publish this segment any more."""
     UNTOLD = "untold"
     """The layout has no reason, or the value is not defined in this version of the package."""
+
+
+class Layout(_Name):
+    """The layout of a segment."""
+
+    NATIVE = "native"
+    """The native layout."""
+    V2 = "v2"
+    """The 2.x layout."""
+    V1 = "v1"
+    """The 1.x layout."""
+
+
+class Leap(_Name):
+    """The leap second announcement, for the end of the day of UTC."""
+
+    NORMAL = "normal"
+    """No leap second."""
+    INSERT_SECOND = "insert_second"
+    """A second will be inserted."""
+    DELETE_SECOND = "delete_second"
+    """A second will be deleted."""
+    UNSYNCHRONIZED = "unsynchronized"
+    """The clock is not synchronized, so that no announcement is available."""
