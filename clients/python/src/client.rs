@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clockbound_client::{DEFAULT_DIRECTORY, Error};
+use clockbound_client::{DEFAULT_DIRECTORY, Error, OpenOptions};
 use pyo3::prelude::*;
 
 use crate::error::exception;
 use crate::interval::Interval;
+use crate::record;
 use crate::time::{Time, TimeSpan};
 
 /// The longest wait between two checks for signals, such as that of Ctrl-C.
@@ -15,42 +16,56 @@ const SIGNAL_CHECK_INTERVAL_NS: i64 = 100_000_000;
 const SIGNAL_CHECK_INTERVAL: Duration =
     Duration::from_nanos(SIGNAL_CHECK_INTERVAL_NS.unsigned_abs());
 
-/// A handle to the daemon's segment. One handle is enough for all threads of a process.
+/// A handle to the daemon's segment. One handle is enough for all threads of a process. By default
+/// it follows the daemon: when the record is overdue, it looks at the path and opens the file that
+/// is there, which takes system calls and memory. With `follow=False` it reads the file that it
+/// opened, and makes no system call after opening.
 #[pyclass(frozen, module = "clockbound")]
 pub(crate) struct Client(clockbound_client::Client);
 
 #[pymethods]
 impl Client {
-    /// Opens a segment, or the first segment that exists in a directory.
-    #[staticmethod]
+    #[new]
     #[pyo3(
-        signature = (path = DEFAULT_DIRECTORY.into()),
-        text_signature = "(path=DEFAULT_DIRECTORY)"
+        signature = (path = DEFAULT_DIRECTORY.into(), *, follow = true),
+        text_signature = "(path=DEFAULT_DIRECTORY, *, follow=True)"
     )]
-    fn open(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        py.detach(|| clockbound_client::Client::open_at(path))
+    fn new(py: Python<'_>, path: PathBuf, follow: bool) -> PyResult<Self> {
+        let options = OpenOptions::new().path(path).follow(follow);
+        py.detach(|| options.open())
             .map(Self)
             .map_err(|err| exception(py, &err))
+    }
+
+    /// The same as `Client(path, follow=follow)`.
+    #[staticmethod]
+    #[pyo3(
+        signature = (path = DEFAULT_DIRECTORY.into(), *, follow = true),
+        text_signature = "(path=DEFAULT_DIRECTORY, *, follow=True)"
+    )]
+    fn open(py: Python<'_>, path: PathBuf, follow: bool) -> PyResult<Self> {
+        Self::new(py, path, follow)
     }
 
     /// Waits until a trusted interval is published whose clock error bound is at most `max_bound`.
     #[staticmethod]
     #[pyo3(
-        signature = (timeout, max_bound = None, path = DEFAULT_DIRECTORY.into()),
-        text_signature = "(timeout, max_bound=None, path=DEFAULT_DIRECTORY)"
+        signature = (timeout, max_bound = None, path = DEFAULT_DIRECTORY.into(), *, follow = true),
+        text_signature = "(timeout, max_bound=None, path=DEFAULT_DIRECTORY, *, follow=True)"
     )]
     fn open_when_ready(
         py: Python<'_>,
         timeout: TimeSpan,
         max_bound: Option<TimeSpan>,
         path: PathBuf,
+        follow: bool,
     ) -> PyResult<Self> {
         let begun = Instant::now();
+        let options = OpenOptions::new().path(path).follow(follow);
         let max_bound = max_bound.map(|span| span.0);
         loop {
             let wait = SIGNAL_CHECK_INTERVAL.min(timeout.0.saturating_sub(begun.elapsed()));
-            let opened =
-                py.detach(|| clockbound_client::Client::open_when_ready_at(&path, wait, max_bound));
+            let opened = py.detach(|| options.open_when_ready(wait, max_bound));
             let waited = begun.elapsed();
             match opened {
                 Ok(client) => return Ok(Self(client)),
@@ -72,6 +87,11 @@ impl Client {
     /// Returns the interval at the instant `monotonic_raw_ns` of CLOCK_MONOTONIC_RAW.
     fn interval_at(&self, py: Python<'_>, monotonic_raw_ns: i64) -> PyResult<Interval> {
         convert(py, &self.0.interval_at(monotonic_raw_ns))
+    }
+
+    /// Returns the interval at the instant at which CLOCK_REALTIME read `t`.
+    fn interval_at_realtime(&self, py: Python<'_>, t: Time) -> PyResult<Interval> {
+        convert(py, &self.0.interval_at_realtime(t.0))
     }
 
     /// Waits until `t` has certainly passed, and returns the interval that proves it.
@@ -96,6 +116,11 @@ impl Client {
             began: timed.began,
             ended: timed.ended,
         })
+    }
+
+    /// Returns the details of the record: its layout, age and source, and others.
+    fn record<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        record::convert(py, &self.0.record())
     }
 }
 

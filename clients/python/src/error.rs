@@ -81,6 +81,10 @@ fn class_and_remedy(err: &Error) -> (&'static str, &'static str) {
             "TooLongAgoError",
             "; request the interval sooner after the instant",
         ),
+        Error::Stamp(_) => (
+            "NotKnownError",
+            "; request the interval sooner after the reading, or read CLOCK_MONOTONIC_RAW",
+        ),
         Error::Clock(_) => (
             "ClockError",
             "; check whether a sandbox forbids clock_gettime",

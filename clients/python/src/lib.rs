@@ -11,6 +11,7 @@ mod conformance;
 mod enums;
 mod error;
 mod interval;
+mod record;
 mod time;
 
 use pyo3::prelude::*;
@@ -21,7 +22,7 @@ mod _native {
     #[pymodule_export]
     use crate::client::{Client, Timed};
     #[pymodule_export]
-    use crate::conformance::interval_in_environment;
+    use crate::conformance::{interval_in_environment, record_in_environment};
     #[pymodule_export]
     use crate::interval::Interval;
     #[pymodule_export]

@@ -14,6 +14,14 @@ DRIFT_PPB = 50_000
 # 300 ppm of growth, in units of 2^-32.
 GROWTH = round(300e-6 * 2**32)
 
+# Details of a native record.
+VALID_FOR_NS = 100 * S
+LEAP = 1
+SOURCE = 0xC000_0201
+# CLOCK_REALTIME is slewed by at most 600 ppm, in units of 2^-32.
+REALTIME_RATE = round(600e-6 * 2**32)
+REALTIME_ERROR_NS = 50_000
+
 
 def raw_ns() -> int:
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
@@ -47,28 +55,25 @@ def v2(half_ns: int, status: int = SYNCHRONIZED) -> bytes:
     )
 
 
-def native(half_ns: int, status: int = SYNCHRONIZED, reason: int = 0) -> bytes:
-    """Returns the 136 bytes of a native segment with a clock error bound of `half_ns` now."""
+def native(
+    half_ns: int, status: int = SYNCHRONIZED, reason: int = 0, publication_interval_us: int = 50_000
+) -> bytes:
+    """Returns the 4096 bytes of a native segment with a clock error bound of `half_ns` now.
+
+    Its record is valid since VALID_FOR_NS before now. Since then CLOCK_REALTIME was not set.
+    """
     boot_id = uuid.UUID(Path("/proc/sys/kernel/random/boot_id").read_text().strip()).bytes
     as_of_ns, now_ns = _clocks()
-    return struct.pack(
-        "=8sIHH16sq24xQqqqiIqqBBBBIq",
-        *(
-            b"clkbound",
-            136,
-            1,
-            0,
-            boot_id,
-            0,
-            2,
-            as_of_ns,
-            now_ns - half_ns,
-            now_ns + half_ns,
-            0,
-            GROWTH,
-        ),
-        *(as_of_ns + 5 * S, as_of_ns + 1000 * S, status, reason, 0, 0, 1, 0),
+    identity = struct.pack("=8sIHH16sq24x", b"clkbound", 4096, 1, 2, boot_id, 0)
+    interval = struct.pack("=qqqiI", as_of_ns, now_ns - half_ns, now_ns + half_ns, 0, GROWTH)
+    state = struct.pack(
+        "=qqBBBBIq", as_of_ns + 5 * S, as_of_ns + 1000 * S, status, reason, LEAP, 0, SOURCE, 0
     )
+    since_ns = as_of_ns - VALID_FOR_NS
+    realtime = struct.pack("=qqqii", now_ns, since_ns, since_ns, -REALTIME_RATE, REALTIME_RATE)
+    publication = struct.pack("=II", publication_interval_us, REALTIME_ERROR_NS)
+    segment = identity + struct.pack("=Q", 2) + interval + state + realtime + publication
+    return segment.ljust(4096, b"\0")
 
 
 def publish(path: Path, segment: bytes) -> None:

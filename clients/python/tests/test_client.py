@@ -4,6 +4,8 @@ import errno
 import importlib.metadata
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -15,7 +17,7 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 import clockbound
-from clockbound import Client, Interval, Reason, Status
+from clockbound import Client, Interval, Layout, Leap, Reason, Record, Status
 
 from . import segments
 from .segments import S, native, publish, raw_ns, v1, v2
@@ -76,10 +78,10 @@ class Opening(SegmentTestCase):
                 Client.open(path)
             for err in (raised.exception, pickle.loads(pickle.dumps(raised.exception))):
                 self.assertIsInstance(err, clockbound.OpenError)
+                self.assertIsInstance(err, clockbound.Error)
                 self.assertEqual((err.errno, err.filename), (number, str(path)))
                 self.assertRegex(str(err.strerror), text)
                 self.assertEqual(str(err), str(raised.exception))
-        self.assertTrue(issubclass(clockbound.OpenError, clockbound.Error))
         self.assertEqual(str(clockbound.OpenError(2, "missing", "x")), "[Errno 2] missing: 'x'")
 
     def test_the_version_is_that_of_the_distribution(self) -> None:
@@ -170,6 +172,45 @@ class FollowingFiles(SegmentTestCase):
             client.now()
 
 
+class NotFollowing(SegmentTestCase):
+    def test_a_client_that_does_not_follow_keeps_the_file_that_it_opened(self) -> None:
+        self.publish(native(HALF_NS))
+        following = Client(self.directory)
+        keeping = [
+            Client(self.directory, follow=False),
+            Client.open(self.directory, follow=False),
+            Client.open_when_ready(DEADLINE_S, path=self.directory, follow=False),
+        ]
+        self.publish(native(50_000_000))
+        self.wait_until("the new file is read", lambda: following.now().bound_ns >= 50_000_000)
+        for client in keeping:
+            self.assertLess(client.now().bound_ns, 50_000_000)
+
+    def test_a_client_that_does_not_follow_makes_no_system_call(self) -> None:
+        # A record whose successor is overdue, so that a client that follows looks at the path.
+        self.publish(native(HALF_NS, publication_interval_us=1))
+        if not self.reads_without_system_calls("clock"):
+            self.skipTest("clock_gettime is a system call here")
+        self.assertTrue(self.reads_without_system_calls("keeping"))
+        self.assertFalse(self.reads_without_system_calls("following"))
+
+    def reads_without_system_calls(self, what: str) -> bool:
+        out = self.directory / "out"
+        out.write_bytes(b"\0")
+        program = [sys.executable, "-m", "tests.without_system_calls", str(out), what]
+        ended = subprocess.run(
+            [*program, str(self.directory)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=Path(__file__).parents[1],
+        )
+        if ended.returncode != -signal.SIGSYS:
+            self.assertRegex(ended.stderr, "^seccomp is not available")
+            self.skipTest(ended.stderr.strip())
+        return out.read_bytes() == b"\1"
+
+
 class Waiting(SegmentTestCase):
     def test_commit_wait_returns_after_the_time_has_certainly_passed(self) -> None:
         client = self.publish_and_open(native(HALF_NS))
@@ -249,13 +290,73 @@ class Instants(SegmentTestCase):
         self.assertGreater(past.bound, client.interval_at(raw).bound)
         self.assertIs(client.interval_at(raw + 6 * S).status, Status.FREE_RUNNING)
         self.assertIs(client.interval_at(raw + 1001 * S).status, Status.UNKNOWN)
-        with self.assertRaisesRegex(clockbound.TooLongAgoError, "request the interval sooner"):
-            client.interval_at(raw - 1001 * S)
-        self.publish(v1(HALF_NS), "shm")
-        with self.assertRaisesRegex(
-            clockbound.NotNativeError, "configure the daemon to publish it"
-        ):
-            Client.open(self.directory / "shm").interval_at(raw)
+
+    def test_an_instant_before_the_record_became_valid_is_not_known(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
+        valid_since_ns = client.record().valid_since_ns
+        assert valid_since_ns is not None
+        self.assertTrue(client.interval_at(valid_since_ns).status.is_trusted)
+        for raw in (valid_since_ns - 1, raw_ns() - 1001 * S, -(2**63)):
+            with self.assertRaises(clockbound.NotKnownError):
+                client.interval_at(raw)
+
+    def test_interval_at_realtime_contains_the_instant_of_the_stamp(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
+        stamp_ns = time.time_ns() - 10 * S
+        interval = client.interval_at_realtime(stamp_ns)
+        self.assertTrue(interval.earliest_ns <= stamp_ns <= interval.latest_ns)
+        self.assertTrue(interval.status.is_trusted)
+        stamp = datetime.fromtimestamp(stamp_ns // S, UTC)
+        interval = client.interval_at_realtime(stamp)
+        self.assertTrue(interval.earliest <= stamp <= interval.latest)
+
+    def test_a_stamp_in_the_future_or_before_the_record_became_valid_is_not_known(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
+        now_ns = time.time_ns()
+        for stamp_ns in (now_ns + 3600 * S, now_ns - segments.VALID_FOR_NS - S, -(2**63), 10**30):
+            with self.assertRaises(clockbound.NotKnownError):
+                client.interval_at_realtime(stamp_ns)
+
+    def test_only_the_native_layout_has_other_instants_than_the_present(self) -> None:
+        for segment in (v1(HALF_NS), v2(HALF_NS)):
+            client = self.publish_and_open(segment)
+            for read in (client.interval_at, client.interval_at_realtime):
+                with self.assertRaisesRegex(
+                    clockbound.NotNativeError, "configure the daemon to publish it"
+                ):
+                    read(raw_ns())
+
+
+class Records(SegmentTestCase):
+    def test_the_record_has_the_details_of_the_segment(self) -> None:
+        before_ns = raw_ns()
+        record = self.publish_and_open(native(HALF_NS, segments.FREE_RUNNING, reason=4)).record()
+        after_ns = raw_ns()
+        self.assertTrue(before_ns <= record.as_of_ns <= record.as_of_ns + record.age_ns <= after_ns)
+        self.assertEqual(
+            record,
+            Record(
+                layout=Layout.NATIVE,
+                as_of_ns=record.as_of_ns,
+                age_ns=record.age_ns,
+                status=Status.FREE_RUNNING,
+                reason=Reason.CHRONY_SILENT,
+                leap=Leap.INSERT_SECOND,
+                source=segments.SOURCE,
+                valid_since_ns=record.as_of_ns - segments.VALID_FOR_NS,
+                publication_interval_ns=50_000_000,
+            ),
+        )
+        self.assertEqual(pickle.loads(pickle.dumps(record)), record)
+
+    def test_the_record_of_another_layout_has_no_native_details(self) -> None:
+        for segment, layout in ((v1(HALF_NS), Layout.V1), (v2(HALF_NS), Layout.V2)):
+            record = self.publish_and_open(segment).record()
+            self.assertEqual((record.layout, record.status), (layout, Status.SYNCHRONIZED))
+            self.assertEqual(
+                (record.reason, record.leap, record.source, record.valid_since_ns),
+                (Reason.UNTOLD, None, None, None),
+            )
 
 
 def _interrupt_main() -> None:

@@ -7,8 +7,22 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from clockbound import CausalityError, EarlierBootError, Error, OpenError, ReadError
-from clockbound._native import _interval_in
+from clockbound import (
+    CausalityError,
+    EarlierBootError,
+    Error,
+    Leap,
+    NotKnownError,
+    OpenError,
+    ReadError,
+    Record,
+)
+from clockbound._native import _interval_in, _record_in
+
+S = 1_000_000_000
+# The optional instant of a case, and its results.
+INSTANTS = ("at_monotonic_raw_ns", "at_realtime_ns")
+RESULTS = ("expect", "times", "record")
 
 CONFORMANCE = Path(__file__).parents[2] / "conformance"
 
@@ -23,6 +37,8 @@ def error_kind(err: Error) -> str:
         return "not_initialized"
     if isinstance(err, CausalityError):
         return "causality"
+    if isinstance(err, NotKnownError):
+        return "not_known"
     if not isinstance(err, OpenError | ReadError):
         return "other"
     if re.search(NOT_INITIALIZED, str(err)):
@@ -30,22 +46,49 @@ def error_kind(err: Error) -> str:
     return "version" if re.search(UNSUPPORTED_VERSION, str(err)) else "malformed"
 
 
+def record_fields(record: Record) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        name: getattr(record, name) for name in ("layout", "age_ns", "source", "valid_since_ns")
+    }
+    return fields | {"leap": None if record.leap is None else list(Leap).index(record.leap)}
+
+
 def read_case(case: dict[str, Any]) -> dict[str, Any]:
+    """Returns what the case should expect."""
+    path = CONFORMANCE / "segments" / case["segment"]
     environment = dict(case["surroundings"])
     environment["boot_id"] = bytes.fromhex(environment["boot_id"])
+    instant = {name: case[name] for name in INSTANTS if name in case}
+    found: dict[str, Any] = {}
     try:
-        interval = _interval_in(CONFORMANCE / "segments" / case["segment"], **environment)
+        interval = _interval_in(path, environment, **instant)
     except Error as err:
-        return {"error": error_kind(err)}
-    fields = ("earliest_ns", "latest_ns", "status", "reason")
-    return {name: getattr(interval, name) for name in fields}
+        found["expect"] = {"error": error_kind(err)}
+    else:
+        found["expect"] = {
+            name: getattr(interval, name)
+            for name in ("earliest_ns", "latest_ns", "status", "reason")
+        }
+        if "times" in case:
+            found["times"] = [
+                time
+                | {"is_after": interval.is_after(t_ns), "is_before": interval.is_before(t_ns)}
+                for time in case["times"]
+                for t_ns in (time["seconds"] * S + time["nanoseconds"],)
+            ]
+    if "record" in case:
+        found["record"] = record_fields(_record_in(path, environment))
+    return found
 
 
 @unittest.skipUnless(sys.byteorder == "little", "the golden segments are little-endian")
 class Conformance(unittest.TestCase):
     def test_every_golden_segment_reads_as_expected(self) -> None:
         cases = json.loads((CONFORMANCE / "cases.json").read_text())
-        self.assertGreater(len(cases), 50)
+        self.assertGreater(len(cases), 130)
+        for field in (*INSTANTS, *RESULTS):
+            self.assertTrue(any(field in case for case in cases), field)
         for case in cases:
             with self.subTest(case["name"]):
-                self.assertEqual(read_case(case), case["expect"])
+                expected = {name: case[name] for name in RESULTS if name in case}
+                self.assertEqual(read_case(case), expected)

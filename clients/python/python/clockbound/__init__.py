@@ -11,12 +11,13 @@
 A client follows the daemon through restarts, and all threads can share it.
 """
 
-from .enums import Reason, Status
+from .enums import Layout, Leap, Reason, Status
 from .errors import (
     CausalityError,
     ClockError,
     EarlierBootError,
     Error,
+    NotKnownError,
     NotNativeError,
     NotReadyError,
     OpenError,
@@ -26,6 +27,7 @@ from .errors import (
     TooWideError,
     UntrustedError,
 )
+from .record import Record
 from ._native import DEFAULT_DIRECTORY, Client, Interval, Timed, __version__
 
 __all__ = [
@@ -36,11 +38,15 @@ __all__ = [
     "EarlierBootError",
     "Error",
     "Interval",
+    "Layout",
+    "Leap",
+    "NotKnownError",
     "NotNativeError",
     "NotReadyError",
     "OpenError",
     "ReadError",
     "Reason",
+    "Record",
     "Status",
     "TimeNamespaceError",
     "Timed",

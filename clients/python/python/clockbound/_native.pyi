@@ -1,14 +1,15 @@
 """The compiled module. Import its names from `clockbound`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from os import PathLike
 from types import GenericAlias
 from typing import Any, Final, Generic, TypeVar, final
 
 from .enums import Reason, Status
+from .record import Record
 
-__all__ = ["DEFAULT_DIRECTORY", "Client", "Interval", "Timed", "__version__", "_interval_in"]
+__all__ = ["DEFAULT_DIRECTORY", "Client", "Interval", "Timed", "__version__", "_interval_in", "_record_in"]
 
 _T_co = TypeVar("_T_co", covariant=True)
 _T = TypeVar("_T")
@@ -21,18 +22,23 @@ __version__: Final[str]
 
 @final
 class Client:
-    """A handle to the daemon's segment. One handle is enough for all threads of a process.
+    """A handle to the daemon's segment. One handle is enough for all threads of a process. By
+    default it follows the daemon: when the record is overdue, it looks at the path and opens the
+    file that is there, which takes system calls and memory. Such a client is neither
+    async-signal-safe nor usable under a seccomp filter that forbids these calls. A client that is
+    opened with `follow=False` is both: it reads the file that it opened, and makes no system call
+    after opening, except where clock_gettime is one.
 
-    It works while the daemon is stopped, restarted or killed: the interval grows meanwhile, and its
-    status changes to FREE_RUNNING and then to UNKNOWN.
+    Either works while the daemon is stopped, restarted or killed: the interval grows meanwhile, and
+    its status changes to FREE_RUNNING and then to UNKNOWN.
     """
 
-    @staticmethod
-    def open(path: str | PathLike[str] = ...) -> Client:
+    def __new__(cls, path: str | PathLike[str] = ..., *, follow: bool = True) -> Client:
         """Opens the segment at `path`.
 
-        If `path` is a directory (by default the daemon's), opens the first that exists of `native`,
-        `shm0` (v2) and `shm` (v1) in it; otherwise opens a segment of any layout.
+        If `path` is a directory (by default the daemon's), opens the best of `native`, `shm0` (v2)
+        and `shm` (v1) in it: one that a daemon updates is preferred, then one whose status is
+        trusted, then the order given here. Otherwise opens a segment of any layout.
 
         Raises OpenError if no segment exists, or the file is not a segment of a supported layout;
         EarlierBootError if the native segment was written before the current boot;
@@ -40,10 +46,16 @@ class Client:
         """
 
     @staticmethod
+    def open(path: str | PathLike[str] = ..., *, follow: bool = True) -> Client:
+        """The same as `Client(path, follow=follow)`."""
+
+    @staticmethod
     def open_when_ready(
         timeout: float | timedelta,
         max_bound: float | timedelta | None = None,
         path: str | PathLike[str] = ...,
+        *,
+        follow: bool = True,
     ) -> Client:
         """Waits until the daemon publishes a trusted interval, and opens the segment.
 
@@ -67,8 +79,21 @@ class Client:
         returns `monotonic_raw_ns`.
 
         Raises ReadError if the content of the segment is invalid; NotNativeError if the segment is
-        not of the native layout; TooLongAgoError if the instant is further before the record than
-        the record is valid after it.
+        not of the native layout; TooLongAgoError if since the instant the machine was suspended, the
+        clock was disrupted or a leap second was inserted, or if the instant is further before the
+        record than the record is valid after it. The last two are NotKnownErrors.
+        """
+
+    def interval_at_realtime(self, t: int | datetime) -> Interval:
+        """Returns the interval at the instant at which CLOCK_REALTIME read `t`.
+
+        Such a reading is the timestamp of a packet (SO_TIMESTAMPING) or of a line in a log. `t` is
+        ns of UTC since 1970 or an aware datetime. The status is that of the present. The result
+        relies on CLOCK_REALTIME not having been slewed away and back since the record, less than
+        the daemon's poll interval ago.
+
+        Raises the errors of `interval_at`, and NotKnownError if `t` is in the future, or if
+        CLOCK_REALTIME was set or slewed since.
         """
 
     def commit_wait(self, t: int | datetime) -> Interval:
@@ -83,6 +108,12 @@ class Client:
 
     def timing(self, f: Callable[[], _T]) -> Timed[_T]:
         """Calls `f`, and reads the interval immediately before and immediately after it."""
+
+    def record(self) -> Record:
+        """Returns the details of the record: its layout, age and source, and others.
+
+        Raises the errors of `now`.
+        """
 
 @final
 class Interval:
@@ -191,10 +222,8 @@ class Timed(Generic[_T_co]):
 # For the conformance tests: reads a segment with given clock readings.
 def _interval_in(
     path: str | PathLike[str],
-    *,
-    realtime_ns: int,
-    monotonic_coarse_ns: int,
-    monotonic_raw_ns: int,
-    boot_id: bytes,
-    namespace_offset_ns: int,
+    surroundings: Mapping[str, int | bytes],
+    at_monotonic_raw_ns: int | None = None,
+    at_realtime_ns: int | None = None,
 ) -> Interval: ...
+def _record_in(path: str | PathLike[str], surroundings: Mapping[str, int | bytes]) -> Record: ...

@@ -73,7 +73,15 @@ class CausalityError(Error):
     """
 
 
-class NotNativeError(Error):
+class NotKnownError(Error):
+    """The segment has no interval of that instant. The message contains the reason.
+
+    A reading of CLOCK_REALTIME cannot be converted to an instant after the clock was set or slewed.
+    Request the interval sooner after the reading, or read CLOCK_MONOTONIC_RAW.
+    """
+
+
+class NotNativeError(NotKnownError):
     """The segment is not of the native layout.
 
     Only that layout has intervals at other instants than the present. Configure the daemon to
@@ -81,8 +89,12 @@ class NotNativeError(Error):
     """
 
 
-class TooLongAgoError(Error):
-    """The instant is too far before the record. Request the interval sooner after the instant."""
+class TooLongAgoError(NotKnownError):
+    """The instant is before the first of which the record has an interval.
+
+    The machine was suspended or the clock disrupted since, or it is too long ago. Request the
+    interval sooner after the instant.
+    """
 
 
 class ClockError(Error):

@@ -1,0 +1,35 @@
+"""The details of a record."""
+
+from dataclasses import dataclass
+
+from .enums import Layout, Leap, Reason, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a segment contains beside the interval. `Client.record` returns it.
+
+    Instants are those of the monotonic clock of this process that the layout uses:
+    CLOCK_MONOTONIC_RAW in the native layout, CLOCK_MONOTONIC_COARSE in v2 and v1.
+    """
+
+    layout: Layout
+    """The layout of the segment."""
+    as_of_ns: int
+    """The instant of the record, ns."""
+    age_ns: int
+    """The time from the record to the present, ns."""
+    status: Status
+    """The clock status at the present."""
+    reason: Reason
+    """The reason of the status: UNTOLD from v1 and v2, which have no field for it."""
+    leap: Leap | None
+    """The leap second announcement; None from v1 and v2."""
+    source: int | None
+    """chronyd's reference id of the selected source, 0 if none is selected; None from v1 and v2."""
+    valid_since_ns: int | None
+    """The first instant of which `Client.interval_at` returns an interval; None if the record does
+    not contain it, and then that is the instant of the record."""
+    publication_interval_ns: int | None
+    """The longest time between two records of a daemon that works; None if the record does not
+    contain it."""
