@@ -12,9 +12,7 @@ use crate::record;
 use crate::time::{Time, TimeSpan};
 
 /// The longest wait between two checks for signals, such as that of Ctrl-C.
-const SIGNAL_CHECK_INTERVAL_NS: i64 = 100_000_000;
-const SIGNAL_CHECK_INTERVAL: Duration =
-    Duration::from_nanos(SIGNAL_CHECK_INTERVAL_NS.unsigned_abs());
+const SIGNAL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A handle to the daemon's segment. One handle is enough for all threads of a process. By default
 /// it follows the daemon: when the record is overdue, it looks at the path and opens the file that
@@ -95,17 +93,37 @@ impl Client {
     }
 
     /// Waits until `t` has certainly passed, and returns the interval that proves it.
-    fn commit_wait(&self, py: Python<'_>, t: Time) -> PyResult<Interval> {
+    #[pyo3(signature = (t, timeout = None))]
+    fn commit_wait(
+        &self,
+        py: Python<'_>,
+        t: Time,
+        timeout: Option<TimeSpan>,
+    ) -> PyResult<Interval> {
+        let begun = Instant::now();
+        let timeout = timeout.map_or(Duration::MAX, |span| span.0);
         loop {
-            let now = self.now(py)?;
-            let t_ns =
-                t.0.min(now.0.earliest_ns().saturating_add(SIGNAL_CHECK_INTERVAL_NS));
-            let interval = convert(py, &py.detach(|| self.0.commit_wait_ns(t_ns)))?;
-            if interval.0.is_after_ns(t.0) {
-                return Ok(interval);
+            let left = timeout.saturating_sub(begun.elapsed());
+            let wait = left.min(SIGNAL_CHECK_INTERVAL);
+            let waited = py.detach(|| self.0.commit_wait_timeout_ns(t.0, wait));
+            match waited {
+                Err(Error::TimedOut) if wait < left => py.check_signals()?,
+                waited => return convert(py, &waited),
             }
-            py.check_signals()?;
         }
+    }
+
+    /// Like `commit_wait`, for a coroutine of asyncio.
+    #[pyo3(signature = (t, timeout = None))]
+    fn commit_wait_async<'py>(
+        slf: &Bound<'py, Self>,
+        t: Time,
+        timeout: Option<TimeSpan>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let timeout_s = timeout.map_or(f64::INFINITY, |span| span.0.as_secs_f64());
+        slf.py()
+            .import("clockbound._waiting")?
+            .call_method1("commit_wait", (slf, t.0, timeout_s))
     }
 
     /// Calls `f`, and reads the interval immediately before and immediately after it.

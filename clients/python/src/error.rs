@@ -85,6 +85,7 @@ fn class_and_remedy(err: &Error) -> (&'static str, &'static str) {
             "NotKnownError",
             "; request the interval sooner after the reading, or read CLOCK_MONOTONIC_RAW",
         ),
+        Error::TimedOut => ("TimedOutError", ""),
         Error::Clock(_) => (
             "ClockError",
             "; check whether a sandbox forbids clock_gettime",

@@ -1,5 +1,6 @@
 """A client on segments that are created, replaced and deleted."""
 
+import asyncio
 import errno
 import importlib.metadata
 import pickle
@@ -258,14 +259,72 @@ class Waiting(SegmentTestCase):
 
     def test_commit_wait_fails_if_the_status_is_not_trusted(self) -> None:
         client = self.publish_and_open(native(HALF_NS, segments.UNKNOWN, reason=4))
-        with self.assertRaisesRegex(
-            clockbound.UntrustedError, "the clock status is unknown, chrony_silent"
-        ) as raised:
-            client.commit_wait(0)
-        self.assertEqual(
-            (raised.exception.status, raised.exception.reason),
-            (Status.UNKNOWN, Reason.CHRONY_SILENT),
-        )
+        for wait in waits(client, 0):
+            with self.assertRaisesRegex(
+                clockbound.UntrustedError, "the clock status is unknown, chrony_silent"
+            ) as raised:
+                wait()
+            for err in (raised.exception, pickle.loads(pickle.dumps(raised.exception))):
+                self.assertEqual((err.status, err.reason), (Status.UNKNOWN, Reason.CHRONY_SILENT))
+
+    def test_commit_wait_fails_when_the_status_becomes_unknown(self) -> None:
+        for wait in range(2):
+            client = self.publish_and_open(native(HALF_NS))
+            in_an_hour = client.now().latest_ns + 3600 * S
+            with ThreadPoolExecutor() as pool:
+                waiting = pool.submit(waits(client, in_an_hour)[wait])
+                time.sleep(0.01)
+                self.publish(native(HALF_NS, segments.UNKNOWN))
+                with self.assertRaises(clockbound.UntrustedError):
+                    waiting.result(DEADLINE_S)
+
+    def test_commit_wait_ends_at_the_timeout(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
+        in_an_hour = client.now().latest_ns + 3600 * S
+        for t in (in_an_hour, 2**63 - 1, 2**63, 10**30, datetime.max.replace(tzinfo=UTC)):
+            for timeout in (0, 0.001, timedelta(milliseconds=150)):
+                for wait in waits(client, t, timeout):
+                    with self.assertRaises(TimeoutError) as raised:
+                        wait()
+                    self.assertIsInstance(raised.exception, clockbound.TimedOutError)
+        for wait in waits(client, 0, 0):
+            self.assertTrue(wait().is_after(0))
+        with self.assertRaises(ValueError):
+            client.commit_wait(0, -1)
+        with self.assertRaises(ValueError):
+            _ = client.commit_wait_async(0, timedelta(seconds=-1))
+
+
+class WaitingInAnEventLoop(SegmentTestCase):
+    def test_other_tasks_run_during_commit_wait_async(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
+
+        async def tasks_run_meanwhile() -> bool:
+            t_ns = client.now().latest_ns + 50_000_000
+            waiting = asyncio.create_task(client.commit_wait_async(t_ns))
+            before = await asyncio.to_thread(client.now)
+            interval = await waiting
+            self.assertTrue(interval.is_after(t_ns))
+            return not before.is_after(t_ns)
+
+        # Repeated, because the machine can be busy.
+        self.wait_until("another task runs", lambda: asyncio.run(tasks_run_meanwhile()))
+
+    def test_commit_wait_async_can_be_cancelled(self) -> None:
+        client = self.publish_and_open(native(HALF_NS))
+        in_an_hour = client.now().latest_ns + 3600 * S
+
+        async def cancel() -> None:
+            waiting = asyncio.create_task(client.commit_wait_async(in_an_hour))
+            await asyncio.sleep(0.01)
+            waiting.cancel()
+            await waiting
+
+        with self.assertRaises(asyncio.CancelledError):
+            asyncio.run(cancel())
+        with self.assertRaises(TimeoutError) as raised:
+            asyncio.run(asyncio.wait_for(client.commit_wait_async(in_an_hour), 0.01))
+        self.assertNotIsInstance(raised.exception, clockbound.Error)
 
 
 class Instants(SegmentTestCase):
@@ -357,6 +416,16 @@ class Records(SegmentTestCase):
                 (record.reason, record.leap, record.source, record.valid_since_ns),
                 (Reason.UNTOLD, None, None, None),
             )
+
+
+def waits(
+    client: Client, t: int | datetime, timeout: float | timedelta | None = None
+) -> tuple[Callable[[], Interval], Callable[[], Interval]]:
+    """Returns both waits for `t`."""
+    return (
+        lambda: client.commit_wait(t, timeout),
+        lambda: asyncio.run(client.commit_wait_async(t, timeout)),
+    )
 
 
 def _interrupt_main() -> None:

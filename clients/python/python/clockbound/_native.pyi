@@ -1,6 +1,6 @@
 """The compiled module. Import its names from `clockbound`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from os import PathLike
 from types import GenericAlias
@@ -9,7 +9,15 @@ from typing import Any, Final, Generic, TypeVar, final
 from .enums import Reason, Status
 from .record import Record
 
-__all__ = ["DEFAULT_DIRECTORY", "Client", "Interval", "Timed", "__version__", "_interval_in", "_record_in"]
+__all__ = [
+    "DEFAULT_DIRECTORY",
+    "Client",
+    "Interval",
+    "Timed",
+    "__version__",
+    "_interval_in",
+    "_record_in",
+]
 
 _T_co = TypeVar("_T_co", covariant=True)
 _T = TypeVar("_T")
@@ -79,9 +87,9 @@ class Client:
         returns `monotonic_raw_ns`.
 
         Raises ReadError if the content of the segment is invalid; NotNativeError if the segment is
-        not of the native layout; TooLongAgoError if since the instant the machine was suspended, the
-        clock was disrupted or a leap second was inserted, or if the instant is further before the
-        record than the record is valid after it. The last two are NotKnownErrors.
+        not of the native layout; TooLongAgoError if since the instant the machine was suspended,
+        the clock was disrupted or a leap second was inserted, or if the instant is further before
+        the record than the record is valid after it. The last two are NotKnownErrors.
         """
 
     def interval_at_realtime(self, t: int | datetime) -> Interval:
@@ -96,14 +104,26 @@ class Client:
         CLOCK_REALTIME was set or slewed since.
         """
 
-    def commit_wait(self, t: int | datetime) -> Interval:
+    def commit_wait(
+        self, t: int | datetime, timeout: float | timedelta | None = None
+    ) -> Interval:
         """Waits until `t` has certainly passed, and returns the interval that proves it.
 
-        `t` is ns of UTC since 1970 or an aware datetime. Sleeps, and spins for the last 100 us. A
-        timestamp that is exposed after the wait is in the past on every host. Other threads run
-        during the wait.
+        `t` is ns of UTC since 1970 or an aware datetime, `timeout` seconds or a timedelta. Sleeps
+        for at most 100 ms between two readings, and spins for the last 100 us. A timestamp that is
+        exposed after the wait is in the past on every host. Other threads run during the wait.
 
-        Raises the errors of `now`, and UntrustedError as soon as the status is not trusted.
+        Raises the errors of `now`; UntrustedError as soon as the status is not trusted;
+        TimedOutError after `timeout`.
+        """
+
+    def commit_wait_async(
+        self, t: int | datetime, timeout: float | timedelta | None = None
+    ) -> Coroutine[Any, Any, Interval]:
+        """Like `commit_wait`, in the event loop of asyncio: `await client.commit_wait_async(t)`.
+
+        Other tasks run during the wait, and the wait can be cancelled. It does not spin, and can
+        end a few ms later than `commit_wait`.
         """
 
     def timing(self, f: Callable[[], _T]) -> Timed[_T]:
@@ -181,15 +201,15 @@ class Interval:
     def is_after(self, t: int | datetime) -> bool:
         """Returns whether `t` has certainly passed (`after` of TrueTime).
 
-        `t` is ns of UTC since 1970 or an aware datetime, of any year. Returns False while the status
-        is not trusted.
+        `t` is ns of UTC since 1970 or an aware datetime, of any year. Returns False while the
+        status is not trusted.
         """
 
     def is_before(self, t: int | datetime) -> bool:
         """Returns whether `t` is certainly in the future (`before` of TrueTime).
 
-        `t` is ns of UTC since 1970 or an aware datetime, of any year. Returns False while the status
-        is not trusted.
+        `t` is ns of UTC since 1970 or an aware datetime, of any year. Returns False while the
+        status is not trusted.
         """
 
     def __eq__(self, other: object, /) -> bool: ...

@@ -1,4 +1,4 @@
-"""The clock status, its reason, and other fields of a record, with the names of the daemon's log."""
+"""The enumerations. Status and reason have the names of the daemon's log."""
 
 from enum import StrEnum
 

@@ -10,8 +10,8 @@ class Error(Exception):
 class OpenError(Error, OSError):
     """The segment cannot be opened: the daemon has not run yet, or publishes in another directory.
 
-    Try again later, or pass the path of the segment. `filename` is the path. `errno` is the error of
-    the system, and None if the file was opened and is not a segment of a supported layout.
+    Try again later, or pass the path of the segment. `filename` is the path. `errno` is the error
+    of the system, and None if the file was opened and is not a segment of a supported layout.
     """
 
     _message: str | None = None
@@ -95,6 +95,10 @@ class TooLongAgoError(NotKnownError):
     The machine was suspended or the clock disrupted since, or it is too long ago. Request the
     interval sooner after the instant.
     """
+
+
+class TimedOutError(Error, TimeoutError):
+    """The time had not certainly passed within the timeout."""
 
 
 class ClockError(Error):
