@@ -26,9 +26,6 @@ use crate::supervision::{self, ActorName, Ending, RoundObserver, mailbox, superv
 /// hangs must not prevent SIGTERM from ending the process.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The number of poll intervals without a message after which ClockState publishes without one.
-const MESSAGE_TIMEOUT_POLLS: u32 = 2;
-
 /// The configuration of the daemon.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -89,7 +86,6 @@ pub fn run(
         clock_state_mailbox,
         ClockState::new(clock_state::Parts {
             settings: config.settings,
-            message_timeout: config.poll_interval * MESSAGE_TIMEOUT_POLLS,
             segments,
             publisher: publisher.clone(),
             log: child_log(ActorName::ClockState),

@@ -2,6 +2,8 @@
 
 mod published;
 
+use std::time::{Duration, Instant};
+
 use integration::fakes::phc::{PHC_OPTIONS, PHC0, Phc};
 use integration::host::namespace::private;
 use integration::host::sandbox::Sandbox;
@@ -155,6 +157,31 @@ fn an_unfinished_write_is_completed_by_the_next_daemon() {
     for reader in readers {
         reader.finish().assert_valid_with_one_status();
     }
+}
+
+#[test]
+fn an_actor_that_was_delayed_repeatedly_publishes_as_often_as_before() {
+    const POLL_INTERVAL: Duration = Duration::from_millis(50);
+    let testbed = Testbed::new();
+    let interval = format!("{}ms", POLL_INTERVAL.as_millis());
+    let launch = testbed
+        .launch(BIN)
+        .fault_socket(&testbed.sandbox.path("faults.sock"))
+        .args(["--poll-interval", &interval]);
+    let daemon = testbed.start_with(&launch);
+    for _ in 0..10 {
+        daemon.inject("shm_publisher", "handler", "1*sleep(150)");
+        Segment::wait_for_writes(&testbed.shm(), 3);
+    }
+    let began = Instant::now();
+    let before = Segment::settled(&testbed.shm()).generation();
+    let after = Segment::wait_for_writes(&testbed.shm(), 60).generation();
+    let intervals = began.elapsed().as_millis() / POLL_INTERVAL.as_millis();
+    let writes = u128::from(after.wrapping_sub(before) / 2);
+    assert!(
+        writes <= intervals + 3,
+        "{writes} in {intervals} poll intervals"
+    );
 }
 
 #[test]

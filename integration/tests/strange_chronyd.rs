@@ -272,6 +272,33 @@ fn the_clock_is_free_running_while_chronyd_does_not_reply() {
     reader.finish().assert_valid();
 }
 
+#[test]
+fn the_segment_is_written_while_chronyd_does_not_reply() {
+    let pair = Pair::new(Report::healthy);
+    Segment::wait_for_status(&pair.shm(), Status::Synchronized);
+    let generations = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&generations);
+    let path = pair.shm();
+    pair.fake.set(move |request| {
+        if request.command == TRACKING_COMMAND {
+            let generation = Segment::settled(&path).generation();
+            noted.lock().expect("note").push(generation);
+        }
+        Vec::new()
+    });
+    // A batch has up to two requests of this kind. The next one follows when the daemon has waited
+    // 2 s for replies.
+    let writes_between = |noted: &Vec<u16>| {
+        let pairs = noted.iter().zip(noted.iter().skip(1));
+        pairs
+            .map(|(&before, after)| after.wrapping_sub(before) / 2)
+            .max()
+    };
+    pair.daemon.wait_until("writes between two batches", || {
+        writes_between(&generations.lock().expect("noted")) > Some(5)
+    });
+}
+
 /// Requests to a chronyd that updates the clock with every fourth tracking report.
 #[derive(Default)]
 struct Updates {

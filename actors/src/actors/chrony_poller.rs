@@ -10,18 +10,22 @@
 //! so their replies do not get a separate wake-up.
 //!
 //! If chronyd hangs, the thread is blocked for a millisecond, and afterwards only this actor waits.
+//! At each tick until the replies arrive, it tells ClockState that there is no report.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::mem::Discriminant;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, warn};
 use tokio::time::sleep;
 
-use super::clock_state::{ChronyPolled, ClockState};
+use super::clock_state::{ChronyPolled, ClockState, NoReport};
 use super::rate_limit::ChangeGate;
 use crate::chrony::{
     Batch, ChronyPoll, ChronySocket, NextStep, QueryError, QueryErrorKind, SourceError, SourceWalk,
@@ -105,22 +109,47 @@ impl Polling {
             let Err(err) = self.poll_at_ticks().await;
             // The process can have reached its limit of descriptors for a moment.
             error!(self.parts.log, "failed to create the poll timer, retrying"; "err" => %err);
+            report_nothing(&self.parts.clock_state);
             sleep(TIMER_RETRY).await;
         }
     }
 
     async fn poll_at_ticks(&mut self) -> io::Result<Infallible> {
+        let clock_state = self.parts.clock_state.clone();
         let mut ticker = Ticker::every(self.parts.poll_interval)?;
+        let mut is_late = false;
         loop {
-            ticker.tick().await?;
-            fail_point!("chrony_poller.handler");
-            // A process that was stopped meanwhile would report what is long over.
-            let is_recent = |at: &Readings| clocks::monotonic_raw() - at.raw <= LONGEST_QUEUED_NS;
-            if let Some((at, batch)) = self.queued.take().filter(|(at, _)| is_recent(at)) {
-                self.finish(at, batch).await;
+            if !is_late {
+                ticker.tick().await?;
             }
-            self.start_round().await;
+            fail_point!("chrony_poller.handler");
+            let mut round = pin!(self.poll_once());
+            is_late = false;
+            poll_fn(|cx| {
+                if round.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Ok(()));
+                }
+                while let Poll::Ready(tick) = ticker.poll_tick(cx) {
+                    if let Err(err) = tick {
+                        return Poll::Ready(Err(err));
+                    }
+                    is_late = true;
+                    report_nothing(&clock_state);
+                }
+                Poll::Pending
+            })
+            .await?;
         }
+    }
+
+    /// Completes the round of the last tick, and starts one.
+    async fn poll_once(&mut self) {
+        // A process that was stopped meanwhile would report what is long over.
+        let is_recent = |at: &Readings| clocks::monotonic_raw() - at.raw <= LONGEST_QUEUED_NS;
+        if let Some((at, batch)) = self.queued.take().filter(|(at, _)| is_recent(at)) {
+            self.finish(at, batch).await;
+        }
+        self.start_round().await;
     }
 
     /// Starts a round, and completes it at once if a measurement is due.
@@ -230,6 +259,11 @@ impl Polling {
             None => info!(log, "all sources are usable again"; "unsaid_changes" => suppressed),
         }
     }
+}
+
+/// Tells ClockState that a tick gives no report. If its mailbox is full, another message is there.
+fn report_nothing(clock_state: &Addr<ClockState>) {
+    let _ = clock_state.try_send(NoReport);
 }
 
 /// The socket, which is bound if there is none yet.

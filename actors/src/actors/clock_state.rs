@@ -2,10 +2,10 @@
 //!
 //! It is a thin shell around [`Estimator`]: it reads the clocks, logs the estimator's findings,
 //! stores the estimator's state for the next life, and sends the estimate to ShmPublisher after
-//! every message, or when no message has arrived for a while.
+//! every report of ChronyPoller, after every tick without one, and when the clock was set.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, o, warn};
@@ -24,8 +24,6 @@ use crate::time::{RawInstant, Readings};
 pub struct Parts {
     /// The settings of the estimator.
     pub settings: Settings,
-    /// The time without a message after which ClockState publishes without one.
-    pub message_timeout: Duration,
     /// The segments, from which a new life resumes.
     pub segments: Arc<Segments>,
     /// Receives the estimates.
@@ -39,7 +37,6 @@ pub struct ClockState {
     parts: Parts,
     estimator: Estimator,
     status: ChangeGate<ClockStatus>,
-    message_timer: Option<SpawnHandle>,
     alarms: u64,
     alarm_limit: ChangeGate<u64>,
     steps: u64,
@@ -57,7 +54,6 @@ impl ClockState {
             status: ChangeGate::new(estimator.status()),
             estimator,
             parts,
-            message_timer: None,
             alarms: 0,
             alarm_limit: ChangeGate::new(0),
             steps: 0,
@@ -68,7 +64,7 @@ impl ClockState {
     }
 
     /// Publishes the estimate for the instant of `at`.
-    fn publish(&mut self, at: Readings, ctx: &mut Context<Self>) {
+    fn publish(&mut self, at: Readings) {
         let estimate = self.estimator.estimate(&at);
         let from = self.status.logged();
         if let Some(suppressed) = self.status.pass(estimate.status, Instant::now()) {
@@ -97,7 +93,6 @@ impl ClockState {
                 "mailbox of ShmPublisher is full, estimate dropped"
             );
         }
-        self.rearm_message_timer(ctx);
     }
 
     fn log_finding(&mut self, finding: Finding) {
@@ -160,22 +155,6 @@ impl ClockState {
             }
         }
     }
-
-    /// Restarts the timer that publishes if no message arrives.
-    fn rearm_message_timer(&mut self, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.message_timer.take() {
-            ctx.cancel_future(timer);
-        }
-        self.message_timer = Some(ctx.run_later(self.parts.message_timeout, |act, ctx| {
-            act.message_timer = None;
-            let now = clocks::read();
-            if let Some(finding) = act.estimator.clocks_read(&now) {
-                act.log_finding(finding);
-            }
-            act.estimator.pass_time(&now);
-            act.publish(now, ctx);
-        }));
-    }
 }
 
 fn resume(parts: &Parts) -> Estimator {
@@ -188,11 +167,10 @@ fn resume(parts: &Parts) -> Estimator {
 impl Actor for ClockState {
     type Context = Context<Self>;
 
-    fn started(&mut self, ctx: &mut Self::Context) {
+    /// Nothing is published before the first message: the record in the segment remains valid after
+    /// a restart, and readers age it.
+    fn started(&mut self, _ctx: &mut Self::Context) {
         fail_point!("clock_state.started");
-        // Nothing is published before the first message: the record in the segment remains valid
-        // after a restart, and readers age it.
-        self.rearm_message_timer(ctx);
     }
 }
 
@@ -200,7 +178,6 @@ impl Supervised for ClockState {
     fn restarting(&mut self, _ctx: &mut Self::Context) {
         self.estimator = resume(&self.parts);
         self.status = ChangeGate::new(self.estimator.status());
-        self.message_timer = None;
     }
 }
 
@@ -221,7 +198,7 @@ pub struct ChronyPolled {
 impl Handler<ChronyPolled> for ClockState {
     type Result = ();
 
-    fn handle(&mut self, polled: ChronyPolled, ctx: &mut Self::Context) {
+    fn handle(&mut self, polled: ChronyPolled, _ctx: &mut Self::Context) {
         fail_point!("clock_state.handler");
         let ChronyPolled {
             at,
@@ -236,10 +213,28 @@ impl Handler<ChronyPolled> for ClockState {
         for finding in self.estimator.polled(outcome, &at, &answered) {
             self.log_finding(finding);
         }
-        self.publish(answered, ctx);
+        self.publish(answered);
         if let Some(state) = self.estimator.take_changed_state(&answered) {
             self.parts.segments.save(&state);
         }
+    }
+}
+
+/// A tick of ChronyPoller has no report, so that the grace or the holdover may end without one.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct NoReport;
+
+impl Handler<NoReport> for ClockState {
+    type Result = ();
+
+    fn handle(&mut self, NoReport: NoReport, _ctx: &mut Self::Context) {
+        let now = clocks::read();
+        if let Some(finding) = self.estimator.clocks_read(&now) {
+            self.log_finding(finding);
+        }
+        self.estimator.pass_time(&now);
+        self.publish(now);
     }
 }
 
@@ -270,11 +265,11 @@ pub struct ClockSet;
 impl Handler<ClockSet> for ClockState {
     type Result = ();
 
-    fn handle(&mut self, ClockSet: ClockSet, ctx: &mut Self::Context) {
+    fn handle(&mut self, ClockSet: ClockSet, _ctx: &mut Self::Context) {
         let now = clocks::read();
         if let Some(finding) = self.estimator.clock_set(&now) {
             self.log_finding(finding);
         }
-        self.publish(now, ctx);
+        self.publish(now);
     }
 }

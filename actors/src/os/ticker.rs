@@ -5,8 +5,10 @@
 //! daemon's CPU time.
 
 use std::fs::File;
+use std::future::poll_fn;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use nix::sys::time::TimeSpec;
@@ -42,13 +44,21 @@ impl Ticker {
     /// # Errors
     /// Those of read(2) of a timerfd.
     pub async fn tick(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_tick(cx)).await
+    }
+
+    /// Polls for the next tick. The task of the last call is woken.
+    ///
+    /// # Errors
+    /// Those of read(2) of a timerfd.
+    pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let mut ready = self.0.readable().await?;
+            let mut ready = ready!(self.0.poll_read_ready(cx))?;
             // The number of ticks is ignored.
             if let Ok(ticks) = ready.try_io(|timer| timer.get_ref().read(&mut [0; 8])) {
                 // The next tick makes the timer readable again, so another read can be omitted.
                 ready.clear_ready();
-                return ticks.map(drop);
+                return Poll::Ready(ticks.map(drop));
             }
         }
     }
