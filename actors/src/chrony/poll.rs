@@ -19,9 +19,9 @@ use super::report::{SourceData, SourceState, Tracking};
 use super::request::Request;
 use super::wire::Address;
 
-/// The maximum number of requests in one batch. The kernel queues `net.unix.max_dgram_qlen`
-/// datagrams on a socket, 10 by default.
-pub const MAX_BATCH: usize = 8;
+/// The maximum number of requests in one batch. The kernel queues `net.unix.max_dgram_qlen` + 1
+/// datagrams on a socket, and the default is 10. A walk over eight sources fits into one batch.
+pub const MAX_BATCH: usize = 11;
 
 /// The maximum number of sources in a walk. It is a limit against a chronyd that never reports the
 /// end; no configuration has as many sources.

@@ -153,7 +153,7 @@ fn walk() -> SourceWalk {
 
 #[test]
 fn the_first_round_finds_every_source_and_later_rounds_query_the_selected_one() {
-    for count in [0, 1, 2, 5, 6, 7, 8, 13, 14, 30] {
+    for count in [0, 1, 2, 5, 8, 9, 10, 18, 19, 30] {
         let (mut chronyd, mut walk) = (Chronyd::new(count), walk());
         let poll = chronyd.round(&mut walk, 0);
         assert!(poll.complete, "{count} sources");

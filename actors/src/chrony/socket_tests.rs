@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::super::{Address, Leap, QueryErrorKind, Status, Tracking};
+use super::super::{Address, Leap, MAX_BATCH, QueryErrorKind, Status, Tracking};
 use super::*;
 
 /// A timeout for replies that are expected. It is never waited for in full.
@@ -476,6 +476,27 @@ fn a_batch_is_sent_before_any_reply_and_its_replies_are_sorted() {
         assert_eq!(replies, expected);
     });
     chronyd.join().expect("served");
+}
+
+#[test]
+fn the_replies_to_the_largest_batch_are_queued() {
+    let dir = Directory::new();
+    let socket = dir.listen();
+    block_on(async {
+        let mut client = ChronySocket::bind(&dir.chronyd()).expect("bound");
+        let requests = [Request::Tracking; MAX_BATCH];
+        // The requests are queued, too, and no reply is read before all were sent.
+        let batch = client.submit(&requests, LONG).await.expect("sent");
+        let (received, address) = batch_of(&socket, MAX_BATCH);
+        // Sending to a full queue fails.
+        socket.set_nonblocking(true).expect("set");
+        for (at, (sequence, request)) in received.iter().enumerate() {
+            let reply = numbered(number_of(at)).encode(request.command(), *sequence);
+            send(&socket, &address, &reply);
+        }
+        let replies = client.complete(batch, LONG).await.expect("replies");
+        assert_eq!(replies.len(), MAX_BATCH);
+    });
 }
 
 #[test]
