@@ -5,8 +5,7 @@ use thiserror::Error;
 use super::NativeRecord;
 use crate::record::scale::saturated;
 
-/// What the time between a reading of `CLOCK_REALTIME` and the arithmetic here can add to the error
-/// of a comparison, ns.
+/// The error of the comparison of two readings of `CLOCK_REALTIME` beyond that of each, ns.
 const NOISE_NS: i64 = 1_000;
 
 /// A reading of `CLOCK_REALTIME`, between two readings of `CLOCK_MONOTONIC_RAW`, all in ns.
@@ -54,7 +53,8 @@ impl NativeRecord {
     /// have shown `stamp_ns`, rounded outward. `now` is a reading of the clocks after the stamp was
     /// taken.
     ///
-    /// This holds unless, between `as_of_ns` and `now`, the clock was moved away and back.
+    /// This holds unless, between `as_of_ns` and `now`, the clock was moved away and back, or the
+    /// stamp is from before the daemon was started and the clock was set back since.
     ///
     /// # Errors
     /// [`StampError`].
@@ -79,6 +79,12 @@ impl NativeRecord {
         }
         let stamp_ns = i128::from(stamp_ns) - i128::from(self.realtime_ns);
         let (first_ns, last_ns) = self.raw_after(stamp_ns);
+        // A movement that the comparison has let pass is not larger; on `CLOCK_MONOTONIC_RAW`, if the
+        // clock is slow, by its rate.
+        let reading_ns = i128::from(now.after_raw_ns) - i128::from(now.before_raw_ns);
+        let slow = -i128::from(self.realtime_slowest.min(self.realtime_fastest)).min(0);
+        let by_rate_ns = (tolerance_ns * slow) >> 31;
+        let tolerance_ns = tolerance_ns + reading_ns.max(0) + by_rate_ns;
         let instant = |elapsed_ns: i128| saturated(i128::from(self.as_of_ns) + elapsed_ns);
         let (first_ns, last_ns) = (
             instant(first_ns - tolerance_ns),
@@ -146,15 +152,16 @@ mod tests {
     #[test]
     fn a_stamp_is_converted_within_the_tolerance() {
         let instants = record().instants_of_stamp(UTC - 5 * S, &reading(S));
-        assert_eq!(instants, Ok((1_095 * S - 1_000, 1_095 * S + 1_000)));
+        // The tolerance and the time that the reading took.
+        assert_eq!(instants, Ok((1_095 * S - 1_060, 1_095 * S + 1_060)));
         let later = NativeRecord {
             realtime_error_ns: 500,
             realtime_fastest: 1 << 22,
             ..record()
         };
         let instants = later.instants_of_stamp(UTC + S / 10, &reading(S / 5));
-        let first_ns = 1_100 * S + 99_902_439 - 1_500;
-        assert_eq!(instants, Ok((first_ns, 1_100 * S + S / 10 + 1_500)));
+        let first_ns = 1_100 * S + 99_902_439 - 1_560;
+        assert_eq!(instants, Ok((first_ns, 1_100 * S + S / 10 + 1_560)));
     }
 
     #[test]
@@ -187,7 +194,7 @@ mod tests {
             (record(), UTC + S + 1, reading(S), StampError::InFuture),
             (
                 record(),
-                UTC - 900 * S + 500,
+                UTC - 900 * S + 1_000,
                 reading(S),
                 StampError::TooLongAgo,
             ),
