@@ -71,6 +71,7 @@ fn open_segments(options: &Options) -> Result<Opened, OpenError> {
         v2: open_segment(v2.as_deref(), &mut note)?,
         native: open_segment(native.as_deref(), &mut note)?,
         grace: options.chrony_grace,
+        publication_interval: options.poll_interval,
     };
     let starts = starts.join(", ");
     Ok(Opened { segments, starts })

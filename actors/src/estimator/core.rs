@@ -8,6 +8,7 @@ use super::held::Held;
 use super::history::Point;
 use super::leap_second::LeapSecond;
 use super::rate_band::{DriftBand, WanderBand};
+use super::realtime_rates::RealtimeLog;
 use super::sample::Key;
 use super::saved_state::Resumed;
 use super::settings::Settings;
@@ -60,6 +61,7 @@ pub struct Estimator {
     pub(super) sources: Sources,
     pub(super) clock: ClockLog,
     pub(super) slews: SlewDetection,
+    pub(super) realtime: RealtimeLog,
     pub(super) last: Option<Readings>,
     pub(super) phc: Option<PhcBound>,
     pub(super) status: ClockStatus,
@@ -68,6 +70,8 @@ pub struct Estimator {
     /// The reason of the status when the grace is over.
     pub(super) failure: Reason,
     pub(super) validated: RawInstant,
+    /// The held interval is not carried back to earlier instants.
+    pub(super) valid_since: RawInstant,
     pub(super) leap: Leap,
     pub(super) reference_id: u32,
     /// The measurement that was used last, with its error budget.
@@ -120,12 +124,14 @@ impl Estimator {
             sources: Sources::default(),
             clock: ClockLog::default(),
             slews: SlewDetection::default(),
+            realtime: RealtimeLog::default(),
             last: None,
             phc: None,
             status: ClockStatus::Unknown,
             reason: Reason::NeverSynchronized,
             failure: Reason::ChronySilent,
             validated: now.raw,
+            valid_since: now.raw,
             leap: Leap::Unsynchronized,
             reference_id: 0,
             sampled: None,
@@ -201,6 +207,11 @@ impl Estimator {
         self.changed_much = true;
         self.sources.forget();
         self.advance(Event::Void, reason);
+    }
+
+    /// What is known from `raw` on says nothing about earlier instants.
+    pub(super) fn begin_at(&mut self, raw: RawInstant) {
+        self.valid_since = self.valid_since.max(raw);
     }
 
     /// How far back rates are measured, ns.

@@ -1,6 +1,7 @@
 //! The published estimate: the interval of true time, its growth, status and error budget.
 
 use super::error_budget::ErrorBudget;
+use super::realtime_rates::RealtimeRates;
 use super::status::{ClockStatus, Reason};
 use crate::chrony::Leap;
 use crate::time::{Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings};
@@ -29,6 +30,10 @@ pub struct Estimate {
     pub validated: RawInstant,
     /// When nothing is claimed any more.
     pub void_after: RawInstant,
+    /// Nothing is claimed about earlier instants.
+    pub valid_since: RawInstant,
+    /// How `CLOCK_REALTIME` advanced until `raw`, if that is known.
+    pub realtime: Option<RealtimeRates>,
     /// Whether chronyd announces a leap second.
     pub leap: Leap,
     /// chrony's reference id; 0 for none.
@@ -49,6 +54,8 @@ impl Estimate {
             band: RateBand::within(Rate::default()),
             validated: now.raw,
             void_after: now.raw,
+            valid_since: now.raw,
+            realtime: None,
             leap: Leap::Unsynchronized,
             reference_id: 0,
             budget: ErrorBudget::default(),

@@ -40,6 +40,7 @@ impl Estimator {
             self.slews.reset();
             self.suspended = true;
         }
+        self.realtime.note(at);
         let by_ns = self.clock.note(at)?;
         Some(Finding::ClockStepped { by_ns, suspended })
     }

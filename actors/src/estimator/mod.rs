@@ -10,7 +10,7 @@
 //! ```text
 //!   chronyd's report, PHC's error bound, clock readings
 //!      | ingestion         the entry points; the status changes here
-//!      |                   (clock_log, slew_detection: how CLOCK_REALTIME moved)
+//!      |                   (clock_log, slew_detection, realtime_rates: how CLOCK_REALTIME moved)
 //!      | new_measurements  which measurements of the report are new, and what is charged to them
 //!      | sample            one measurement becomes an interval
 //!      | source_selection  the selected source's, or what all but F sources have in common
@@ -60,6 +60,9 @@ mod observation;
 mod properties;
 mod queries;
 mod rate_band;
+#[cfg(test)]
+mod realtime_properties;
+mod realtime_rates;
 mod resume;
 mod sample;
 mod saved_state;
@@ -84,6 +87,7 @@ pub use self::core::{Estimator, PollFailure};
 pub use error_budget::ErrorBudget;
 pub use estimate::{Estimate, NO_CLAIM_NS};
 pub use finding::Finding;
+pub use realtime_rates::RealtimeRates;
 pub use sample::Key;
 pub use saved_state::{Resumed, State};
 pub use settings::Settings;

@@ -34,7 +34,12 @@ impl Estimator {
         } else {
             i64::MAX
         };
-        match self.held.observe(point, span_ns) {
+        let is_first = self.held.point().is_none();
+        let observed = self.held.observe(point, span_ns);
+        if is_first || observed != Observed::Agrees {
+            self.begin_at(point.raw);
+        }
+        match observed {
             Observed::Agrees => self.observe_wander(point.raw, findings),
             Observed::Disjoint(held) => {
                 self.changed_much = true;
@@ -76,6 +81,7 @@ impl Estimator {
                 self.contradiction = None;
                 findings.push(Finding::ContradictionEnded { held_stands: false });
                 self.held.begin(other);
+                self.begin_at(other.raw);
             }
         }
     }
@@ -120,6 +126,9 @@ impl Estimator {
             Use::AfterMoving(by_ns) => {
                 self.changed_much = true;
                 self.leap_second.clear();
+                if by_ns != 0 {
+                    self.begin_at(point.raw);
+                }
                 self.held.shift(by_ns);
                 if let Some(wander) = &mut self.wander {
                     wander.held.shift(by_ns);

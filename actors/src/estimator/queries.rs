@@ -45,6 +45,8 @@ impl Estimator {
             band: known.band,
             validated: self.validated,
             void_after,
+            valid_since: self.valid_since,
+            realtime: self.realtime.rates_at(at),
             leap: self.leap,
             reference_id: self.reference_id,
             budget: self.budget(&known, at.raw),

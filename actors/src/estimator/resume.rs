@@ -93,6 +93,7 @@ impl Estimator {
         self.status = resumed.status;
         self.reason = Reason::Resumed;
         self.validated = resumed.validated;
+        self.valid_since = resumed.valid_since;
         self.leap = resumed.leap;
         self.reference_id = resumed.reference_id;
     }

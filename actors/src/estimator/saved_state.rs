@@ -34,6 +34,8 @@ pub struct Resumed {
     pub status: ClockStatus,
     /// When chronyd was last known to follow a source.
     pub validated: RawInstant,
+    /// Nothing was claimed about earlier instants.
+    pub valid_since: RawInstant,
     /// Whether a leap second was announced.
     pub leap: Leap,
     /// chrony's reference id; 0 for none.

@@ -191,11 +191,12 @@ impl Estimator {
         reachable: usize,
         findings: &mut Vec<Finding>,
     ) {
-        if dissent.is_some() && self.dissent.is_none() {
+        if let (Some(point), None) = (dissent, self.dissent) {
             findings.push(Finding::SourcesDisagree {
                 disjoint,
                 reachable,
             });
+            self.begin_at(point.raw);
         }
         self.changed_much |= self.dissent != dissent;
         self.dissent = dissent;

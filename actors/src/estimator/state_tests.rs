@@ -149,3 +149,91 @@ fn an_interval_that_was_held_for_too_long_is_not_revived_without_a_new_measureme
     assert_eq!(bench.published.status, ClockStatus::Synchronized);
     assert!(bench.contained_truth);
 }
+
+/// Since when the published interval is valid, after measurements, what `happens`, and more
+/// measurements; and whether that is after it happened.
+fn valid_since(happens: fn(&mut Bench)) -> (RawInstant, bool) {
+    let mut bench = Bench::new(settings(), None).with_servers(4);
+    bench.measure_for(20, 0);
+    let before = bench.published.valid_since;
+    assert!(before <= RawInstant::from_ns(2 * NS_PER_S), "{before:?}");
+    let began = bench.readings().raw;
+    happens(&mut bench);
+    bench.poll();
+    let since = bench.published.valid_since;
+    assert!(since == before || since >= began, "{since:?}");
+    (since, since >= began)
+}
+
+#[test]
+fn what_voids_the_past_makes_the_interval_valid_from_then_on() {
+    let voids: [(&str, fn(&mut Bench)); 6] = [
+        ("a suspend", |bench| {
+            bench.host.suspend(100 * NS_PER_S, 0);
+            bench.poll();
+            bench.measure_for(3, 0);
+        }),
+        ("an expired holdover", |bench| {
+            bench.pass(settings().holdover_ns);
+            bench.poll();
+            bench.measure_for(3, 0);
+        }),
+        ("a contradiction", |bench| {
+            bench.measure(100 * MS);
+            bench.poll();
+        }),
+        ("sources that disagree", |bench| {
+            for n in 1..4 {
+                bench.measure_server(n, NS_PER_S);
+            }
+            bench.poll();
+        }),
+        ("a rate that contradicts the drift rate", |bench| {
+            bench.rate(200e-6);
+            bench.measure_for(100, 0);
+        }),
+        ("a leap second", |bench| {
+            bench.announce_insertion(20 * NS_PER_S);
+            bench.measure_for(10, 0);
+            bench.pass(12 * NS_PER_S);
+            bench.host.utc.value_ns -= NS_PER_S;
+            bench.set(-NS_PER_S);
+            bench.measure_for(20, 0);
+        }),
+    ];
+    for (name, happens) in voids {
+        assert!(valid_since(happens).1, "{name}");
+    }
+}
+
+#[test]
+fn the_past_stays_valid_when_the_clock_is_set_and_when_the_daemon_is_restarted() {
+    let keeps: [(&str, fn(&mut Bench)); 4] = [
+        ("measurements", |bench| bench.measure_for(100, 0)),
+        ("a step of the clock", |bench| {
+            bench.set(NS_PER_S);
+            bench.measure_for(3, 0);
+        }),
+        ("a restart", |bench| {
+            bench.restart(|bench| bench.pass(NS_PER_S));
+            bench.measure_for(3, 0);
+        }),
+        ("silence", |bench| {
+            bench.pass(settings().holdover_ns / 2);
+            bench.poll();
+        }),
+    ];
+    for (name, happens) in keeps {
+        assert!(!valid_since(happens).1, "{name}");
+    }
+}
+
+#[test]
+fn without_a_resumed_interval_the_past_is_not_claimed() {
+    let mut bench = Bench::new(settings(), None);
+    bench.measure_for(20, 0);
+    let at = bench.readings();
+    bench.estimator = Estimator::new(settings(), None, 0, &at);
+    bench.measure_for(3, 0);
+    assert!(bench.published.valid_since >= at.raw);
+}

@@ -21,13 +21,13 @@ pub fn frequency() -> io::Result<Rate> {
     if unsafe { libc::adjtimex(&raw mut report) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(Rate::from_ppb(parts_per_billion(report.tick, report.freq)))
+    Ok(rate(report.tick, report.freq))
 }
 
 /// The frequency offset for `tick`, in microseconds per tick of 10 ms, and `freq`, in ppm with 16
 /// fractional bits.
-fn parts_per_billion(tick: i64, freq: i64) -> i64 {
-    (tick - 10_000) * 100_000 + freq * 1_000 / 65_536
+fn rate(tick: i64, freq: i64) -> Rate {
+    Rate::from_ppm((tick - 10_000) * 100) + Rate::from_ppt(freq * 1_000_000 / 65_536)
 }
 
 #[cfg(test)]
@@ -36,18 +36,16 @@ mod tests {
 
     #[test]
     fn tick_and_frequency_are_added() {
-        for (tick, freq, ppb) in [
+        for (tick, freq, ppt) in [
             (10_000, 0, 0),
-            (10_000, 65_536, 1_000),
-            (10_000, -32_768_000, -500_000),
-            (10_001, 0, 100_000),
-            (9_167, -21_845_333, -83_300_000 - 333_333),
+            (10_000, 1, 15),
+            (10_000, 65_536, 1_000_000),
+            (10_000, -32_768_000, -500_000_000),
+            (10_001, 0, 100_000_000),
+            (9_167, -21_845_333, -83_300_000_000 - 333_333_328),
         ] {
-            assert_eq!(
-                parts_per_billion(tick, freq),
-                ppb,
-                "tick {tick}, freq {freq}"
-            );
+            let expected = Rate::from_ppt(ppt);
+            assert_eq!(rate(tick, freq), expected, "tick {tick}, freq {freq}");
         }
     }
 

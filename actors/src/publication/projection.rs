@@ -19,20 +19,36 @@ use crate::time::{
 /// growth of the bound in that time, so the published bound includes it.
 const READ_LAG_NS: i64 = 20_000_000;
 
+const NS_PER_US: i64 = 1_000;
 const PPT_PER_ONE: i128 = 1_000_000_000_000;
 
-/// The native record of `estimate`, to be read as free running `stale_ns` after chronyd was last
-/// known to follow a source.
+/// How the native layout is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// A record reads as free running this long after chronyd was last known to follow a source,
+    /// ns.
+    pub stale_ns: i64,
+    /// The longest time between two publications of a daemon that works, ns.
+    pub interval_ns: i64,
+}
+
+/// The native record of `estimate` at the instant `at`.
 #[must_use]
-pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRecord {
+pub fn to_native(estimate: &Estimate, pace: Pace, at: &Readings) -> NativeRecord {
     let (rate, growth) = to_rate_and_growth(estimate.band);
+    let (realtime_since, (slowest, fastest), realtime_error_ns) = match estimate.realtime {
+        Some(rates) => (rates.since, to_units(rates.band), rates.error_ns),
+        None => (RawInstant::default(), (0, 0), at.gap_ns),
+    };
+    let as_i32 = |units: i128| i32::try_from(units).unwrap_or_default();
+    let as_u32 = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     NativeRecord {
         as_of_ns: estimate.raw.as_ns(),
         earliest_ns: estimate.interval.earliest.as_ns(),
         latest_ns: estimate.interval.latest.as_ns(),
         rate,
         growth,
-        free_running_after_ns: (estimate.validated + stale_ns).as_ns(),
+        free_running_after_ns: (estimate.validated + pace.stale_ns).as_ns(),
         void_after_ns: estimate.void_after.as_ns(),
         status: estimate.status,
         reason: estimate.reason,
@@ -40,7 +56,12 @@ pub fn to_native(estimate: &Estimate, stale_ns: i64, at: &Readings) -> NativeRec
         source: estimate.reference_id,
         suspended_ns: at.suspended_ns,
         realtime_ns: at.realtime.as_ns(),
-        ..NativeRecord::no_claim(0)
+        valid_since_ns: estimate.valid_since.as_ns(),
+        realtime_since_ns: realtime_since.as_ns(),
+        realtime_slowest: as_i32(slowest),
+        realtime_fastest: as_i32(fastest),
+        publication_interval_us: as_u32(pace.interval_ns / NS_PER_US),
+        realtime_error_ns: as_u32(realtime_error_ns),
     }
 }
 
@@ -93,6 +114,11 @@ pub fn from_native(
     usable(&state).then_some(Resumed {
         status: record.status,
         validated: RawInstant::from_ns(record.free_running_after_ns) - stale_ns,
+        valid_since: RawInstant::from_ns(match record.valid_since_ns {
+            // The daemon was of an earlier version.
+            0 => record.as_of_ns,
+            since_ns => since_ns,
+        }),
         leap: record.leap,
         reference_id: record.source,
         state,
@@ -112,6 +138,7 @@ pub fn from_v1(record: &V1Record, now: &Readings) -> Option<Resumed> {
     Some(Resumed {
         status: record.status,
         validated: now.raw - record.age_ns(now.coarse.as_ns()),
+        valid_since: now.raw,
         leap: Leap::Normal,
         reference_id: 0,
         state: State::of_interval(now.raw, interval, None, now.suspended_ns),
@@ -139,10 +166,15 @@ fn whole_seconds(ns: i64) -> i64 {
     ns - ns.rem_euclid(NS_PER_S)
 }
 
+/// The ends of the band in units of 2^-32, rounded outward.
+fn to_units(band: RateBand) -> (i128, i128) {
+    let units = |rate: Rate| (i128::from(rate.as_ppt()) << 32).div_euclid(PPT_PER_ONE);
+    (units(band.slowest), units(band.fastest) + 1)
+}
+
 /// The native layout's rate and growth, in units of 2^-32, that cover the band.
 fn to_rate_and_growth(band: RateBand) -> (i32, u32) {
-    let units = |rate: Rate| (i128::from(rate.as_ppt()) << 32).div_euclid(PPT_PER_ONE);
-    let (slowest, fastest) = (units(band.slowest), units(band.fastest) + 1);
+    let (slowest, fastest) = to_units(band);
     let rate = slowest.midpoint(fastest);
     let growth = (fastest - rate).max(rate - slowest);
     (
@@ -169,8 +201,8 @@ fn from_rate_and_growth(rate: i32, growth: u32) -> RateBand {
 )]
 mod tests {
     use super::*;
-    use crate::estimator::ErrorBudget;
     use crate::estimator::status::{ClockStatus, Reason};
+    use crate::estimator::{ErrorBudget, RealtimeRates};
     use crate::time::{CoarseInstant, RealtimeInstant, scaled_ceil};
     use proptest::prelude::*;
     use shm_layout::STALE_AFTER_NS;
@@ -188,6 +220,13 @@ mod tests {
         }
     }
 
+    fn pace(stale_ns: i64) -> Pace {
+        Pace {
+            stale_ns,
+            interval_ns: S / 10,
+        }
+    }
+
     /// True time is `correction_ns` ahead of `CLOCK_REALTIME`, known to 1 us.
     fn estimate(correction_ns: i64) -> Estimate {
         let now = at(0);
@@ -199,6 +238,8 @@ mod tests {
             band: RateBand::within(Rate::from_ppm(50)),
             validated: now.raw,
             void_after: now.raw + 1_000 * S,
+            valid_since: now.raw - 100 * S,
+            realtime: None,
             leap: Leap::Normal,
             reference_id: 0x7f00_0001,
             budget: ErrorBudget::default(),
@@ -278,23 +319,63 @@ mod tests {
     fn the_next_life_resumes_from_the_native_record() {
         let known = estimate(-7_000);
         for stale_ns in [STALE_AFTER_NS, 60 * S] {
-            let record = to_native(&known, stale_ns, &at(0));
+            let record = to_native(&known, pace(stale_ns), &at(0));
             let resumed = from_native(&record, None, stale_ns, &at(3_000)).expect("resumed");
-            assert_eq!(resumed.validated, known.validated);
+            assert_eq!(
+                (resumed.validated, resumed.valid_since),
+                (known.validated, known.valid_since)
+            );
             assert_eq!(
                 (resumed.status, resumed.reference_id),
                 (known.status, known.reference_id)
             );
         }
-        let record = to_native(&known, STALE_AFTER_NS, &at(0));
+        let record = to_native(&known, pace(STALE_AFTER_NS), &at(0));
         let slept = Readings {
             suspended_ns: 4 * S,
             ..at(3_000)
         };
         assert_eq!(from_native(&record, None, STALE_AFTER_NS, &slept), None);
         let unknown = Estimate::unknown(ClockStatus::Unknown, Reason::ChronySilent, &at(0));
-        let record = to_native(&unknown, STALE_AFTER_NS, &at(0));
+        let record = to_native(&unknown, pace(STALE_AFTER_NS), &at(0));
         assert_eq!(from_native(&record, None, STALE_AFTER_NS, &at(0)), None);
+    }
+
+    #[test]
+    fn a_record_without_valid_since_was_valid_from_its_own_instant_on() {
+        let known = estimate(0);
+        let record = NativeRecord {
+            valid_since_ns: 0,
+            ..to_native(&known, pace(STALE_AFTER_NS), &at(0))
+        };
+        let resumed = from_native(&record, None, STALE_AFTER_NS, &at(3_000)).expect("resumed");
+        assert_eq!(resumed.valid_since, known.raw);
+    }
+
+    #[test]
+    fn the_native_record_has_the_publication_interval_and_the_rates_of_the_clock() {
+        let since = RawInstant::from_ns(S);
+        let band = RateBand::new(Rate::from_ppm(-20), Rate::from_ppm(30));
+        let known = Estimate {
+            realtime: Some(RealtimeRates {
+                since,
+                band,
+                error_ns: 70,
+            }),
+            ..estimate(0)
+        };
+        let record = to_native(&known, pace(STALE_AFTER_NS), &at(0));
+        assert_eq!(record.publication_interval_us, 100_000);
+        assert_eq!(
+            (record.realtime_since_ns, record.realtime_error_ns),
+            (S, 70)
+        );
+        // 20 and 30 ppm in units of 2^-32, rounded outward.
+        let rates = (record.realtime_slowest, record.realtime_fastest);
+        assert_eq!(rates, (-85_900, 128_850));
+        let record = to_native(&estimate(0), pace(STALE_AFTER_NS), &at(0));
+        let rates = (record.realtime_slowest, record.realtime_fastest);
+        assert_eq!((record.realtime_since_ns, rates), (0, (0, 0)));
     }
 
     #[test]
@@ -324,7 +405,7 @@ mod tests {
             prop_assert!(estimate.at(now.raw).contains(truth));
             let record = to_v1(&estimate, &now);
             prop_assert!((truth - now.realtime).abs() <= record.bound_ns);
-            let native = to_native(&estimate, STALE_AFTER_NS, &at(0));
+            let native = to_native(&estimate, pace(STALE_AFTER_NS), &at(0));
             let (earliest, latest) = native.aged_to(now.raw.as_ns());
             prop_assert!((earliest..=latest).contains(&truth.as_ns()), "{truth:?} not in {earliest}..{latest}");
             let covered = from_rate_and_growth(native.rate, native.growth);

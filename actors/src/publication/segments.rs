@@ -7,7 +7,7 @@ use shm_layout::STALE_AFTER_NS;
 use shm_layout::layout::Layout;
 use shm_layout::writer::{NativeSegment, OpenError, Segment, V1Segment, V2Segment};
 
-use super::projection;
+use super::projection::{self, Pace};
 use crate::estimator::{Estimate, Resumed, State};
 use crate::fail_points::fail_point;
 use crate::time::Readings;
@@ -22,6 +22,8 @@ pub struct Segments {
     pub native: Option<NativeSegment>,
     /// How long chronyd may be silent before the clock is free running.
     pub grace: Duration,
+    /// The longest time between two publications of a daemon that works.
+    pub publication_interval: Duration,
 }
 
 impl Segments {
@@ -63,13 +65,16 @@ impl Segments {
 
     /// How long after the last valid report a synchronized record reads as free running, ns.
     fn stale_ns(&self) -> i64 {
-        let grace_ns = i64::try_from(self.grace.as_nanos()).unwrap_or(i64::MAX);
-        STALE_AFTER_NS.max(grace_ns)
+        STALE_AFTER_NS.max(ns(self.grace))
     }
 
     /// Projects `estimate` at the instant of `at` onto every layout, and writes it.
     pub fn publish(&self, estimate: &Estimate, at: &Readings) {
-        let native = projection::to_native(estimate, self.stale_ns(), at);
+        let pace = Pace {
+            stale_ns: self.stale_ns(),
+            interval_ns: ns(self.publication_interval),
+        };
+        let native = projection::to_native(estimate, pace, at);
         // Tests interrupt the innermost write.
         write(self.native.as_ref(), &native, || {
             write(self.v2.as_ref(), &projection::to_v2(estimate, at), || {
@@ -89,6 +94,10 @@ impl Segments {
             check_file(self.native.as_ref()),
         ]
     }
+}
+
+fn ns(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn check_file<L: Layout>(segment: Option<&Segment<L>>) -> Result<Option<PathBuf>, OpenError> {

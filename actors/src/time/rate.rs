@@ -88,8 +88,9 @@ impl Neg for Rate {
     }
 }
 
-/// A range of frequency offsets of UTC relative to `CLOCK_MONOTONIC_RAW`. While the clock shows an
-/// elapsed time t, UTC advances by t (1 + rate), with the rate somewhere in the range.
+/// A range of frequency offsets of UTC, or of `CLOCK_REALTIME`, relative to `CLOCK_MONOTONIC_RAW`.
+/// While the latter shows an elapsed time t, UTC advances by t (1 + rate), with the rate somewhere
+/// in the range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateBand {
     /// The lowest rate.
@@ -125,6 +126,15 @@ impl RateBand {
         let slowest = self.slowest.max(other.slowest);
         let fastest = self.fastest.min(other.fastest);
         (slowest <= fastest).then_some(Self { slowest, fastest })
+    }
+
+    /// The smallest range that contains two ranges.
+    #[must_use]
+    pub fn hull(self, other: Self) -> Self {
+        Self {
+            slowest: self.slowest.min(other.slowest),
+            fastest: self.fastest.max(other.fastest),
+        }
     }
 
     /// The range with both ends moved outward by `by`.

@@ -35,6 +35,7 @@ fuzz_target!(|data: &[u8]| {
     let resumed = Resumed {
         status: ClockStatus::Synchronized,
         validated: now.raw,
+        valid_since: now.raw,
         leap: Leap::Normal,
         reference_id: 0,
         state,

@@ -176,6 +176,7 @@ impl Bench {
         let resumed = Resumed {
             status: last.status,
             validated: last.validated,
+            valid_since: last.valid_since,
             leap: last.leap,
             reference_id: last.reference_id,
             state,

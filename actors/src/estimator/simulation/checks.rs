@@ -6,6 +6,9 @@ use super::report::Lost;
 use crate::estimator::*;
 use crate::time::{Rate, RawInstant};
 
+/// As many rounds are kept to check the past.
+const MAX_PAST: usize = 64;
+
 impl Simulation {
     fn lost(&self, text: String) -> Lost {
         let log = self.log.clone().unwrap_or_default();
@@ -126,6 +129,32 @@ impl Simulation {
                 last.error_ns as f64 + rate * (estimate.raw.as_ns() - last.raw_ns) as f64;
             self.report.width_ns += estimate.interval.half_width_ns() as f64;
         }
+    }
+
+    /// The interval, carried back, contains what was true time at one of the last rounds.
+    pub fn check_past(&mut self, estimate: &Estimate, event: Event) -> Result<(), Lost> {
+        let raw_ns = estimate.raw.as_ns();
+        let holds_ns = estimate.void_after.as_ns() - raw_ns;
+        let first_ns = estimate.valid_since.as_ns().max(raw_ns - holds_ns);
+        self.past.retain(|&(raw_ns, _)| raw_ns >= first_ns);
+        if self.breach.is_none() && !self.past.is_empty() {
+            let (past_ns, truth) = self.past[self.past_rng.below(self.past.len())];
+            let interval = estimate.at(RawInstant::from_ns(past_ns));
+            if !interval.contains(truth) {
+                let off_ns = (interval.earliest - truth).max(truth - interval.latest);
+                let text = format!(
+                    "true time at raw {past_ns} was {off_ns} ns outside ({event:?}): {estimate:?}\n{:?}",
+                    self.settings
+                );
+                return Err(self.lost(text));
+            }
+        }
+        if self.past.len() >= MAX_PAST {
+            let dropped = self.past_rng.below(self.past.len());
+            self.past.swap_remove(dropped);
+        }
+        self.past.push((raw_ns, self.host.true_time(raw_ns)));
+        Ok(())
     }
 
     /// True time is in the interval; while a broken wander premise is relied on, in the one by the

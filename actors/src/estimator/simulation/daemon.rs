@@ -96,6 +96,7 @@ impl Simulation {
         if !estimate.status.is_trusted() {
             return Ok(());
         }
+        self.check_past(&estimate, event)?;
         self.synced_ns.get_or_insert(at.raw.as_ns());
         self.measure_width(&estimate);
         if self.noise.chance(0.02) && self.breach.is_none() {
@@ -127,6 +128,7 @@ impl Simulation {
             .map(|state| Resumed {
                 status: published.status,
                 validated: published.validated,
+                valid_since: published.valid_since,
                 leap: published.leap,
                 reference_id: published.reference_id,
                 state,

@@ -12,7 +12,7 @@ use super::report::{Lost, Report};
 use crate::chrony::{ChronyPoll, Leap};
 use crate::estimator::status::ClockStatus;
 use crate::estimator::*;
-use crate::time::{NS_PER_S, RawInstant, Readings};
+use crate::time::{NS_PER_S, RawInstant, Readings, RealtimeInstant};
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,9 @@ pub struct Simulation {
     pub published_at: Readings,
     /// Published before, and checked once more later.
     pub retained: Vec<Option<Estimate>>,
+    /// Instants of earlier rounds with true time then, and the numbers that choose among them.
+    pub past: Vec<(i64, RealtimeInstant)>,
+    pub past_rng: Rng,
     /// What chronyd replied, and the clocks before the query, when the replies were not read yet.
     pub queued: Option<(Readings, Result<ChronyPoll, PollFailure>)>,
     queue: BinaryHeap<Reverse<(i64, u64, Event)>>,
@@ -88,6 +91,8 @@ impl Simulation {
             published,
             published_at,
             retained: Vec::new(),
+            past: Vec::new(),
+            past_rng: Rng::new(config.seed, 5),
             queued: None,
             queue: BinaryHeap::new(),
             sequence: 0,
