@@ -158,6 +158,7 @@ impl Estimator {
         }
         if self.held.point().is_some() {
             self.advance(Event::Report, Reason::Tracking);
+            self.failure = Reason::ChronySilent;
             self.validated = answered.raw;
             self.leap = tracking.leap;
             self.reference_id = tracking.ref_id;
@@ -204,6 +205,23 @@ mod tests {
     use super::super::simulation::bench::{Bench, settings};
     use super::super::status::ClockStatus;
     use super::*;
+
+    #[test]
+    fn a_failure_from_before_a_valid_report_is_not_the_reason_of_a_later_silence() {
+        let mut bench = Bench::new(settings(), None);
+        bench.measure_for(5, 0);
+        let at = bench.readings();
+        bench.estimator.polled(Err(PollFailure::Refused), &at, &at);
+        bench.measure_for(5, 0);
+        assert_eq!(bench.published.reason, Reason::Tracking);
+        // No poll ends any more.
+        bench.pass(settings().grace_ns + 1);
+        let at = bench.readings();
+        bench.estimator.pass_time(&at);
+        bench.publish(&at);
+        assert_eq!(bench.published.status, ClockStatus::FreeRunning);
+        assert_eq!(bench.published.reason, Reason::ChronySilent);
+    }
 
     #[test]
     fn after_the_grace_the_reason_is_the_last_failure_of_a_poll() {
