@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use clockbound_actors::daemon::{self, Config};
 use clockbound_actors::estimator::Settings;
-use clockbound_actors::publication::segments::Segments;
+use clockbound_actors::publication::segments::{Segments, retire_unpublished};
 use clockbound_actors::supervision::Ending;
 use crossbeam_channel::Receiver;
 use shm_layout::layout::Layout;
@@ -99,6 +99,7 @@ fn run(
     info!(log, "clockbound starting";
         "version" => env!("CARGO_PKG_VERSION"), "max_drift_ppb" => options.max_drift_ppb,
         "source" => %options.chrony_socket.display(), "segments" => &opened.starts);
+    retire_segments(&options.segments, log);
     if options.drift_was_defaulted {
         warn!(log, "no drift rate given, assuming 1 ppm"; "advice" => DEFAULT_DRIFT_ADVICE);
     }
@@ -141,6 +142,21 @@ fn run(
             crit!(log, "failed to start the actors"; "err" => %err);
             Exit::OsErr.into()
         }
+    }
+}
+
+/// Retires what earlier daemons have published beside `paths`.
+fn retire_segments(SegmentPaths { v1, v2, native }: &SegmentPaths, log: &Logger) {
+    let published: Vec<&Path> = [v1, v2, native]
+        .into_iter()
+        .filter_map(Option::as_deref)
+        .collect();
+    let retired: Vec<String> = retire_unpublished(&published)
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    if !retired.is_empty() {
+        info!(log, "segment retired"; "path" => retired.join(", "));
     }
 }
 

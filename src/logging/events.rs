@@ -4,7 +4,7 @@
 //! `systemd/clockbound.catalog` explains each event, for `journalctl -x`.
 
 /// Message and `MESSAGE_ID`, sorted by message.
-const EVENTS: [(&str, &str); 35] = [
+const EVENTS: [(&str, &str); 36] = [
     (
         "actor crashed, restarting it",
         "18083ce0ab8146cba911211db0962959",
@@ -104,6 +104,7 @@ const EVENTS: [(&str, &str); 35] = [
         "reference clock has no declared error",
         "7f123d504b6643009ef971e78906c78a",
     ),
+    ("segment retired", "0f4c3546c2954360a45cf43c70fc46fa"),
     (
         "some sources are unusable",
         "3a3df081ecf14d4f8130dad2922fe119",

@@ -1,11 +1,15 @@
 //! The published segments, mapped above the actors until the process ends.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shm_layout::STALE_AFTER_NS;
 use shm_layout::layout::Layout;
-use shm_layout::writer::{NativeSegment, OpenError, Segment, V1Segment, V2Segment};
+use shm_layout::layout::native::{self, Native};
+use shm_layout::layout::v1::{self, V1};
+use shm_layout::layout::v2::{self, V2};
+use shm_layout::writer::{self, NativeSegment, OpenError, Segment, V1Segment, V2Segment};
 
 use super::projection::{self, Pace};
 use crate::estimator::{Estimate, Resumed, State};
@@ -96,6 +100,31 @@ impl Segments {
     }
 }
 
+/// Retires segments with the default names beside the `published` ones: a client that is given the
+/// directory must not read what an earlier daemon has published there. Returns their paths. Those of
+/// other daemons, and those that cannot be removed, are left.
+#[must_use]
+pub fn retire_unpublished(published: &[&Path]) -> Vec<PathBuf> {
+    let directories: BTreeSet<&Path> = published.iter().filter_map(|path| path.parent()).collect();
+    let mut retired = Vec::new();
+    for directory in directories {
+        for (name, retire) in [
+            (
+                native::FILE_NAME,
+                writer::retire::<Native> as fn(&Path) -> _,
+            ),
+            (v2::FILE_NAME, writer::retire::<V2>),
+            (v1::FILE_NAME, writer::retire::<V1>),
+        ] {
+            let path = directory.join(name);
+            if !published.contains(&path.as_path()) && retire(&path).unwrap_or(false) {
+                retired.push(path);
+            }
+        }
+    }
+    retired
+}
+
 fn ns(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
@@ -120,4 +149,32 @@ fn write<L: Layout>(segment: Option<&Segment<L>>, record: &L::Record, rest: impl
         segment.publish(record);
     }
     rest();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shm_layout::native::NativeRecord;
+    use std::fs;
+
+    #[test]
+    fn segments_with_default_names_that_are_not_published_are_retired() {
+        let directory =
+            std::env::temp_dir().join(format!("clockbound-retire-{}", std::process::id()));
+        fs::create_dir(&directory).expect("a directory");
+        let path = |name: &str| directory.join(name);
+        let open = |name: &str| NativeSegment::open(&path(name)).expect("a segment").0;
+        open("native").publish(&NativeRecord::no_claim(1));
+        open("other").publish(&NativeRecord::no_claim(1));
+        drop(V2Segment::open(&path("shm0")).expect("a segment"));
+        let (_v1, _) = V1Segment::open(&path("shm")).expect("a segment");
+
+        let (v1, native) = (path("shm"), path("native"));
+        assert_eq!(retire_unpublished(&[&v1, &native]), [path("shm0")]);
+        assert_eq!(retire_unpublished(&[&v1]), [path("native")]);
+        // The segment is locked, although it is not given.
+        assert_eq!(retire_unpublished(&[&path("other")]), [PathBuf::new(); 0]);
+        assert!(v1.exists() && path("other").exists() && !native.exists());
+        let _ = fs::remove_dir_all(&directory);
+    }
 }
