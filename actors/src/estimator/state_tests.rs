@@ -150,6 +150,9 @@ fn an_interval_that_was_held_for_too_long_is_not_revived_without_a_new_measureme
     assert!(bench.contained_truth);
 }
 
+/// A name, and what happens.
+type Happening = (&'static str, fn(&mut Bench));
+
 /// Since when the published interval is valid, after measurements, what `happens`, and more
 /// measurements; and whether that is after it happened.
 fn valid_since(happens: fn(&mut Bench)) -> (RawInstant, bool) {
@@ -167,7 +170,7 @@ fn valid_since(happens: fn(&mut Bench)) -> (RawInstant, bool) {
 
 #[test]
 fn what_voids_the_past_makes_the_interval_valid_from_then_on() {
-    let voids: [(&str, fn(&mut Bench)); 6] = [
+    let voids: [Happening; 6] = [
         ("a suspend", |bench| {
             bench.host.suspend(100 * NS_PER_S, 0);
             bench.poll();
@@ -208,7 +211,7 @@ fn what_voids_the_past_makes_the_interval_valid_from_then_on() {
 
 #[test]
 fn the_past_stays_valid_when_the_clock_is_set_and_when_the_daemon_is_restarted() {
-    let keeps: [(&str, fn(&mut Bench)); 4] = [
+    let keeps: [Happening; 4] = [
         ("measurements", |bench| bench.measure_for(100, 0)),
         ("a step of the clock", |bench| {
             bench.set(NS_PER_S);

@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(retire_unpublished(&[&v1, &native]), [path("shm0")]);
         assert_eq!(retire_unpublished(&[&v1]), [path("native")]);
         // The segment is locked, although it is not given.
-        assert_eq!(retire_unpublished(&[&path("other")]), [PathBuf::new(); 0]);
+        assert!(retire_unpublished(&[&path("other")]).is_empty());
         assert!(v1.exists() && path("other").exists() && !native.exists());
         let _ = fs::remove_dir_all(&directory);
     }
