@@ -1,6 +1,9 @@
 """Reads and prints the interval every millisecond, for the survival test in integration.
 
-watch.py DIRECTORY
+watch.py DIRECTORY [busy]
+
+With "busy" it reads for 3 s without a pause, and prints only "begin", and "end" with the number of
+readings.
 """
 
 import sys
@@ -9,8 +12,20 @@ import time
 from clockbound import Client
 
 
+def read_busily(client: Client) -> None:
+    readings = 0
+    print("begin", flush=True)
+    until_ns = client.now().latest_ns + 3_000_000_000
+    while not client.now().is_after_ns(until_ns):
+        readings += 1
+    print("end", readings, flush=True)
+
+
 def main() -> None:
     client = Client.open_when_ready(timeout=30, path=sys.argv[1])
+    if sys.argv[2:]:
+        read_busily(client)
+        return
     while True:
         before_ns, now, after_ns = time.time_ns(), client.now(), time.time_ns()
         print(

@@ -1,5 +1,5 @@
 //! Reads the interval continuously with the project's Rust client library, for `client-check`:
-//! `watch DIRECTORY`.
+//! `watch DIRECTORY [busy]`.
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use clockbound_client::{Client, Error};
 use integration::time::clock::clock_ns;
 use nix::time::ClockId;
@@ -17,15 +17,44 @@ use nix::time::ClockId;
 struct Options {
     /// The directory of the segments.
     directory: PathBuf,
+    /// Reads for 3 s without a pause, and prints only `begin`, and `end` with the number of
+    /// readings.
+    mode: Option<Mode>,
+}
+
+#[derive(Clone, ValueEnum)]
+enum Mode {
+    Busy,
 }
 
 fn main() -> ExitCode {
-    let Err(err) = watch(&Options::parse().directory);
-    println!("{err}");
-    ExitCode::FAILURE
+    let options = Options::parse();
+    let result = match options.mode {
+        None => watch(&options.directory),
+        Some(Mode::Busy) => read_busily(&options.directory),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            println!("{err}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-fn watch(directory: &Path) -> Result<std::convert::Infallible, Error> {
+fn read_busily(directory: &Path) -> Result<(), Error> {
+    let client = Client::open_when_ready_at(directory, Duration::from_secs(30), None)?;
+    let mut readings = 0_u64;
+    println!("begin");
+    let until_ns = client.now()?.latest_ns() + 3_000_000_000;
+    while !client.now()?.is_after_ns(until_ns) {
+        readings += 1;
+    }
+    println!("end {readings}");
+    Ok(())
+}
+
+fn watch(directory: &Path) -> Result<(), Error> {
     let client = Client::open_when_ready_at(directory, Duration::from_secs(30), None)?;
     loop {
         let before_ns = clock_ns(ClockId::CLOCK_REALTIME);

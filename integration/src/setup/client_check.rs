@@ -5,10 +5,15 @@
 //! daemon, reads continuously, and prints a line for each reading: `BEFORE AFTER EARLIEST LATEST
 //! STATUS REASON`. `BEFORE` and `AFTER` are `CLOCK_REALTIME` around the reading, in ns like the
 //! next two.
+//!
+//! `watch DIRECTORY busy` reads for 3 s in one thread without a pause, and writes nothing in between
+//! `begin` and `end READINGS`. Every system call of that thread between the two is one of the
+//! library. strace(1) records them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -25,13 +30,20 @@ use crate::time::clock::clock_ns;
 /// How often the daemon is killed.
 const KILLS: usize = 20;
 
+/// The duration of a busy run, s.
+const BUSY_S: f64 = 3.0;
+/// How many busy runs are made at most.
+const BUSY_RUNS: usize = 5;
+
 /// The result of a check.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CheckResult {
     /// Number of readings.
     pub readings: usize,
     /// From the creation of a new file to the first reading of it.
     pub recovery: Duration,
+    /// System calls beside a healthy daemon, each with its number of calls a second.
+    pub system_calls: BTreeMap<String, f64>,
 }
 
 /// One line of the program's output.
@@ -42,6 +54,27 @@ struct Line {
     earliest_ns: i64,
     latest_ns: i64,
     status: String,
+}
+
+impl CheckResult {
+    /// The result in one line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let calls: Vec<String> = (self.system_calls.iter())
+            .map(|(name, rate)| format!("{name} {rate:.0}/s"))
+            .collect();
+        let calls = if calls.is_empty() {
+            "0 system calls/s".to_owned()
+        } else {
+            calls.join(", ")
+        };
+        format!(
+            "{} readings contain true time, {calls} beside a healthy daemon, a new file is read \
+             after {} ms",
+            self.readings,
+            self.recovery.as_millis()
+        )
+    }
 }
 
 impl Line {
@@ -121,6 +154,7 @@ pub fn run(daemon: &Path, words: &[String]) -> CheckResult {
     thread::sleep(Duration::from_millis(300));
     let mut running = testbed.start(daemon);
     watcher.wait_for_status("synchronized");
+    let system_calls = system_calls(words, &testbed, &directory);
     for _ in 0..KILLS {
         running.kill();
         running = testbed.launch(daemon).start();
@@ -155,5 +189,96 @@ pub fn run(daemon: &Path, words: &[String]) -> CheckResult {
     CheckResult {
         readings: lines.len(),
         recovery: Duration::from_nanos(recovery_ns.unsigned_abs()),
+        system_calls,
+    }
+}
+
+/// Counts the system calls of a busy reader. While another program delays the daemon, the reader may
+/// check the path; the run with the fewest calls counts.
+fn system_calls(words: &[String], testbed: &Testbed, directory: &Path) -> BTreeMap<String, f64> {
+    let record = testbed.sandbox.path("strace");
+    let mut fewest = None;
+    for _ in 0..BUSY_RUNS {
+        let status = Command::new("strace")
+            .args(["-f", "-s", "8", "-o"])
+            .arg(&record)
+            .args(words)
+            .arg(directory)
+            .arg("busy")
+            .stdout(Stdio::null())
+            .status()
+            .expect("strace is installed");
+        assert!(status.success(), "{words:?} failed: {status}");
+        let calls = calls_between(&fs::read_to_string(&record).expect("the record of strace"));
+        if fewest
+            .as_ref()
+            .is_none_or(|so_far: &Vec<_>| calls.len() < so_far.len())
+        {
+            fewest = Some(calls);
+        }
+        if fewest.as_ref().is_some_and(Vec::is_empty) {
+            break;
+        }
+    }
+    let mut rates = BTreeMap::new();
+    for call in fewest.unwrap_or_default() {
+        *rates.entry(call).or_insert(0.0) += 1.0 / BUSY_S;
+    }
+    rates
+}
+
+/// The names of the system calls between those that write `begin` and `end`, in the thread that
+/// writes `begin`. A line of the record begins with the number of the thread. The return from a
+/// signal handler is not a call of the library.
+///
+/// # Panics
+/// If one of the two is missing.
+fn calls_between(record: &str) -> Vec<String> {
+    let mut lines = record.lines();
+    let begin = lines.find(|line| line.contains(r#""begin"#));
+    let thread = begin.and_then(|line| line.split_whitespace().next());
+    let thread = thread.expect("the program writes `begin`");
+    let mut calls = Vec::new();
+    for line in lines {
+        let Some((number, call)) = line.split_once(' ') else {
+            continue;
+        };
+        if number != thread {
+            continue;
+        }
+        if line.contains(r#""end "#) {
+            return calls;
+        }
+        let name = call.trim_start().split_once('(').map(|(name, _)| name);
+        // A signal, and the second half of a call, have no name before a parenthesis.
+        if let Some(name) =
+            name.filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
+            && name != "rt_sigreturn"
+        {
+            calls.push(name.to_owned());
+        }
+    }
+    panic!("the program exited before it wrote `end`");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::calls_between;
+
+    #[test]
+    fn only_calls_of_the_reading_thread_between_the_marks_are_counted() {
+        let record = r#"
+10 openat(AT_FDCWD, "x", O_RDONLY) = 3
+11 write(1, "begin\n", 6 <unfinished ...>
+10 futex(0x1, FUTEX_WAIT) = 0
+11 <... write resumed>)              = 6
+11 statx(AT_FDCWD, "/x", 0, 0, {...}) = 0
+11 --- SIGURG {si_signo=SIGURG} ---
+11 rt_sigreturn({mask=[]})           = 0
+11 clock_gettime(CLOCK_MONOTONIC_RAW, {...}) = 0
+11 write(1, "end 17\n", 7)           = 7
+11 exit_group(0)                     = ?
+"#;
+        assert_eq!(calls_between(record), ["statx", "clock_gettime"]);
     }
 }

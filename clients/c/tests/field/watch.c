@@ -1,5 +1,6 @@
 /* Reads and prints the interval every millisecond until an error, for the survival test in
- * integration: watch DIRECTORY */
+ * integration: watch DIRECTORY [busy]. With "busy" it reads for 3 s without a pause, and prints
+ * only "begin", and "end" with the number of readings. */
 #include <clockbound.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +13,23 @@ static int64_t realtime_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static clockbound_err const *read_busily(clockbound_ctx *ctx)
+{
+    clockbound_interval now;
+    clockbound_err const *err = clockbound_interval_now(ctx, &now);
+    int64_t until = now.latest_ns + 3000000000;
+    long readings = 0;
+    printf("begin\n");
+    fflush(stdout);
+    while (!err && !clockbound_is_after(&now, until)) {
+        err = clockbound_interval_now(ctx, &now);
+        readings++;
+    }
+    printf("end %ld\n", readings);
+    fflush(stdout);
+    return err;
+}
+
 int main(int argc, char **argv)
 {
     clockbound_err open_err;
@@ -20,6 +38,9 @@ int main(int argc, char **argv)
     if (!ctx) {
         printf("%s\n", clockbound_strerror(&open_err));
         return 1;
+    }
+    if (argc > 2) {
+        return read_busily(ctx) != NULL;
     }
     for (;;) {
         clockbound_interval now;
