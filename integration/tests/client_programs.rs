@@ -15,7 +15,7 @@ use nix::time::ClockId;
 const DAEMON: &str = env!("CARGO_BIN_EXE_clockbound");
 
 fn check(language: &str, words: &[String]) {
-    let result = client_check::run(Path::new(DAEMON), words);
+    let result = client_check::run(Path::new(DAEMON), words, &[]);
     assert!(result.readings > 100, "{} readings", result.readings);
     // println! is captured in tests that pass.
     let _ = writeln!(io::stdout(), "{language}: {}", result.summary());

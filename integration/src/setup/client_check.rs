@@ -141,11 +141,12 @@ impl Watcher {
     }
 }
 
-/// Checks the program `words` beside the daemon `daemon`.
+/// Checks the program `words` beside the daemon `daemon`. `runtime_calls` are system calls of the
+/// language's runtime, which are not counted.
 ///
 /// # Panics
 /// If the program exits, an interval does not contain true time, or the program does not recover.
-pub fn run(daemon: &Path, words: &[String]) -> CheckResult {
+pub fn run(daemon: &Path, words: &[String], runtime_calls: &[String]) -> CheckResult {
     let testbed = Testbed::new();
     let shm = testbed.shm();
     let directory = shm.parent().expect("a directory").to_owned();
@@ -154,7 +155,7 @@ pub fn run(daemon: &Path, words: &[String]) -> CheckResult {
     thread::sleep(Duration::from_millis(300));
     let mut running = testbed.start(daemon);
     watcher.wait_for_status("synchronized");
-    let system_calls = system_calls(words, &testbed, &directory);
+    let system_calls = system_calls(words, runtime_calls, &testbed, &directory);
     for _ in 0..KILLS {
         running.kill();
         running = testbed.launch(daemon).start();
@@ -195,7 +196,12 @@ pub fn run(daemon: &Path, words: &[String]) -> CheckResult {
 
 /// Counts the system calls of a busy reader. While another program delays the daemon, the reader may
 /// check the path; the run with the fewest calls counts.
-fn system_calls(words: &[String], testbed: &Testbed, directory: &Path) -> BTreeMap<String, f64> {
+fn system_calls(
+    words: &[String],
+    runtime_calls: &[String],
+    testbed: &Testbed,
+    directory: &Path,
+) -> BTreeMap<String, f64> {
     let record = testbed.sandbox.path("strace");
     let mut fewest = None;
     for _ in 0..BUSY_RUNS {
@@ -209,7 +215,9 @@ fn system_calls(words: &[String], testbed: &Testbed, directory: &Path) -> BTreeM
             .status()
             .expect("strace is installed");
         assert!(status.success(), "{words:?} failed: {status}");
-        let calls = calls_between(&fs::read_to_string(&record).expect("the record of strace"));
+        let record = fs::read_to_string(&record).expect("the record of strace");
+        let mut calls = calls_between(&record);
+        calls.retain(|call| !runtime_calls.contains(call));
         if fewest
             .as_ref()
             .is_none_or(|so_far: &Vec<_>| calls.len() < so_far.len())
