@@ -106,14 +106,17 @@ func TestIntervalAtRealtimeCoversTheRatesOfTheClock(t *testing.T) {
 		realtimeNs: 7_000 * nsPerS, validSinceNs: 1, realtimeSinceNs: 1,
 		realtimeSlowest: -1 << 28, realtimeFastest: 1 << 28, realtimeErrorNs: 500,
 	}
-	now := bracket{beforeNs: 1_000 * nsPerS, realtimeNs: 7_000 * nsPerS, afterNs: 1_000 * nsPerS}
+	now := bracket{
+		beforeNs: 1_000*nsPerS - 40, realtimeNs: 7_000 * nsPerS, afterNs: 1_000*nsPerS + 20,
+	}
 	interval, err := record.intervalAtRealtime(6_999*nsPerS, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// 16/15 s and 16/17 s, a tolerance of 1,500 ns, and the rounding of native.at.
-	earliest := int64(5_000*nsPerS - 1_066_666_667 - 1_500 - 1)
-	latest := int64(5_000*nsPerS - 941_176_470 + 1_500 + 2)
+	// 16/15 s and 16/17 s, a tolerance of 1,500 ns and 1/8 of it, the 60 ns that the bracket took,
+	// and the rounding of native.at.
+	earliest := int64(5_000*nsPerS - 1_066_666_667 - 1_747 - 1)
+	latest := int64(5_000*nsPerS - 941_176_470 + 1_747 + 2)
 	if interval.EarliestNs != earliest || interval.LatestNs != latest {
 		t.Error(interval, "not", earliest, latest)
 	}

@@ -183,6 +183,18 @@ func (r *nativeRecord) intervalAtRealtime(stampNs int64, now bracket) (Interval,
 		return Interval{}, fmt.Errorf("%w: it is in the future", ErrNotKnown)
 	}
 	least, most = elapsedRaw(sub(stampNs, r.realtimeNs), r)
+	// A movement that the comparison has let pass is not larger than the tolerance and the time that
+	// the bracket took; on CLOCK_MONOTONIC_RAW, if the clock is slow, by its rate.
+	slow := -int64(r.realtimeSlowest)
+	if fast := -int64(r.realtimeFastest); fast > slow {
+		slow = fast
+	}
+	if slow > 0 {
+		tolerance = add(tolerance, scaled(2*tolerance, slow))
+	}
+	if took := sub(now.afterNs, now.beforeNs); took > 0 {
+		tolerance = add(tolerance, took)
+	}
 	first := add(r.asOfNs, sub(least, tolerance))
 	last := add(r.asOfNs, add(most, tolerance))
 	if first < r.realtimeSinceNs {

@@ -150,13 +150,13 @@ fn at_realtime() -> Vec<Golden> {
             "native-realtime-at-two-rates-before-the-record",
             rates(-RATE, RATE),
             REALTIME - BINARY,
-            synchronized(1_076_842_529, -1_069_645_218),
+            synchronized(1_076_842_531, -1_069_645_216),
         ),
         at(
             "native-realtime-at-two-rates-after-the-record",
             rates(-RATE, RATE),
             REALTIME + (BINARY >> 1),
-            synchronized(-534_821_859, 539_922_016),
+            synchronized(-534_821_857, 539_922_018),
         ),
         at_when(
             "native-realtime-at-rates-of-one-sign-before-the-record",
@@ -218,7 +218,7 @@ fn at_realtime() -> Vec<Golden> {
             BINARY,
             BINARY + (1 << 20) + 1_500,
             REALTIME - BINARY,
-            synchronized(1_076_842_529, -1_069_645_218),
+            synchronized(1_076_842_531, -1_069_645_216),
         ),
         at_when(
             "native-realtime-faster-than-the-rate",
@@ -234,7 +234,7 @@ fn at_realtime() -> Vec<Golden> {
             BINARY,
             BINARY - (1 << 20) - 1_500,
             REALTIME - BINARY,
-            synchronized(1_076_842_529, -1_069_645_218),
+            synchronized(1_076_842_531, -1_069_645_216),
         ),
         at_when(
             "native-realtime-slower-than-the-rate",
