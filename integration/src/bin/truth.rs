@@ -16,8 +16,8 @@ const CANNOT_CREATE: u8 = 73;
 
 const LAYOUTS: [Layout; 3] = [Layout::NATIVE, Layout::V1, Layout::V2];
 
-/// Scenarios wait most of the time.
-const AT_A_TIME: usize = 20;
+/// Scenarios wait most of the time: 40 use less than half of two cores.
+const AT_A_TIME: usize = 40;
 
 /// Compares the published interval with true time while scripted faults occur.
 #[derive(Parser)]
