@@ -1,7 +1,7 @@
 //! A model of the sequence lock: every order in which the memory accesses of two threads can be
 //! observed.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test -p shm-layout --test sequence_loom --release`.
+//! Run with `RUSTFLAGS="--cfg loom" cargo test -p shm-layout --test sequence_loom`.
 #![cfg(loom)]
 
 use loom::sync::Arc;
