@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::time::ClockId;
+use virtual_clock::readings::close_readings;
 
 use super::ntp_server::jitter;
 use super::ntp_shm::NtpShm;
@@ -144,9 +145,6 @@ impl ReferenceClock {
     }
 }
 
-/// Attempts at close readings of two clocks.
-const ATTEMPTS: usize = 8;
-
 fn measure(
     connection: &mut Connection,
     truth: &Truth,
@@ -159,7 +157,8 @@ fn measure(
         let feed = *feed.lock().expect("feed");
         if !feed.silent {
             number += 1;
-            let (true_ns, receive_ns) = close_readings(truth);
+            let (true_ns, receive_ns) =
+                close_readings(|| truth.now_ns(), || clock_ns(ClockId::CLOCK_REALTIME));
             let clock_ns = true_ns + feed.error_ns_of(began.elapsed().as_secs_f64(), number);
             match connection {
                 Connection::Sock(sender, socket) => {
@@ -171,25 +170,6 @@ fn measure(
         }
         thread::sleep(feed.every);
     }
-}
-
-/// True time and CLOCK_REALTIME at one instant, ns: the closest of some readings. A thread that is
-/// interrupted between the two readings would cause an error that the clock does not declare.
-fn close_readings(truth: &Truth) -> (i64, i64) {
-    let readings = (0..ATTEMPTS).map(|_| {
-        let before_ns = truth.now_ns();
-        let receive_ns = clock_ns(ClockId::CLOCK_REALTIME);
-        let after_ns = truth.now_ns();
-        (
-            after_ns - before_ns,
-            before_ns.midpoint(after_ns),
-            receive_ns,
-        )
-    });
-    let (_, true_ns, receive_ns) = readings
-        .min_by_key(|&(gap_ns, ..)| gap_ns)
-        .expect("at least one attempt");
-    (true_ns, receive_ns)
 }
 
 /// A sample as the driver SOCK reads it: struct timeval, a double, and four integers, as the

@@ -26,6 +26,7 @@
 //! and the daemon measure no rate on it.
 #![deny(unsafe_code)]
 
+pub mod readings;
 pub mod shared;
 pub mod state;
 

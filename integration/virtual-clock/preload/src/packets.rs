@@ -2,6 +2,7 @@
 
 use libc::{c_int, c_uint, cmsghdr, mmsghdr, msghdr, ssize_t, timespec, timeval};
 use virtual_clock::SharedClock;
+use virtual_clock::readings::close_readings;
 
 use crate::{NS_PER_S, clock, libc_own, machine_ns, ns_of, raw_ns, timespec_of, timeval_of};
 
@@ -92,30 +93,9 @@ unsafe fn translate_one(clock: &SharedClock, header: *mut cmsghdr) {
     }
 }
 
-/// Attempts at close readings of the two clocks of the machine.
-const ATTEMPTS: usize = 32;
-
-/// Readings this close are close enough, ns.
-const CLOSE_NS: i64 = 500;
-
 /// The virtual clock's time at the recent instant at which the machine's CLOCK_REALTIME was
 /// `machine_realtime_ns`.
-///
-/// If the process is interrupted between the readings of the two clocks, the timestamp would be
-/// wrong by half the interruption, and the measurement would have an error that no server declares.
 fn virtual_ns(clock: &SharedClock, machine_realtime_ns: i64) -> i64 {
-    let (mut closest_ns, mut ahead_ns) = (i64::MAX, 0);
-    for _ in 0..ATTEMPTS {
-        let before_ns = raw_ns();
-        let realtime_ns = machine_ns(libc::CLOCK_REALTIME);
-        let after_ns = raw_ns();
-        if after_ns - before_ns < closest_ns {
-            closest_ns = after_ns - before_ns;
-            ahead_ns = realtime_ns - before_ns.midpoint(after_ns);
-        }
-        if closest_ns <= CLOSE_NS {
-            break;
-        }
-    }
-    clock.at_past(machine_realtime_ns - ahead_ns)
+    let (raw_ns, realtime_ns) = close_readings(raw_ns, || machine_ns(libc::CLOCK_REALTIME));
+    clock.at_past(machine_realtime_ns - realtime_ns + raw_ns)
 }
