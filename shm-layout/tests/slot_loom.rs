@@ -1,7 +1,7 @@
 //! A model of two places that replace each other: every order in which the memory accesses of a
 //! reader and of the thread that replaces can be observed.
 //!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test -p shm-layout --test slot_loom --release`.
+//! Run with `RUSTFLAGS="--cfg loom" cargo test -p shm-layout --test slot_loom`.
 #![cfg(loom)]
 
 use loom::sync::Arc;
