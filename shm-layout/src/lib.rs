@@ -34,6 +34,8 @@
 // files.
 
 #[cfg(not(loom))]
+pub mod clock;
+#[cfg(not(loom))]
 pub mod layout;
 pub mod memory;
 #[cfg(not(loom))]

@@ -7,14 +7,14 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::time::ClockId;
-use shm_layout::memory::slot::{Current, index_of};
+use shm_layout::memory::slot::Current;
 use shm_layout::reader::ReadError;
 
 use crate::error::Error;
 use crate::interval::{Interval, ns_since_1970};
 use crate::location::Location;
 use crate::options::OpenOptions;
-use crate::segment::{FileId, Place};
+use crate::segment::{FileId, Places};
 use crate::snapshot::{RecordDetails, Snapshot};
 use crate::surroundings::{Host, Surroundings};
 
@@ -45,7 +45,7 @@ pub struct Client {
     current: Current,
     /// The instant of the last check of the path, on the clock of the layout that was read, ns.
     path_checked_ns: AtomicI64,
-    places: [Place; 2],
+    places: Places,
     /// What is needed to change to another file; `None` if the handle does not follow.
     following: Option<Following>,
 }
@@ -124,11 +124,9 @@ impl Client {
             path: location.path().to_owned(),
             source: ReadError::Io(err),
         };
-        let places = [Place::new(), Place::new()];
-        let [first, second] = places.map(|place| place.map_err(map_error));
-        let places = [first?, second?];
+        let places = Places::new().map_err(map_error)?;
         let current = Current::default();
-        let put = current.replace(|number| places[index_of(number)].put(segment, number));
+        let put = current.replace(|number| places.put(segment, number));
         put.map_err(map_error)?;
         let following = follow.then(|| Following {
             location,
@@ -175,8 +173,8 @@ impl Client {
     #[inline(always)]
     fn now_if_path_check_not_due(&self) -> Option<Interval> {
         let number = self.current.begin_read();
-        let place = &self.places[index_of(number)];
-        let reading = place.try_now(number, || self.current.is_still(number))?;
+        let is_still_here = || self.current.is_still(number);
+        let reading = self.places.try_now(number, is_still_here)?;
         let is_returned = !reading.is_late || !self.is_path_check_due(reading.at_ns);
         is_returned.then_some(reading.interval)
     }
@@ -321,12 +319,12 @@ impl Client {
     fn snapshot(&self) -> Result<Snapshot, Error> {
         loop {
             let number = self.current.begin_read();
-            let place = &self.places[index_of(number)];
-            let snapshot = place.snapshot(number);
+            let snapshot = self.places.snapshot(number);
             if let Ok(snapshot) = &snapshot
                 && self.following.is_some()
             {
-                place.set_late_age_ns(snapshot.late_age_ns());
+                let late_age_ns = snapshot.late_age_ns();
+                self.places.set_late_age_ns(number, late_age_ns);
             }
             if self.current.is_still(number) {
                 return snapshot;
@@ -373,7 +371,7 @@ impl Client {
             return false;
         };
         let file = segment.file;
-        let put = |number| self.places[index_of(number)].put(segment, number);
+        let put = |number| self.places.put(segment, number);
         if self.current.replace(put).is_err() {
             return false;
         }

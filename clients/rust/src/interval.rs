@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use shm_layout::native::NativeRecord;
+use shm_layout::native::UsualCase;
 pub use shm_layout::v1::V1Record as Record;
 pub use shm_layout::v2::V2Record;
 pub use shm_layout::{ClockStatus as Status, Reason};
@@ -82,6 +83,19 @@ impl Interval {
             status,
             reason,
         }
+    }
+
+    /// Returns the interval of a native record `elapsed_ns` after it, if that is less than
+    /// `limit_ns` and the case is the usual one.
+    #[inline(always)]
+    pub(crate) fn usual(usual: &UsualCase, elapsed_ns: i64, limit_ns: i64) -> Option<Self> {
+        let (earliest_ns, latest_ns, reason) = usual.after(elapsed_ns, limit_ns)?;
+        Some(Self {
+            earliest_ns,
+            latest_ns,
+            status: Status::Synchronized,
+            reason,
+        })
     }
 
     /// Returns the earliest possible true time, ns of UTC since 1970.

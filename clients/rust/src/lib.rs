@@ -23,7 +23,7 @@
 //! trusted ([`Status::is_trusted`]). For signal handlers and sandboxes, see [`OpenOptions::follow`].
 //!
 //! ```text
-//!   Client  -->  Location     -->  Segment, Place    -->  Snapshot       -->  Interval
+//!   Client  -->  Location     -->  Segment, Places   -->  Snapshot       -->  Interval
 //!   (handle)     (which file)      (layout reader)        (one record)        (arithmetic)
 //! ```
 

@@ -7,9 +7,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
 use nix::time::ClockId;
+use shm_layout::clock::{try_clock_ns, try_clock_since_ns};
+use shm_layout::layout::Layout as _;
 use shm_layout::layout::header::HeaderError;
-use shm_layout::memory::map::Map;
-use shm_layout::native::Native;
+use shm_layout::memory::map::MapPair;
+use shm_layout::memory::slot::index_of;
+use shm_layout::native::{Native, UsualCase};
 use shm_layout::reader::{Kept, NativeReader, ReadError, Reader, V1Reader, V2Reader, open_file};
 use shm_layout::v1::{V1, V1Record};
 use shm_layout::v2::{V2, V2Record};
@@ -17,7 +20,7 @@ use shm_layout::v2::{V2, V2Record};
 use crate::error::Error;
 use crate::interval::{Interval, around, native};
 use crate::snapshot::{Layout, Record, Snapshot};
-use crate::surroundings::{Surroundings, try_clock_ns};
+use crate::surroundings::Surroundings;
 
 /// The identity of a file, independent of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,16 +157,23 @@ fn open_reader(file: &File, wait: Wait) -> Result<AnyReader, ReadError> {
     }
 }
 
-/// A place for a segment, at an address that never changes. See [`shm_layout::memory::slot`], whose
-/// numbers of the current place the methods take: what they return is undefined, although safe to
-/// use, if another segment was put there meanwhile.
+/// Two places for segments, which replace each other: see [`shm_layout::memory::slot`]. The methods
+/// take its number of the current place. What they return is undefined, although safe to use, if
+/// another segment was put there meanwhile.
 #[derive(Debug)]
-pub(crate) struct Place {
-    map: Map,
+pub(crate) struct Places {
+    maps: MapPair,
+    of_maps: [Place; 2],
+}
+
+/// What belongs to a map. Its size is a power of two, so that its address is computed fast.
+#[derive(Debug)]
+#[repr(align(1024))]
+struct Place {
     native: Kept<Native>,
     v2: Kept<V2>,
     v1: Kept<V1>,
-    /// The number of the segment's [`Layout`].
+    /// The number of the segment's layout.
     layout: AtomicU8,
     /// As in [`Segment`].
     ahead_ns: AtomicI64,
@@ -185,51 +195,62 @@ const V2_LAYOUT: u8 = 1;
 const V1_LAYOUT: u8 = 2;
 
 impl Place {
-    /// Returns a place without a segment.
-    ///
-    /// # Errors
-    /// Those of mmap(2).
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self {
-            map: Map::zeros()?,
+    fn new() -> Self {
+        Self {
             native: Kept::default(),
             v2: Kept::default(),
             v1: Kept::default(),
             layout: AtomicU8::new(NATIVE),
             ahead_ns: AtomicI64::new(0),
             late_age_ns: AtomicI64::new(i64::MAX),
+        }
+    }
+}
+
+impl Places {
+    /// Returns places without segments.
+    ///
+    /// # Errors
+    /// Those of mmap(2).
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            maps: MapPair::new()?,
+            of_maps: [Place::new(), Place::new()],
         })
     }
 
-    /// Puts `segment` here, as the segment `number`.
+    /// Puts `segment` into the place `number`.
     ///
     /// # Errors
     /// Those of mremap(2).
     pub(crate) fn put(&self, segment: Segment, number: u64) -> io::Result<()> {
+        let (maps, index) = (&self.maps, index_of(number));
+        let place = &self.of_maps[index];
         let layout = match segment.reader {
             AnyReader::Native(reader) => {
-                reader.move_to(&self.map, &self.native, number)?;
+                reader.move_to(maps, index, &place.native, number)?;
                 NATIVE
             }
             AnyReader::V2(reader) => {
-                reader.move_to(&self.map, &self.v2, number)?;
+                reader.move_to(maps, index, &place.v2, number)?;
                 V2_LAYOUT
             }
             AnyReader::V1(reader) => {
-                reader.move_to(&self.map, &self.v1, number)?;
+                reader.move_to(maps, index, &place.v1, number)?;
                 V1_LAYOUT
             }
         };
-        self.layout.store(layout, Ordering::Relaxed);
-        self.ahead_ns.store(segment.ahead_ns, Ordering::Relaxed);
+        place.layout.store(layout, Ordering::Relaxed);
+        place.ahead_ns.store(segment.ahead_ns, Ordering::Relaxed);
         Ok(())
     }
 
     /// Sets the age of the record from which the path is checked, ns.
-    pub(crate) fn set_late_age_ns(&self, age_ns: i64) {
+    pub(crate) fn set_late_age_ns(&self, number: u64, age_ns: i64) {
+        let late_age_ns = &self.of_maps[index_of(number)].late_age_ns;
         // A store would take the cache line from all other readers.
-        if self.late_age_ns.load(Ordering::Relaxed) != age_ns {
-            self.late_age_ns.store(age_ns, Ordering::Relaxed);
+        if late_age_ns.load(Ordering::Relaxed) != age_ns {
+            late_age_ns.store(age_ns, Ordering::Relaxed);
         }
     }
 
@@ -239,23 +260,35 @@ impl Place {
     // counter has completed, so that all other instructions take their time from there.
     #[inline(always)]
     pub(crate) fn try_now(&self, number: u64, is_still_here: impl Fn() -> bool) -> Option<Reading> {
-        let ahead_ns = self.ahead_ns.load(Ordering::Relaxed);
-        let late_age_ns = self.late_age_ns.load(Ordering::Relaxed);
-        let record = match self.layout.load(Ordering::Relaxed) {
+        let index = index_of(number);
+        let (map, place) = (self.maps.get(index), &self.of_maps[index]);
+        let ahead_ns = place.ahead_ns.load(Ordering::Relaxed);
+        let late_age_ns = place.late_age_ns.load(Ordering::Relaxed);
+        let record = match place.layout.load(Ordering::Relaxed) {
             NATIVE => {
-                let record = self.native.glance(&self.map, number)?;
+                let words = place.native.glance_at_words(&map, number)?;
                 if !is_still_here() {
                     return None;
                 }
-                let at_ns = try_clock_ns(ClockId::CLOCK_MONOTONIC_RAW)?.wrapping_add(ahead_ns);
+                let usual = UsualCase::of(&words);
+                let since_ns = usual.as_of_ns.wrapping_sub(ahead_ns);
+                let elapsed_ns = try_clock_since_ns(ClockId::CLOCK_MONOTONIC_RAW, since_ns)?;
+                let at_ns = usual.as_of_ns.wrapping_add(elapsed_ns);
+                if let Some(interval) = Interval::usual(&usual, elapsed_ns, late_age_ns) {
+                    return Some(Reading {
+                        interval,
+                        at_ns,
+                        is_late: false,
+                    });
+                }
                 return Some(Reading {
-                    interval: native(&record, at_ns)?,
+                    interval: native(&Native::recall(&words), at_ns)?,
                     at_ns,
-                    is_late: at_ns.wrapping_sub(record.as_of_ns) >= late_age_ns,
+                    is_late: elapsed_ns >= late_age_ns,
                 });
             }
-            V2_LAYOUT => without_disruptions(self.v2.glance(&self.map, number)?)?,
-            _ => self.v1.glance(&self.map, number)?,
+            V2_LAYOUT => without_disruptions(place.v2.glance(&map, number)?)?,
+            _ => place.v1.glance(&map, number)?,
         };
         if !is_still_here() {
             return None;
@@ -275,19 +308,20 @@ impl Place {
     /// # Errors
     /// [`Error::Read`].
     pub(crate) fn snapshot(&self, number: u64) -> Result<Snapshot, Error> {
-        let map = &self.map;
-        let ahead_ns = self.ahead_ns.load(Ordering::Relaxed);
-        let (layout, record) = match self.layout.load(Ordering::Relaxed) {
+        let index = index_of(number);
+        let (map, place) = (&self.maps.get(index), &self.of_maps[index]);
+        let ahead_ns = place.ahead_ns.load(Ordering::Relaxed);
+        let (layout, record) = match place.layout.load(Ordering::Relaxed) {
             NATIVE => {
-                let record = self.native.snapshot(map, number).map_err(Error::Read)?;
+                let record = place.native.snapshot(map, number).map_err(Error::Read)?;
                 (Layout::Native, Record::Native(record))
             }
             V2_LAYOUT => {
-                let record = self.v2.snapshot(map, number).map_err(Error::Read)?;
+                let record = place.v2.snapshot(map, number).map_err(Error::Read)?;
                 (Layout::V2, Record::Bound(record))
             }
             _ => {
-                let record = self.v1.snapshot(map, number).map_err(Error::Read)?;
+                let record = place.v1.snapshot(map, number).map_err(Error::Read)?;
                 (Layout::V1, Record::Bound(record.into()))
             }
         };

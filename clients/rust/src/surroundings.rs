@@ -1,7 +1,9 @@
 //! The clocks, the boot and the time namespace of a process.
 
-use nix::sys::time::TimeSpec;
-use nix::time::{ClockId, clock_gettime};
+use std::io;
+
+use nix::time::ClockId;
+use shm_layout::clock::try_clock_ns;
 use shm_layout::record::Identity;
 
 use crate::error::Error;
@@ -26,25 +28,10 @@ pub(crate) struct Host;
 
 impl Surroundings for Host {
     fn clock_ns(&self, clock: ClockId) -> Result<i64, Error> {
-        let time = clock_gettime(clock).map_err(|errno| Error::Clock(errno.into()))?;
-        Ok(ns_of(time))
+        try_clock_ns(clock).ok_or_else(|| Error::Clock(io::Error::last_os_error()))
     }
 
     fn identity(&self) -> Result<Identity, Error> {
         Ok(Identity::own()?)
     }
-}
-
-/// Returns the reading of `clock` in this process, ns, or `None` for an error.
-#[inline]
-pub(crate) fn try_clock_ns(clock: ClockId) -> Option<i64> {
-    clock_gettime(clock).ok().map(ns_of)
-}
-
-#[inline]
-fn ns_of(time: TimeSpec) -> i64 {
-    // No clock reads a time after 2262.
-    time.tv_sec()
-        .wrapping_mul(1_000_000_000)
-        .wrapping_add(time.tv_nsec())
 }

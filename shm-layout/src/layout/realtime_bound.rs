@@ -107,7 +107,9 @@ pub fn growth_ns(elapsed_ns: i64, ppb: u32) -> i64 {
     // The usual case: a 64-bit division takes a third of the time of a 128-bit one.
     if elapsed_ns < 1 << 31 {
         let product = elapsed_ns.cast_unsigned() * u64::from(ppb);
-        return product.div_ceil(PPB_PER_ONE.into()).cast_signed();
+        // As `div_ceil`, which computes the remainder, too. The sum fits: the product is below 2^63.
+        let rounded = product + u64::from(PPB_PER_ONE - 1);
+        return (rounded / u64::from(PPB_PER_ONE)).cast_signed();
     }
     scaled_ceil::<1_000_000_000>(elapsed_ns, ppb.into())
 }

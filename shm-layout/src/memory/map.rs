@@ -7,8 +7,10 @@
 use std::ffi::c_void;
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64};
 
@@ -17,8 +19,18 @@ use nix::sys::mman::{MRemapFlags, MapFlags, ProtFlags, mmap, mmap_anonymous, mre
 /// The length of the shortest map: the header of the shortest layout.
 pub const MIN_BYTES: usize = 16;
 
-/// The length of a map whose content can be replaced: not more than a page on any machine.
-const PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(4096).expect("not 0");
+/// The length of each map of a [`MapPair`]: not more than a page on any machine.
+const PLACE_BYTES: NonZeroUsize = NonZeroUsize::new(4096).expect("not 0");
+
+/// The distance of the maps of a [`MapPair`]: not less than a page on any machine.
+const PLACE_DISTANCE: usize = if cfg!(target_arch = "x86_64") {
+    4096
+} else {
+    65_536
+};
+
+/// The length of the memory of a [`MapPair`].
+const PAIR_BYTES: NonZeroUsize = NonZeroUsize::new(2 * PLACE_DISTANCE).expect("not 0");
 
 /// How a file is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,67 +141,10 @@ impl Map {
         unsafe { &*self.start.as_ptr().add(offset).cast() }
     }
 
-    /// Maps 4096 bytes of zeros, for loads only, to be [replaced](Self::replace).
-    ///
-    /// # Errors
-    /// Those of mmap(2).
-    pub fn zeros() -> io::Result<Self> {
-        // SAFETY: as in `new`.
-        let start = unsafe { map_zeros(None) }?;
-        Ok(Self {
-            start: start.cast(),
-            length: PAGE_BYTES,
-        })
-    }
-
-    /// Replaces the content of a map of 4096 bytes by that of `other`, which is for loads only. What
-    /// is after the end of the file of `other` reads as 0. Other threads may load meanwhile: each
-    /// load sees the old content or the new one.
-    ///
-    /// # Errors
-    /// `InvalidInput` if a map is of another length, and those of mremap(2).
-    pub fn replace(&self, other: Self) -> io::Result<()> {
-        if self.length != PAGE_BYTES || other.length > PAGE_BYTES {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        let (size, to) = (PAGE_BYTES.get(), self.start.cast());
-        let flags = MRemapFlags::MREMAP_MAYMOVE | MRemapFlags::MREMAP_FIXED;
-        let other = ManuallyDrop::new(other);
-        // SAFETY: both are maps of one page, and `self` keeps its address and its length. `other`
-        // is not used any more, so nobody has a reference into its old address. References into
-        // `self` are to atomics, which another process may change at any time, too. The kernel
-        // changes the page table under a lock for which a load at this address waits.
-        let moved = unsafe { mremap(other.start.cast(), size, size, flags, Some(to)) };
-        if let Err(errno) = moved {
-            drop(ManuallyDrop::into_inner(other));
-            // A kernel that fails late has unmapped `self`.
-            // SAFETY: the page at `to` belongs to `self`.
-            unsafe { map_zeros(NonZeroUsize::new(to.as_ptr().addr())) }?;
-            return Err(errno.into());
-        }
-        Ok(())
-    }
-
     #[inline]
     fn check(&self, offset: usize, size: usize) {
         assert!(offset.is_multiple_of(size) && offset + size <= self.length.get());
     }
-}
-
-/// Maps a page of zeros, at the address `at` if there is one.
-///
-/// # Safety
-/// A page that is mapped at `at` belongs to the caller.
-unsafe fn map_zeros(at: Option<NonZeroUsize>) -> nix::Result<NonNull<c_void>> {
-    let fixed = if at.is_some() {
-        MapFlags::MAP_FIXED
-    } else {
-        MapFlags::empty()
-    };
-    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_ANONYMOUS | fixed;
-    // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object; `at` is the
-    // caller's, by contract.
-    unsafe { mmap_anonymous(at, PAGE_BYTES, ProtFlags::PROT_READ, flags) }
 }
 
 impl Drop for Map {
@@ -199,4 +154,117 @@ impl Drop for Map {
         // is harmless.
         let _ = unsafe { munmap(self.start.cast(), self.length.get()) };
     }
+}
+
+/// Two maps of 4096 bytes each, for loads only, at addresses that never change. Each contains zeros
+/// until a map of a file is moved there.
+///
+/// What is after the end of the file reads as 0.
+#[derive(Debug)]
+pub struct MapPair {
+    start: NonNull<u8>,
+}
+
+// SAFETY: as for `Map`.
+unsafe impl Send for MapPair {}
+// SAFETY: as for `Map`.
+unsafe impl Sync for MapPair {}
+
+/// One map of a [`MapPair`].
+#[derive(Debug)]
+pub struct PairedMap<'a> {
+    // Not dropped, because the memory is that of the pair.
+    map: ManuallyDrop<Map>,
+    pair: PhantomData<&'a MapPair>,
+}
+
+impl Deref for PairedMap<'_> {
+    type Target = Map;
+
+    #[inline]
+    fn deref(&self) -> &Map {
+        &self.map
+    }
+}
+
+impl MapPair {
+    /// Maps zeros.
+    ///
+    /// # Errors
+    /// Those of mmap(2).
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object.
+        let start = unsafe { map_zeros(None, PAIR_BYTES) }?;
+        Ok(Self {
+            start: start.cast(),
+        })
+    }
+
+    /// The map of this index: 0, or otherwise 1.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, index: usize) -> PairedMap<'_> {
+        // SAFETY: both places are within the memory of the pair.
+        let start = unsafe { self.start.add(usize::from(index != 0) * PLACE_DISTANCE) };
+        PairedMap {
+            map: ManuallyDrop::new(Map {
+                start,
+                length: PLACE_BYTES,
+            }),
+            pair: PhantomData,
+        }
+    }
+
+    /// Replaces the content of the map `index` by that of `map`, which is for loads only. Other
+    /// threads may load meanwhile: each load sees the old content or the new one.
+    ///
+    /// # Errors
+    /// `InvalidInput` if `map` is longer than 4096 bytes, and the errors of mremap(2).
+    pub fn replace(&self, index: usize, map: Map) -> io::Result<()> {
+        if map.length > PLACE_BYTES {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let (size, place) = (PLACE_BYTES.get(), self.get(index).start.cast());
+        let flags = MRemapFlags::MREMAP_MAYMOVE | MRemapFlags::MREMAP_FIXED;
+        let map = ManuallyDrop::new(map);
+        // SAFETY: both are one page. `map` is not used any more, so nobody has a reference into its
+        // old address. References into the pair are to atomics, which another process may change at
+        // any time, too. The kernel changes the page table under a lock, for which a load at this
+        // address waits.
+        let moved = unsafe { mremap(map.start.cast(), size, size, flags, Some(place)) };
+        if let Err(errno) = moved {
+            drop(ManuallyDrop::into_inner(map));
+            // A kernel that fails late has unmapped the place.
+            // SAFETY: the page belongs to the pair.
+            unsafe { map_zeros(NonZeroUsize::new(place.as_ptr().addr()), PLACE_BYTES) }?;
+            return Err(errno.into());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for MapPair {
+    fn drop(&mut self) {
+        // SAFETY: this is exactly the memory of the pair, and no borrow of it remains.
+        let _ = unsafe { munmap(self.start.cast(), PAIR_BYTES.get()) };
+    }
+}
+
+/// Maps zeros, for loads only, at the address `at` if there is one.
+///
+/// # Safety
+/// What is mapped at `at` belongs to the caller.
+unsafe fn map_zeros(
+    at: Option<NonZeroUsize>,
+    length: NonZeroUsize,
+) -> nix::Result<NonNull<c_void>> {
+    let fixed = if at.is_some() {
+        MapFlags::MAP_FIXED
+    } else {
+        MapFlags::empty()
+    };
+    let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_ANONYMOUS | fixed;
+    // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object; `at` is the
+    // caller's, by contract.
+    unsafe { mmap_anonymous(at, length, ProtFlags::PROT_READ, flags) }
 }

@@ -117,6 +117,30 @@ pub fn read_once<G: Generation>(
     attempt::<true, G>(generation, before, payload, words).then_some(before)
 }
 
+/// Reads `payload` into `words`, if the last write is still the one of `known`, an even generation
+/// that an earlier read has returned; returns whether it is. The caller has loaded `known` with
+/// acquire, from where the earlier read was stored with release.
+///
+/// So the payload of `known`, or a later one, is visible here, as after R1, and R1 is not needed. But
+/// it is for a generation that wraps, since `known` may be the one before the wrap.
+#[inline]
+pub fn read_known<G: Generation>(
+    generation: &G,
+    known: u64,
+    payload: &[AtomicU64],
+    words: &mut [u64],
+) -> bool {
+    if G::MAX != u64::MAX && generation.load(Ordering::Acquire) != known {
+        return false;
+    }
+    for (word, cell) in words.iter_mut().zip(payload) {
+        *word = cell.load(Ordering::Relaxed);
+    }
+    // R, partner of W in `write_ordered`.
+    fence(Ordering::Acquire);
+    generation.load(Ordering::Relaxed) == known
+}
+
 /// The lock without its fences, with which the loom model must fail.
 #[cfg(loom)]
 pub mod unfenced {

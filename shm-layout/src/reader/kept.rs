@@ -1,7 +1,7 @@
 //! What readers keep of a segment besides its map: the last valid words, and the generation of a
 //! write that does not end.
 //!
-//! A map can be [replaced](crate::memory::map::Map::replace). Each file therefore has a number, and
+//! A map can be [replaced](crate::memory::map::MapPair::replace). Each file therefore has a number, and
 //! what was kept of a file is not used for another, even if a thread that was interrupted keeps it
 //! late.
 
@@ -38,11 +38,18 @@ impl<L: Layout> Kept<L> {
     #[inline]
     #[must_use]
     pub fn glance(&self, map: &Map, number: u64) -> Option<L::Record> {
-        let mut words = L::IntervalWords::default();
+        let words = self.glance_at_words(map, number)?;
+        Some(L::recall(&words))
+    }
+
+    /// The words of [`glance`](Self::glance).
+    #[inline]
+    #[must_use]
+    pub fn glance_at_words(&self, map: &Map, number: u64) -> Option<L::IntervalWords> {
+        let known = of_file(number, self.cache.generation());
         let (generation, cells) = (L::generation(map), L::interval_cells(map));
-        let generation = sequence_lock::read_once(generation, cells, words.as_mut())?;
-        let is_known = self.cache.holds(of_file(number, generation));
-        is_known.then(|| L::recall(&words))
+        let mut words = L::IntervalWords::default();
+        sequence_lock::read_known(generation, known, cells, words.as_mut()).then_some(words)
     }
 
     /// The whole record that was written last to the file `number` in `map`. While a write is
@@ -114,8 +121,8 @@ impl<L: Layout> Kept<L> {
     }
 }
 
-/// A generation of the file `number`, different from those of all other files. Generations stay far
-/// below 2^40.
+/// A generation of the file `number`, different from those of all other files, since generations
+/// stay far below 2^40; and back.
 #[inline]
 fn of_file(number: u64, generation: u64) -> u64 {
     generation ^ number.rotate_left(40)

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::layout::Layout;
 use crate::memory::sequence_lock;
 
+/// A generation that no write has: those of finished writes are even.
+const NONE: u64 = u64::MAX;
+
 /// Two slots, each with a sequence lock. One slot is written while the other can be read, even if a
 /// thread is stopped at any point. A thread that finds the cache locked by another does not write:
 /// both have read nearly the same.
@@ -41,7 +44,7 @@ impl<L: Layout> Default for LastGood<L> {
     fn default() -> Self {
         Self {
             is_locked: AtomicBool::new(false),
-            kept_generation: AtomicU64::new(0),
+            kept_generation: AtomicU64::new(NONE),
             newer: AtomicUsize::new(0),
             slots: [Slot::default(), Slot::default()],
         }
@@ -55,9 +58,11 @@ impl<L: Layout> LastGood<L> {
         self.kept_generation.load(Ordering::Relaxed) == generation
     }
 
-    /// The segment's generation from which the newest words were read; 0 when there are none.
+    /// The segment's generation from which the newest words were read. Everything of that write is
+    /// then visible. It is [`NONE`] when there are no words.
+    #[inline]
     pub(crate) fn generation(&self) -> u64 {
-        self.kept_generation.load(Ordering::Relaxed)
+        self.kept_generation.load(Ordering::Acquire)
     }
 
     /// Keeps the words that were read from the segment's `generation` in the file `file`.
@@ -70,7 +75,7 @@ impl<L: Layout> LastGood<L> {
         sequence_lock::write(&slot.generation, slot.cells.as_ref(), words.as_ref());
         slot.file.store(file, Ordering::Release);
         self.newer.store(older, Ordering::Release);
-        self.kept_generation.store(generation, Ordering::Relaxed);
+        self.kept_generation.store(generation, Ordering::Release);
         self.is_locked.store(false, Ordering::Release);
     }
 

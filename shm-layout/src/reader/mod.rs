@@ -26,7 +26,7 @@ use crate::layout::Layout;
 use crate::layout::native::{self, Native};
 use crate::layout::v1::V1;
 use crate::layout::v2::V2;
-use crate::memory::map::{Access, MIN_BYTES, Map};
+use crate::memory::map::{Access, MIN_BYTES, Map, MapPair};
 use crate::memory::sequence_lock::Generation;
 use crate::record::Identity;
 
@@ -153,13 +153,19 @@ impl<L: Layout> Reader<L> {
         self.kept.snapshot_at_once(&self.map, 0)
     }
 
-    /// Moves the segment into `map`, [which it replaces](Map::replace), as the file `number`, with
-    /// the last record that was read here.
+    /// Moves the segment into the map `index` of `maps`, as the file `number`, with the last record
+    /// that was read here.
     ///
     /// # Errors
-    /// Those of [`Map::replace`].
-    pub fn move_to(self, map: &Map, kept: &Kept<L>, number: u64) -> io::Result<()> {
-        map.replace(self.map)?;
+    /// Those of [`MapPair::replace`].
+    pub fn move_to(
+        self,
+        maps: &MapPair,
+        index: usize,
+        kept: &Kept<L>,
+        number: u64,
+    ) -> io::Result<()> {
+        maps.replace(index, self.map)?;
         kept.take_over(&self.kept, number);
         Ok(())
     }

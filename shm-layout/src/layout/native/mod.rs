@@ -57,7 +57,7 @@ use crate::memory::map::Map;
 use crate::record::{Identity, Reason, RecordError};
 
 pub use realtime_stamp::{ClockReading, StampError};
-pub use record::{INTERVAL_WORDS, NativeRecord, WORDS};
+pub use record::{INTERVAL_WORDS, NativeRecord, UsualCase, WORDS};
 
 /// The name of the file in the daemon's directory.
 pub const FILE_NAME: &str = "native";

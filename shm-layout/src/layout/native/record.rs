@@ -98,39 +98,15 @@ impl NativeRecord {
     pub fn aged_to(&self, raw_ns: i64) -> (i64, i64) {
         let elapsed_ns = raw_ns.wrapping_sub(self.as_of_ns);
         if !(0..1 << 31).contains(&elapsed_ns) {
-            return self.aged_far(raw_ns);
+            return aged_far(
+                (self.earliest_ns, self.latest_ns),
+                raw_ns.saturating_sub(self.as_of_ns),
+                self.rate,
+                self.growth,
+            );
         }
-        // The usual case: all products fit 64 bits, and so do the sums, since `decode` limits the
-        // terms.
-        let growth_ns = (elapsed_ns * i64::from(self.growth)) >> 32;
-        let shift_ns = elapsed_ns + ((elapsed_ns * i64::from(self.rate)) >> 32);
-        // Both products are rounded down.
-        (
-            self.earliest_ns
-                .wrapping_add(shift_ns)
-                .wrapping_sub(growth_ns + 1),
-            self.latest_ns
-                .wrapping_add(shift_ns)
-                .wrapping_add(growth_ns + 2),
-        )
-    }
-
-    /// As [`aged_to`](Self::aged_to), for any distance from `as_of_ns`.
-    #[cold]
-    fn aged_far(&self, raw_ns: i64) -> (i64, i64) {
-        let elapsed_ns = raw_ns.saturating_sub(self.as_of_ns);
-        // Rounded down, as the usual case rounds.
-        let scaled = scaled_floor::<{ 1 << 32 }>;
-        let growth_ns = scaled(elapsed_ns.saturating_abs(), self.growth.into());
-        let shift_ns = elapsed_ns.saturating_add(scaled(elapsed_ns, self.rate.into()));
-        (
-            self.earliest_ns
-                .saturating_add(shift_ns)
-                .saturating_sub(growth_ns.saturating_add(1)),
-            self.latest_ns
-                .saturating_add(shift_ns)
-                .saturating_add(growth_ns.saturating_add(2)),
-        )
+        let ends = (self.earliest_ns, self.latest_ns);
+        aged_soon(ends, elapsed_ns, self.rate, self.growth)
     }
 
     /// The status at the instant `raw_ns`, with its reason: a record that the writer does not renew
@@ -268,6 +244,112 @@ impl NativeRecord {
             ..Self::no_claim(0)
         }
     }
+}
+
+/// What is computed from a record before the clock is read, so that little remains to be computed
+/// from its reading. It is for the usual case, in which a record is synchronized and not old.
+#[derive(Clone, Copy, Debug)]
+pub struct UsualCase {
+    /// The instant of the record, `CLOCK_MONOTONIC_RAW`, ns.
+    pub as_of_ns: i64,
+    ends: (i64, i64),
+    rate: i32,
+    growth: u32,
+    reason: u8,
+    /// The age of the record from which the case is not the usual one, ns.
+    until_ns: i64,
+}
+
+impl UsualCase {
+    /// The case of words that `decode` has accepted.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(words: &[u64; INTERVAL_WORDS]) -> Self {
+        let [
+            as_of,
+            earliest,
+            latest,
+            rates,
+            free_running_after,
+            void_after,
+            numbers,
+        ] = *words;
+        let as_of_ns = as_of.cast_signed();
+        let [status, reason, ..] = numbers.to_ne_bytes();
+        let (rate, growth) = split(rates);
+        let changes_ns = free_running_after
+            .cast_signed()
+            .min(void_after.cast_signed());
+        let until_ns = if status == ClockStatus::Synchronized as u8 {
+            changes_ns.saturating_sub(as_of_ns).min(1 << 31)
+        } else {
+            0
+        };
+        Self {
+            as_of_ns,
+            ends: (earliest.cast_signed(), latest.cast_signed()),
+            rate: i32::from_ne_bytes(rate),
+            growth: u32::from_ne_bytes(growth),
+            reason,
+            until_ns,
+        }
+    }
+
+    /// What [`NativeRecord::aged_to`] and [`NativeRecord::status_at`] return `elapsed_ns` after the
+    /// record, if that is less than `limit_ns` and the case is the usual one. The status is
+    /// `Synchronized`.
+    #[inline(always)]
+    #[must_use]
+    pub fn after(&self, elapsed_ns: i64, limit_ns: i64) -> Option<(i64, i64, Reason)> {
+        if !(0..self.until_ns.min(limit_ns)).contains(&elapsed_ns) {
+            return None;
+        }
+        let (earliest_ns, latest_ns) = aged_soon(self.ends, elapsed_ns, self.rate, self.growth);
+        Some((earliest_ns, latest_ns, Reason::from(self.reason)))
+    }
+}
+
+/// The ends of the interval up to 2^31 ns after the record: all products fit 64 bits, and so do the
+/// sums, since `decode` limits the terms.
+#[inline(always)]
+fn aged_soon(
+    (earliest_ns, latest_ns): (i64, i64),
+    elapsed_ns: i64,
+    rate: i32,
+    growth: u32,
+) -> (i64, i64) {
+    // Both products are rounded down.
+    let growth_ns = (elapsed_ns * i64::from(growth)) >> 32;
+    let shift_ns = elapsed_ns + ((elapsed_ns * i64::from(rate)) >> 32);
+    (
+        earliest_ns
+            .wrapping_add(shift_ns)
+            .wrapping_sub(growth_ns + 1),
+        latest_ns.wrapping_add(shift_ns).wrapping_add(growth_ns + 2),
+    )
+}
+
+/// As [`NativeRecord::aged_to`], for any distance from the instant of the record.
+// It takes the fields, because a reference would force the usual case to store the record.
+#[cold]
+fn aged_far(
+    (earliest_ns, latest_ns): (i64, i64),
+    elapsed_ns: i64,
+    rate: i32,
+    growth: u32,
+) -> (i64, i64) {
+    // Rounded down, as the usual case rounds.
+    let scaled = scaled_floor::<{ 1 << 32 }>;
+    let growth_ns = scaled(elapsed_ns.saturating_abs(), growth.into());
+    let shift_ns = elapsed_ns.saturating_add(scaled(elapsed_ns, rate.into()));
+    (
+        earliest_ns
+            .saturating_add(shift_ns)
+            .saturating_sub(growth_ns.saturating_add(1)),
+        latest_ns
+            .saturating_add(shift_ns)
+            .saturating_add(growth_ns.saturating_add(2)),
+    )
 }
 
 /// A word of two halves, in the order of their addresses.
@@ -424,7 +506,35 @@ mod tests {
         ) {
             let record = NativeRecord { as_of_ns, rate, growth, ..RECORD };
             let raw_ns = as_of_ns + elapsed;
-            prop_assert_eq!(record.aged_to(raw_ns), record.aged_far(raw_ns));
+            let ends = (record.earliest_ns, record.latest_ns);
+            prop_assert_eq!(record.aged_to(raw_ns), aged_far(ends, elapsed, rate, growth));
+        }
+
+        #[test]
+        fn the_usual_case_equals_the_general_one(
+            elapsed in -10 * S..10 * S, free in 0..10 * S, void in 0..10 * S, status in 0_i32..4,
+            reason in 0_u8..30, rate: i32, growth: u32,
+        ) {
+            let record = NativeRecord {
+                rate,
+                growth,
+                free_running_after_ns: RECORD.as_of_ns + free,
+                void_after_ns: RECORD.as_of_ns + void,
+                status: ClockStatus::try_from(status).expect("a status"),
+                reason: Reason::from(reason),
+                ..RECORD
+            };
+            let raw_ns = record.as_of_ns + elapsed;
+            let words: [u64; INTERVAL_WORDS] =
+                record.encode()[..INTERVAL_WORDS].try_into().expect("as many");
+            let (earliest_ns, latest_ns) = record.aged_to(raw_ns);
+            let (status, reason) = record.status_at(raw_ns);
+            let is_soon = (0..1 << 31).contains(&elapsed);
+            let expected = (is_soon && status == ClockStatus::Synchronized)
+                .then_some((earliest_ns, latest_ns, reason));
+            let usual = UsualCase::of(&words);
+            prop_assert_eq!(usual.after(raw_ns - usual.as_of_ns, i64::MAX), expected);
+            prop_assert_eq!(usual.after(raw_ns - usual.as_of_ns, elapsed), None);
         }
 
         #[test]
