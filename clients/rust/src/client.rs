@@ -356,6 +356,12 @@ impl Client {
                 .is_ok())
     }
 
+    /// Like [`follow`](Self::follow), for the conformance tests.
+    pub(crate) fn follow_at_once(&self) -> bool {
+        let following = self.following.as_ref();
+        following.is_some_and(|following| self.follow(following))
+    }
+
     /// Changes to another file at the path, if that is to be preferred. Returns whether it did.
     fn follow(&self, following: &Following) -> bool {
         let Some(_turn) = Turn::begin(&following.process) else {
@@ -425,3 +431,21 @@ const _: () = {
     const fn assert_shareable<T: Send + Sync>() {}
     assert_shareable::<Client>();
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thread_of_a_process_changes_the_file_also_after_a_fork() {
+        let process = AtomicU32::new(0);
+        let turn = Turn::begin(&process).expect("nobody else");
+        assert!(Turn::begin(&process).is_none());
+        drop(turn);
+        // In the child process of a fork, the thread that held it does not exist.
+        let parent = std::os::unix::process::parent_id();
+        process.store(parent, Ordering::Relaxed);
+        drop(Turn::begin(&process).expect("nobody in this process"));
+        assert_eq!(process.load(Ordering::Relaxed), 0);
+    }
+}

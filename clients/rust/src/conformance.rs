@@ -5,6 +5,7 @@ use std::path::Path;
 use nix::time::ClockId;
 use shm_layout::record::Identity;
 
+use crate::client::Client;
 use crate::error::Error;
 use crate::interval::Interval;
 use crate::location::Location;
@@ -83,6 +84,13 @@ pub fn interval_at_realtime_in(
 /// The errors of opening and of reading the segment.
 pub fn record_in(path: &Path, environment: &Environment) -> Result<RecordDetails, Error> {
     snapshot(path, environment)?.details(environment)
+}
+
+/// Checks the path of `client`, although that is not due. Returns whether it reads another file from
+/// now on.
+#[must_use]
+pub fn follow_at_once(client: &Client) -> bool {
+    client.follow_at_once()
 }
 
 fn snapshot(path: &Path, environment: &Environment) -> Result<Snapshot, Error> {

@@ -1,115 +1,27 @@
 //! A client on segments that are created, replaced and deleted.
 
+mod segments;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use clockbound_client::{Client, Error, Reason, Status};
-use nix::time::{ClockId, clock_gettime};
-use shm_layout::Leap;
+use clockbound_client::conformance::follow_at_once;
+use clockbound_client::{Client, Error, Layout, OpenOptions, Reason, StampError, Status};
+use nix::time::ClockId;
 use shm_layout::native::NativeRecord;
-use shm_layout::v1::V1Record;
 use shm_layout::v2::V2Record;
-use shm_layout::writer::{NativeSegment, V1Segment, V2Segment};
+use shm_layout::writer::V2Segment;
 
-const S: i64 = 1_000_000_000;
-const HALF_NS: i64 = 200_000;
-const DEADLINE: Duration = Duration::from_secs(20);
-
-fn clock_ns(clock: ClockId) -> i64 {
-    let time = clock_gettime(clock).expect("a clock");
-    time.tv_sec() * S + time.tv_nsec()
-}
-
-fn now_ns() -> i64 {
-    clock_ns(ClockId::CLOCK_REALTIME)
-}
-
-/// Returns the record that a daemon with a clock error bound of `half_ns` writes now.
-fn native(status: Status, half_ns: i64) -> NativeRecord {
-    let (raw_ns, now_ns) = (clock_ns(ClockId::CLOCK_MONOTONIC_RAW), now_ns());
-    NativeRecord {
-        as_of_ns: raw_ns,
-        earliest_ns: now_ns - half_ns,
-        latest_ns: now_ns + half_ns,
-        rate: 0,
-        growth: 300_000,
-        free_running_after_ns: raw_ns + 5 * S,
-        void_after_ns: raw_ns + 1_000 * S,
-        status,
-        reason: Reason::Tracking,
-        leap: Leap::Normal,
-        source: 1,
-        ..NativeRecord::no_claim(raw_ns)
-    }
-}
-
-fn v1(bound_ns: i64) -> V1Record {
-    let as_of_ns = clock_ns(ClockId::CLOCK_MONOTONIC_COARSE);
-    V1Record {
-        as_of_ns,
-        void_after_ns: as_of_ns + 1_000 * S,
-        bound_ns,
-        max_drift_ppb: 50_000,
-        status: Status::Synchronized,
-    }
-}
-
-/// A directory for segments, removed when dropped.
-struct SegmentDirectory(PathBuf);
-
-impl SegmentDirectory {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "clockbound-client-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        Self(std::env::temp_dir().join(name))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn publish_native(&self, record: &NativeRecord) -> NativeSegment {
-        let (segment, _) = NativeSegment::open(&self.path("native")).expect("a segment");
-        segment.publish(record);
-        segment
-    }
-
-    fn publish_v1(&self, bound_ns: i64) {
-        let (segment, _) = V1Segment::open(&self.path("shm")).expect("a segment");
-        segment.publish(&v1(bound_ns));
-    }
-
-    fn publish_v2(&self, bound_ns: i64) {
-        let (segment, _) = V2Segment::open(&self.path("shm0")).expect("a segment");
-        segment.publish(&v1(bound_ns).into());
-    }
-}
-
-impl Drop for SegmentDirectory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use segments::{
+    DEADLINE, HALF_NS, S, SegmentDirectory, clock_ns, native, now_ns, silent, v1, wait_until,
+};
 
 fn bound_of(path: &Path) -> i64 {
     let client = Client::open_at(path).expect("a client");
     client.now().expect("an interval").bound_ns()
-}
-
-/// Waits until `condition` returns true, at most for [`DEADLINE`].
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !condition() {
-        assert!(begun.elapsed() < DEADLINE, "timed out: {what}");
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 #[test]
@@ -329,4 +241,251 @@ fn a_v2_segment_with_disruption_support_reads_as_unknown() {
             assert_eq!((now.status(), now.reason()), expected);
         }
     }
+}
+
+#[test]
+fn a_live_segment_is_preferred_to_a_dead_or_retired_native_one() {
+    let directory = SegmentDirectory::new();
+    let live = native(Status::Synchronized, 5_000_000);
+    let segment = directory.publish_native(&silent(live));
+    directory.publish_v2(1_000_000);
+    let layout_of = |client: &Client| client.record().expect("a record").layout;
+    let open = || Client::open_at(&directory.0).expect("a client");
+    assert_eq!(layout_of(&open()), Layout::V2);
+    // A client changes when the daemon stops to publish the native segment, or retires it.
+    for stopped in [
+        silent(live),
+        NativeRecord {
+            status: Status::Unknown,
+            reason: Reason::Retired,
+            ..native(Status::Synchronized, HALF_NS)
+        },
+    ] {
+        segment.publish(&native(Status::Synchronized, 5_000_000));
+        let client = open();
+        assert_eq!(layout_of(&client), Layout::Native);
+        segment.publish(&stopped);
+        let begun = Instant::now();
+        directory.publish_v2(1_000_000);
+        wait_until("the client reads the v2 segment", || {
+            directory.publish_v2(1_000_000);
+            let bound_ns = client.now().expect("an interval").bound_ns();
+            (1_000_000..2_000_000).contains(&bound_ns)
+        });
+        assert!(begun.elapsed() < DEADLINE);
+        assert_eq!(layout_of(&client), Layout::V2);
+    }
+}
+
+#[test]
+fn a_file_whose_first_write_is_unfinished_is_not_followed() {
+    let directory = SegmentDirectory::new();
+    directory.publish_native(&native(Status::Synchronized, HALF_NS));
+    let path = directory.path("native");
+    let client = Client::open_at(&path).expect("a client");
+    let mut bytes = fs::read(&path).expect("a segment");
+    bytes[64..72].copy_from_slice(&1_u64.to_ne_bytes());
+    fs::remove_file(&path).expect("removed");
+    fs::write(&path, &bytes).expect("written");
+    for _ in 0..3 {
+        assert!(!follow_at_once(&client));
+        let now = client.now().expect("the interval of the held record");
+        assert!(
+            now.status().is_trusted() && now.bound_ns() < 1_000_000,
+            "{now}"
+        );
+    }
+    bytes[64..72].copy_from_slice(&2_u64.to_ne_bytes());
+    fs::remove_file(&path).expect("removed");
+    fs::write(&path, &bytes).expect("written");
+    assert!(follow_at_once(&client));
+    assert!(!follow_at_once(&client));
+}
+
+#[test]
+fn ten_thousand_replaced_files_keep_two_maps_under_reading_threads() {
+    const WIDE_NS: i64 = 100_000_000;
+    let directory = SegmentDirectory::new();
+    directory.publish_native(&native(Status::Synchronized, WIDE_NS));
+    directory.publish_v2(WIDE_NS);
+    let templates = ["native", "shm0"].map(|name| fs::read(directory.path(name)).expect("a file"));
+    let path = directory.path("current");
+    // The ages differ by half a second, so that words of two files give a false interval.
+    let replace = |n: usize| {
+        let age_ns = i64::try_from(n % 7).expect("small") * S / 2;
+        let mut bytes = templates[n % 2].clone();
+        let mut put = |offset: usize, number: i64| {
+            bytes[offset..offset + 8].copy_from_slice(&number.to_ne_bytes());
+        };
+        if n.is_multiple_of(2) {
+            let record = native(Status::Synchronized, WIDE_NS);
+            put(72, record.as_of_ns - age_ns);
+            put(80, record.earliest_ns - age_ns);
+            put(88, record.latest_ns - age_ns);
+        } else {
+            let as_of_ns = v1(WIDE_NS).as_of_ns - age_ns;
+            put(16, as_of_ns / S);
+            put(24, as_of_ns % S);
+        }
+        fs::write(directory.path("next"), bytes).expect("written");
+        fs::rename(directory.path("next"), &path).expect("renamed");
+    };
+    replace(0);
+    let client = Client::open_at(&path).expect("a client");
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let (before, now, after) = (now_ns(), client.now(), now_ns());
+                    let now = now.expect("an interval");
+                    assert!(
+                        now.earliest_ns() <= after && before <= now.latest_ns(),
+                        "{before} .. {after}: {now}"
+                    );
+                    assert!(
+                        now.status().is_trusted() && now.bound_ns() < 2 * WIDE_NS,
+                        "{now}"
+                    );
+                }
+            });
+        }
+        for n in 1..=10_000 {
+            replace(n);
+            assert!(follow_at_once(&client), "file {n}");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let maps = fs::read_to_string("/proc/self/maps").expect("the maps");
+    let own = directory.0.to_str().expect("UTF-8");
+    let own = maps.lines().filter(|line| line.contains(own));
+    assert_eq!(own.count(), 2);
+}
+
+#[test]
+fn a_client_that_does_not_follow_keeps_its_file() {
+    let directory = SegmentDirectory::new();
+    directory.publish_native(&silent(native(Status::Synchronized, HALF_NS)));
+    let options = OpenOptions::new().path(&directory.0).follow(false);
+    let client = options.open().expect("a client");
+    fs::remove_dir_all(&directory.0).expect("removed");
+    let _segment = directory.publish_native(&native(Status::Synchronized, HALF_NS));
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(200) {
+        let now = client.now().expect("an interval");
+        assert_eq!(now.reason(), Reason::DaemonSilent);
+    }
+    assert!(!follow_at_once(&client));
+}
+
+#[test]
+fn commit_wait_ends_when_the_status_becomes_unknown() {
+    let directory = SegmentDirectory::new();
+    let record = native(Status::Synchronized, HALF_NS);
+    directory.publish_native(&NativeRecord {
+        void_after_ns: record.as_of_ns + S / 2,
+        ..record
+    });
+    let client = Client::open_at(&directory.0).expect("a client");
+    let begun = Instant::now();
+    let ended = client.commit_wait_ns(now_ns() + 60 * S);
+    assert!(
+        matches!(
+            ended,
+            Err(Error::Untrusted {
+                status: Status::Unknown,
+                reason: Reason::HoldoverExpired,
+            })
+        ),
+        "{ended:?}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn commit_wait_ends_after_the_timeout_and_saturates_far_times() {
+    let directory = SegmentDirectory::new();
+    directory.publish_native(&native(Status::Synchronized, HALF_NS));
+    let client = Client::open_at(&directory.0).expect("a client");
+    let year_9999 = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    let year_1 = UNIX_EPOCH - Duration::from_secs(62_135_596_800);
+    let timeout = Duration::from_millis(20);
+    for never in [year_9999, SystemTime::now() + Duration::from_secs(3_600)] {
+        let begun = Instant::now();
+        let ended = client.commit_wait_timeout(never, timeout);
+        assert!(matches!(ended, Err(Error::TimedOut)), "{ended:?}");
+        assert!(begun.elapsed() >= timeout);
+    }
+    for past in [year_1, UNIX_EPOCH] {
+        for timeout in [Duration::ZERO, Duration::MAX] {
+            let passed = client.commit_wait_timeout(past, timeout);
+            assert!(passed.expect("passed").is_after(past));
+        }
+    }
+}
+
+#[test]
+fn a_reading_of_the_system_clock_is_converted() {
+    let directory = SegmentDirectory::new();
+    let record = native(Status::Synchronized, HALF_NS);
+    let comparable = NativeRecord {
+        valid_since_ns: record.as_of_ns - 100 * S,
+        realtime_since_ns: record.as_of_ns - 50 * S,
+        // The test may run on a clock that is slewed.
+        realtime_slowest: -(1 << 22),
+        realtime_fastest: 1 << 22,
+        realtime_error_ns: 1_000_000,
+        realtime_ns: record.earliest_ns + HALF_NS,
+        ..record
+    };
+    let segment = directory.publish_native(&comparable);
+    let client = Client::open_at(&directory.0).expect("a client");
+    for stamp_ns in [now_ns(), now_ns() - 10 * S] {
+        let then = client.interval_at_realtime(stamp_ns).expect("known");
+        assert!(
+            (then.earliest_ns()..=then.latest_ns()).contains(&stamp_ns),
+            "{stamp_ns}: {then}"
+        );
+        assert_eq!(then.status(), Status::Synchronized);
+    }
+    let stamp_error = |stamp_ns| match client.interval_at_realtime(stamp_ns) {
+        Err(Error::Stamp(err)) => err,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(stamp_error(now_ns() + 10 * S), StampError::InFuture);
+    assert_eq!(stamp_error(now_ns() - 60 * S), StampError::TooLongAgo);
+    segment.publish(&NativeRecord {
+        realtime_ns: comparable.realtime_ns - S,
+        ..comparable
+    });
+    assert_eq!(stamp_error(now_ns()), StampError::ClockChanged);
+    segment.publish(&record);
+    assert_eq!(stamp_error(now_ns()), StampError::NotRecorded);
+}
+
+#[test]
+fn the_details_of_a_record_are_those_that_were_published() {
+    let directory = SegmentDirectory::new();
+    let record = native(Status::FreeRunning, HALF_NS);
+    directory.publish_native(&NativeRecord {
+        valid_since_ns: record.as_of_ns - S,
+        publication_interval_us: 100_000,
+        ..record
+    });
+    let client = Client::open_at(&directory.0).expect("a client");
+    let details = client.record().expect("a record");
+    let raw_ns = clock_ns(ClockId::CLOCK_MONOTONIC_RAW);
+    assert_eq!(details.layout.to_string(), "native");
+    assert_eq!(details.as_of_ns, record.as_of_ns);
+    assert!((0..=raw_ns - record.as_of_ns).contains(&details.age_ns));
+    assert_eq!(
+        (details.status, details.reason),
+        (Status::FreeRunning, Reason::Tracking)
+    );
+    assert_eq!((details.leap, details.source), (Some(record.leap), Some(1)));
+    assert_eq!(details.valid_since_ns, Some(record.as_of_ns - S));
+    assert_eq!(
+        details.publication_interval,
+        Some(Duration::from_millis(100))
+    );
 }
