@@ -20,14 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             thread::sleep(Duration::from_secs(1));
         }
         let interval = client.now()?;
-        println!(
-            "{} .. {}  -+ {} us  {}, {}",
-            interval.earliest_ns(),
-            interval.latest_ns(),
-            interval.bound_ns().div_euclid(1_000),
-            interval.status(),
-            interval.reason()
-        );
+        let bound_us = interval.bound_ns().div_euclid(1_000);
+        println!("{interval}  -+ {bound_us} us");
     }
     Ok(())
 }

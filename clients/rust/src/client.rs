@@ -37,8 +37,8 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 /// [`now`](Self::now) takes no lock, allocates nothing, and makes no system call while the daemon
 /// publishes on time. When a publication is overdue, or the segment cannot be read, it also checks
 /// which file is at the path, and may read another one from then on. At most one thread checks the
-/// path at a time, and at most twenty times a second. A handle maps at most two pages, however often
-/// the file is replaced.
+/// path at a time, and at most twenty times a second. A handle maps at most two pages, however
+/// often the file is replaced.
 #[derive(Debug)]
 pub struct Client {
     /// The number of the current one of `places`.

@@ -86,8 +86,8 @@ pub fn record_in(path: &Path, environment: &Environment) -> Result<RecordDetails
     snapshot(path, environment)?.details(environment)
 }
 
-/// Checks the path of `client`, although that is not due. Returns whether it reads another file from
-/// now on.
+/// Checks the path of `client`, although that is not due. Returns whether it reads another file
+/// from now on.
 #[must_use]
 pub fn follow_at_once(client: &Client) -> bool {
     client.follow_at_once()

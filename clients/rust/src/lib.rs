@@ -19,8 +19,9 @@
 //! [`Client`] is `Send + Sync`. [`Client::now`] takes `&self` and no lock, allocates nothing, and
 //! makes no system call while the daemon publishes on time. It works while the daemon is stopped,
 //! restarted or killed: the interval grows meanwhile, and its status changes to
-//! [`Status::FreeRunning`] and then to [`Status::Unknown`]. Use an interval only while its status is
-//! trusted ([`Status::is_trusted`]). For signal handlers and sandboxes, see [`OpenOptions::follow`].
+//! [`Status::FreeRunning`] and then to [`Status::Unknown`]. Use an interval only while its status
+//! is trusted ([`Status::is_trusted`]). For signal handlers and sandboxes, see
+//! [`OpenOptions::follow`].
 //!
 //! ```text
 //!   Client  -->  Location     -->  Segment, Places   -->  Snapshot       -->  Interval

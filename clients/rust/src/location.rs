@@ -13,8 +13,8 @@ use crate::surroundings::Surroundings;
 /// The directory in which the daemon publishes by default.
 pub const DEFAULT_DIRECTORY: &str = "/var/run/clockbound";
 
-/// The path that the program gave, made absolute. Each use checks whether it is a directory, because
-/// a directory can be mounted after the program started.
+/// The path that the program gave, made absolute. Each use checks whether it is a directory,
+/// because a directory can be mounted after the program started.
 #[derive(Debug)]
 pub(crate) struct Location(PathBuf);
 

@@ -90,9 +90,9 @@ pub struct RecordDetails {
     pub leap: Option<Leap>,
     /// The reference id of chronyd's selected source, 0 if none is selected. `None` from v1 and v2.
     pub source: Option<u32>,
-    /// The instant of `CLOCK_MONOTONIC_RAW` before which the record gives no interval, ns. `None` if
-    /// the record does not contain it: then that is the instant of the record. `None` from v1 and
-    /// v2, which give no interval except at the present.
+    /// The instant of `CLOCK_MONOTONIC_RAW` before which the record gives no interval, ns. `None`
+    /// if the record does not contain it: then that is the instant of the record. `None` from v1
+    /// and v2, which give no interval except at the present.
     pub valid_since_ns: Option<i64>,
     /// The longest time between two records of a daemon that works. `None` if the record does not
     /// contain it.

@@ -264,7 +264,7 @@ unsafe fn map_zeros(
         MapFlags::empty()
     };
     let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_ANONYMOUS | fixed;
-    // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object; `at` is the
-    // caller's, by contract.
+    // SAFETY: a new mapping at an address of the kernel's choice aliases no Rust object; `at` is
+    // the caller's, by contract.
     unsafe { mmap_anonymous(at, length, ProtFlags::PROT_READ, flags) }
 }

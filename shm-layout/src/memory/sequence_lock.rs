@@ -121,8 +121,8 @@ pub fn read_once<G: Generation>(
 /// that an earlier read has returned; returns whether it is. The caller has loaded `known` with
 /// acquire, from where the earlier read was stored with release.
 ///
-/// So the payload of `known`, or a later one, is visible here, as after R1, and R1 is not needed. But
-/// it is for a generation that wraps, since `known` may be the one before the wrap.
+/// So the payload of `known`, or a later one, is visible here, as after R1, and R1 is not needed.
+/// But it is for a generation that wraps, since `known` may be the one before the wrap.
 #[inline]
 pub fn read_known<G: Generation>(
     generation: &G,

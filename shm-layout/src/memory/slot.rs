@@ -3,8 +3,8 @@
 //!
 //! A place is a page at an address that never changes. It contains zeros until a map is moved there
 //! (mremap(2)), which replaces the content atomically: a load sees the old page or the new one. A
-//! number that only grows tells which place is current: `number % 2`. The places are used in turn, so
-//! that the current one is never replaced.
+//! number that only grows tells which place is current: `number % 2`. The places are used in turn,
+//! so that the current one is never replaced.
 //!
 //! Reader:
 //! 1. load the number, acquire (partner of W3);
@@ -15,13 +15,13 @@
 //! Writer, one at a time:
 //! 1. release fence W: a reader that sees a later store to the place also sees the present number,
 //!    which is not the one for which it read that place;
-//! 2. replace the content of the place `(number + 1) % 2`, which readers that were interrupted since
-//!    the number before the present one may still read;
+//! 2. replace the content of the place `(number + 1) % 2`, which readers that were interrupted
+//!    since the number before the present one may still read;
 //! 3. store `number + 1`, release.
 //!
 //! So a reader that is interrupted for any time reads words of another file, or half of one, and
-//! discards them. It never waits for the writer, and retries only when a file was replaced meanwhile.
-//! `tests/slot_loom.rs` shows it.
+//! discards them. It never waits for the writer, and retries only when a file was replaced
+//! meanwhile. `tests/slot_loom.rs` shows it.
 //!
 //! Epochs or hazard pointers would need a store of every reader in every read. Maps that are never
 //! removed need none, but reach the limit of maps (`vm.max_map_count`).
@@ -52,8 +52,8 @@ impl Current {
         self.0.load(Ordering::Relaxed) == number
     }
 
-    /// Replaces the content of the other place with `fill`, and makes it the current one. `fill` gets
-    /// its number, and stores as relaxed atomics. If it fails, the current place stays.
+    /// Replaces the content of the other place with `fill`, and makes it the current one. `fill`
+    /// gets its number, and stores as relaxed atomics. If it fails, the current place stays.
     ///
     /// The caller ensures that there is one replacement at a time.
     ///
@@ -73,5 +73,5 @@ impl Current {
 #[inline]
 #[must_use]
 pub fn index_of(number: u64) -> usize {
-    usize::from(number % 2 != 0)
+    usize::from(!number.is_multiple_of(2))
 }

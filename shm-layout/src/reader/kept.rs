@@ -1,9 +1,9 @@
 //! What readers keep of a segment besides its map: the last valid words, and the generation of a
 //! write that does not end.
 //!
-//! A map can be [replaced](crate::memory::map::MapPair::replace). Each file therefore has a number, and
-//! what was kept of a file is not used for another, even if a thread that was interrupted keeps it
-//! late.
+//! A map can be [replaced](crate::memory::map::MapPair::replace). Each file therefore has a number,
+//! and what was kept of a file is not used for another, even if a thread that was interrupted keeps
+//! it late.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -81,7 +81,8 @@ impl<L: Layout> Kept<L> {
         }
     }
 
-    /// As [`snapshot`](Self::snapshot), with one attempt, and without a record that was read before.
+    /// As [`snapshot`](Self::snapshot), with one attempt, and without a record that was read
+    /// before.
     ///
     /// # Errors
     /// As [`snapshot`](Self::snapshot).
