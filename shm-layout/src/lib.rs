@@ -14,10 +14,10 @@
 //!            |                          |
 //!            v                          v
 //!        record                      memory
-//!          status, reason, leap        map: a mapped file as atomic words (the only unsafe code)
+//!          status, reason, leap        map: a mapped file as atomic words (unsafe code)
 //!          identity: boot and          sequence_lock: one writer, readers that never block it
-//!            time namespace
-//!          limits, errors, scale
+//!            time namespace            slot: maps that replace each other under their readers
+//!          scale, limits, errors     clock: reads a clock (unsafe code)
 //! ```
 //! Every import points downwards. Shared memory holds plain integers. A number that another process
 //! wrote becomes an enum only through `TryFrom`, and an unknown number is an error; only an unknown

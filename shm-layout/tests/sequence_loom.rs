@@ -5,7 +5,7 @@
 #![cfg(loom)]
 
 use loom::sync::Arc;
-use loom::sync::atomic::{AtomicU16, AtomicU64};
+use loom::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use shm_layout::memory::sequence_lock::{self, NoSnapshot, unfenced};
 
 type Write = fn(&AtomicU16, &[AtomicU64], &[u64]);
@@ -88,5 +88,69 @@ fn an_unfinished_write_is_repaired_by_the_next_one_during_a_read() {
             ),
             (Ok(4), [2, 2])
         );
+    });
+}
+
+/// A segment with the sequence of the native layout, and a generation of it that is known.
+struct Known {
+    generation: AtomicU64,
+    payload: [AtomicU64; 2],
+    known: AtomicU64,
+}
+
+impl Known {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            generation: AtomicU64::new(0),
+            payload: [AtomicU64::new(0), AtomicU64::new(0)],
+            known: AtomicU64::new(u64::MAX),
+        })
+    }
+
+    fn write(&self, n: u64) {
+        sequence_lock::write(&self.generation, &self.payload, &[n, n]);
+    }
+
+    fn make_known(&self) {
+        let mut words = [0; 2];
+        let (generation, payload) = (&self.generation, &self.payload);
+        if let Some(known) = sequence_lock::read_once(generation, payload, &mut words) {
+            self.known.store(known, Ordering::Release);
+        }
+    }
+
+    fn check(&self) {
+        let known = self.known.load(Ordering::Acquire);
+        let mut words = [0; 2];
+        let (generation, payload) = (&self.generation, &self.payload);
+        if sequence_lock::read_known(generation, known, payload, &mut words) {
+            assert_eq!(words, [known / 2; 2], "a torn record");
+        }
+    }
+}
+
+#[test]
+fn a_generation_that_another_reader_has_stored_is_read_whole() {
+    loom::model(|| {
+        let segment = Known::new();
+        let [for_writer, for_reader] = [Arc::clone(&segment), Arc::clone(&segment)];
+        let writer = loom::thread::spawn(move || for_writer.write(1));
+        let reader = loom::thread::spawn(move || for_reader.make_known());
+        segment.check();
+        writer.join().expect("the writer ends");
+        reader.join().expect("the other reader ends");
+    });
+}
+
+#[test]
+fn a_known_generation_is_read_whole_during_the_next_write() {
+    loom::model(|| {
+        let segment = Known::new();
+        segment.write(1);
+        segment.make_known();
+        let for_writer = Arc::clone(&segment);
+        let writer = loom::thread::spawn(move || for_writer.write(2));
+        segment.check();
+        writer.join().expect("the writer ends");
     });
 }

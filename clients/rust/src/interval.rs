@@ -340,7 +340,7 @@ fn causality_error(as_of_ns: i64, now_ns: i64) -> Error {
 }
 
 /// Like [`interval_at`], with `None` for an error, whose size would slow down every read.
-#[inline]
+#[inline(always)]
 pub(crate) fn around(record: &Record, realtime_ns: i64, monotonic_ns: i64) -> Option<Interval> {
     if record.age_ns(monotonic_ns) < -BLUR_NS {
         return None;

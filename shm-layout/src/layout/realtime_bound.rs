@@ -63,7 +63,7 @@ impl RealtimeBound {
     /// `CLOCK_MONOTONIC_COARSE` shows `coarse_ns`, rounded outward. Before `as_of_ns` the bound
     /// does not shrink. Read `CLOCK_REALTIME` first: an interruption between the readings then only
     /// widens the interval.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn aged_to(&self, realtime_ns: i64, coarse_ns: i64) -> (i64, i64) {
         let growth_ns = growth_ns(self.age_ns(coarse_ns).max(0), self.max_drift_ppb);
@@ -76,7 +76,7 @@ impl RealtimeBound {
 
     /// The status at the instant `coarse_ns`, with its reason: a record that the writer does not
     /// renew reads as free running after [`STALE_AFTER_NS`], and as unknown from `void_after_ns`.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn status_at(&self, coarse_ns: i64) -> (ClockStatus, Reason) {
         match self.status {
@@ -101,7 +101,7 @@ impl RealtimeBound {
 }
 
 /// The growth of a bound in `elapsed_ns`, not negative, at `ppb` parts per billion, ns, rounded up.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub fn growth_ns(elapsed_ns: i64, ppb: u32) -> i64 {
     // The usual case: a 64-bit division takes a third of the time of a 128-bit one.

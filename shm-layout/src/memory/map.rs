@@ -1,4 +1,4 @@
-//! A mapped file as shared atomic words. This is the only module with unsafe code.
+//! A mapped file as shared atomic words. Besides this module, only `clock` has unsafe code.
 #![expect(
     unsafe_code,
     reason = "references into a mapped file cannot be checked by the compiler"
