@@ -1,14 +1,14 @@
 //! Client programs in Rust and C while daemons are killed and files deleted. `integration/test`
 //! checks those in other languages.
 
-use std::env;
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use integration::host::sandbox::Sandbox;
-use integration::setup::client_check;
 use integration::setup::testbed::Testbed;
+use integration::setup::{c_library, client_check};
 use integration::time::clock::clock_ns;
 use nix::time::ClockId;
 
@@ -30,24 +30,13 @@ fn a_rust_program_continues_after_kills_and_deletions() {
 }
 
 /// Compiles a program of the C library's tests with these options.
-fn compile(sandbox: &Sandbox, source: &str, words: &[&str]) -> PathBuf {
+fn compile(sandbox: &Sandbox, source: &str, options: &[&str]) -> PathBuf {
     let program = sandbox.path(&source.replace('.', "-"));
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/c");
-    // The library was built beside this test.
-    let own = env::current_exe().expect("this test has a path");
-    let library = own.with_file_name("libclockbound.a");
-    let output = Command::new("cc")
-        .args(words)
-        .arg("-I")
-        .arg(sources.join("include"))
-        .arg(sources.join("tests/field").join(source))
-        .arg(library)
-        .args(["-lpthread", "-ldl", "-lm", "-lgcc_s", "-o"])
-        .arg(&program)
-        .output()
-        .expect("a compiler is installed");
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{complaint}");
+    let library = c_library::build().join("libclockbound.a");
+    let mut arguments: Vec<&OsStr> = options.iter().map(OsStr::new).collect();
+    arguments.push(library.as_ref());
+    arguments.extend(["-lpthread", "-ldl", "-lm"].map(OsStr::new));
+    c_library::compile(&program, &format!("tests/field/{source}"), &arguments);
     program
 }
 

@@ -24,9 +24,12 @@ int main(int argc, char **argv)
         clockbound_err const *err = clockbound_interval_now(ctx, &interval);
         if (err)
             return print_error(err);
-        printf("%" PRId64 " .. %" PRId64 "  -+ %" PRId64 " us  %s, %s\n", interval.earliest_ns,
-               interval.latest_ns, clockbound_bound_ns(&interval) / 1000,
-               clockbound_status_name(interval.status), clockbound_reason_name(interval.reason));
+        if (interval.status == CLOCKBOUND_STA_SYNCHRONIZED ||
+            interval.status == CLOCKBOUND_STA_FREE_RUNNING)
+            printf("%" PRId64 " .. %" PRId64 "  -+ %" PRId64 " us  ", interval.earliest_ns,
+                   interval.latest_ns, clockbound_bound_ns(&interval) / 1000);
+        printf("%s, %s\n", clockbound_status_name(interval.status),
+               clockbound_reason_name(interval.reason));
         fflush(stdout);
         if (n != 1)
             sleep(1);

@@ -4,7 +4,8 @@
  * contains true time while the status is CLOCKBOUND_STA_SYNCHRONIZED or
  * CLOCKBOUND_STA_FREE_RUNNING ("trusted"). It must not be used with any other status.
  *
- * Link with -lclockbound (pkg-config: clockbound).
+ * Link with -lclockbound (pkg-config: clockbound). C99 or later, or C++98 or later; clockbound.hpp
+ * is a C++11 interface over this one. 64-bit Linux only.
  *
  * Compatibility
  *   Programs written for the headers of the 1.x and 2.x generations compile, link and run
@@ -14,21 +15,36 @@
  *   All threads of a process can share one context. Only clockbound_close() requires that no
  *   other thread uses it.
  *
+ * Signal handlers and seccomp
+ *   By default a context must not be used in a signal handler, nor under a seccomp filter that does
+ *   not permit to open files: it looks for a file that replaces the segment, which makes system
+ *   calls and allocates memory. A context that was opened with CLOCKBOUND_OPEN_NO_FOLLOW can be
+ *   used in both. With it, all functions except those that open, wait and close make no system
+ *   call, take no lock and allocate nothing. (Where the vDSO of the machine does not have the
+ *   clocks, clock_gettime(2) must be permitted. SECCOMP_MODE_STRICT cannot be used: it forbids the
+ *   instruction that reads the counter of an x86 processor.)
+ *
  * Restarts
  *   A context follows the daemon through restarts, and reads a file that replaces the segment.
  *   It need not be opened again. While the daemon does not run, the interval grows, and the status
  *   changes to free running and then to unknown.
  *
  * Errors
- *   Functions that return clockbound_err const * return NULL on success. An error is valid in the
- *   calling thread until its next error. Functions that return clockbound_ctx * return NULL on
- *   failure and fill in *err, unless err is NULL.
+ *   Functions that return clockbound_err const * return NULL on success. An error returned in this
+ *   way is a constant: it remains valid, in all threads, and must not be freed. Functions that
+ *   return clockbound_ctx * return NULL on failure and fill in *err, unless err is NULL.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  */
 #ifndef CLOCKBOUND_H
 #define CLOCKBOUND_H
 
+#if !defined(__LP64__)
+#error "clockbound supports 64-bit processors only: elsewhere time_t has two sizes"
+#endif
+
+/* For struct timespec: with -std=c99, <time.h> does not define it. */
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,8 +54,15 @@
 extern "C" {
 #endif
 
-/* The path of the segment of the 1.x layout. */
-#define CLOCKBOUND_SHM_DEFAULT_PATH "/var/run/clockbound/shm"
+/* The version of this header. clockbound_version() returns that of the library. */
+#define CLOCKBOUND_VERSION_MAJOR 0
+#define CLOCKBOUND_VERSION_MINOR 2
+#define CLOCKBOUND_VERSION_PATCH 0
+#define CLOCKBOUND_VERSION "0.2.0"
+
+/* The path of the segment of the 2.x layout, as in the 2.x header. Where the daemon does not publish
+ * that layout, clockbound_open() opens another one in CLOCKBOUND_DEFAULT_DIRECTORY instead. */
+#define CLOCKBOUND_SHM_DEFAULT_PATH "/var/run/clockbound/shm0"
 /* The directory in which the daemon publishes. */
 #define CLOCKBOUND_DEFAULT_DIRECTORY "/var/run/clockbound"
 /* The device that reports disruptions of a virtual machine. */
@@ -65,17 +88,21 @@ typedef enum clockbound_err_kind {
     CLOCKBOUND_ERR_CAUSALITY_BREACH = 4,
     /* The layout version of the segment is not supported. */
     CLOCKBOUND_ERR_SEGMENT_VERSION_NOT_SUPPORTED = 5,
-    /* Extension: no trusted interval was published within the timeout. */
+    /* Extension: no trusted interval was published within the timeout. detail and sys_errno are
+     * those of the last attempt: for example "open" and ENOENT, or the name of the reason. */
     CLOCKBOUND_ERR_NOT_READY = 6,
     /* Extension: the clock status is not trusted. detail is the name of the reason. */
     CLOCKBOUND_ERR_UNTRUSTED = 7,
     /* Extension: the layout or the record has no interval at the requested instant. */
-    CLOCKBOUND_ERR_NOT_KNOWN = 8
+    CLOCKBOUND_ERR_NOT_KNOWN = 8,
+    /* Extension: the timeout ended before the wait. */
+    CLOCKBOUND_ERR_TIMED_OUT = 9
 } clockbound_err_kind;
 
 typedef struct clockbound_err {
     clockbound_err_kind kind;
-    /* The errno of the system call for CLOCKBOUND_ERR_SYSCALL; otherwise 0. */
+    /* The errno of the system call for CLOCKBOUND_ERR_SYSCALL, and for CLOCKBOUND_ERR_NOT_READY if
+     * the last attempt failed in one; otherwise 0. */
     int sys_errno;
     /* A constant string with details, which must not be freed, or NULL. */
     char const *detail;
@@ -104,8 +131,12 @@ typedef struct clockbound_now_result {
 
 /* Opens a segment of any layout.
  *
- * shm_path is the path of a segment or of a directory. In a directory the first file that exists
- * of native, shm0 (2.x layout) and shm (1.x layout) is opened. NULL is
+ * The context must not be used in a signal handler or under a strict seccomp filter; see
+ * CLOCKBOUND_OPEN_NO_FOLLOW.
+ *
+ * shm_path is the path of a segment or of a directory. In a directory, one of the files native,
+ * shm0 (2.x layout) and shm (1.x layout) is opened: preferably one that a daemon has published in
+ * the last 5 s, then one whose status is trusted, then the first of them. NULL is
  * CLOCKBOUND_DEFAULT_DIRECTORY.
  *
  * Returns NULL on failure, with an error of kind SYSCALL, SEGMENT_NOT_INITIALIZED,
@@ -151,11 +182,16 @@ typedef enum clockbound_reason {
     CLOCKBOUND_REASON_SOURCES_DISAGREE = 16,
     CLOCKBOUND_REASON_TOO_FEW_SOURCES = 17,
     CLOCKBOUND_REASON_PERMISSION_DENIED = 18,
+    CLOCKBOUND_REASON_RETIRED = 19,
     /* The layout has no reason, or the value is not defined in this version. */
     CLOCKBOUND_REASON_UNTOLD = 255
 } clockbound_reason;
 
-/* The interval, ns of UTC since 1970. */
+/* The interval, ns of UTC since 1970.
+ *
+ * An interval whose status is not trusted contains all times, from INT64_MIN to INT64_MAX, so that
+ * no comparison with one of its ends holds. After an error the functions below store such an
+ * interval, too. */
 typedef struct clockbound_interval {
     /* The earliest possible true time. */
     int64_t earliest_ns;
@@ -164,6 +200,79 @@ typedef struct clockbound_interval {
     clockbound_clock_status status;
     clockbound_reason reason;
 } clockbound_interval;
+
+/* The order of two intervals. */
+typedef enum clockbound_order {
+    /* The first is before the second: all of its times are. */
+    CLOCKBOUND_ORDER_BEFORE = -1,
+    /* Both have the same ends. The order of events in them is not known. */
+    CLOCKBOUND_ORDER_EQUAL = 0,
+    /* The first is after the second: all of its times are. */
+    CLOCKBOUND_ORDER_AFTER = 1,
+    /* They overlap, or one of them is not trusted. */
+    CLOCKBOUND_ORDER_UNORDERED = 2
+} clockbound_order;
+
+/* The layout of a segment. Later versions can add values. */
+typedef enum clockbound_layout {
+    CLOCKBOUND_LAYOUT_NATIVE = 0,
+    CLOCKBOUND_LAYOUT_V1 = 1,
+    CLOCKBOUND_LAYOUT_V2 = 2
+} clockbound_layout;
+
+/* The leap second that is announced for the end of the UTC day. */
+typedef enum clockbound_leap {
+    CLOCKBOUND_LEAP_NORMAL = 0,
+    /* The last minute of the day has 61 seconds. */
+    CLOCKBOUND_LEAP_INSERT_SECOND = 1,
+    /* The last minute of the day has 59 seconds. */
+    CLOCKBOUND_LEAP_DELETE_SECOND = 2,
+    CLOCKBOUND_LEAP_UNSYNCHRONIZED = 3,
+    /* The layout has no announcement. */
+    CLOCKBOUND_LEAP_UNTOLD = 255
+} clockbound_leap;
+
+/* The details of the record that was published last. Instants are readings of CLOCK_MONOTONIC_RAW
+ * in this process with the native layout, and of CLOCK_MONOTONIC_COARSE with others, ns. */
+typedef struct clockbound_record {
+    /* sizeof(clockbound_record), set by the caller. Later versions can add members at the end. */
+    size_t size;
+    clockbound_layout layout;
+    clockbound_clock_status status;
+    clockbound_reason reason;
+    clockbound_leap leap;
+    /* The instant of the record, and the time since. */
+    int64_t as_of_ns;
+    int64_t age_ns;
+    /* The record gives no interval of an earlier instant; 0 if not known. */
+    int64_t valid_since_ns;
+    /* The longest time between two publications; 0 if not known. */
+    uint64_t publication_interval_ns;
+    /* chronyd's reference id of the source; 0 if not known. */
+    uint32_t source;
+    /* 0 */
+    uint32_t reserved;
+} clockbound_record;
+
+/* The intervals immediately before and after an operation. The operation took place between
+ * began.earliest_ns and ended.latest_ns. */
+typedef struct clockbound_timing {
+    clockbound_interval began;
+    clockbound_interval ended;
+} clockbound_timing;
+
+/* A flag of clockbound_open_with(): the context keeps reading the file that it opened, although
+ * another one replaces it. Only such a context can be used in a signal handler, and under a seccomp
+ * filter that permits no system call. A restarted daemon continues to use the same file. After the
+ * file was deleted, the interval grows and its status becomes unknown; open a new context then. */
+#define CLOCKBOUND_OPEN_NO_FOLLOW 1u
+
+/* Returns the version of the library, as in CLOCKBOUND_VERSION. */
+char const *clockbound_version(void);
+
+/* Like clockbound_open(). flags is 0 or CLOCKBOUND_OPEN_NO_FOLLOW. */
+clockbound_ctx *clockbound_open_with(char const *shm_path, unsigned int flags,
+                                     clockbound_err *err);
 
 /* Opens a segment like clockbound_open() and waits until it contains a trusted interval with a
  * clock error bound of at most max_bound_ns (0: any). The segment need not exist yet.
@@ -179,33 +288,83 @@ clockbound_err const *clockbound_interval_now(clockbound_ctx *ctx, clockbound_in
 /* Reads the interval at the instant at which CLOCK_MONOTONIC_RAW in this process reads raw_ns. The
  * instant can be in the past or in the future.
  *
- * Returns an error of kind NOT_KNOWN if the segment is not of the native layout, or if the instant
- * is further before the record than the record is valid after it. The other errors are those of
- * clockbound_now().
+ * Returns an error of kind NOT_KNOWN if the segment is not of the native layout, if the instant is
+ * before a suspend, a leap second or a disruption (before valid_since_ns of clockbound_record), or
+ * if it is further before the record than the record is valid after it. The other errors are those
+ * of clockbound_now().
  */
 clockbound_err const *clockbound_interval_at(clockbound_ctx *ctx, int64_t raw_ns,
                                              clockbound_interval *interval);
 
+/* Reads the interval at the instant at which CLOCK_REALTIME read stamp_ns: the time of a packet
+ * (SO_TIMESTAMPING), of a file or of a log line. The interval is wider than that of
+ * clockbound_interval_at() by what the rate of CLOCK_REALTIME can have been. Between the stamp and
+ * the call, CLOCK_REALTIME must not have been set, nor slewed away and back.
+ *
+ * Returns an error of kind NOT_KNOWN if the segment is not of the native layout, if CLOCK_REALTIME
+ * was set since the stamp or is slewed faster than the record contains, or if the stamp is in the
+ * future or before the instants of which the record gives intervals. The other errors are those of
+ * clockbound_now().
+ */
+clockbound_err const *clockbound_interval_at_realtime(clockbound_ctx *ctx, int64_t stamp_ns,
+                                                      clockbound_interval *interval);
+
 /* Waits until t_ns (UTC since 1970) has certainly passed: until earliest_ns exceeds it. Stores the
  * interval that proves it, unless interval is NULL.
  *
- * Returns an error of kind UNTRUSTED as soon as the status is not trusted. The other errors are
- * those of clockbound_now().
+ * Returns an error of kind UNTRUSTED as soon as the status is not trusted, also during the wait.
+ * The other errors are those of clockbound_now().
  */
 clockbound_err const *clockbound_commit_wait(clockbound_ctx *ctx, int64_t t_ns,
                                              clockbound_interval *interval);
 
+/* Like clockbound_commit_wait(), for timeout_ns at most. Returns an error of kind TIMED_OUT when
+ * it has passed. */
+clockbound_err const *clockbound_commit_wait_timeout(clockbound_ctx *ctx, int64_t t_ns,
+                                                     uint64_t timeout_ns,
+                                                     clockbound_interval *interval);
+
+/* Read the interval before and after an operation. clockbound_timing_begin() stores an interval
+ * that is not trusted as timing->ended. The errors are those of clockbound_now(). */
+clockbound_err const *clockbound_timing_begin(clockbound_ctx *ctx, clockbound_timing *timing);
+clockbound_err const *clockbound_timing_end(clockbound_ctx *ctx, clockbound_timing *timing);
+
+/* Reads the details of the record that was published last. record->size must be set.
+ *
+ * Returns an error of kind SYSCALL with EINVAL if record->size is less than in the first version
+ * of the struct. The other errors are those of clockbound_now(). */
+clockbound_err const *clockbound_record_now(clockbound_ctx *ctx, clockbound_record *record);
+
 /* Returns whether t_ns (UTC since 1970) has certainly passed: whether it is less than earliest_ns.
- * Returns false while the status is not trusted. */
+ * Returns false while the status is not trusted. To order two intervals, do not pass an end of one
+ * of them: call clockbound_interval_is_after(), which also checks its status. */
 bool clockbound_is_after(clockbound_interval const *interval, int64_t t_ns);
 
 /* Returns whether t_ns (UTC since 1970) is certainly in the future: whether it is greater than
- * latest_ns. Returns false while the status is not trusted. */
+ * latest_ns. Returns false while the status is not trusted. To order two intervals, call
+ * clockbound_interval_is_before(). */
 bool clockbound_is_before(clockbound_interval const *interval, int64_t t_ns);
+
+/* Returns the order of two intervals. NULL is an interval that is not trusted. */
+clockbound_order clockbound_compare(clockbound_interval const *a, clockbound_interval const *b);
+
+/* Return whether an event in a is certainly before, or after, an event in b. They return false
+ * unless both intervals are trusted. */
+bool clockbound_interval_is_before(clockbound_interval const *a, clockbound_interval const *b);
+bool clockbound_interval_is_after(clockbound_interval const *a, clockbound_interval const *b);
+
+/* Returns the middle of the interval, UTC since 1970, rounded down. It is an estimate only while
+ * the status is trusted. Returns 0 if interval is NULL. */
+int64_t clockbound_midpoint_ns(clockbound_interval const *interval);
 
 /* Returns the clock error bound of the midpoint: half the width in ns, rounded up. Returns
  * INT64_MAX if interval is NULL. */
 int64_t clockbound_bound_ns(clockbound_interval const *interval);
+
+/* Convert between ns of UTC since 1970 and struct timespec. Times beyond the limits of 64 bits, in
+ * 1677 and 2262, become INT64_MIN and INT64_MAX. */
+struct timespec clockbound_timespec_from_ns(int64_t ns);
+int64_t clockbound_ns_from_timespec(struct timespec time);
 
 /* Returns the message of an error, with its remedy: a constant string. The message for
  * NULL is "no error". */
@@ -217,22 +376,23 @@ char const *clockbound_reason_name(clockbound_reason reason);
 
 #ifdef __cplusplus
 }
-#define CLOCKBOUND_STATIC_ASSERT static_assert
-#else
-#define CLOCKBOUND_STATIC_ASSERT _Static_assert
 #endif
 
-#if defined(__LP64__)
-CLOCKBOUND_STATIC_ASSERT(sizeof(clockbound_err) == 16, "clockbound_err");
-CLOCKBOUND_STATIC_ASSERT(offsetof(clockbound_err, sys_errno) == 4, "sys_errno");
-CLOCKBOUND_STATIC_ASSERT(offsetof(clockbound_err, detail) == 8, "detail");
-CLOCKBOUND_STATIC_ASSERT(sizeof(clockbound_now_result) == 40, "clockbound_now_result");
-CLOCKBOUND_STATIC_ASSERT(offsetof(clockbound_now_result, latest) == 16, "latest");
-CLOCKBOUND_STATIC_ASSERT(offsetof(clockbound_now_result, clock_status) == 32, "clock_status");
-CLOCKBOUND_STATIC_ASSERT(sizeof(clockbound_interval) == 24, "clockbound_interval");
-CLOCKBOUND_STATIC_ASSERT(offsetof(clockbound_interval, status) == 16, "status");
-CLOCKBOUND_STATIC_ASSERT(offsetof(clockbound_interval, reason) == 20, "reason");
-#endif
-#undef CLOCKBOUND_STATIC_ASSERT
+/* The layout of the structs, checked in every language version. */
+#define CLOCKBOUND_ASSERT(name, condition) \
+    typedef char clockbound_assert_##name[(condition) ? 1 : -1]
+CLOCKBOUND_ASSERT(err, sizeof(clockbound_err) == 16);
+CLOCKBOUND_ASSERT(sys_errno, offsetof(clockbound_err, sys_errno) == 4);
+CLOCKBOUND_ASSERT(detail, offsetof(clockbound_err, detail) == 8);
+CLOCKBOUND_ASSERT(now_result, sizeof(clockbound_now_result) == 40);
+CLOCKBOUND_ASSERT(latest, offsetof(clockbound_now_result, latest) == 16);
+CLOCKBOUND_ASSERT(clock_status, offsetof(clockbound_now_result, clock_status) == 32);
+CLOCKBOUND_ASSERT(interval, sizeof(clockbound_interval) == 24);
+CLOCKBOUND_ASSERT(status, offsetof(clockbound_interval, status) == 16);
+CLOCKBOUND_ASSERT(reason, offsetof(clockbound_interval, reason) == 20);
+CLOCKBOUND_ASSERT(record, sizeof(clockbound_record) == 64);
+CLOCKBOUND_ASSERT(as_of, offsetof(clockbound_record, as_of_ns) == 24);
+CLOCKBOUND_ASSERT(source, offsetof(clockbound_record, source) == 56);
+#undef CLOCKBOUND_ASSERT
 
 #endif

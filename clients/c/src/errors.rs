@@ -1,13 +1,14 @@
 //! Converts errors of the Rust library to errors of the C interface.
+//!
+//! An error that a function returns by pointer is a constant. It needs no memory of its thread,
+//! which would be allocated at the first access, so a signal handler can get one.
 
-use std::cell::Cell;
 use std::ffi::{CStr, c_int};
-use std::io;
 
-use clockbound_client::Error;
 use clockbound_client::read_error::{HeaderError, ReadError};
+use clockbound_client::{Error, Reason, StampError};
 
-use crate::abi::clockbound_err;
+use crate::abi::{clockbound_err, reason_name};
 
 const SYSCALL: c_int = 1;
 const NOT_INITIALIZED: c_int = 2;
@@ -17,19 +18,40 @@ const VERSION: c_int = 5;
 const NOT_READY: c_int = 6;
 const UNTRUSTED: c_int = 7;
 const NOT_KNOWN: c_int = 8;
+const TIMED_OUT: c_int = 9;
 
-thread_local! {
-    // The error is not stored in the context, where another thread could overwrite it.
-    static LAST: Cell<clockbound_err> = const { Cell::new(clockbound_err::none()) };
-}
+/// The number of values of errno on Linux, with 0.
+const ERRNO_COUNT: usize = 134;
 
-/// Stores `err` until the next error in this thread, and returns a pointer to it.
-pub(crate) fn store(err: clockbound_err) -> *const clockbound_err {
-    LAST.with(|last| {
-        last.set(err);
-        last.as_ptr().cast_const()
-    })
-}
+/// An error of `clock_gettime` with each errno.
+static CLOCK_ERRORS: [clockbound_err; ERRNO_COUNT] = {
+    let mut errors = [clockbound_err::none(); ERRNO_COUNT];
+    let (mut n, mut errno) = (0, 0);
+    while n < ERRNO_COUNT {
+        errors[n] = system(errno, c"clock_gettime");
+        n += 1;
+        errno += 1;
+    }
+    errors
+};
+
+/// The errors for a status that is not trusted, in the order of [`Reason::ALL`].
+static UNTRUSTED_ERRORS: [clockbound_err; Reason::ALL.len()] = {
+    let mut errors = [clockbound_err::none(); Reason::ALL.len()];
+    let mut n = 0;
+    while n < errors.len() {
+        errors[n] = error(UNTRUSTED, reason_name(Reason::ALL[n]));
+        n += 1;
+    }
+    errors
+};
+
+/// The error for a null pointer in a required argument.
+pub(crate) static NULL_ARGUMENT: clockbound_err = system(libc::EINVAL, c"null pointer argument");
+/// The error for a flag that this version does not define.
+pub(crate) static UNKNOWN_FLAG: clockbound_err = system(libc::EINVAL, c"unknown flag");
+/// The error for a struct of another size.
+pub(crate) static RECORD_SIZE: clockbound_err = system(libc::EINVAL, c"size of clockbound_record");
 
 /// Writes `err` to `target`, unless that is null.
 ///
@@ -42,65 +64,112 @@ pub(crate) unsafe fn write_to(target: *mut clockbound_err, err: clockbound_err) 
     }
 }
 
-/// Returns the error for a null pointer in a required argument.
-pub(crate) fn null_argument() -> clockbound_err {
-    with_errno(
-        &io::Error::from_raw_os_error(libc::EINVAL),
-        c"null pointer argument",
-    )
+/// Converts an error of reading a segment to a constant.
+pub(crate) fn constant(err: &Error) -> &'static clockbound_err {
+    match describe(err) {
+        Description::Constant(err) => err,
+        Description::System { errno, .. } => {
+            let errno = usize::try_from(errno).unwrap_or(0);
+            CLOCK_ERRORS.get(errno).unwrap_or(&CLOCK_ERRORS[0])
+        }
+    }
 }
 
-/// Converts an error of the Rust library.
+/// Converts an error of opening a segment.
 pub(crate) fn convert(err: &Error) -> clockbound_err {
     match err {
-        Error::Open { source, .. } => convert_read_error(source, c"open"),
-        Error::Read(source) => convert_read_error(source, c"mmap"),
+        // What the last attempt found out is what a program can act on.
+        Error::NotReady { cause, .. } => clockbound_err {
+            kind: NOT_READY,
+            ..convert(cause)
+        },
+        _ => match describe(err) {
+            Description::Constant(err) => *err,
+            Description::System { errno, call } => system(errno, call),
+        },
+    }
+}
+
+enum Description {
+    Constant(&'static clockbound_err),
+    /// A system call failed.
+    System {
+        errno: c_int,
+        call: &'static CStr,
+    },
+}
+
+fn describe(err: &Error) -> Description {
+    macro_rules! constant {
+        ($kind:expr, $detail:expr) => {{
+            static ERROR: clockbound_err = error($kind, $detail);
+            Description::Constant(&ERROR)
+        }};
+    }
+    let source = match err {
+        Error::Open { source, .. } | Error::Read(source) => source,
         Error::EarlierBoot { .. } => {
-            without_errno(NOT_INITIALIZED, c"the segment is from an earlier boot")
+            return constant!(NOT_INITIALIZED, c"the segment is from an earlier boot");
         }
         Error::TimeNamespace(_) => {
-            let detail = c"failed to read /proc/self/timens_offsets";
-            with_errno(&io::Error::from_raw_os_error(libc::ENOENT), detail)
+            return Description::System {
+                errno: libc::ENOENT,
+                call: c"failed to read /proc/self/timens_offsets",
+            };
         }
         Error::Causality { .. } => {
-            without_errno(CAUSALITY, c"the record is ahead of the monotonic clock")
+            return constant!(CAUSALITY, c"the record is ahead of the monotonic clock");
         }
-        Error::Clock(source) => with_errno(source, c"clock_gettime"),
-        Error::NotReady { .. } => {
-            without_errno(NOT_READY, c"no trusted interval within the timeout")
+        Error::Clock(source) => {
+            return Description::System {
+                errno: source.raw_os_error().unwrap_or(0),
+                call: c"clock_gettime",
+            };
         }
         Error::Untrusted { reason, .. } => {
-            without_errno(UNTRUSTED, crate::abi::reason_name(*reason))
+            let at = Reason::ALL.iter().position(|it| it == reason);
+            return Description::Constant(&UNTRUSTED_ERRORS[at.unwrap_or(Reason::ALL.len() - 1)]);
         }
         Error::TooWide { .. } => {
-            without_errno(NOT_READY, c"the clock error bound exceeds the maximum")
+            return constant!(NOT_READY, c"the clock error bound exceeds the maximum");
         }
-        Error::NotNative => without_errno(NOT_KNOWN, c"the segment is not of the native layout"),
+        Error::NotNative => {
+            return constant!(NOT_KNOWN, c"the segment is not of the native layout");
+        }
         Error::TooLongAgo { .. } => {
-            without_errno(NOT_KNOWN, c"the instant is too long before the record")
+            return constant!(NOT_KNOWN, c"the instant is before those of the record");
         }
-        _ => without_errno(MALFORMED, c"failed to read the segment"),
-    }
-}
-
-fn convert_read_error(err: &ReadError, call: &'static CStr) -> clockbound_err {
-    match err {
-        ReadError::Io(source) => with_errno(source, call),
-        ReadError::NotAFile => without_errno(MALFORMED, c"not a regular file"),
-        ReadError::TooShort { .. } => without_errno(MALFORMED, c"the file is too short"),
+        Error::Stamp(err) => {
+            return match err {
+                StampError::NotRecorded => constant!(NOT_KNOWN, c"CLOCK_REALTIME is not recorded"),
+                StampError::ClockChanged => {
+                    constant!(NOT_KNOWN, c"CLOCK_REALTIME was set or slewed")
+                }
+                StampError::InFuture => constant!(NOT_KNOWN, c"the time stamp is in the future"),
+                StampError::TooLongAgo => constant!(NOT_KNOWN, c"the time stamp is too old"),
+            };
+        }
+        Error::TimedOut => return constant!(TIMED_OUT, c"commit wait"),
+        _ => return constant!(MALFORMED, c"failed to read the segment"),
+    };
+    match source {
+        ReadError::Io(source) => Description::System {
+            errno: source.raw_os_error().unwrap_or(libc::ENOENT),
+            call: c"open",
+        },
+        ReadError::NotAFile => constant!(MALFORMED, c"not a regular file"),
+        ReadError::TooShort { .. } => constant!(MALFORMED, c"the file is too short"),
         ReadError::Header(HeaderError::Version { .. }) => {
-            without_errno(VERSION, c"unsupported layout version")
+            constant!(VERSION, c"unsupported layout version")
         }
-        ReadError::Header(_) => without_errno(MALFORMED, c"not a segment"),
-        ReadError::NotInitialized => {
-            without_errno(NOT_INITIALIZED, c"the segment is not initialized")
-        }
-        ReadError::WriteInProgress => without_errno(NOT_INITIALIZED, c"a write is incomplete"),
-        ReadError::Record(_) => without_errno(MALFORMED, c"the record is invalid"),
+        ReadError::Header(_) => constant!(MALFORMED, c"not a segment"),
+        ReadError::NotInitialized => constant!(NOT_INITIALIZED, c"the segment is not initialized"),
+        ReadError::WriteInProgress => constant!(NOT_INITIALIZED, c"a write is incomplete"),
+        ReadError::Record(_) => constant!(MALFORMED, c"the record is invalid"),
     }
 }
 
-fn without_errno(kind: c_int, detail: &'static CStr) -> clockbound_err {
+const fn error(kind: c_int, detail: &'static CStr) -> clockbound_err {
     clockbound_err {
         kind,
         sys_errno: 0,
@@ -108,10 +177,10 @@ fn without_errno(kind: c_int, detail: &'static CStr) -> clockbound_err {
     }
 }
 
-fn with_errno(err: &io::Error, detail: &'static CStr) -> clockbound_err {
+const fn system(errno: c_int, call: &'static CStr) -> clockbound_err {
     clockbound_err {
-        sys_errno: err.raw_os_error().unwrap_or(libc::ENOENT),
-        ..without_errno(SYSCALL, detail)
+        sys_errno: errno,
+        ..error(SYSCALL, call)
     }
 }
 
@@ -129,10 +198,11 @@ pub(crate) fn message(kind: c_int) -> &'static CStr {
         }
         VERSION => c"the layout version of the segment is not supported; update this library",
         NOT_READY => {
-            c"no trusted interval within the timeout; see the log of clockbound, or wait longer"
+            c"no trusted interval within the timeout; see detail, sys_errno and the log of clockbound"
         }
         UNTRUSTED => c"the clock status is not trusted; see detail and the log of clockbound",
-        NOT_KNOWN => c"the segment has no interval at this instant",
+        TIMED_OUT => c"the time has not certainly passed within the timeout",
+        NOT_KNOWN => c"the segment has no interval at this instant; see detail",
         _ => c"unknown error",
     }
 }

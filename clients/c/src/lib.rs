@@ -6,35 +6,32 @@
 mod abi;
 mod errors;
 
-use std::ffi::{CStr, OsStr, c_char, c_int};
+use std::ffi::{CStr, OsStr, c_char, c_int, c_uint};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use clockbound_client::{Client, DEFAULT_DIRECTORY, Interval, Reason, Status};
+use clockbound_client::{Client, DEFAULT_DIRECTORY, Interval, OpenOptions, Reason, Status};
 
-pub use abi::{clockbound_err, clockbound_interval, clockbound_now_result};
-use errors::{convert, null_argument, store, write_to};
+pub use abi::{
+    clockbound_err, clockbound_interval, clockbound_now_result, clockbound_record,
+    clockbound_timing,
+};
+use errors::{NULL_ARGUMENT, RECORD_SIZE, UNKNOWN_FLAG, constant, convert, write_to};
 
-/// Returns the result of [`clockbound_now`] in `environment`, for the conformance tests.
-///
-/// # Errors
-/// The value of `clockbound_err_kind`.
-#[doc(hidden)]
-pub fn now_in(
-    path: &Path,
-    environment: &clockbound_client::conformance::Environment,
-) -> Result<clockbound_now_result, c_int> {
-    clockbound_client::conformance::interval_in(path, environment)
-        .map(|interval| clockbound_now_result::from(&interval))
-        .map_err(|err| convert(&err).kind)
-}
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("libclockbound supports 64-bit processors only: elsewhere time_t has two sizes");
 
 /// A handle to the daemon's segment. It is an incomplete type in C.
 #[expect(non_camel_case_types, reason = "the name is that of the header")]
 #[derive(Debug)]
-pub struct clockbound_ctx(Client);
+pub struct clockbound_ctx {
+    client: Client,
+    /// The second of an interval that was read, UTC since 1970.
+    second: AtomicI64,
+}
 
 /// Opens the segment at `shm_path`, or in the default directory if it is null.
 ///
@@ -45,10 +42,34 @@ pub unsafe extern "C" fn clockbound_open(
     shm_path: *const c_char,
     err: *mut clockbound_err,
 ) -> *mut clockbound_ctx {
+    // SAFETY: the contract is the same.
+    unsafe { clockbound_open_with(shm_path, 0, err) }
+}
+
+/// `CLOCKBOUND_OPEN_NO_FOLLOW`
+const OPEN_NO_FOLLOW: c_uint = 1;
+
+/// Like [`clockbound_open`], with flags.
+///
+/// # Safety
+/// As for [`clockbound_open`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_open_with(
+    shm_path: *const c_char,
+    flags: c_uint,
+    err: *mut clockbound_err,
+) -> *mut clockbound_ctx {
+    if flags & !OPEN_NO_FOLLOW != 0 {
+        // SAFETY: `err` is null or writable by contract.
+        unsafe { write_to(err, UNKNOWN_FLAG) };
+        return ptr::null_mut();
+    }
     // SAFETY: `shm_path` is null or a C string by contract.
     let path = unsafe { path_from_c(shm_path) };
+    let options = OpenOptions::new().path(path);
+    let opened = options.follow(flags & OPEN_NO_FOLLOW == 0).open();
     // SAFETY: `err` is null or writable by contract.
-    unsafe { into_handle(Client::open_at(path), err) }
+    unsafe { into_handle(opened, err) }
 }
 
 /// Like [`clockbound_open`]. The VMClock device is not read.
@@ -107,16 +128,20 @@ pub unsafe extern "C" fn clockbound_now(
     ctx: *mut clockbound_ctx,
     result: *mut clockbound_now_result,
 ) -> *const clockbound_err {
-    // SAFETY: the pointers are null or valid by contract.
-    let (Some(ctx), Some(result)) = (unsafe { ctx.as_ref() }, unsafe { result.as_mut() }) else {
-        return store(null_argument());
+    // SAFETY: `ctx` is null or open by contract.
+    let Some(ctx) = (unsafe { ctx.as_ref() }) else {
+        return &raw const NULL_ARGUMENT;
     };
-    match ctx.0.now() {
+    if result.is_null() {
+        return &raw const NULL_ARGUMENT;
+    }
+    match ctx.client.now() {
         Ok(interval) => {
-            *result = clockbound_now_result::from(&interval);
+            // SAFETY: `result` is writable by contract.
+            unsafe { result.write(clockbound_now_result::new(&interval, &ctx.second)) };
             ptr::null()
         }
-        Err(err) => store(convert(&err)),
+        Err(err) => constant(&err),
     }
 }
 
@@ -147,6 +172,24 @@ pub unsafe extern "C" fn clockbound_interval_at(
     unsafe { read_into(ctx, interval, |client| client.interval_at(raw_ns)) }
 }
 
+/// Reads the interval at the instant at which `CLOCK_REALTIME` read `stamp_ns`.
+///
+/// # Safety
+/// As for [`clockbound_now`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_interval_at_realtime(
+    ctx: *mut clockbound_ctx,
+    stamp_ns: i64,
+    interval: *mut clockbound_interval,
+) -> *const clockbound_err {
+    // SAFETY: `ctx` and `interval` are null or valid by contract.
+    unsafe {
+        read_into(ctx, interval, |client| {
+            client.interval_at_realtime(stamp_ns)
+        })
+    }
+}
+
 /// Waits until `t_ns` has certainly passed.
 ///
 /// # Safety
@@ -157,14 +200,61 @@ pub unsafe extern "C" fn clockbound_commit_wait(
     t_ns: i64,
     interval: *mut clockbound_interval,
 ) -> *const clockbound_err {
-    let mut discarded = clockbound_interval::default();
-    let interval = if interval.is_null() {
-        &raw mut discarded
-    } else {
-        interval
+    // SAFETY: the contract is the same.
+    unsafe { wait_into(ctx, interval, |client| client.commit_wait_ns(t_ns)) }
+}
+
+/// Waits until `t_ns` has certainly passed, for at most `timeout_ns`.
+///
+/// # Safety
+/// As for [`clockbound_commit_wait`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_commit_wait_timeout(
+    ctx: *mut clockbound_ctx,
+    t_ns: i64,
+    timeout_ns: u64,
+    interval: *mut clockbound_interval,
+) -> *const clockbound_err {
+    let timeout = Duration::from_nanos(timeout_ns);
+    // SAFETY: the contract is the same.
+    unsafe {
+        wait_into(ctx, interval, |client| {
+            client.commit_wait_timeout_ns(t_ns, timeout)
+        })
+    }
+}
+
+/// Reads the details of the record that was published last.
+///
+/// # Safety
+/// `ctx` is null or open. `record` is null, or writable for the number of bytes in its `size`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_record_now(
+    ctx: *mut clockbound_ctx,
+    record: *mut clockbound_record,
+) -> *const clockbound_err {
+    // SAFETY: `ctx` is null or open by contract.
+    let Some(ctx) = (unsafe { ctx.as_ref() }) else {
+        return &raw const NULL_ARGUMENT;
     };
-    // SAFETY: `interval` is writable: the argument by contract, or the local variable.
-    unsafe { read_into(ctx, interval, |client| client.commit_wait_ns(t_ns)) }
+    if record.is_null() {
+        return &raw const NULL_ARGUMENT;
+    }
+    // SAFETY: `record` is not null, so it has a readable size by contract.
+    let size = unsafe { (*record).size };
+    // Only this version of the struct exists. A larger one is of a program for a later version.
+    if size < size_of::<clockbound_record>() {
+        return &raw const RECORD_SIZE;
+    }
+    match ctx.client.record() {
+        Ok(details) => {
+            let details = clockbound_record::new(size, &details);
+            // SAFETY: `record` is writable for `size` bytes, which are enough.
+            unsafe { record.write(details) };
+            ptr::null()
+        }
+        Err(err) => constant(&err),
+    }
 }
 
 /// Returns whether `t_ns` has certainly passed; false while the status is not trusted.
@@ -203,6 +293,111 @@ pub unsafe extern "C" fn clockbound_bound_ns(interval: *const clockbound_interva
     unsafe { interval.as_ref() }.map_or(i64::MAX, clockbound_interval::bound_ns)
 }
 
+/// Returns the middle of the interval, rounded down; 0 for a null pointer.
+///
+/// # Safety
+/// As for [`clockbound_is_after`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_midpoint_ns(interval: *const clockbound_interval) -> i64 {
+    // SAFETY: `interval` is null or readable by contract.
+    unsafe { interval.as_ref() }.map_or(0, |it| it.earliest_ns.midpoint(it.latest_ns))
+}
+
+/// Returns the order of two intervals, a value of `clockbound_order`.
+///
+/// # Safety
+/// `a` and `b` are null or readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_compare(
+    a: *const clockbound_interval,
+    b: *const clockbound_interval,
+) -> c_int {
+    let no_claim = clockbound_interval::NO_CLAIM;
+    // SAFETY: the pointers are null or readable by contract.
+    let (a, b) = unsafe { (a.as_ref(), b.as_ref()) };
+    a.unwrap_or(&no_claim).order(b.unwrap_or(&no_claim))
+}
+
+/// Returns whether every time of `a` is before every time of `b`.
+///
+/// # Safety
+/// As for [`clockbound_compare`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_interval_is_before(
+    a: *const clockbound_interval,
+    b: *const clockbound_interval,
+) -> bool {
+    // SAFETY: the pointers are null or readable by contract.
+    let (a, b) = unsafe { (a.as_ref(), b.as_ref()) };
+    a.zip(b).is_some_and(|(a, b)| a.is_before(b))
+}
+
+/// Returns whether every time of `a` is after every time of `b`.
+///
+/// # Safety
+/// As for [`clockbound_compare`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_interval_is_after(
+    a: *const clockbound_interval,
+    b: *const clockbound_interval,
+) -> bool {
+    // SAFETY: the contract is that of `clockbound_interval_is_before`.
+    unsafe { clockbound_interval_is_before(b, a) }
+}
+
+/// Converts ns of UTC since 1970 to a timespec.
+#[unsafe(no_mangle)]
+pub extern "C" fn clockbound_timespec_from_ns(ns: i64) -> libc::timespec {
+    abi::timespec(ns)
+}
+
+/// Converts a timespec to ns of UTC since 1970. Saturates at the limits of 64 bits.
+#[unsafe(no_mangle)]
+pub extern "C" fn clockbound_ns_from_timespec(time: libc::timespec) -> i64 {
+    abi::ns_of(&time)
+}
+
+/// Reads the interval before an operation.
+///
+/// # Safety
+/// `ctx` is null or open. `timing` is null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_timing_begin(
+    ctx: *mut clockbound_ctx,
+    timing: *mut clockbound_timing,
+) -> *const clockbound_err {
+    if timing.is_null() {
+        return &raw const NULL_ARGUMENT;
+    }
+    // SAFETY: `timing` is writable by contract, and it need not be initialized.
+    unsafe { (&raw mut (*timing).ended).write(clockbound_interval::NO_CLAIM) };
+    // SAFETY: `ctx` is null or open by contract, and `timing` is writable.
+    unsafe { clockbound_interval_now(ctx, &raw mut (*timing).began) }
+}
+
+/// Reads the interval after an operation.
+///
+/// # Safety
+/// As for [`clockbound_timing_begin`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_timing_end(
+    ctx: *mut clockbound_ctx,
+    timing: *mut clockbound_timing,
+) -> *const clockbound_err {
+    if timing.is_null() {
+        return &raw const NULL_ARGUMENT;
+    }
+    // SAFETY: `ctx` is null or open by contract, and `timing` is writable.
+    unsafe { clockbound_interval_now(ctx, &raw mut (*timing).ended) }
+}
+
+/// Returns the version of this library.
+#[unsafe(no_mangle)]
+pub extern "C" fn clockbound_version() -> *const c_char {
+    const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+    VERSION.as_ptr().cast()
+}
+
 /// Returns the message of an error.
 ///
 /// # Safety
@@ -233,7 +428,11 @@ pub extern "C" fn clockbound_reason_name(reason: c_int) -> *const c_char {
     abi::reason_name(reason).as_ptr()
 }
 
-/// Converts a path from C. Null is the default directory.
+/// The path of the 2.x header.
+const SHM_DEFAULT_PATH: &str = "/var/run/clockbound/shm0";
+
+/// Converts a path from C. Null is the default directory, and so is the default path while it does
+/// not exist: a daemon of the 1.x generation publishes another file beside it.
 ///
 /// # Safety
 /// `path` is null or a C string that outlives the result.
@@ -243,7 +442,11 @@ unsafe fn path_from_c<'a>(path: *const c_char) -> &'a Path {
     }
     // SAFETY: `path` is a C string by contract.
     let path = unsafe { CStr::from_ptr(path) };
-    Path::new(OsStr::from_bytes(path.to_bytes()))
+    let path = Path::new(OsStr::from_bytes(path.to_bytes()));
+    if path == Path::new(SHM_DEFAULT_PATH) && !path.exists() {
+        return Path::new(DEFAULT_DIRECTORY);
+    }
+    path
 }
 
 /// Returns a handle, or null and the error in `err`.
@@ -258,7 +461,8 @@ unsafe fn into_handle(
         Ok(client) => {
             // SAFETY: `err` is null or writable by contract.
             unsafe { write_to(err, clockbound_err::none()) };
-            Box::into_raw(Box::new(clockbound_ctx(client)))
+            let second = AtomicI64::new(0);
+            Box::into_raw(Box::new(clockbound_ctx { client, second }))
         }
         Err(cause) => {
             // SAFETY: `err` is null or writable by contract.
@@ -268,25 +472,45 @@ unsafe fn into_handle(
     }
 }
 
-/// Writes the interval that `read` returns to `interval`.
+/// Like [`read_into`], for an `interval` that may be null.
+///
+/// # Safety
+/// As for [`clockbound_commit_wait`].
+unsafe fn wait_into(
+    ctx: *mut clockbound_ctx,
+    interval: *mut clockbound_interval,
+    wait: impl FnOnce(&Client) -> Result<Interval, clockbound_client::Error>,
+) -> *const clockbound_err {
+    let mut discarded = clockbound_interval::NO_CLAIM;
+    let interval = if interval.is_null() {
+        &raw mut discarded
+    } else {
+        interval
+    };
+    // SAFETY: `interval` is writable: the argument by contract, or the local variable.
+    unsafe { read_into(ctx, interval, wait) }
+}
+
+/// Writes the interval that `read` returns to `interval`; after an error, one that claims nothing.
 ///
 /// # Safety
 /// As for [`clockbound_now`].
+#[inline(always)]
 unsafe fn read_into(
     ctx: *mut clockbound_ctx,
     interval: *mut clockbound_interval,
     read: impl FnOnce(&Client) -> Result<Interval, clockbound_client::Error>,
 ) -> *const clockbound_err {
-    // SAFETY: the pointers are null or valid by contract.
-    let (Some(ctx), Some(interval)) = (unsafe { ctx.as_ref() }, unsafe { interval.as_mut() })
-    else {
-        return store(null_argument());
-    };
-    match read(&ctx.0) {
-        Ok(value) => {
-            *interval = clockbound_interval::from(&value);
-            ptr::null()
-        }
-        Err(err) => store(convert(&err)),
+    if interval.is_null() {
+        return &raw const NULL_ARGUMENT;
     }
+    // SAFETY: `ctx` is null or open by contract.
+    let (value, err) = match unsafe { ctx.as_ref() }.map(|ctx| read(&ctx.client)) {
+        Some(Ok(value)) => (clockbound_interval::from(&value), ptr::null()),
+        Some(Err(err)) => (clockbound_interval::NO_CLAIM, ptr::from_ref(constant(&err))),
+        None => (clockbound_interval::NO_CLAIM, &raw const NULL_ARGUMENT),
+    };
+    // SAFETY: `interval` is writable by contract.
+    unsafe { interval.write(value) };
+    err
 }

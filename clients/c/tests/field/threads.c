@@ -13,7 +13,9 @@ static void *read_repeatedly(void *failures)
     for (int n = 0; n < READS; n++) {
         clockbound_now_result now;
         clockbound_err const *err = clockbound_now(ctx, &now);
-        if (err || now.clock_status != CLOCKBOUND_STA_SYNCHRONIZED)
+        /* On a busy machine the record becomes old enough for free running. */
+        if (err || (now.clock_status != CLOCKBOUND_STA_SYNCHRONIZED &&
+                    now.clock_status != CLOCKBOUND_STA_FREE_RUNNING))
             ++*(int *)failures;
         if (n % 1000 == 0) {
             err = clockbound_now(NULL, &now);

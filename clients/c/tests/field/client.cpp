@@ -1,0 +1,63 @@
+// Tests clockbound.hpp: client TRUSTED UNKNOWN. The exit code after a failure depends on the line.
+#include <clockbound.hpp>
+
+#include <thread>
+
+#define CHECK(what) do { if (!(what)) return __LINE__ % 255 + 1; } while (0)
+
+int main(int argc, char **argv)
+{
+    using namespace std::chrono;
+    CHECK(argc == 3);
+    try {
+        clockbound::client none(std::string(argv[1]) + "/none");
+        return 1;
+    } catch (const clockbound::error &err) {
+        CHECK(err.kind() == CLOCKBOUND_ERR_SYSCALL && err.sys_errno() == 2);
+        CHECK(std::string(err.what()).find("errno 2") != std::string::npos);
+    }
+    try {
+        clockbound::client::when_ready(argv[2], milliseconds(1));
+        return 1;
+    } catch (const clockbound::error &err) {
+        CHECK(err.kind() == CLOCKBOUND_ERR_NOT_READY);
+    }
+    const clockbound::client client(argv[1], clockbound::follow::no);
+    const clockbound::interval first = client.now();
+    CHECK(first.is_trusted() && first.status() == CLOCKBOUND_STA_SYNCHRONIZED);
+    CHECK(first.reason() == CLOCKBOUND_REASON_TRACKING);
+    CHECK(first.earliest() < first.midpoint() && first.midpoint() < first.latest());
+    CHECK(first.bound() >= milliseconds(1));
+    CHECK(first.is_after(first.earliest() - nanoseconds(1)) && !first.is_after(first.earliest()));
+    CHECK(first.is_before(first.latest() + nanoseconds(1)) && !first.is_before(first.latest()));
+    // Times beyond 64 bits.
+    CHECK(first.is_before(time_point<system_clock, hours>(hours(24 * 365 * 9999L))));
+    CHECK(first.is_after(time_point<system_clock, hours>(-hours(24 * 365 * 9999L))));
+    const clockbound::interval second = client.commit_wait(first.latest(), seconds(10));
+    CHECK(first.is_before(second) && second.is_after(first));
+    CHECK(first < second && second > first && !(second < first));
+    CHECK(first == first && first != second);
+    try {
+        client.commit_wait(second.latest() + hours(1), milliseconds(1));
+        return 1;
+    } catch (const clockbound::error &err) {
+        CHECK(err.kind() == CLOCKBOUND_ERR_TIMED_OUT);
+    }
+    CHECK(client.record().source == 1);
+
+    clockbound::client moved = clockbound::client(argv[2]);
+    const clockbound::interval unknown = moved.now();
+    CHECK(!unknown.is_trusted() && !(unknown < second) && !(first < unknown));
+    CHECK(!(unknown == unknown) && !first.is_before(unknown.earliest()));
+#if __cplusplus >= 202002L
+    CHECK((first <=> second) == std::partial_ordering::less);
+    CHECK((second <=> first) == std::partial_ordering::greater);
+    CHECK((first <=> unknown) == std::partial_ordering::unordered);
+#endif
+#ifdef __cpp_lib_expected
+    CHECK(client.try_now().value().is_trusted());
+    CHECK(moved.try_commit_wait(first.latest(), seconds(0)).error().kind ==
+          CLOCKBOUND_ERR_UNTRUSTED);
+#endif
+    return 0;
+}
