@@ -5,16 +5,16 @@
 //! rounds is printed.
 
 use std::env;
-use std::ffi::CString;
 use std::hint::black_box;
 use std::mem::MaybeUninit;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::ptr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clockbound_client::{Client, Interval};
+use integration::host::sandbox::Sandbox;
+use integration::setup::c_library;
 use integration::setup::testbed::Testbed;
 use nix::libc;
 use nix::time::ClockId;
@@ -45,6 +45,7 @@ fn main() {
     let _daemon = testbed.start(env!("CARGO_BIN_EXE_clockbound"));
     let directory = testbed.shm().with_file_name("");
     alone(candidates(&directory));
+    c_library(&testbed.sandbox, &directory);
     in_pairs(&directory.join("native"));
 }
 
@@ -89,9 +90,6 @@ fn candidates(directory: &Path) -> Vec<Candidate> {
         own("clockbound-client, v2", &v2, 1.30),
         own("clockbound-client, v1", &v1, 1.30),
         handed_on("clockbound-client, native, Result", &native, 1.50),
-        c_library("libclockbound, native", &native),
-        c_library("libclockbound, v2", &v2),
-        c_library("libclockbound, v1", &v1),
         published_1(&v1),
         published_2(&v2),
     ]
@@ -146,20 +144,6 @@ fn handed_on(name: &'static str, path: &Path, goal: f64) -> Candidate {
     }
 }
 
-fn c_library(name: &'static str, path: &Path) -> Candidate {
-    let path = CString::new(path.to_str().expect("UTF-8")).expect("no null byte");
-    // SAFETY: a C string, and no error is requested. It is closed at the process's exit.
-    let context = unsafe { clockbound::clockbound_open(path.as_ptr(), ptr::null_mut()) };
-    assert!(!context.is_null(), "{name}: failed to open {path:?}");
-    candidate(name, move || {
-        let mut result = MaybeUninit::uninit();
-        // SAFETY: an open context, and room for the result.
-        let err = unsafe { clockbound::clockbound_now(context, result.as_mut_ptr()) };
-        assert!(err.is_null());
-        black_box(&result);
-    })
-}
-
 fn published_1(path: &Path) -> Candidate {
     let path = path.to_str().expect("UTF-8");
     let client = clock_bound_client::ClockBoundClient::new_with_path(path);
@@ -186,6 +170,23 @@ fn use_up<T>(earliest: T, latest: T, status: i32) {
     black_box(earliest);
     black_box(latest);
     black_box(status);
+}
+
+/// A C program that is linked to the installed library, which Rust programs cannot measure: a call
+/// goes through the procedure linkage table, and nothing is inlined into the program.
+fn c_library(sandbox: &Sandbox, directory: &Path) {
+    let (prefix, program) = (sandbox.path("prefix"), sandbox.path("now"));
+    c_library::install(&prefix);
+    let libraries = prefix.join("lib");
+    let arguments = [
+        format!("-L{}", libraries.display()),
+        format!("-Wl,-rpath,{}", libraries.display()),
+        "-lclockbound".to_owned(),
+    ];
+    c_library::compile(&program, "benches/now.c", &arguments);
+    println!();
+    let status = Command::new(program).arg(directory).status();
+    assert!(status.expect("run the program").success());
 }
 
 /// Two readers at the same time: threads with one handle, threads with a handle each, processes.
