@@ -6,8 +6,8 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -97,12 +97,13 @@ impl Lock {
         let boot_id = u128::from_be_bytes(*boot_id);
         let text = format!("{} {boot_id:032x}\n", std::process::id());
         let write = || -> io::Result<()> {
-            let mut file: &File = &self.file;
+            let file: &File = &self.file;
             // Only the owner may change the mode, which was correct when the file was created.
             let _ = file.set_permissions(Permissions::from_mode(0o600));
-            file.set_len(0)?;
-            file.rewind()?;
-            file.write_all(text.as_bytes())
+            // A process that is killed in between leaves the rest of a longer text, which `of`
+            // ignores. An empty file would leave the boot unknown, and the record unused.
+            file.write_all_at(text.as_bytes(), 0)?;
+            file.set_len(text.len() as u64)
         };
         write().map_err(Refusal::LockFile)
     }
@@ -132,5 +133,64 @@ fn read(file: &File) -> String {
     match file.take(MAX_TEXT_BYTES).read_to_string(&mut text) {
         Ok(_) => text,
         Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    const BOOT: [u8; 16] = [0xb0; 16];
+
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let name = format!("shm-layout-lock-{name}-{}", std::process::id());
+            let directory = Self(std::env::temp_dir().join(name));
+            std::fs::create_dir(&directory.0).expect("a directory");
+            directory
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn the_boot_is_known_at_every_instant_of_a_new_signature() {
+        let directory = Directory::new("sign");
+        let segment = directory.0.join("shm");
+        let lock = Lock::take(&segment).expect("locked");
+        lock.sign(&BOOT).expect("signed");
+        let is_done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..2_000 {
+                    lock.sign(&BOOT).expect("signed");
+                }
+                is_done.store(true, Ordering::Relaxed);
+            });
+            while !is_done.load(Ordering::Relaxed) {
+                let text = read(&File::open(path_of(&segment)).expect("the lock file"));
+                let boot_id = text.split_whitespace().nth(1).and_then(parse_boot_id);
+                assert_eq!(boot_id, Some(BOOT), "{text:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn the_rest_of_a_longer_text_is_ignored() {
+        let directory = Directory::new("rest");
+        let segment = directory.0.join("shm");
+        let boot_id = u128::from_be_bytes(BOOT);
+        let text = format!("7 {boot_id:032x}\n0b0\n");
+        std::fs::write(path_of(&segment), text).expect("written");
+        let lock = Lock::take(&segment).expect("locked");
+        assert_eq!(lock.boot_id(), Some(BOOT));
     }
 }
