@@ -66,10 +66,11 @@ fn open_segments(options: &Options) -> Result<Opened, OpenError> {
     let SegmentPaths { v1, v2, native } = &options.segments;
     let mut starts = Vec::new();
     let mut note = |path: &Path, start: Start| starts.push(format!("{} {start}", path.display()));
+    // A client of the directory that opens it meanwhile reads the preferred layout.
     let segments = Segments {
-        v1: open_segment(v1.as_deref(), &mut note)?,
-        v2: open_segment(v2.as_deref(), &mut note)?,
         native: open_segment(native.as_deref(), &mut note)?,
+        v2: open_segment(v2.as_deref(), &mut note)?,
+        v1: open_segment(v1.as_deref(), &mut note)?,
         grace: options.chrony_grace,
         publication_interval: options.poll_interval,
     };

@@ -415,3 +415,23 @@ fn a_native_segment_of_revision_0_is_resumed() {
     assert!(seen.statuses.iter().all(trusted), "{seen:#?}");
     assert_eq!(fs::metadata(&native).expect("it is there").len(), 4_096);
 }
+
+#[test]
+fn a_client_of_the_directory_leaves_a_segment_that_is_not_published_any_more() {
+    let sandbox = Sandbox::new();
+    let (_fake, launch) = launch(&sandbox);
+    let mut daemon = launch.start();
+    Segment::wait_for_status(&shm_path(&sandbox), Status::Synchronized);
+    let directory = shm_path(&sandbox).with_file_name("");
+    let client = clockbound_client::Client::open_at(&directory).expect("open the segment");
+    let layout = || client.record().expect("a record").layout;
+    assert_eq!(layout(), clockbound_client::Layout::Native);
+    daemon.terminate();
+    let launch = launch.args(["--native-path", "off"]);
+    let _daemon = launch.start();
+    wait::until(wait::PATIENCE, "another layout", || {
+        layout() == clockbound_client::Layout::V2
+    });
+    assert!(client.now().expect("an interval").status().is_trusted());
+    assert!(!directory.join("native").exists(), "the file is removed");
+}

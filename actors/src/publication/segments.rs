@@ -92,10 +92,11 @@ impl Segments {
     /// Creates deleted files again, with the records that were published last. Each segment's
     /// result is the path of the created file, or why that failed.
     pub fn check_files(&self) -> [Result<Option<PathBuf>, OpenError>; 3] {
+        // A client that finds the files meanwhile reads the preferred layout.
         [
-            check_file(self.v1.as_ref()),
-            check_file(self.v2.as_ref()),
             check_file(self.native.as_ref()),
+            check_file(self.v2.as_ref()),
+            check_file(self.v1.as_ref()),
         ]
     }
 }

@@ -52,11 +52,15 @@ std::int64_t to_ns(std::chrono::time_point<std::chrono::system_clock, Duration> 
     using std::chrono::duration_cast;
     static_assert(std::ratio_greater_equal<typename Duration::period, std::nano>::value,
                   "a resolution of 1 ns or more");
-    const auto since = time.time_since_epoch();
+    // The limits do not fit the 32 bits that a time may have.
+    using wide = std::chrono::duration<
+        typename std::common_type<typename Duration::rep, std::int64_t>::type,
+        typename Duration::period>;
+    const wide since = time.time_since_epoch();
     // The limits, rounded towards 0, so that the conversion to ns of what is within them fits.
-    if (since > duration_cast<Duration>(std::chrono::nanoseconds::max()))
+    if (since > duration_cast<wide>(std::chrono::nanoseconds::max()))
         return INT64_MAX;
-    if (since < duration_cast<Duration>(std::chrono::nanoseconds::min()))
+    if (since < duration_cast<wide>(std::chrono::nanoseconds::min()))
         return INT64_MIN;
     return duration_cast<std::chrono::nanoseconds>(since).count();
 }

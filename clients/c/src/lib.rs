@@ -431,8 +431,9 @@ pub extern "C" fn clockbound_reason_name(reason: c_int) -> *const c_char {
 /// The path of the 2.x header.
 const SHM_DEFAULT_PATH: &str = "/var/run/clockbound/shm0";
 
-/// Converts a path from C. Null is the default directory, and so is the default path while it does
-/// not exist: a daemon of the 1.x generation publishes another file beside it.
+/// Converts a path from C. Null is the default directory, and so is the default path: a daemon of
+/// the 1.x generation publishes another file beside it, and a file that an earlier daemon left may
+/// be there.
 ///
 /// # Safety
 /// `path` is null or a C string that outlives the result.
@@ -443,7 +444,7 @@ unsafe fn path_from_c<'a>(path: *const c_char) -> &'a Path {
     // SAFETY: `path` is a C string by contract.
     let path = unsafe { CStr::from_ptr(path) };
     let path = Path::new(OsStr::from_bytes(path.to_bytes()));
-    if path == Path::new(SHM_DEFAULT_PATH) && !path.exists() {
+    if path == Path::new(SHM_DEFAULT_PATH) {
         return Path::new(DEFAULT_DIRECTORY);
     }
     path

@@ -62,5 +62,5 @@ struct Readme;
 pub mod read_error {
     pub use shm_layout::layout::header::HeaderError;
     pub use shm_layout::reader::ReadError;
-    pub use shm_layout::record::RecordError;
+    pub use shm_layout::record::{IdentityError, RecordError};
 }

@@ -84,8 +84,14 @@ impl Location {
         rank: Option<Rank>,
         surroundings: &impl Surroundings,
     ) -> Option<Segment> {
-        let mut best: (Option<Rank>, Option<Segment>) = (None, None);
-        for path in self.candidates() {
+        let candidates = self.candidates();
+        let is_there = candidates
+            .iter()
+            .any(|path| FileId::at(path).is_ok_and(|file| file == current));
+        // A deleted file that is not live is not left for another that is no better.
+        let deleted = rank.filter(|_| !is_there).map(Rank::not_live);
+        let mut best: (Option<Rank>, Option<Segment>) = (deleted, None);
+        for path in candidates {
             let Ok(file) = FileId::at(&path) else {
                 continue;
             };

@@ -123,6 +123,16 @@ pub(crate) struct Rank {
     is_trusted: bool,
 }
 
+impl Rank {
+    /// Returns the rank of the same segment if it is not live.
+    pub(crate) fn not_live(self) -> Self {
+        Self {
+            is_live: false,
+            ..self
+        }
+    }
+}
+
 impl Snapshot {
     /// Returns the interval at the present.
     ///

@@ -9,6 +9,9 @@ use crate::memory::sequence_lock;
 /// A generation that no write has: those of finished writes are even.
 const NONE: u64 = u64::MAX;
 
+/// The number of no file.
+const NO_FILE: u64 = u64::MAX;
+
 /// Two slots, each with a sequence lock. One slot is written while the other can be read, even if a
 /// thread is stopped at any point. A thread that finds the cache locked by another does not write:
 /// both have read nearly the same.
@@ -26,7 +29,7 @@ pub(crate) struct LastGood<L: Layout> {
 struct Slot<L: Layout> {
     generation: AtomicU64,
     cells: L::Cells,
-    /// The number of the file from which the words were read, stored after them.
+    /// The number of the file from which the words were read; [`NO_FILE`] while they are written.
     file: AtomicU64,
 }
 
@@ -35,7 +38,7 @@ impl<L: Layout> Default for Slot<L> {
         Self {
             generation: AtomicU64::new(0),
             cells: L::Cells::default(),
-            file: AtomicU64::new(0),
+            file: AtomicU64::new(NO_FILE),
         }
     }
 }
@@ -72,6 +75,7 @@ impl<L: Layout> LastGood<L> {
         }
         let older = 1 - self.newer.load(Ordering::Relaxed);
         let slot = &self.slots[older];
+        slot.file.store(NO_FILE, Ordering::Relaxed);
         sequence_lock::write(&slot.generation, slot.cells.as_ref(), words.as_ref());
         slot.file.store(file, Ordering::Release);
         self.newer.store(older, Ordering::Release);
@@ -80,15 +84,15 @@ impl<L: Layout> LastGood<L> {
     }
 
     /// The newest words, if they are of the file `file`.
-    // Between the words of another file and its number, the number is that of a file that is not
-    // read any more.
     pub(crate) fn last(&self, file: u64) -> Option<L::Words> {
         let slot = &self.slots[self.newer.load(Ordering::Acquire)];
+        // The number of the file is that of this write, or none yet.
+        let write = slot.generation.load(Ordering::Acquire);
         if slot.file.load(Ordering::Acquire) != file {
             return None;
         }
         let mut words = L::Words::default();
-        sequence_lock::read(&slot.generation, slot.cells.as_ref(), words.as_mut()).ok()?;
-        Some(words)
+        let read = sequence_lock::read(&slot.generation, slot.cells.as_ref(), words.as_mut());
+        (read.ok()? == write).then_some(words)
     }
 }

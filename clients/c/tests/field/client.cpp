@@ -33,6 +33,10 @@ int main(int argc, char **argv)
     // Times beyond 64 bits.
     CHECK(first.is_before(time_point<system_clock, hours>(hours(24 * 365 * 9999L))));
     CHECK(first.is_after(time_point<system_clock, hours>(-hours(24 * 365 * 9999L))));
+    // A time of 32 bits.
+    const std::chrono::duration<int> short_time(1800000000);
+    CHECK(clockbound::to_ns(time_point<system_clock, std::chrono::duration<int>>(short_time)) ==
+          1800000000000000000);
     const clockbound::interval second = client.commit_wait(first.latest(), seconds(10));
     CHECK(first.is_before(second) && second.is_after(first));
     CHECK(first < second && second > first && !(second < first));

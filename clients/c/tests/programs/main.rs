@@ -157,6 +157,12 @@ fn the_default_path_is_that_of_the_2_x_layout_and_falls_back_to_1_x() {
         |output: std::process::Output| String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(layout(output), "1\n");
     assert_eq!(layout(run_beside(&["shm", "shm0"], &[])), "2\n");
+    // Dead, and live beside it.
+    let dead = published.join("shm0");
+    let mut bytes = fs::read(&dead).expect("a segment");
+    bytes[16..24].copy_from_slice(&1_i64.to_ne_bytes());
+    fs::write(&dead, bytes).expect("written");
+    assert_eq!(layout(run_beside(&[], &[])), "1\n");
     assert_eq!(layout(run_beside(&[], &["shm", "shm0"])), "error 1 2\n");
 }
 
