@@ -14,11 +14,14 @@ from clockbound import Client
 
 def read_busily(client: Client) -> None:
     readings = 0
-    print("begin", flush=True)
+    # One system call each, also with PYTHONUNBUFFERED.
+    sys.stdout.write("begin\n")
+    sys.stdout.flush()
     until_ns = client.now().latest_ns + 3_000_000_000
     while not client.now().is_after(until_ns):
         readings += 1
-    print("end", readings, flush=True)
+    sys.stdout.write(f"end {readings}\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
