@@ -1,6 +1,6 @@
-// Package clockbound reads an interval that contains true time from clockbound's shared memory. A
-// client that is opened without options looks for another file when the daemon is silent. Under a
-// seccomp filter that forbids that, use Options.NoFollow.
+// Package clockbound reads an interval that contains true time from clockbound's shared memory. By
+// default a client is neither async-signal-safe nor usable under a seccomp filter that forbids
+// opening files: it looks for another file when the record is late. Options.NoFollow excludes that.
 //
 // One Client is enough for all goroutines of a process. It works while the daemon is stopped,
 // restarted or killed: the interval grows meanwhile, and its status changes to StatusFreeRunning
@@ -58,8 +58,8 @@ var loaded = time.Now()
 type Options struct {
 	// NoFollow makes a client that reads one file for ever: it never looks at the path after it was
 	// opened, although the file is deleted or replaced. Its only system call, if any, is
-	// clock_gettime, so it works in a process whose seccomp filter permits that. It takes no lock. It allocates
-	// memory only in the first call after each write of the daemon.
+	// clock_gettime, so it works in a process whose seccomp filter permits that. It takes no lock.
+	// It allocates memory only in the first call after each write of the daemon.
 	NoFollow bool
 }
 

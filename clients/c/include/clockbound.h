@@ -2,7 +2,9 @@
  *
  * The daemon publishes an interval [earliest, latest] of UTC with a clock status. The interval
  * contains true time while the status is CLOCKBOUND_STA_SYNCHRONIZED or
- * CLOCKBOUND_STA_FREE_RUNNING ("trusted"). It must not be used with any other status.
+ * CLOCKBOUND_STA_FREE_RUNNING ("trusted"). It must not be used with any other status. By default a
+ * context is neither async-signal-safe nor usable under a seccomp filter that forbids opening
+ * files.
  *
  * Link with -lclockbound (pkg-config: clockbound). C99 or later, or C++98 or later; clockbound.hpp
  * is a C++11 interface over this one. 64-bit Linux only.
@@ -16,12 +18,12 @@
  *   other thread uses it.
  *
  * Signal handlers and seccomp
- *   By default a context must not be used in a signal handler, nor under a seccomp filter that does
- *   not permit to open files: it looks for a file that replaces the segment, which makes system
- *   calls and allocates memory. A context that was opened with CLOCKBOUND_OPEN_NO_FOLLOW can be
- *   used in both. With it, all functions except those that open, wait and close make no system
- *   call, take no lock and allocate nothing. (Where the vDSO of the machine does not have the
- *   clocks, clock_gettime(2) must be permitted. SECCOMP_MODE_STRICT cannot be used: it forbids the
+ *   By default a context must not be used in a signal handler, nor under a seccomp filter that
+ *   forbids opening files: it looks for a file that replaces the segment, which makes system calls
+ *   and allocates memory. A context that was opened with CLOCKBOUND_OPEN_NO_FOLLOW can be used in
+ *   both. With it, all functions except those that open, wait and close make no system call, take
+ *   no lock and allocate nothing. (Where the vDSO of the machine does not have the clocks,
+ *   clock_gettime(2) must be permitted. SECCOMP_MODE_STRICT cannot be used: it forbids the
  *   instruction that reads the counter of an x86 processor.)
  *
  * Restarts
@@ -60,8 +62,8 @@ extern "C" {
 #define CLOCKBOUND_VERSION_PATCH 0
 #define CLOCKBOUND_VERSION "0.2.0"
 
-/* The path of the segment of the 2.x layout, as in the 2.x header. Where the daemon does not publish
- * that layout, clockbound_open() opens another one in CLOCKBOUND_DEFAULT_DIRECTORY instead. */
+/* The path of the segment of the 2.x layout, as in the 2.x header. Where the daemon does not
+ * publish that layout, clockbound_open() opens another one in CLOCKBOUND_DEFAULT_DIRECTORY. */
 #define CLOCKBOUND_SHM_DEFAULT_PATH "/var/run/clockbound/shm0"
 /* The directory in which the daemon publishes. */
 #define CLOCKBOUND_DEFAULT_DIRECTORY "/var/run/clockbound"
@@ -129,10 +131,8 @@ typedef struct clockbound_now_result {
     clockbound_clock_status clock_status;
 } clockbound_now_result;
 
-/* Opens a segment of any layout.
- *
- * The context must not be used in a signal handler or under a strict seccomp filter; see
- * CLOCKBOUND_OPEN_NO_FOLLOW.
+/* Opens a segment of any layout. By default a context is neither async-signal-safe nor usable under
+ * a seccomp filter that forbids opening files; see CLOCKBOUND_OPEN_NO_FOLLOW.
  *
  * shm_path is the path of a segment or of a directory. In a directory, one of the files native,
  * shm0 (2.x layout) and shm (1.x layout) is opened: preferably one that a daemon has published in

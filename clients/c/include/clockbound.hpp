@@ -1,10 +1,13 @@
 // clockbound.hpp - read an interval that contains true time: C++11 over clockbound.h
 //
+// By default a client is neither async-signal-safe nor usable under a seccomp filter that forbids
+// opening files: see clockbound::follow::no.
+//
 //   clockbound::client client;                      // throws clockbound::error
 //   clockbound::interval now = client.now();
 //   if (now.is_trusted())
 //       use(now.earliest(), now.latest());
-//   client.commit_wait(now.latest());               // a timestamp that is in the past on every host
+//   client.commit_wait(now.latest());               // the timestamp is in the past on every host
 //
 // In C++20 intervals have the partial order <=>: two that overlap, or of which one is not trusted,
 // are not ordered. In C++23 the functions that begin with try_ return std::expected and do not

@@ -198,7 +198,8 @@ pub(crate) fn message(kind: c_int) -> &'static CStr {
         }
         VERSION => c"the layout version of the segment is not supported; update this library",
         NOT_READY => {
-            c"no trusted interval within the timeout; see detail, sys_errno and the log of clockbound"
+            c"no trusted interval within the timeout; \
+              see detail, sys_errno and the log of clockbound"
         }
         UNTRUSTED => c"the clock status is not trusted; see detail and the log of clockbound",
         TIMED_OUT => c"the time has not certainly passed within the timeout",

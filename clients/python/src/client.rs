@@ -16,8 +16,9 @@ const SIGNAL_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A handle to the daemon's segment. One handle is enough for all threads of a process. By default
 /// it follows the daemon: when the record is overdue, it looks at the path and opens the file that
-/// is there, which takes system calls and memory. With `follow=False` it reads the file that it
-/// opened, and makes no system call after opening.
+/// is there, which takes system calls and memory. It is then neither async-signal-safe nor usable
+/// under a seccomp filter that forbids them. With `follow=False` it reads the file that it opened,
+/// and makes no system call after opening, except where clock_gettime is one.
 #[pyclass(frozen, module = "clockbound")]
 pub(crate) struct Client(clockbound_client::Client);
 

@@ -27,12 +27,13 @@ const SLEEP_SLACK: Duration = Duration::from_micros(100);
 /// The longest sleep after which [`Client::commit_wait`] reads the interval again.
 const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
-/// A handle to the daemon's segment. One handle is enough for all threads of a process.
+/// A handle to the daemon's segment. One handle is enough for all threads of a process. By default
+/// a client is neither async-signal-safe nor usable under a seccomp filter that forbids opening
+/// files (see [`OpenOptions::follow`]).
 ///
-/// By default a handle is neither async-signal-safe nor usable under a seccomp filter that forbids
-/// to open files: it follows the daemon to another file, for which it opens and maps that file, and
+/// By default a handle follows the daemon to another file: it opens and maps that file, and
 /// allocates. A handle that was opened with [`OpenOptions::follow(false)`](OpenOptions::follow) is
-/// both.
+/// async-signal-safe, and usable under such a filter.
 ///
 /// [`now`](Self::now) takes no lock, allocates nothing, and makes no system call while the daemon
 /// publishes on time. When a publication is overdue, or the segment cannot be read, it also checks

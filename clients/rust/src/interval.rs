@@ -217,6 +217,10 @@ impl Interval {
 /// One interval is less than another if it ends before the other begins and both are trusted.
 /// Intervals that overlap are not ordered, because the order of events in them cannot be
 /// determined.
+///
+/// Two identical intervals are `Equal`, whatever their status, because [`PartialOrd`] must agree
+/// with [`PartialEq`]. The C and C++ libraries do not order identical intervals that are not
+/// trusted.
 impl PartialOrd for Interval {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         if self == other {

@@ -1,4 +1,6 @@
-//! Reads an interval that contains true time from clockbound's shared memory.
+//! Reads an interval that contains true time from clockbound's shared memory. By default a client
+//! is neither async-signal-safe nor usable under a seccomp filter that forbids opening files (see
+//! [`OpenOptions::follow`]).
 //!
 //! ```no_run
 //! use std::time::{Duration, SystemTime};
@@ -20,8 +22,7 @@
 //! makes no system call while the daemon publishes on time. It works while the daemon is stopped,
 //! restarted or killed: the interval grows meanwhile, and its status changes to
 //! [`Status::FreeRunning`] and then to [`Status::Unknown`]. Use an interval only while its status
-//! is trusted ([`Status::is_trusted`]). For signal handlers and sandboxes, see
-//! [`OpenOptions::follow`].
+//! is trusted ([`Status::is_trusted`]).
 //!
 //! ```text
 //!   Client  -->  Location     -->  Segment, Places   -->  Snapshot       -->  Interval

@@ -60,10 +60,11 @@ impl OpenOptions {
     /// [`commit_wait`](Client::commit_wait), which sleeps, and except for reading a clock where the
     /// vDSO does not provide it. [`now`](Client::now), [`interval_at`](Client::interval_at),
     /// [`interval_at_realtime`](Client::interval_at_realtime) and [`record`](Client::record) are
-    /// then async-signal-safe, and work under any seccomp filter. (The strict mode of seccomp(2)
-    /// also forbids to read the counter of the processor, and so every clock.) When the daemon is restarted it
-    /// continues to use the same file. If the file is replaced, because it was deleted or damaged,
-    /// the interval grows, and its status becomes unknown.
+    /// then async-signal-safe, and work under a seccomp filter that permits no system call. (The
+    /// strict mode of seccomp(2) also forbids reading the counter of the processor, and so every
+    /// clock.) When the daemon is restarted it continues to use the same file. If the file is
+    /// replaced, because it was deleted or damaged, the interval grows, and its status becomes
+    /// unknown.
     pub fn follow(mut self, follow: bool) -> Self {
         self.follow = follow;
         self

@@ -245,7 +245,7 @@ fn permit_only(permitted: &[libc::c_long], otherwise: u32) -> bool {
 }
 
 /// Returns how a process ends that may only write, exit and return from a signal handler, and calls
-/// every function of `client`. (The strict mode of seccomp(2) also forbids to read the counter of
+/// every function of `client`. (The strict mode of seccomp(2) also forbids reading the counter of
 /// the processor, so that no clock can be read in it.)
 fn status_in_strict_sandbox(client: &Client, published: &AtomicBool) -> ExitStatus {
     // SAFETY: the child process only calls functions that are async-signal-safe.

@@ -8,7 +8,9 @@
         print(f"true time is in {interval.earliest_ns} .. {interval.latest_ns} ns")
     client.commit_wait(interval.latest_ns)  # now it is in the past on every host
 
-A client follows the daemon through restarts, and all threads can share it.
+A client follows the daemon through restarts, and all threads can share it. By default a client is
+neither async-signal-safe nor usable under a seccomp filter that forbids opening files; see
+`Client`.
 """
 
 from .enums import Layout, Leap, Reason, Status

@@ -34,8 +34,8 @@ class Client:
     default it follows the daemon: when the record is overdue, it looks at the path and opens the
     file that is there, which takes system calls and memory. Such a client is neither
     async-signal-safe nor usable under a seccomp filter that forbids these calls. A client that is
-    opened with `follow=False` is both: it reads the file that it opened, and makes no system call
-    after opening, except where clock_gettime is one.
+    opened with `follow=False` can be used under such a filter: it reads the file that it opened,
+    and makes no system call after opening, except where clock_gettime is one.
 
     Either works while the daemon is stopped, restarted or killed: the interval grows meanwhile, and
     its status changes to FREE_RUNNING and then to UNKNOWN.
