@@ -183,6 +183,19 @@ func (r *nativeRecord) intervalAtRealtime(stampNs int64, now bracket) (Interval,
 		return Interval{}, fmt.Errorf("%w: it is in the future", ErrNotKnown)
 	}
 	least, most = elapsedRaw(sub(stampNs, r.realtimeNs), r)
+	if stampNs > r.realtimeNs {
+		// A movement within the spread of the rates until now can be larger than the spread until
+		// the stamp. The instant is then between what the record and what the bracket gives.
+		first, last := elapsedRaw(sub(stampNs, now.realtimeNs), r)
+		first = add(sub(now.beforeNs, r.asOfNs), first)
+		last = add(sub(now.afterNs, r.asOfNs), last)
+		if first < least {
+			least = first
+		}
+		if last > most {
+			most = last
+		}
+	}
 	// A movement that the comparison has let pass is not larger than the tolerance and the time that
 	// the bracket took; on CLOCK_MONOTONIC_RAW, if the clock is slow, by its rate.
 	slow := -int64(r.realtimeSlowest)

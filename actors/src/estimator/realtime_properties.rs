@@ -141,10 +141,11 @@ fn reading(realtime: &Realtime, raw_ns: i64, noise: &mut Rng) -> ClockReading {
     }
 }
 
-/// Publishes every 100 ms, and converts stamps in between; returns the results of those that were
-/// at most `age_ns` old.
+/// Publishes about every `every_ns`, and converts stamps in between; returns the results of those
+/// that were at most `age_ns` old.
 fn convert(
     realtime: &Realtime,
+    every_ns: i64,
     for_ns: i64,
     age_ns: i64,
     noise: &mut Rng,
@@ -154,7 +155,7 @@ fn convert(
     let mut raw_ns = BEGIN_NS;
     while raw_ns < BEGIN_NS + for_ns {
         let record = publish(&mut log, realtime, raw_ns, noise);
-        let next_ns = raw_ns + noise.ns(80 * MS, 120 * MS);
+        let next_ns = raw_ns + noise.ns(every_ns / 5 * 4, every_ns / 5 * 6);
         for _ in 0..4 {
             let now_ns = noise.ns(raw_ns, next_ns);
             let now = reading(realtime, now_ns, noise);
@@ -182,7 +183,21 @@ proptest! {
         rate_ppt in -400 * PPM..400 * PPM, changes in changes(), age_ns in 1..60 * S, seed: u64,
     ) {
         let realtime = Realtime::new(rate_ppt, &changes);
-        convert(&realtime, 30 * S, age_ns, &mut Rng::new(seed, 0))?;
+        convert(&realtime, S / 10, 30 * S, age_ns, &mut Rng::new(seed, 0))?;
+    }
+
+    #[test]
+    fn a_stamp_after_the_record_contains_its_instant_although_the_clock_was_moved(
+        rates_ppm in -400..400i64, after_ns in 2 * S..8 * S, by_ns in -300_000..300_000i64,
+        kernel_ppm in -400..400i64, seed: u64,
+    ) {
+        // The change of the rate makes the band wide.
+        let changes = [
+            (S / 2, Change::Rate(kernel_ppm * PPM)),
+            (after_ns, Change::Step(by_ns)),
+        ];
+        let realtime = Realtime::new(rates_ppm * PPM, &changes);
+        convert(&realtime, S, 12 * S, S, &mut Rng::new(seed, 0))?;
     }
 }
 
@@ -194,7 +209,7 @@ fn stamps_of_a_clock_that_only_chronyd_steers_are_converted() {
         .collect();
     let realtime = Realtime::new(30 * PPM, &changes);
     let mut noise = Rng::new(1, 0);
-    let results = convert(&realtime, 40 * S, 10 * S, &mut noise).expect("true");
+    let results = convert(&realtime, S / 10, 40 * S, 10 * S, &mut noise).expect("true");
     let converted: Vec<i64> = results.iter().copied().filter_map(Result::ok).collect();
     assert!(
         10 * converted.len() > 9 * results.len(),

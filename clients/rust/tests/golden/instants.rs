@@ -156,7 +156,7 @@ fn at_realtime() -> Vec<Golden> {
             "native-realtime-at-two-rates-after-the-record",
             rates(-RATE, RATE),
             REALTIME + (BINARY >> 1),
-            synchronized(-534_821_857, 539_922_018),
+            synchronized(-534_820_834, 539_922_018),
         ),
         at_when(
             "native-realtime-at-rates-of-one-sign-before-the-record",
@@ -172,7 +172,17 @@ fn at_realtime() -> Vec<Golden> {
             BINARY,
             BINARY + (1 << 20) + (1 << 19),
             REALTIME + (BINARY >> 1),
-            synchronized(-534_299_615, 538_872_415),
+            synchronized(-534_298_595, 538_872_927),
+        ),
+        // At 100 ppm, and CLOCK_REALTIME was set forward by 50 us in the first 20 ms. The stamp is
+        // of 20 ms after the record.
+        at_when(
+            "native-realtime-after-a-step-within-the-rates",
+            rates(-429_497, 429_497),
+            900_000_000,
+            900_050_000,
+            REALTIME + 20_050_000,
+            synchronized(-18_891_047, 22_109_112),
         ),
         at(
             "native-realtime-rounds-outward",

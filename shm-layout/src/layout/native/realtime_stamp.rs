@@ -77,8 +77,15 @@ impl NativeRecord {
         if stamp_ns > now.realtime_ns {
             return Err(StampError::InFuture);
         }
-        let stamp_ns = i128::from(stamp_ns) - i128::from(self.realtime_ns);
-        let (first_ns, last_ns) = self.raw_after(stamp_ns);
+        let after_record_ns = i128::from(stamp_ns) - i128::from(self.realtime_ns);
+        let (mut first_ns, mut last_ns) = self.raw_after(after_record_ns);
+        if after_record_ns > 0 {
+            // A movement within the spread of the rates until `now` can be larger than the spread
+            // until the stamp. The instant is then between what the record and what `now` give.
+            let (least_ns, most_ns) = self.raw_after(after_record_ns - moved_ns);
+            first_ns = first_ns.min(since_as_of(now.before_raw_ns) + least_ns);
+            last_ns = last_ns.max(since_as_of(now.after_raw_ns) + most_ns);
+        }
         // A movement that the comparison has let pass is not larger; on `CLOCK_MONOTONIC_RAW`, if the
         // clock is slow, by its rate.
         let reading_ns = i128::from(now.after_raw_ns) - i128::from(now.before_raw_ns);
@@ -161,7 +168,41 @@ mod tests {
         };
         let instants = later.instants_of_stamp(UTC + S / 10, &reading(S / 5));
         let first_ns = 1_100 * S + 99_902_439 - 1_560;
-        assert_eq!(instants, Ok((first_ns, 1_100 * S + S / 10 + 1_560)));
+        // From the reading, S / 10 at the greatest rate back, and 30 ns for its second half.
+        let last_ns = 1_100 * S + S / 5 - 99_902_439 + 30 + 1_560;
+        assert_eq!(instants, Ok((first_ns, last_ns)));
+    }
+
+    #[test]
+    fn a_stamp_after_the_record_is_converted_although_the_clock_was_moved_within_the_rates() {
+        let record = NativeRecord {
+            // 100 ppm.
+            realtime_slowest: -429_497,
+            realtime_fastest: 429_497,
+            ..record()
+        };
+        const MS: i64 = 1_000_000;
+        let moved_at_ns = 10 * MS;
+        for by_ns in [50_000, -50_000] {
+            let clock = |elapsed_ns: i64| {
+                let moved_ns = if elapsed_ns < moved_at_ns { 0 } else { by_ns };
+                UTC + elapsed_ns + moved_ns
+            };
+            let now = ClockReading {
+                realtime_ns: clock(900 * MS),
+                ..reading(900 * MS)
+            };
+            for elapsed_ns in [5 * MS, 9 * MS, 11 * MS, 20 * MS, 500 * MS, 899 * MS] {
+                let (first_ns, last_ns) = record
+                    .instants_of_stamp(clock(elapsed_ns), &now)
+                    .expect("converted");
+                let instant_ns = 1_100 * S + elapsed_ns;
+                assert!(
+                    (first_ns..=last_ns).contains(&instant_ns),
+                    "{by_ns} at {elapsed_ns}: {instant_ns} not in {first_ns}..{last_ns}"
+                );
+            }
+        }
     }
 
     #[test]
