@@ -51,6 +51,7 @@ impl Estimator {
     /// show it, which is 0 if other readings were taken since a step that is small.
     pub fn clock_set(&mut self, at: &Readings) -> Option<Finding> {
         let before = self.last;
+        self.realtime.clock_was_set(at.raw);
         let found = self.clocks_read(at);
         let noticed = at.raw - NOTIFICATION_NS;
         if found.is_some() || self.clock.has_proved_step(noticed) {
@@ -205,6 +206,34 @@ mod tests {
     use super::super::simulation::bench::{Bench, settings};
     use super::super::status::ClockStatus;
     use super::*;
+    use crate::time::Rate;
+
+    #[test]
+    fn a_reported_set_of_the_clock_is_not_taken_for_a_change_of_its_rate() {
+        let mut bench = Bench::new(settings(), None);
+        let begin = bench.readings();
+        let reading = |ms: i64, ahead_ns: i64, kernel_ppm: i64| {
+            let elapsed_ns = ms * 1_000_000;
+            Readings {
+                raw: begin.raw + elapsed_ns,
+                coarse: begin.coarse + elapsed_ns,
+                realtime: begin.realtime + elapsed_ns + ahead_ns,
+                kernel: Some(Rate::from_ppm(kernel_ppm)),
+                ..begin
+            }
+        };
+        for ms in [1_000, 2_000] {
+            bench.estimator.clocks_read(&reading(ms, 0, 0));
+        }
+        // The new rate could have moved the clock as far.
+        let set = reading(3_000, 100_000, 400);
+        bench.estimator.clock_set(&set);
+        let later = reading(4_000, 500_000, 400);
+        bench.estimator.clocks_read(&later);
+        let rates = bench.estimator.realtime.rates_at(&later);
+        let since = rates.expect("the clock runs at its rate").since;
+        assert!(since >= set.raw, "{since:?}");
+    }
 
     #[test]
     fn a_failure_from_before_a_valid_report_is_not_the_reason_of_a_later_silence() {

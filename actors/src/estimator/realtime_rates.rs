@@ -94,6 +94,15 @@ impl RealtimeLog {
         };
     }
 
+    /// Notes that the clock was set before `raw`, even if the rates explain what it showed since.
+    pub fn clock_was_set(&mut self, raw: RawInstant) {
+        if let Some(before) = self.run.take() {
+            let raw = raw.max(before.last.raw);
+            self.shown = self.shown.max(before.latest_shown(raw));
+        }
+        self.newest = None;
+    }
+
     /// What is known of the newest reading; `None` for any other one.
     #[must_use]
     pub fn rates_at(&self, at: &Readings) -> Option<RealtimeRates> {
