@@ -84,6 +84,12 @@ impl State {
         }
     }
 
+    /// The instant of the held interval; `None` when nothing is held.
+    #[must_use]
+    pub fn held_at(&self) -> Option<RawInstant> {
+        self.held.map(|held| held.raw)
+    }
+
     /// Whether the state is valid when the machine has been suspended for `suspended_ns` in total:
     /// it is not if that has increased.
     #[must_use]

@@ -102,23 +102,26 @@ pub fn from_native(
     if !record.status.is_trusted() {
         return None;
     }
+    let as_of = RawInstant::from_ns(record.as_of_ns);
     let published = || {
         let interval =
             Interval::from_ns(record.earliest_ns, record.latest_ns.max(record.earliest_ns));
         let band = from_rate_and_growth(record.rate, record.growth);
-        let as_of = RawInstant::from_ns(record.as_of_ns);
         State::of_interval(as_of, interval, Some(band), record.suspended_ns)
     };
     let usable = |state: &State| state.is_of(now.suspended_ns);
     let state = state.filter(usable).unwrap_or_else(published);
+    let published_since = RawInstant::from_ns(match record.valid_since_ns {
+        // The daemon was of an earlier version.
+        0 => record.as_of_ns,
+        since_ns => since_ns,
+    });
+    // A daemon that was killed can have written a state that is newer than its record.
+    let newer = state.held_at().filter(|&held| held > as_of);
     usable(&state).then_some(Resumed {
         status: record.status,
         validated: RawInstant::from_ns(record.free_running_after_ns) - stale_ns,
-        valid_since: RawInstant::from_ns(match record.valid_since_ns {
-            // The daemon was of an earlier version.
-            0 => record.as_of_ns,
-            since_ns => since_ns,
-        }),
+        valid_since: newer.map_or(published_since, |held| held.max(published_since)),
         leap: record.leap,
         reference_id: record.source,
         state,
@@ -350,6 +353,20 @@ mod tests {
         };
         let resumed = from_native(&record, None, STALE_AFTER_NS, &at(3_000)).expect("resumed");
         assert_eq!(resumed.valid_since, known.raw);
+    }
+
+    #[test]
+    fn no_instant_before_a_state_that_is_newer_than_its_record_is_valid() {
+        let known = estimate(0);
+        let record = to_native(&known, pace(STALE_AFTER_NS), &at(0));
+        let valid_since = |ms| {
+            let state = State::of_interval(at(ms).raw, known.interval, None, at(0).suspended_ns);
+            let resumed = from_native(&record, Some(state), STALE_AFTER_NS, &at(3_000));
+            resumed.expect("resumed").valid_since
+        };
+        // The daemon was killed after it had written the state, before it had written the record.
+        assert_eq!(valid_since(10), at(10).raw);
+        assert_eq!(valid_since(-10), known.valid_since);
     }
 
     #[test]
