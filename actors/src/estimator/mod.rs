@@ -60,9 +60,7 @@ mod observation;
 mod properties;
 mod queries;
 mod rate_band;
-#[cfg(test)]
-mod realtime_properties;
-mod realtime_rates;
+pub(crate) mod realtime_rates;
 mod resume;
 mod sample;
 mod saved_state;
@@ -75,7 +73,7 @@ mod settings;
     clippy::cast_sign_loss,
     reason = "test values are far from the limits of their types"
 )]
-mod simulation;
+pub(crate) mod simulation;
 mod slew_detection;
 mod source_fusion;
 mod source_selection;

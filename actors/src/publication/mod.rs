@@ -9,3 +9,5 @@
 pub mod projection;
 pub mod rounds;
 pub mod segments;
+#[cfg(test)]
+mod stamp_properties;

@@ -4,11 +4,11 @@
 use proptest::prelude::*;
 use shm_layout::native::{ClockReading, NativeRecord, StampError};
 
-use super::realtime_rates::RealtimeLog;
-use super::simulation::random::Rng;
-use super::status::{ClockStatus, Reason};
-use super::*;
-use crate::publication::projection::{Pace, to_native};
+use super::projection::{Pace, to_native};
+use crate::estimator::Estimate;
+use crate::estimator::realtime_rates::RealtimeLog;
+use crate::estimator::simulation::random::Rng;
+use crate::estimator::status::{ClockStatus, Reason};
 use crate::time::{CoarseInstant, NS_PER_S, Rate, RawInstant, Readings, RealtimeInstant};
 
 const S: i64 = NS_PER_S;
