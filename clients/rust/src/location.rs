@@ -84,17 +84,15 @@ impl Location {
         rank: Option<Rank>,
         surroundings: &impl Surroundings,
     ) -> Option<Segment> {
-        let candidates = self.candidates();
-        let is_there = candidates
-            .iter()
-            .any(|path| FileId::at(path).is_ok_and(|file| file == current));
+        let candidates = self.candidates().into_iter();
+        let files: Vec<_> = candidates
+            .filter_map(|path| Some((FileId::at(&path).ok()?, path)))
+            .collect();
+        let is_there = files.iter().any(|&(file, _)| file == current);
         // A deleted file that is not live is not left for another that is no better.
         let deleted = rank.filter(|_| !is_there).map(Rank::not_live);
         let mut best: (Option<Rank>, Option<Segment>) = (deleted, None);
-        for path in candidates {
-            let Ok(file) = FileId::at(&path) else {
-                continue;
-            };
+        for (file, path) in files {
             if file == current {
                 if rank > best.0 {
                     best = (rank, None);

@@ -203,8 +203,7 @@ fn system_calls(
     directory: &Path,
 ) -> BTreeMap<String, f64> {
     let record = testbed.sandbox.path("strace");
-    let mut fewest = None;
-    for _ in 0..BUSY_RUNS {
+    let busy_run = || {
         let status = Command::new("strace")
             .args(["-f", "-s", "8", "-o"])
             .arg(&record)
@@ -218,18 +217,20 @@ fn system_calls(
         let record = fs::read_to_string(&record).expect("the record of strace");
         let mut calls = calls_between(&record);
         calls.retain(|call| !runtime_calls.contains(call));
-        if fewest
-            .as_ref()
-            .is_none_or(|so_far: &Vec<_>| calls.len() < so_far.len())
-        {
-            fewest = Some(calls);
-        }
-        if fewest.as_ref().is_some_and(Vec::is_empty) {
+        calls
+    };
+    let mut fewest = busy_run();
+    for _ in 1..BUSY_RUNS {
+        if fewest.is_empty() {
             break;
+        }
+        let calls = busy_run();
+        if calls.len() < fewest.len() {
+            fewest = calls;
         }
     }
     let mut rates = BTreeMap::new();
-    for call in fewest.unwrap_or_default() {
+    for call in fewest {
         *rates.entry(call).or_insert(0.0) += 1.0 / BUSY_S;
     }
     rates
