@@ -134,11 +134,14 @@ impl Report {
     }
 
     /// The layout's median bound divided by that of the first layout, which should be the
-    /// narrowest.
+    /// narrowest. Only the rounds of reads count in which both were trusted.
     fn times_first(&self, seen: &LayoutSamples) -> Option<f64> {
-        let first = trusted_sorted(&self.layouts[0], Sample::bound_ns);
-        let own = trusted_sorted(seen, Sample::bound_ns);
-        Some(*median(&own)? as f64 / *median(&first)? as f64)
+        let pairs = seen.samples.iter().zip(&self.layouts[0].samples);
+        let (own, first): (Vec<i64>, Vec<i64>) = pairs
+            .filter(|(own, first)| own.is_trusted() && first.is_trusted())
+            .map(|(own, first)| (own.bound_ns(), first.bound_ns()))
+            .unzip();
+        Some(median_of(own)? as f64 / median_of(first)? as f64)
     }
 
     /// The faults, violations, status changes and logs.
@@ -335,6 +338,11 @@ fn sorted<'a>(
     let mut values: Vec<i64> = samples.map(value).collect();
     values.sort_unstable();
     values
+}
+
+fn median_of(mut values: Vec<i64>) -> Option<i64> {
+    values.sort_unstable();
+    median(&values).copied()
 }
 
 fn median(sorted: &[i64]) -> Option<&i64> {

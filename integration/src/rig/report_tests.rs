@@ -97,6 +97,17 @@ fn a_layout_narrower_than_the_first_is_a_fault() {
 }
 
 #[test]
+fn widths_are_compared_while_both_layouts_are_trusted() {
+    let mut wider_in_holdover = seen(&[Synchronized, FreeRunning, FreeRunning]);
+    for sample in &mut wider_in_holdover.samples[1..] {
+        sample.latest_ns += 2_000;
+    }
+    let mut report = report(Expect::Trusted, wider_in_holdover);
+    report.layouts.push(seen(&[Synchronized, Unknown, Unknown]));
+    assert_eq!(report.faults().len(), 0);
+}
+
+#[test]
 fn a_violation_within_a_second_of_a_clock_change_is_excused_on_that_clock() {
     let mut seen = seen(&[Synchronized, Synchronized]);
     seen.violations = vec![Duration::from_millis(4_003), Duration::from_millis(9_000)];
