@@ -36,12 +36,16 @@
 #[cfg(not(loom))]
 pub mod clock;
 #[cfg(not(loom))]
+pub mod counter;
+#[cfg(not(loom))]
 pub mod layout;
 pub mod memory;
 #[cfg(not(loom))]
 pub mod reader;
 #[cfg(not(loom))]
 pub mod record;
+#[cfg(not(loom))]
+pub mod vmclock;
 #[cfg(not(loom))]
 pub mod writer;
 
@@ -51,6 +55,9 @@ pub mod writer;
 struct Readme;
 
 #[cfg(not(loom))]
-pub use layout::{native, v1, v2};
+pub use layout::{native, v1, v2, v3};
 #[cfg(not(loom))]
-pub use record::{ClockStatus, DRIFT_LIMIT_PPB, Leap, NO_CLAIM_BOUND_NS, Reason, STALE_AFTER_NS};
+pub use record::{
+    ClockStatus, DRIFT_LIMIT_PPB, Disruption, HostNotice, Leap, NO_CLAIM_BOUND_NS, Reason,
+    STALE_AFTER_NS,
+};

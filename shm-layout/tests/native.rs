@@ -9,7 +9,7 @@ use shm_layout::native::{MIN_SIZE, NativeRecord, SIZE};
 use shm_layout::reader::{NativeReader, ReadError, V1Reader};
 use shm_layout::record::Identity;
 use shm_layout::writer::{NativeSegment, Start, V1Segment};
-use shm_layout::{ClockStatus, Leap, Reason};
+use shm_layout::{ClockStatus, Disruption, HostNotice, Leap, Reason};
 
 const RECORD: NativeRecord = NativeRecord {
     as_of_ns: 1,
@@ -31,12 +31,37 @@ const RECORD: NativeRecord = NativeRecord {
     realtime_fastest: 4,
     publication_interval_us: 100_000,
     realtime_error_ns: 40,
+    disruption: Disruption {
+        marker: 7,
+        supported: true,
+    },
+    host: HostNotice {
+        soon: false,
+        imminent: true,
+        leap: 1,
+        tai_offset_s: Some(-37),
+    },
 };
 
 /// `RECORD` as a segment of revision 0 has it.
 const RECORD_OF_REVISION_0: NativeRecord = NativeRecord {
     realtime_ns: 0,
     ..RECORD_OF_REVISION_1
+};
+
+/// The same, revision 2.
+const RECORD_OF_REVISION_2: NativeRecord = NativeRecord {
+    disruption: Disruption {
+        marker: 0,
+        supported: false,
+    },
+    host: HostNotice {
+        soon: false,
+        imminent: false,
+        leap: 0,
+        tai_offset_s: None,
+    },
+    ..RECORD
 };
 
 /// The same, revision 1.
@@ -47,7 +72,7 @@ const RECORD_OF_REVISION_1: NativeRecord = NativeRecord {
     realtime_fastest: 0,
     publication_interval_us: 0,
     realtime_error_ns: 0,
-    ..RECORD
+    ..RECORD_OF_REVISION_2
 };
 
 /// A temporary directory, removed when dropped.

@@ -7,7 +7,7 @@ use shm_layout::layout::realtime_bound::growth_ns;
 use shm_layout::native::NativeRecord;
 use shm_layout::v1::V1Record;
 use shm_layout::v2::V2Record;
-use shm_layout::{DRIFT_LIMIT_PPB, Leap, NO_CLAIM_BOUND_NS};
+use shm_layout::{DRIFT_LIMIT_PPB, Disruption, HostNotice, Leap, NO_CLAIM_BOUND_NS};
 
 use crate::estimator::{Estimate, Resumed, State};
 use crate::time::{
@@ -62,6 +62,8 @@ pub fn to_native(estimate: &Estimate, pace: Pace, at: &Readings) -> NativeRecord
         realtime_fastest: as_i32(fastest),
         publication_interval_us: as_u32(pace.interval_ns / NS_PER_US),
         realtime_error_ns: as_u32(realtime_error_ns),
+        disruption: Disruption::default(),
+        host: HostNotice::default(),
     }
 }
 

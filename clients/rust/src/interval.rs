@@ -317,7 +317,7 @@ pub fn v2_interval_at(
     monotonic_ns: i64,
 ) -> Result<Interval, Error> {
     let interval = interval_at(&record.bound, realtime_ns, monotonic_ns)?;
-    Ok(if record.disruption_supported {
+    Ok(if record.disruption.supported {
         Interval {
             status: Status::Unknown,
             reason: Reason::Disrupted,

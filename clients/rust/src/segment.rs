@@ -336,5 +336,5 @@ impl Places {
 /// Returns the bound, unless the segment requires the VMClock device to be read as well.
 #[inline]
 fn without_disruptions(record: V2Record) -> Option<V1Record> {
-    (!record.disruption_supported).then_some(record.bound)
+    (!record.disruption.supported).then_some(record.bound)
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use clockbound_client::conformance::follow_at_once;
 use clockbound_client::{Client, Error, Layout, OpenOptions, Reason, StampError, Status};
 use nix::time::ClockId;
+use shm_layout::Disruption;
 use shm_layout::native::NativeRecord;
 use shm_layout::v2::V2Record;
 use shm_layout::writer::V2Segment;
@@ -227,12 +228,15 @@ fn interval_at_covers_the_time_since_which_the_record_is_valid() {
 fn a_v2_segment_with_disruption_support_reads_as_unknown() {
     let directory = SegmentDirectory::new();
     let (segment, _) = V2Segment::open(&directory.path("shm0")).expect("a segment");
-    for (disruption_supported, expected) in [
+    for (supported, expected) in [
         (false, (Status::Synchronized, Reason::Untold)),
         (true, (Status::Unknown, Reason::Disrupted)),
     ] {
         segment.publish(&V2Record {
-            disruption_supported,
+            disruption: Disruption {
+                marker: 1,
+                supported,
+            },
             ..v1(HALF_NS).into()
         });
         let client = Client::open_at(directory.path("shm0")).expect("a segment");

@@ -5,6 +5,7 @@ pub mod native;
 pub mod realtime_bound;
 pub mod v1;
 pub mod v2;
+pub mod v3;
 
 use std::fmt::Debug;
 use std::sync::atomic::AtomicU64;

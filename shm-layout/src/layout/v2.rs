@@ -26,7 +26,7 @@ use super::realtime_bound::{
     items_of_a_realtime_layout, second_half, word,
 };
 use crate::memory::map::Map;
-use crate::record::RecordError;
+use crate::record::{Disruption, RecordError};
 
 /// The name of the file in the daemon's directory.
 pub const FILE_NAME: &str = "shm0";
@@ -70,19 +70,16 @@ const _: () = {
 pub struct V2Record {
     /// The bound, as in a v1 record, except that the status may be `Disrupted`.
     pub bound: RealtimeBound,
-    /// A number that changes when the virtual machine's clock is disrupted.
-    pub disruption_marker: u64,
-    /// Whether the marker is maintained. Readers then have to compare it with that of the device.
-    pub disruption_supported: bool,
+    /// The disruption marker under which the record holds.
+    pub disruption: Disruption,
 }
 
-/// A v2 record without a disruption marker.
+/// A v2 record without disruption support.
 impl From<RealtimeBound> for V2Record {
     fn from(bound: RealtimeBound) -> Self {
         Self {
             bound,
-            disruption_marker: 0,
-            disruption_supported: false,
+            disruption: Disruption::default(),
         }
     }
 }
@@ -108,12 +105,12 @@ impl Layout for V2 {
             void_s,
             void_ns,
             bound,
-            record.disruption_marker,
+            record.disruption.marker,
             word(
                 record.bound.max_drift_ppb.to_ne_bytes(),
                 status.to_ne_bytes(),
             ),
-            word([record.disruption_supported.into(), 0, 0, 0], [0; 4]),
+            word([record.disruption.supported.into(), 0, 0, 0], [0; 4]),
         ]
     }
 
@@ -163,8 +160,10 @@ fn with_disruption_fields(bound: RealtimeBound, payload: &[u64; PAYLOAD_WORDS]) 
     let [supported, ..] = support.to_ne_bytes();
     V2Record {
         bound,
-        disruption_marker: marker,
-        disruption_supported: supported != 0,
+        disruption: Disruption {
+            marker,
+            supported: supported != 0,
+        },
     }
 }
 
@@ -182,8 +181,10 @@ mod tests {
             max_drift_ppb: 50_000,
             status: ClockStatus::Disrupted,
         },
-        disruption_marker: 77,
-        disruption_supported: true,
+        disruption: Disruption {
+            marker: 77,
+            supported: true,
+        },
     };
 
     #[test]
@@ -231,11 +232,11 @@ mod tests {
             as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX,
             bound_ns in 0..=NO_CLAIM_BOUND_NS, max_drift_ppb in 0..DRIFT_LIMIT_PPB,
             status in 0..4i32,
-            disruption_marker: u64, disruption_supported: bool,
+            marker: u64, supported: bool,
         ) {
             let status = ClockStatus::try_from(status).expect("in range");
             let bound = RealtimeBound { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status };
-            let record = V2Record { bound, disruption_marker, disruption_supported };
+            let record = V2Record { bound, disruption: Disruption { marker, supported } };
             prop_assert_eq!(V2::decode(&V2::encode(&record)), Ok(record));
         }
     }

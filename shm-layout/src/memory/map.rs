@@ -64,15 +64,24 @@ impl Map {
     /// `InvalidData` when the file is shorter than `length`, `InvalidInput` for an invalid length,
     /// and the errors of mmap(2).
     pub fn new(file: &File, length: usize, access: Access) -> io::Result<Self> {
-        let length = NonZeroUsize::new(length)
-            .filter(|length| length.get() >= MIN_BYTES && length.get().is_multiple_of(8))
-            .ok_or(io::ErrorKind::InvalidInput)?;
-        if file.metadata()?.len() < length.get() as u64 {
+        if file.metadata()?.len() < length as u64 {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the file is too short",
             ));
         }
+        Self::of_device(file, length, access)
+    }
+
+    /// As [`new`](Self::new), for a file whose length the caller has checked, and for a device,
+    /// which has none.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an invalid length, and the errors of mmap(2).
+    pub(crate) fn of_device(file: &File, length: usize, access: Access) -> io::Result<Self> {
+        let length = NonZeroUsize::new(length)
+            .filter(|length| length.get() >= MIN_BYTES && length.get().is_multiple_of(8))
+            .ok_or(io::ErrorKind::InvalidInput)?;
         let protection = match access {
             Access::Read => ProtFlags::PROT_READ,
             Access::ReadWrite => ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,

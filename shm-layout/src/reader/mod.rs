@@ -26,6 +26,7 @@ use crate::layout::Layout;
 use crate::layout::native::{self, Native};
 use crate::layout::v1::V1;
 use crate::layout::v2::V2;
+use crate::layout::v3::V3;
 use crate::memory::map::{Access, MIN_BYTES, Map, MapPair};
 use crate::memory::sequence_lock::Generation;
 use crate::record::Identity;
@@ -62,6 +63,8 @@ pub struct Reader<L: Layout> {
 pub type V1Reader = Reader<V1>;
 /// A reader of the v2 layout.
 pub type V2Reader = Reader<V2>;
+/// A reader of the v3 layout.
+pub type V3Reader = Reader<V3>;
 /// A reader of the native layout.
 pub type NativeReader = Reader<Native>;
 

@@ -1,5 +1,6 @@
 //! What a record consists of, in every layout.
 
+mod disruption;
 mod error;
 mod identity;
 mod leap;
@@ -8,6 +9,7 @@ mod reason;
 pub mod scale;
 mod status;
 
+pub use disruption::{Disruption, HostNotice};
 pub use error::RecordError;
 pub use identity::{BOOT_ID_PATH, Identity, IdentityError};
 pub(crate) use identity::{boot_id_at, parse_boot_id};

@@ -38,6 +38,7 @@ use crate::layout::native::resume_area::{self, TooLong};
 use crate::layout::native::{self, Native};
 use crate::layout::v1::V1;
 use crate::layout::v2::V2;
+use crate::layout::v3::V3;
 use crate::memory::map::Map;
 use crate::memory::sequence_lock::{self, Generation};
 use crate::record::{BOOT_ID_PATH, Identity, boot_id_at};
@@ -80,6 +81,8 @@ struct State<L: Layout> {
 pub type V1Segment = Segment<V1>;
 /// A segment of the v2 layout.
 pub type V2Segment = Segment<V2>;
+/// A segment of the v3 layout.
+pub type V3Segment = Segment<V3>;
 /// A segment of the native layout.
 pub type NativeSegment = Segment<Native>;
 
@@ -89,7 +92,19 @@ impl<L: Layout> Segment<L> {
     /// # Errors
     /// [`OpenError`]; the path is then unchanged.
     pub fn open(path: &Path) -> Result<(Self, Start), OpenError> {
-        Self::open_in_boot(path, Path::new(BOOT_ID_PATH))
+        Self::open_with(path, L::no_claim)
+    }
+
+    /// As [`open`](Self::open), with another record that claims nothing: `nothing` returns it, as of
+    /// an instant of [`CLOCK`](Layout::CLOCK), ns.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        path: &Path,
+        nothing: impl Fn(i64) -> L::Record,
+    ) -> Result<(Self, Start), OpenError> {
+        Self::open_in_boot_with(path, Path::new(BOOT_ID_PATH), nothing)
     }
 
     /// As [`open`](Self::open), with the boot id from the file `boot_id_path`.
@@ -97,6 +112,14 @@ impl<L: Layout> Segment<L> {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_in_boot(path: &Path, boot_id_path: &Path) -> Result<(Self, Start), OpenError> {
+        Self::open_in_boot_with(path, boot_id_path, L::no_claim)
+    }
+
+    fn open_in_boot_with(
+        path: &Path,
+        boot_id_path: &Path,
+        nothing: impl Fn(i64) -> L::Record,
+    ) -> Result<(Self, Start), OpenError> {
         let refused = |refusal: Refusal| OpenError::new(path, refusal);
         check_kind(path).map_err(refused)?;
         make_parent(path).map_err(|err| refused(Refusal::Parent(err)))?;
@@ -109,13 +132,13 @@ impl<L: Layout> Segment<L> {
         };
         let same_boot = identity.is_known() && lock.boot_id() == Some(identity.boot_id);
         let made = |start| {
-            let record = L::no_claim(now_ns(L::CLOCK));
+            let record = nothing(now_ns(L::CLOCK));
             let created = create::<L>(path, &identity, &record, None).map_err(refused)?;
             Ok((created, record, start))
         };
         let ((map, file), last, start) = match existing::<L>(path, &identity).map_err(refused)? {
             Existing::Valid(map, file) => {
-                let (last, start) = reuse::<L>(&map, same_boot);
+                let (last, start) = reuse::<L>(&map, same_boot, nothing(now_ns(L::CLOCK)));
                 ((map, file), last, start)
             }
             Existing::None => made(Start::Created)?,
@@ -283,9 +306,7 @@ pub fn retire<L: Layout>(path: &Path) -> Result<bool, OpenError> {
 }
 
 /// Resumes the record of a valid segment, or replaces it by one that claims nothing.
-fn reuse<L: Layout>(map: &Map, same_boot: bool) -> (L::Record, Start) {
-    let now_ns = now_ns(L::CLOCK);
-    let nothing = L::no_claim(now_ns);
+fn reuse<L: Layout>(map: &Map, same_boot: bool, nothing: L::Record) -> (L::Record, Start) {
     let mut words = L::Words::default();
     let read = sequence_lock::read(L::generation(map), L::cells(map), words.as_mut());
     let why = match read.map(|_| L::decode(&words)) {
@@ -296,7 +317,9 @@ fn reuse<L: Layout>(map: &Map, same_boot: bool) -> (L::Record, Start) {
             return (nothing, Start::Cold { why });
         }
         Ok(Err(err)) => err.to_string(),
-        Ok(Ok(record)) if L::as_of_ns(&record) > now_ns => "it is from the future".to_owned(),
+        Ok(Ok(record)) if L::as_of_ns(&record) > L::as_of_ns(&nothing) => {
+            "it is from the future".to_owned()
+        }
         Ok(Ok(record)) => return (record, Start::Warm),
     };
     write_record::<L>(map, &nothing);

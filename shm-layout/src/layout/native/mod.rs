@@ -5,7 +5,7 @@
 //! | offset | type | field |
 //! |---|---|---|
 //! | 0 | 14 bytes | [header]: magic `clkbound`, size 4096, layout version 1 |
-//! | 14 | u16 | revision, 2 |
+//! | 14 | u16 | revision, 3 |
 //! | 16 | 16 bytes | boot id, the UUID's bytes in the order in which they are printed |
 //! | 32 | i64 | offset of the writer's monotonic clocks from the initial time namespace's, ns |
 //! | 40 | 24 bytes | reserved, 0 |
@@ -30,11 +30,17 @@
 //! | 164 | i32 | realtime_fastest, in units of 2^-32 |
 //! | 168 | u32 | publication interval, us, 0 for not recorded |
 //! | 172 | u32 | realtime_error, ns |
-//! | 176 | 16 bytes | reserved, 0 |
+//! | 176 | u64 | disruption marker of the [VMClock page](crate::vmclock) under which the record holds |
+//! | 184 | u8 | disruption support: 1 when readers have to compare the marker with the page |
+//! | 185 | u8 | notices: bit 0 disruption soon, 1 disruption imminent, 2 TAI - UTC is known |
+//! | 186 | u8 | the page's leap indicator, 0 none to 5; 0 without a page |
+//! | 187 | u8 | reserved, 0 |
+//! | 188 | i16 | TAI - UTC, s, with bit 2 of the notices; otherwise 0 |
+//! | 190 | u16 | reserved, 0 |
 //! | 192 | 3904 bytes | the [resume area](resume_area), for writers only |
 //!
-//! Revision 0 ended at 136; in revision 1 the bytes from 144 to 191 were reserved, 0. A writer
-//! writes the words from 72 to 175 under the sequence. The sequence and the words up to 127, which
+//! Revision 0 ended at 136; in revision 1 the bytes from 144 to 191 were reserved, 0; in revision 2,
+//! those from 176. A writer writes the words from 72 to 191 under the sequence. The sequence and the words up to 127, which
 //! the interval needs, share one cache line: a reader copies the rest of a record once. Bytes that a
 //! segment of an earlier revision does not have are read as 0.
 //!
@@ -64,7 +70,7 @@ pub const FILE_NAME: &str = "native";
 /// The version in the header.
 pub const VERSION: u16 = 1;
 /// The revision in the header.
-pub const REVISION: u16 = 2;
+pub const REVISION: u16 = 3;
 /// The segment's size in bytes.
 pub const SIZE: usize = 4096;
 /// The size in bytes of revision 0, which has everything that the interval needs.
@@ -82,6 +88,8 @@ const RESUME_OFFSET: usize = 192;
 const WORDS_OF_REVISION_0: usize = (MIN_SIZE - RECORD_OFFSET) / 8;
 /// The first byte after the record of revision 1.
 const END_OF_REVISION_1: usize = 144;
+/// The same, revision 2.
+const END_OF_REVISION_2: usize = 176;
 
 /// The layout as a C compiler sees it. It is only measured, never instantiated.
 #[repr(C)]
@@ -114,7 +122,13 @@ struct Bytes {
     realtime_fastest: i32,
     publication_interval_us: u32,
     realtime_error: u32,
-    reserved_too: [u8; 16],
+    disruption_marker: u64,
+    disruption_support: u8,
+    notices: u8,
+    host_leap: u8,
+    reserved_too: u8,
+    tai_offset: i16,
+    reserved_also: u16,
     resume: [u64; resume_area::AREA_WORDS],
 }
 
@@ -143,8 +157,11 @@ const _: () = {
     assert!(offset_of!(Bytes, realtime_fastest) == 164);
     assert!(offset_of!(Bytes, publication_interval_us) == 168);
     assert!(offset_of!(Bytes, realtime_error) == 172);
-    assert!(offset_of!(Bytes, reserved_too) == RECORD_END && RECORD_END == 176);
-    assert!(offset_of!(Bytes, resume) == RESUME_OFFSET);
+    assert!(offset_of!(Bytes, disruption_marker) == END_OF_REVISION_2 && END_OF_REVISION_2 == 176);
+    assert!(offset_of!(Bytes, disruption_support) == 184 && offset_of!(Bytes, notices) == 185);
+    assert!(offset_of!(Bytes, host_leap) == 186 && offset_of!(Bytes, reserved_too) == 187);
+    assert!(offset_of!(Bytes, tai_offset) == 188 && offset_of!(Bytes, reserved_also) == 190);
+    assert!(offset_of!(Bytes, resume) == RESUME_OFFSET && RECORD_END == RESUME_OFFSET);
     assert!(RECORD_OFFSET + 8 * INTERVAL_WORDS == 128 && SEQUENCE_OFFSET.is_multiple_of(64));
     assert!(RESUME_OFFSET + 8 * resume_area::AREA_WORDS == SIZE);
 };
@@ -191,7 +208,8 @@ impl Layout for Native {
         let undefined = match (is_complete, revision) {
             // A file of revision 0 may be longer than the size in its header.
             (false, _) => MIN_SIZE..SIZE,
-            (true, ..REVISION) => END_OF_REVISION_1..RESUME_OFFSET,
+            (true, ..2) => END_OF_REVISION_1..RESUME_OFFSET,
+            (true, 2) => END_OF_REVISION_2..RESUME_OFFSET,
             (true, _) => return,
         };
         for offset in undefined.step_by(8) {

@@ -1,10 +1,12 @@
 //! The native record: its fields, its ageing and its payload.
 
 use crate::record::scale::scaled_floor;
-use crate::record::{ClockStatus, Leap, NO_CLAIM_BOUND_NS, Reason, RecordError};
+use crate::record::{
+    ClockStatus, Disruption, HostNotice, Leap, NO_CLAIM_BOUND_NS, Reason, RecordError,
+};
 
 /// The record's size in 8-byte words.
-pub const WORDS: usize = 13;
+pub const WORDS: usize = 15;
 /// The size in 8-byte words of its first part, which the interval needs.
 pub const INTERVAL_WORDS: usize = 7;
 
@@ -54,7 +56,15 @@ pub struct NativeRecord {
     pub publication_interval_us: u32,
     /// By how much `realtime_ns` can differ from `CLOCK_REALTIME` at `as_of_ns`, ns.
     pub realtime_error_ns: u32,
+    /// The disruption marker under which the record holds.
+    pub disruption: Disruption,
+    /// What the host announces.
+    pub host: HostNotice,
 }
+
+const SOON: u8 = 1 << 0;
+const IMMINENT: u8 = 1 << 1;
+const TAI_OFFSET_KNOWN: u8 = 1 << 2;
 
 /// The limit of valid instants, 146 years: up to here, sums in [`NativeRecord::aged_to`] fit 64
 /// bits. As UTC since 1970 the limits are in 1823 and 2116.
@@ -88,6 +98,8 @@ impl NativeRecord {
             realtime_fastest: 0,
             publication_interval_us: 0,
             realtime_error_ns: 0,
+            disruption: Disruption::default(),
+            host: HostNotice::default(),
         }
     }
 
@@ -160,7 +172,20 @@ impl NativeRecord {
                 self.publication_interval_us.to_ne_bytes(),
                 self.realtime_error_ns.to_ne_bytes(),
             ),
+            self.disruption.marker,
+            self.encode_host(),
         ]
+    }
+
+    /// The word with the support flag and the notices.
+    fn encode_host(&self) -> u64 {
+        let notice = |is_given: bool, bit| if is_given { bit } else { 0 };
+        let notices = notice(self.host.soon, SOON)
+            | notice(self.host.imminent, IMMINENT)
+            | notice(self.host.tai_offset_s.is_some(), TAI_OFFSET_KNOWN);
+        let [t, a] = self.host.tai_offset_s.unwrap_or_default().to_ne_bytes();
+        let supported = self.disruption.supported.into();
+        u64::from_ne_bytes([supported, notices, self.host.leap, 0, t, a, 0, 0])
     }
 
     /// Decodes a record. Any process may have written it.
@@ -176,7 +201,11 @@ impl NativeRecord {
             realtime_since,
             rates,
             limits,
+            marker,
+            host,
         ] = *words;
+        let [supported, notices, host_leap, _reserved, t, a, ..] = host.to_ne_bytes();
+        let has = |bit| notices & bit != 0;
         let (slowest, fastest) = split(rates);
         let (publication_interval, realtime_error) = split(limits);
         let record = Self {
@@ -188,6 +217,16 @@ impl NativeRecord {
             realtime_fastest: i32::from_ne_bytes(fastest),
             publication_interval_us: u32::from_ne_bytes(publication_interval),
             realtime_error_ns: u32::from_ne_bytes(realtime_error),
+            disruption: Disruption {
+                marker,
+                supported: supported != 0,
+            },
+            host: HostNotice {
+                soon: has(SOON),
+                imminent: has(IMMINENT),
+                leap: host_leap,
+                tai_offset_s: has(TAI_OFFSET_KNOWN).then_some(i16::from_ne_bytes([t, a])),
+            },
             ..Self::recall(&interval)
         };
         for (field, ns) in [
@@ -391,6 +430,16 @@ mod tests {
         realtime_fastest: 1 << 16,
         publication_interval_us: 100_000,
         realtime_error_ns: 40,
+        disruption: Disruption {
+            marker: 77,
+            supported: true,
+        },
+        host: HostNotice {
+            soon: true,
+            imminent: false,
+            leap: 4,
+            tai_offset_s: Some(37),
+        },
     };
 
     #[test]
@@ -412,6 +461,10 @@ mod tests {
         for number in [-(1i32 << 15), 1 << 16, 100_000, 40] {
             expected.extend(number.to_ne_bytes());
         }
+        expected.extend(77u64.to_ne_bytes());
+        expected.extend([1, 0b101, 4, 0]);
+        expected.extend(37i16.to_ne_bytes());
+        expected.extend([0, 0]);
         let encoded: Vec<u8> = RECORD
             .encode()
             .iter()

@@ -1,0 +1,347 @@
+//! The layout of the 3.x generation: 104 bytes, native endian, at `/var/run/clockbound/shm1`. Its
+//! readers use the processor's [counter](crate::counter) and no clock of the kernel.
+//!
+//! | offset | type | field |
+//! |---|---|---|
+//! | 0 | 14 bytes | [header](super::header), version 0x0303: the least version that can read it, and its version |
+//! | 14 | u16 | generation: 0 not initialised, odd while a write is in progress |
+//! | 16 | u64 | as_of, a value of the counter |
+//! | 24 | i64, i64 | as_of: seconds, nanoseconds of UTC at this value |
+//! | 40 | i64, i64 | void_after: as as_of, UTC |
+//! | 56 | u64 | period: the numerator |
+//! | 64 | u64 | relative error of the period: the numerator |
+//! | 72 | i64 | bound at as_of, ns |
+//! | 80 | u64 | disruption marker |
+//! | 88 | u32 | maximum drift rate, parts per billion |
+//! | 92 | i32 | clock status: 0 unknown, 1 synchronized, 2 free running, 3 disrupted |
+//! | 96 | u8 | whether the disruption marker is maintained |
+//! | 97 | u8 | shift of the period |
+//! | 98 | u8 | shift of its error |
+//! | 99 | 5 bytes | padding, 0 |
+//!
+//! A [`Fraction`] is `numerator / 2^(64 + shift)`. The period is in seconds; its error is a part of
+//! it. Both the error and the maximum drift rate widen the interval.
+
+use std::mem::{align_of, offset_of, size_of};
+use std::sync::atomic::{AtomicU16, AtomicU64};
+
+use nix::time::ClockId;
+
+use super::Layout;
+use super::realtime_bound::{
+    Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, RealtimeBound, encode_bound, first_half,
+    second_half, word,
+};
+use crate::memory::map::Map;
+use crate::record::scale::{saturated, scaled_ceil};
+use crate::record::{ClockStatus, Disruption, NO_CLAIM_BOUND_NS, NS_PER_S, RecordError};
+
+/// The name of the file in the daemon's directory.
+pub const FILE_NAME: &str = "shm1";
+/// The version in the header.
+pub const VERSION: u16 = 0x0303;
+/// The segment's size in bytes.
+pub const SIZE: usize = 104;
+/// The payload's size in 8-byte words.
+pub const PAYLOAD_WORDS: usize = (SIZE - PAYLOAD_OFFSET) / 8;
+/// A synchronized record of this age or older reads as free running, ns.
+pub const STALE_AFTER_NS: i64 = 60 * NS_PER_S;
+
+/// The layout as a C compiler sees it. It is only measured, never instantiated.
+#[repr(C)]
+struct Bytes {
+    magic: [u32; 2],
+    size: u32,
+    version: u16,
+    generation: u16,
+    as_of_counter: u64,
+    as_of: [i64; 2],
+    void_after: [i64; 2],
+    period_frac: u64,
+    period_error_frac: u64,
+    bound_nsec: i64,
+    disruption_marker: u64,
+    max_drift_ppb: u32,
+    clock_status: i32,
+    disruption_support_enabled: u8,
+    period_shift: u8,
+    period_error_shift: u8,
+    padding: [u8; 5],
+}
+
+const _: () = {
+    assert!(size_of::<Bytes>() == SIZE && align_of::<Bytes>() == 8);
+    assert!(offset_of!(Bytes, magic) == 0 && offset_of!(Bytes, size) == 8);
+    assert!(offset_of!(Bytes, version) == 12 && offset_of!(Bytes, generation) == 14);
+    assert!(offset_of!(Bytes, as_of_counter) == 16 && offset_of!(Bytes, as_of) == 24);
+    assert!(offset_of!(Bytes, void_after) == 40 && offset_of!(Bytes, period_frac) == 56);
+    assert!(offset_of!(Bytes, period_error_frac) == 64 && offset_of!(Bytes, bound_nsec) == 72);
+    assert!(offset_of!(Bytes, disruption_marker) == 80);
+    assert!(offset_of!(Bytes, max_drift_ppb) == 88 && offset_of!(Bytes, clock_status) == 92);
+    assert!(offset_of!(Bytes, disruption_support_enabled) == 96);
+    assert!(offset_of!(Bytes, period_shift) == 97 && offset_of!(Bytes, period_error_shift) == 98);
+    assert!(offset_of!(Bytes, padding) == 99 && PAYLOAD_WORDS == 11);
+    assert!(GENERATION_OFFSET == 14 && PAYLOAD_OFFSET == 16);
+};
+
+/// A number below 1: `frac / 2^(64 + shift)`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fraction {
+    /// The numerator.
+    pub frac: u64,
+    /// The binary logarithm of the denominator, less 64.
+    pub shift: u8,
+}
+
+impl Fraction {
+    /// Returns this part of `number`, rounded up and saturated.
+    fn of_ceil(self, number: u64) -> u128 {
+        let product = u128::from(number) * u128::from(self.frac);
+        match 64 + u32::from(self.shift) {
+            bits @ ..128 => shifted_ceil(product, bits),
+            _ => u128::from(product != 0),
+        }
+    }
+}
+
+/// The record of a v3 segment. Instants are UTC in ns since 1970, not negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct V3Record {
+    /// The value of the counter for which the record holds.
+    pub as_of_counter: u64,
+    /// The middle of the interval of true time at this value.
+    pub as_of_ns: i64,
+    /// The instant from which the record claims nothing.
+    pub void_after_ns: i64,
+    /// The period of the counter, s.
+    pub period: Fraction,
+    /// The error of the period, as a part of it.
+    pub period_error: Fraction,
+    /// Half the width of the interval at `as_of_counter`, not negative.
+    pub bound_ns: i64,
+    /// The disruption marker under which the record holds.
+    pub disruption: Disruption,
+    /// The rate at which the bound grows, besides the error of the period, below
+    /// [`DRIFT_LIMIT_PPB`](crate::DRIFT_LIMIT_PPB).
+    pub max_drift_ppb: u32,
+    /// The status at `as_of_counter`.
+    pub status: ClockStatus,
+}
+
+impl V3Record {
+    /// A record that claims nothing, as of `now_ns` of UTC.
+    #[must_use]
+    pub fn no_claim(now_ns: i64) -> Self {
+        let now_ns = now_ns.max(0);
+        Self {
+            as_of_counter: 0,
+            as_of_ns: now_ns,
+            void_after_ns: now_ns,
+            period: Fraction::default(),
+            period_error: Fraction::default(),
+            bound_ns: NO_CLAIM_BOUND_NS,
+            disruption: Disruption::default(),
+            max_drift_ppb: 0,
+            status: ClockStatus::Unknown,
+        }
+    }
+
+    /// The interval, ns of UTC since 1970, and the status, when the counter shows `counter`. The
+    /// interval is rounded outward, and contains what the published 3.x clients compute. At a value
+    /// before `as_of_counter`, it is that of `as_of_counter`.
+    ///
+    /// As in these clients, a record that the writer does not renew reads as free running after
+    /// [`STALE_AFTER_NS`], and as unknown after `void_after_ns`.
+    #[must_use]
+    pub fn aged_to(&self, counter: u64) -> (i64, i64, ClockStatus) {
+        let (least_ns, most_ns) = self.elapsed_ns(counter);
+        let error_ns = i128::try_from(self.period_error.of_ceil(most_ns.unsigned_abs()));
+        let error_ns = saturated(error_ns.unwrap_or(i128::MAX));
+        let drift_ns = scaled_ceil::<1_000_000_000>(most_ns, self.max_drift_ppb.into());
+        let half_ns = self
+            .bound_ns
+            .saturating_add(drift_ns)
+            .saturating_add(error_ns)
+            .saturating_add(1);
+        let now_ns = self.as_of_ns.saturating_add(most_ns);
+        let status = match self.status {
+            ClockStatus::Synchronized | ClockStatus::FreeRunning if now_ns > self.void_after_ns => {
+                ClockStatus::Unknown
+            }
+            ClockStatus::Synchronized if most_ns > STALE_AFTER_NS => ClockStatus::FreeRunning,
+            status => status,
+        };
+        (
+            self.as_of_ns
+                .saturating_add(least_ns)
+                .saturating_sub(half_ns),
+            now_ns.saturating_add(half_ns),
+            status,
+        )
+    }
+
+    /// The time from `as_of_counter` to `counter`, ns, not negative: the least and the most that a
+    /// computation in double precision, as that of the published clients, can return.
+    fn elapsed_ns(&self, counter: u64) -> (i64, i64) {
+        let ticks = counter.saturating_sub(self.as_of_counter);
+        let product = u128::from(ticks) * u128::from(self.period.frac);
+        // The product times 10^9, in units of 2^64, rounded down: it has less than 94 bits.
+        let ns_per_s = u128::from(NS_PER_S.unsigned_abs());
+        let (high, low) = (product >> 64, product & u128::from(u64::MAX));
+        let scaled = high * ns_per_s + ((low * ns_per_s) >> 64);
+        let elapsed_ns = scaled.checked_shr(self.period.shift.into()).unwrap_or(0);
+        let elapsed_ns = saturated(i128::try_from(elapsed_ns).unwrap_or(i128::MAX));
+        // Five roundings of 2^-53 each, and one to a whole number.
+        let slack_ns = (elapsed_ns >> 50) + 1;
+        (
+            (elapsed_ns - slack_ns).max(0),
+            elapsed_ns.saturating_add(1 + slack_ns),
+        )
+    }
+}
+
+/// `number / 2^bits`, rounded up; `bits` is less than 128.
+fn shifted_ceil(number: u128, bits: u32) -> u128 {
+    let floor = number >> bits;
+    floor + u128::from(floor << bits != number)
+}
+
+/// The layout, a parameter of [`Reader`](crate::reader::Reader) and
+/// [`Segment`](crate::writer::Segment).
+#[derive(Debug)]
+pub enum V3 {}
+
+impl Layout for V3 {
+    type Record = V3Record;
+    type Generation = AtomicU16;
+    type Words = [u64; PAYLOAD_WORDS];
+    type Cells = [AtomicU64; PAYLOAD_WORDS];
+    type IntervalWords = Self::Words;
+
+    const NAME: &'static str = "v3";
+    const MAGIC: [u32; 2] = MAGIC;
+    const VERSION: u16 = VERSION;
+    const SIZE: usize = SIZE;
+    const MIN_SIZE: usize = SIZE;
+    const RECORD_END: usize = SIZE;
+    /// The nearest one to UTC.
+    const CLOCK: ClockId = ClockId::CLOCK_REALTIME;
+
+    #[inline]
+    fn generation(map: &Map) -> &AtomicU16 {
+        map.u16_at(GENERATION_OFFSET)
+    }
+
+    #[inline]
+    fn cells(map: &Map) -> &[AtomicU64] {
+        map.words_at::<PAYLOAD_WORDS>(PAYLOAD_OFFSET)
+    }
+
+    #[inline]
+    fn interval_cells(map: &Map) -> &[AtomicU64] {
+        Self::cells(map)
+    }
+
+    fn encode(record: &V3Record) -> [u64; PAYLOAD_WORDS] {
+        let [as_of_s, as_of_ns, void_s, void_ns, bound] = encode_bound(&RealtimeBound {
+            as_of_ns: record.as_of_ns,
+            void_after_ns: record.void_after_ns,
+            bound_ns: record.bound_ns,
+            max_drift_ppb: record.max_drift_ppb,
+            status: record.status,
+        });
+        let status = record.status as i32;
+        let supported = record.disruption.supported.into();
+        [
+            record.as_of_counter,
+            as_of_s,
+            as_of_ns,
+            void_s,
+            void_ns,
+            record.period.frac,
+            record.period_error.frac,
+            bound,
+            record.disruption.marker,
+            word(record.max_drift_ppb.to_ne_bytes(), status.to_ne_bytes()),
+            word(
+                [supported, record.period.shift, record.period_error.shift, 0],
+                [0; 4],
+            ),
+        ]
+    }
+
+    fn decode(payload: &[u64; PAYLOAD_WORDS]) -> Result<V3Record, RecordError> {
+        let bound = fields(payload).decode()?;
+        Ok(with_counter_fields(&bound, payload))
+    }
+
+    #[inline]
+    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> V3Record {
+        with_counter_fields(&fields(payload).recall(), payload)
+    }
+
+    fn no_claim(now_ns: i64) -> V3Record {
+        V3Record::no_claim(now_ns)
+    }
+
+    fn as_of_ns(record: &V3Record) -> i64 {
+        record.as_of_ns
+    }
+}
+
+#[inline]
+fn fields(payload: &[u64; PAYLOAD_WORDS]) -> Fields {
+    let [
+        _counter,
+        as_of_s,
+        as_of_ns,
+        void_s,
+        void_ns,
+        _period,
+        _period_error,
+        bound,
+        _marker,
+        drift,
+        _support,
+    ] = *payload;
+    Fields {
+        as_of: [as_of_s, as_of_ns],
+        void_after: [void_s, void_ns],
+        bound_ns: bound.cast_signed(),
+        max_drift_ppb: u32::from_ne_bytes(first_half(drift)),
+        status: i32::from_ne_bytes(second_half(drift)),
+    }
+}
+
+#[inline]
+fn with_counter_fields(bound: &RealtimeBound, payload: &[u64; PAYLOAD_WORDS]) -> V3Record {
+    let [
+        as_of_counter,
+        _,
+        _,
+        _,
+        _,
+        period,
+        period_error,
+        _,
+        marker,
+        _,
+        support,
+    ] = *payload;
+    let [supported, period_shift, period_error_shift, ..] = support.to_ne_bytes();
+    let fraction = |frac, shift| Fraction { frac, shift };
+    V3Record {
+        as_of_counter,
+        as_of_ns: bound.as_of_ns,
+        void_after_ns: bound.void_after_ns,
+        period: fraction(period, period_shift),
+        period_error: fraction(period_error, period_error_shift),
+        bound_ns: bound.bound_ns,
+        disruption: Disruption {
+            marker,
+            supported: supported != 0,
+        },
+        max_drift_ppb: bound.max_drift_ppb,
+        status: bound.status,
+    }
+}
