@@ -1,6 +1,7 @@
-//! The operating system: its clocks, the kernel's clock discipline, timers and descriptors.
+//! The operating system: its clocks, clocksource and clock discipline, timers and descriptors.
 
 pub(crate) mod adjtimex;
 pub(crate) mod async_fd;
 pub mod clocks;
+pub mod clocksource;
 pub(crate) mod ticker;
