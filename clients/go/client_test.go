@@ -25,7 +25,7 @@ const (
 // daemon publishes every 100 ms. Its intervals are known for 100 s, and its readings of
 // CLOCK_REALTIME for 50 s.
 func segmentBytes(t testing.TB, status Status, half int64) []byte {
-	env := ownEnvironment()
+	env := ownEnvironment(openVMClock(""))
 	raw, _ := clockNs(clockMonotonicRaw)
 	now, _ := clockNs(clockRealtime)
 	bytes := make([]byte, 4096)
@@ -55,7 +55,7 @@ func segmentBytes(t testing.TB, status Status, half int64) []byte {
 // boundBytes returns a v1 or v2 segment at the present.
 func boundBytes(layout Layout, status Status) []byte {
 	coarse, _ := clockNs(clockMonotonicCoarse)
-	coarse -= ownEnvironment().namespaceOffsetNs
+	coarse -= ownEnvironment(openVMClock("")).namespaceOffsetNs
 	bytes := make([]byte, 80)
 	putHalf(bytes, 0, boundMagic0)
 	putHalf(bytes, 4, boundMagic1)

@@ -37,10 +37,12 @@ const (
 // When the record is late, a call checks whether another file is at the path, and reads that file
 // from then on. At most one goroutine checks the path at a time, and at most twenty times a second.
 // A record is late when it is older than two publication intervals of the daemon and 50 ms, or
-// 4.05 s if the layout has no publication interval, and when the daemon has retired the segment.
+// 4.05 s if the layout has no publication interval, and when the daemon has retired the segment. The
+// call does the same after an error, and opens the VMClock page again if it was not usable.
 // The daemon publishes more often while it works. A call then makes no system call on amd64, and
 // only that which reads the clock on other architectures.
 type Client struct {
+	vmclock *vmclock
 	// path is absolute. It is empty if the client does not check it.
 	path string
 	// segment is nil after Close.
@@ -61,6 +63,11 @@ type Options struct {
 	// clock_gettime, so it works in a process whose seccomp filter permits that. It takes no lock.
 	// It allocates memory only in the first call after each write of the daemon.
 	NoFollow bool
+	// VMClock is the path of the VMClock device: DefaultVMClock if it is empty. If it exists, it is
+	// mapped when the segment is opened. It is read only for a record that requires it, after the
+	// clock. An interval has StatusDisrupted if a disruption occurred that the daemon has not
+	// published yet.
+	VMClock string
 }
 
 // Open opens the segment at path. If path is a directory, Open opens one of native, shm0 (v2) and
@@ -69,7 +76,8 @@ type Options struct {
 // Otherwise Open opens a segment of any layout. A relative path is made absolute.
 //
 // The error is that of the first file that exists. It wraps that of the system call (os.ErrNotExist
-// if no segment exists), ErrNotInitialized, ErrMalformed or ErrVersion.
+// if no segment exists), ErrNotInitialized, ErrMalformed or ErrVersion. It is ErrVMClock if the
+// record of the segment requires the VMClock page, and the page is not usable.
 func Open(path string) (*Client, error) { return OpenWith(path, Options{}) }
 
 // OpenWith is like Open, with options.
@@ -81,11 +89,12 @@ func OpenWith(path string, options Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openPreferred(path, ownEnvironment())
+	c := &Client{vmclock: openVMClock(options.VMClock)}
+	s, err := openPreferred(path, ownEnvironment(c.vmclock))
 	if err != nil {
+		c.vmclock.page.Load().unmap()
 		return nil, err
 	}
-	c := &Client{}
 	if !options.NoFollow {
 		c.path = path
 	}
@@ -113,6 +122,7 @@ func OpenWhenReadyWith(
 				return c, nil
 			}
 			s.unmap()
+			c.vmclock.page.Load().unmap()
 		}
 		left := timeout - time.Since(begun)
 		if left <= 0 {
@@ -158,7 +168,8 @@ func (c *Client) Close() error {
 // checks the path.
 //
 // The error is ErrNotInitialized or ErrMalformed if the content of the segment is invalid,
-// ErrCausality if the record is ahead of the monotonic clock, ErrClosed, or that of clock_gettime.
+// ErrCausality if the record is ahead of the monotonic clock, ErrVMClock if the record requires the
+// VMClock page and the page is not usable, ErrClosed, or that of clock_gettime.
 func (c *Client) Now() (Interval, error) { return follow(c, (*segment).now) }
 
 // IntervalAt returns the interval at the instant at which CLOCK_MONOTONIC_RAW in this process reads
@@ -218,6 +229,20 @@ type Record struct {
 	// PublicationInterval is the longest time between two publications of a daemon that works: 0 if
 	// it is not recorded.
 	PublicationInterval time.Duration
+	// DisruptionSupported is whether the record holds only while the VMClock page has its marker.
+	DisruptionSupported bool
+	// DisruptionMarker is the marker of the VMClock page under which the record holds: 0 without
+	// DisruptionSupported.
+	DisruptionMarker uint64
+	// DisruptionSoon is whether the hypervisor announces a disruption within about a day. It is
+	// false from v1 and v2, as is DisruptionImminent.
+	DisruptionSoon bool
+	// DisruptionImminent is whether the hypervisor announces a disruption within about an hour.
+	DisruptionImminent bool
+	// TAIOffset is TAI - UTC as the hypervisor reports it: 0 unless TAIOffsetKnown.
+	TAIOffset time.Duration
+	// TAIOffsetKnown is whether the hypervisor reports TAIOffset. It is false from v1 and v2.
+	TAIOffsetKnown bool
 }
 
 // Record returns the details of the record in the segment.
@@ -257,7 +282,8 @@ func (c *Client) checkPath(held *segment) *segment {
 	if !c.pathCheckedNs.CompareAndSwap(checkedNs, nowNs) {
 		return nil
 	}
-	other := openOther(c.path, ownEnvironment(), held)
+	c.vmclock.reopen()
+	other := openOther(c.path, ownEnvironment(c.vmclock), held)
 	if other == nil {
 		return nil
 	}

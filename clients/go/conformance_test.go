@@ -19,6 +19,8 @@ type golden struct {
 		RawNs             int64  `json:"monotonic_raw_ns"`
 		BootID            string `json:"boot_id"`
 		NamespaceOffsetNs int64  `json:"namespace_offset_ns"`
+		// The marker of the VMClock page, if there is one.
+		VMClockMarker *uint64 `json:"vmclock_marker"`
 	}
 	// The instant of the interval, if it is not the present.
 	AtRawNs      *int64 `json:"at_monotonic_raw_ns"`
@@ -47,6 +49,12 @@ type recordResult struct {
 	Leap         *Leap
 	Source       *uint32
 	ValidSinceNs *int64 `json:"valid_since_ns"`
+
+	DisruptionSupported bool    `json:"disruption_supported"`
+	DisruptionMarker    *uint64 `json:"disruption_marker"`
+	DisruptionSoon      bool    `json:"disruption_soon"`
+	DisruptionImminent  bool    `json:"disruption_imminent"`
+	TAIOffsetS          *int16  `json:"tai_offset_s"`
 }
 
 func TestEveryGoldenSegmentReadsAsExpected(t *testing.T) {
@@ -65,7 +73,7 @@ func TestEveryGoldenSegmentReadsAsExpected(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			path := filepath.Join(directory, "segments", c.Segment)
-			s, err := openPreferred(path, c.environment())
+			s, err := openPreferred(path, c.environment(t))
 			interval, err := c.read(s, err)
 			if got := resultOf(interval, err); got != c.Expect {
 				t.Errorf("%+v, not %+v", got, c.Expect)
@@ -83,8 +91,13 @@ func TestEveryGoldenSegmentReadsAsExpected(t *testing.T) {
 	}
 }
 
-func (c *golden) environment() environment {
+func (c *golden) environment(t *testing.T) environment {
+	path := filepath.Join(t.TempDir(), "vmclock")
+	if marker := c.Surroundings.VMClockMarker; marker != nil {
+		publish(t, path, pageBytes(*marker))
+	}
 	return environment{
+		vmclock:           openVMClock(path),
 		bootID:            parseBootID(c.Surroundings.BootID),
 		namespaceOffsetNs: c.Surroundings.NamespaceOffsetNs,
 		clockNs: func(id clock) (int64, error) {
@@ -145,6 +158,19 @@ func (r *recordResult) check(t *testing.T, s *segment) {
 		(r.ValidSinceNs != nil && details.ValidSinceNs != *r.ValidSinceNs) {
 		t.Error("valid since", details.ValidSinceNs)
 	}
+	marker := uint64(0)
+	if r.DisruptionMarker != nil {
+		marker = *r.DisruptionMarker
+	}
+	if details.DisruptionSupported != r.DisruptionSupported || details.DisruptionMarker != marker ||
+		details.DisruptionSoon != r.DisruptionSoon ||
+		details.DisruptionImminent != r.DisruptionImminent {
+		t.Errorf("%+v", details)
+	}
+	if details.TAIOffsetKnown != (r.TAIOffsetS != nil) || (r.TAIOffsetS != nil &&
+		details.TAIOffset != time.Duration(*r.TAIOffsetS)*time.Second) {
+		t.Error("TAI offset", details.TAIOffset)
+	}
 }
 
 func errorKind(err error) string {
@@ -154,6 +180,7 @@ func errorKind(err error) string {
 		ErrVersion:        "version",
 		ErrCausality:      "causality",
 		ErrNotKnown:       "not_known",
+		ErrVMClock:        "vmclock",
 	} {
 		if errors.Is(err, kind) {
 			return name

@@ -31,6 +31,9 @@ var (
 	// ErrNotNative: only the native layout has intervals at other instants than the present. It is
 	// an ErrNotKnown.
 	ErrNotNative = fmt.Errorf("%w: the segment is not of the native layout", ErrNotKnown)
+	// ErrVMClock: the record holds only while the VMClock page has its marker, and the page is not
+	// usable. Permit this process to read the device, or set Options.VMClock.
+	ErrVMClock = errors.New("the VMClock page, which the record requires, is not usable")
 	// ErrClosed: the client was closed.
 	ErrClosed = errors.New("the client is closed")
 )

@@ -298,7 +298,7 @@ func TestOtherLayoutsAreTriedAfterAFileThatCannotBeOpened(t *testing.T) {
 
 func TestOtherLayoutsAreReadWithoutProc(t *testing.T) {
 	path := directory(t, StatusSynchronized)
-	env := ownEnvironment()
+	env := ownEnvironment(openVMClock(""))
 	env.namespaceErr = errors.New("mount /proc")
 	if _, err := openPreferred(path, env); !errors.Is(err, env.namespaceErr) {
 		t.Error(err)

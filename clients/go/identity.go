@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// environment is the boot, the time namespace and the clocks of a process.
+// environment is the boot, the time namespace, the clocks and the VMClock page of a process.
 type environment struct {
 	// bootID is all zeros if it is unknown.
 	bootID [16]byte
@@ -20,11 +20,12 @@ type environment struct {
 	namespaceErr error
 	// clockNs reads a clock, ns.
 	clockNs func(clock) (int64, error)
+	vmclock *vmclock
 }
 
-// ownEnvironment returns the environment of this process.
-func ownEnvironment() environment {
-	e := environment{clockNs: clockNs}
+// ownEnvironment returns the environment of this process, with this page.
+func ownEnvironment(vmclock *vmclock) environment {
+	e := environment{clockNs: clockNs, vmclock: vmclock}
 	if text, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
 		e.bootID = parseBootID(string(text))
 	}

@@ -33,7 +33,8 @@ func candidates(path string) []string {
 }
 
 // rank compares segments: those of a daemon that is alive precede the others, then those with a
-// trusted status.
+// trusted status. It ignores the VMClock page: a layout without a disruption marker, whose record can
+// still be trusted after a disruption, must not be preferred for that.
 func (s *segment) rank() int {
 	now, _, err := s.present()
 	if err != nil {
@@ -52,7 +53,8 @@ func (s *segment) rank() int {
 // openPreferred opens the segment at a path that has the highest rank, and the first of several in
 // order of preference. It waits for a write in progress.
 //
-// The error is that of the first file that exists, or else that of the first file.
+// The error is that of the first file that exists, or else that of the first file. It is ErrVMClock
+// if the record of the segment requires the VMClock page, and the page is not usable.
 func openPreferred(path string, env environment) (*segment, error) {
 	var (
 		best     *segment
@@ -77,7 +79,21 @@ func openPreferred(path string, env environment) (*segment, error) {
 	if best == nil {
 		return nil, cause
 	}
+	if err := best.checkVMClock(); err != nil {
+		best.unmap()
+		return nil, err
+	}
 	return best, nil
+}
+
+// checkVMClock returns ErrVMClock if the record requires the VMClock page, and the page is not
+// usable.
+func (s *segment) checkVMClock() error {
+	if record, err := s.read(); err == nil && record.disruption().isSupported {
+		_, err := s.vmclock.marker()
+		return err
+	}
+	return nil
 }
 
 // openOther opens the segment at a path that is to be read instead of the held one, or returns nil

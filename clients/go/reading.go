@@ -50,7 +50,29 @@ func (s *segment) now() (Interval, bool, error) {
 	if err != nil {
 		return Interval{}, isLate, err
 	}
-	return r.interval(), isLate, nil
+	interval, err := s.undisrupted(r.record, r.interval())
+	return interval, isLate || err != nil, err
+}
+
+// undisrupted returns the interval of a record, with StatusDisrupted if the VMClock page has another
+// marker than the record. The clock was read before: with the same marker, no disruption occurred
+// between the instant at which the record holds and that reading. In the other order, one between
+// the comparison and the reading would not be detected.
+//
+// The error is ErrVMClock if the record requires the page, and the page is not usable.
+func (s *segment) undisrupted(record record, interval Interval) (Interval, error) {
+	required := record.disruption()
+	if !required.isSupported {
+		return interval, nil
+	}
+	marker, err := s.vmclock.marker()
+	if err != nil {
+		return Interval{}, err
+	}
+	if marker != required.marker {
+		interval.Status, interval.Reason = StatusDisrupted, ReasonDisrupted
+	}
+	return interval, nil
 }
 
 // details returns the details of the record at the present.
@@ -59,7 +81,11 @@ func (s *segment) details() (Record, bool, error) {
 	if err != nil {
 		return Record{}, isLate, err
 	}
-	details, interval := r.record.describe(), r.interval()
+	interval, err := s.undisrupted(r.record, r.interval())
+	if err != nil {
+		return Record{}, true, err
+	}
+	details := r.record.describe()
 	details.Age = time.Duration(r.ageNs)
 	details.Status, details.Reason = interval.Status, interval.Reason
 	details.AsOfNs = sub(details.AsOfNs, s.aheadNs)
@@ -106,7 +132,11 @@ func (s *segment) intervalAt(rawNs int64) (Interval, bool, error) {
 		return Interval{}, isLate, ErrNotNative
 	}
 	interval, err := native.intervalAt(rawNs)
-	return interval, isLate, err
+	if err != nil {
+		return interval, isLate, err
+	}
+	interval, err = s.undisrupted(r, interval)
+	return interval, isLate || err != nil, err
 }
 
 // intervalAt returns the interval at the instant rawNs of the writer's clock.
@@ -137,7 +167,11 @@ func (s *segment) intervalAtRealtime(stampNs int64) (Interval, bool, error) {
 		return Interval{}, isLate, ErrNotNative
 	}
 	interval, err := native.intervalAtRealtime(stampNs, b)
-	return interval, isLate, err
+	if err != nil {
+		return interval, isLate, err
+	}
+	interval, err = s.undisrupted(r, interval)
+	return interval, isLate || err != nil, err
 }
 
 // bracket is a reading of CLOCK_REALTIME between two of the monotonic clock in the time namespace

@@ -30,8 +30,25 @@ type record interface {
 	// pathCheckAge returns the age from which the path is checked for another file, ns. A working
 	// daemon has replaced the record before.
 	pathCheckAge() int64
+	// disruption returns whether the record holds only while the VMClock page has a marker, and that
+	// marker.
+	disruption() disruption
 	// describe returns the details that the record has by itself.
 	describe() Record
+}
+
+// disruption is what a record requires of the VMClock page.
+type disruption struct {
+	marker uint64
+	// isSupported is whether the page has to be compared with the marker.
+	isSupported bool
+}
+
+// addTo sets the details.
+func (d disruption) addTo(details *Record) {
+	if d.isSupported {
+		details.DisruptionSupported, details.DisruptionMarker = true, d.marker
+	}
 }
 
 // nativeRecord is described in docs/native-layout.md.
@@ -51,9 +68,23 @@ type nativeRecord struct {
 	realtimeSlowest, realtimeFastest int32
 	publicationIntervalUs            uint32
 	realtimeErrorNs                  uint32
+
+	required disruption
+	notices  uint8
+	// TAI - UTC, s, with noticeTAIOffset.
+	taiOffsetS int16
 }
 
+// The bits of the notices of the hypervisor.
+const (
+	noticeDisruptionSoon = 1 << iota
+	noticeDisruptionImminent
+	noticeTAIOffset
+)
+
 func (r *nativeRecord) asOf() int64 { return r.asOfNs }
+
+func (r *nativeRecord) disruption() disruption { return r.required }
 
 func (r *nativeRecord) pathCheckAge() int64 {
 	switch {
@@ -66,14 +97,22 @@ func (r *nativeRecord) pathCheckAge() int64 {
 }
 
 func (r *nativeRecord) describe() Record {
-	return Record{
+	details := Record{
 		Layout:              LayoutNative,
 		AsOfNs:              r.asOfNs,
 		Leap:                r.leap,
 		Source:              r.source,
 		ValidSinceNs:        r.validSinceNs,
 		PublicationInterval: time.Duration(r.publicationIntervalUs) * time.Microsecond,
+		DisruptionSoon:      r.notices&noticeDisruptionSoon != 0,
+		DisruptionImminent:  r.notices&noticeDisruptionImminent != 0,
+		TAIOffsetKnown:      r.notices&noticeTAIOffset != 0,
 	}
+	if details.TAIOffsetKnown {
+		details.TAIOffset = time.Duration(r.taiOffsetS) * time.Second
+	}
+	r.required.addTo(&details)
+	return details
 }
 
 // since returns the first instant for which the record gives an interval, on CLOCK_MONOTONIC_RAW of
@@ -120,18 +159,21 @@ type boundRecord struct {
 	maxDriftPpb                  uint32
 	status                       Status
 	layout                       Layout
-	// Set if only the VMClock device reports whether a disruption occurred. It is not read.
-	disruptionSupported bool
+	required                     disruption
 }
 
 func (r *boundRecord) asOf() int64 { return r.asOfNs }
+
+func (r *boundRecord) disruption() disruption { return r.required }
 
 func (r *boundRecord) pathCheckAge() int64 {
 	return 2*longestPublicationIntervalNs + publicationDelayNs
 }
 
 func (r *boundRecord) describe() Record {
-	return Record{Layout: r.layout, AsOfNs: r.asOfNs, Leap: LeapUntold}
+	details := Record{Layout: r.layout, AsOfNs: r.asOfNs, Leap: LeapUntold}
+	r.required.addTo(&details)
+	return details
 }
 
 func (r *boundRecord) at(coarseNs, realtimeNs int64) Interval {
@@ -142,8 +184,6 @@ func (r *boundRecord) at(coarseNs, realtimeNs int64) Interval {
 	half := add(r.boundNs, growth(elapsed, r.maxDriftPpb))
 	status, reason := r.status, ReasonUntold
 	switch {
-	case r.disruptionSupported:
-		status, reason = StatusUnknown, ReasonDisrupted
 	case status.IsTrusted() && coarseNs >= r.voidAfterNs:
 		status, reason = StatusUnknown, ReasonHoldoverExpired
 	case status == StatusSynchronized && elapsed >= freeRunningAgeNs:
@@ -165,6 +205,7 @@ func halvesOf(word *uint64) *[2]uint32 { return (*[2]uint32)(unsafe.Pointer(word
 func decodeNative(words []uint64) (record, error) {
 	rates, numbers := halvesOf(&words[3]), bytesOf(&words[6])
 	realtimeRates, times := halvesOf(&words[11]), halvesOf(&words[12])
+	host := bytesOf(&words[14])
 	r := &nativeRecord{
 		asOfNs:             int64(words[0]),
 		earliestNs:         int64(words[1]),
@@ -185,6 +226,10 @@ func decodeNative(words []uint64) (record, error) {
 		realtimeFastest:       int32(realtimeRates[1]),
 		publicationIntervalUs: times[0],
 		realtimeErrorNs:       times[1],
+
+		required:   disruption{marker: words[13], isSupported: host[0] != 0},
+		notices:    host[1],
+		taiOffsetS: int16((*[4]uint16)(unsafe.Pointer(&words[14]))[2]),
 	}
 	for _, ns := range []int64{r.asOfNs, r.earliestNs, r.latestNs} {
 		if ns < -maxInstantNs || ns >= maxInstantNs {
@@ -214,7 +259,7 @@ func decodeV2(words []uint64) (record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.disruptionSupported = bytesOf(&words[7])[0] != 0
+	r.required = disruption{marker: words[5], isSupported: bytesOf(&words[7])[0] != 0}
 	return r, nil
 }
 

@@ -40,7 +40,7 @@ type layout struct {
 
 var (
 	nativeLayout = layout{
-		version: 1, size: 136, sequenceOffset: 64, payloadOffset: 72, words: 13, hotWords: 7,
+		version: 1, size: 136, sequenceOffset: 64, payloadOffset: 72, words: 15, hotWords: 7,
 		clock: clockMonotonicRaw, decode: decodeNative, hasOwnNamespace: true,
 	}
 	v2Layout = layout{
@@ -73,6 +73,8 @@ type segment struct {
 	// aheadNs is the offset of the monotonic clocks of the writer from those of this process, ns.
 	aheadNs int64
 	clockNs func(clock) (int64, error)
+	// vmclock is shared by the segments of a client.
+	vmclock *vmclock
 	// last is the record that was validated last. It is not decoded again while its words are
 	// unchanged, and is used while a write is incomplete.
 	last atomic.Pointer[validRecord]
@@ -140,7 +142,9 @@ func mapSegment(file *os.File, env environment) (*segment, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
-	s := &segment{layout: layout, file: fileIDOf(info), bytes: bytes, clockNs: env.clockNs}
+	s := &segment{
+		layout: layout, file: fileIDOf(info), bytes: bytes, clockNs: env.clockNs, vmclock: env.vmclock,
+	}
 	runtime.SetFinalizer(s, (*segment).unmap)
 	if err := s.identify(env); err != nil {
 		s.unmap()

@@ -67,7 +67,7 @@ func TestRecordWithARepeatedSequenceIsRead(t *testing.T) {
 
 func TestReadsDoNotWaitForAnUninitializedSegment(t *testing.T) {
 	path := filepath.Join(directory(t, StatusSynchronized), "native")
-	s, err := openPreferred(path, ownEnvironment())
+	s, err := openPreferred(path, ownEnvironment(openVMClock("")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ const maxAttempts = 10_000
 var errNotWritten = fmt.Errorf("%w: it was not written yet", ErrNotInitialized)
 
 // words are a payload. The last words of a shorter layout are zero.
-type words [13]uint64
+type words [15]uint64
 
 // validRecord is a validated record, with the sequence and the words from which it was decoded.
 type validRecord struct {
@@ -123,13 +123,18 @@ func (s *segment) recoverTruncation(r *record, err *error) {
 	if panicked == nil {
 		return
 	}
-	first := uintptr(unsafe.Pointer(&s.bytes[0]))
-	fault, ok := panicked.(interface{ Addr() uintptr })
-	if !ok || fault.Addr() < first || fault.Addr()-first >= uintptr(len(s.bytes)) {
-		panic(panicked)
-	}
+	panicUnlessFaultIn(s.bytes, panicked)
 	*err = fmt.Errorf("%w: it was truncated while it was open", ErrMalformed)
 	if r != nil {
 		*r, *err = s.lastOr(*err)
+	}
+}
+
+// panicUnlessFaultIn panics again unless the recovered value is a fault at an address in bytes.
+func panicUnlessFaultIn(bytes []byte, panicked any) {
+	first := uintptr(unsafe.Pointer(&bytes[0]))
+	fault, ok := panicked.(interface{ Addr() uintptr })
+	if !ok || fault.Addr() < first || fault.Addr()-first >= uintptr(len(bytes)) {
+		panic(panicked)
 	}
 }
