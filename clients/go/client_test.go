@@ -400,6 +400,17 @@ func BenchmarkNow(b *testing.B) {
 	}
 }
 
+func BenchmarkNowOfANewRecord(b *testing.B) {
+	client, write := writer(b)
+	b.ReportAllocs()
+	for n := 0; n < b.N; n++ {
+		write()
+		if _, err := client.Now(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkClockGettime(b *testing.B) {
 	for n := 0; n < b.N; n++ {
 		_, _ = clockNs(clockMonotonicRaw)

@@ -37,10 +37,10 @@ const (
 // When the record is late, a call checks whether another file is at the path, and reads that file
 // from then on. At most one goroutine checks the path at a time, and at most twenty times a second.
 // A record is late when it is older than two publication intervals of the daemon and 50 ms, or
-// 4.05 s if the layout has no publication interval, and when the daemon has retired the segment. The
-// call does the same after an error, and opens the VMClock page again if it was not usable.
-// The daemon publishes more often while it works. A call then makes no system call on amd64, and
-// only that which reads the clock on other architectures.
+// 4.05 s if the layout has no publication interval, and when the daemon has retired the segment.
+// After an error of a read, the call does the same, and opens the VMClock page again if it was not
+// usable. The daemon publishes more often while it works. A call then makes no system call on
+// amd64, and only that which reads the clock on other architectures.
 type Client struct {
 	vmclock *vmclock
 	// path is absolute. It is empty if the client does not check it.
@@ -61,7 +61,7 @@ type Options struct {
 	// NoFollow makes a client that reads one file for ever: it never looks at the path after it was
 	// opened, although the file is deleted or replaced. Its only system call, if any, is
 	// clock_gettime, so it works in a process whose seccomp filter permits that. It takes no lock.
-	// It allocates memory only in the first call after each write of the daemon.
+	// It allocates memory only in the first call after each write of the daemon, once.
 	NoFollow bool
 	// VMClock is the path of the VMClock device: DefaultVMClock if it is empty. If it exists, it is
 	// mapped when the segment is opened. It is read only for a record that requires it, after the
@@ -163,9 +163,10 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Now returns the interval at the present. It contains true time while its status is trusted. Now
-// takes no lock, and allocates only in the first call after the daemon has written and when it
-// checks the path.
+// Now returns the interval at the present. It contains true time while its status is trusted. The
+// status is StatusDisrupted if the record requires the VMClock page, and the page has another
+// marker. Now takes no lock, and allocates only in the first call after the daemon has written and
+// when it checks the path.
 //
 // The error is ErrNotInitialized or ErrMalformed if the content of the segment is invalid,
 // ErrCausality if the record is ahead of the monotonic clock, ErrVMClock if the record requires the

@@ -33,8 +33,8 @@ func candidates(path string) []string {
 }
 
 // rank compares segments: those of a daemon that is alive precede the others, then those with a
-// trusted status. It ignores the VMClock page: a layout without a disruption marker, whose record can
-// still be trusted after a disruption, must not be preferred for that.
+// trusted status. It ignores the VMClock page: a layout without a disruption marker, whose record
+// can still be trusted after a disruption, must not be preferred for that.
 func (s *segment) rank() int {
 	now, _, err := s.present()
 	if err != nil {

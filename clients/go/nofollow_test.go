@@ -61,12 +61,37 @@ func TestReadsAllocateNothing(t *testing.T) {
 	// Its record is not late within the test.
 	publish(t, filepath.Join(path, "native"), withInterval(t, 600*time.Second))
 	check(open(t, path))
+	p := publishProtected(t, LayoutNative, 7, 7)
+	putHalf(writable(t, p.segment), 168, 600_000_000)
+	check(p.open(t))
 	publish(t, filepath.Join(path, "native"), older(withInterval(t, time.Microsecond), time.Second))
 	client, err := OpenWith(path, Options{NoFollow: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	check(client)
+}
+
+// writer returns a client, and a function that writes its record again.
+func writer(t testing.TB) (*Client, func()) {
+	path := filepath.Join(directory(t, StatusSynchronized), "native")
+	publish(t, path, withInterval(t, 600*time.Second))
+	segment, sequence := writable(t, path), uint64(2)
+	return open(t, path), func() {
+		sequence += 2
+		store(segment, 64, sequence)
+	}
+}
+
+func TestTheFirstReadOfARecordAllocatesOnce(t *testing.T) {
+	client, write := writer(t)
+	count := testing.AllocsPerRun(100, func() {
+		write()
+		now(t, client)
+	})
+	if count != 1 {
+		t.Error(count)
+	}
 }
 
 // withInterval returns a native segment of a daemon that publishes at this interval.
@@ -86,15 +111,21 @@ func TestReadsMakeNoSystemCallButThoseOfTheClock(t *testing.T) {
 	for _, c := range []struct {
 		name, mode string
 		interval   time.Duration
+		support    byte
 		isKilled   bool
 	}{
-		{"no following, late", "nofollow", time.Microsecond, false},
-		{"following, not late", "follow", 600 * time.Second, false},
+		{"no following, late", "nofollow", time.Microsecond, 0, false},
+		{"following, not late", "follow", 600 * time.Second, 0, false},
+		{"no following, late, with a page", "nofollow", time.Microsecond, 1, false},
+		{"following, not late, with a page", "follow", 600 * time.Second, 1, false},
 		// This shows that the filter detects the calls.
-		{"following, late", "follow", time.Microsecond, true},
+		{"following, late", "follow", time.Microsecond, 0, true},
 	} {
 		path := filepath.Join(t.TempDir(), "native")
-		publish(t, path, older(withInterval(t, c.interval), time.Second))
+		bytes := older(withInterval(t, c.interval), time.Second)
+		bytes[184] = c.support
+		publish(t, path, bytes)
+		publish(t, path+".vmclock", pageBytes(0))
 		program := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 		program.Env = append(os.Environ(), restricted+"="+c.mode, "CLOCKBOUND_PATH="+path)
 		output, err := program.CombinedOutput()
@@ -113,7 +144,8 @@ func TestReadsMakeNoSystemCallButThoseOfTheClock(t *testing.T) {
 // readRestricted reads in a thread whose seccomp filter permits the clock and what the runtime of
 // Go does by itself. Another system call kills the process.
 func readRestricted(mode, path string) {
-	client, err := OpenWith(path, Options{NoFollow: mode == "nofollow"})
+	client, err := OpenWith(
+		path, Options{NoFollow: mode == "nofollow", VMClock: path + ".vmclock"})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)

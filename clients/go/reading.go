@@ -54,10 +54,10 @@ func (s *segment) now() (Interval, bool, error) {
 	return interval, isLate || err != nil, err
 }
 
-// undisrupted returns the interval of a record, with StatusDisrupted if the VMClock page has another
-// marker than the record. The clock was read before: with the same marker, no disruption occurred
-// between the instant at which the record holds and that reading. In the other order, one between
-// the comparison and the reading would not be detected.
+// undisrupted returns the interval of a record, with StatusDisrupted if the VMClock page has
+// another marker than the record. The clock was read before: with the same marker, no disruption
+// occurred between the instant at which the record holds and that reading. In the other order, one
+// between the comparison and the reading would not be detected.
 //
 // The error is ErrVMClock if the record requires the page, and the page is not usable.
 func (s *segment) undisrupted(record record, interval Interval) (Interval, error) {

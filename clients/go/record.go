@@ -202,11 +202,12 @@ func (r *boundRecord) at(coarseNs, realtimeNs int64) Interval {
 func bytesOf(word *uint64) *[8]byte    { return (*[8]byte)(unsafe.Pointer(word)) }
 func halvesOf(word *uint64) *[2]uint32 { return (*[2]uint32)(unsafe.Pointer(word)) }
 
-func decodeNative(words []uint64) (record, error) {
+func decodeNative(valid *validRecord) error {
+	words := &valid.words
 	rates, numbers := halvesOf(&words[3]), bytesOf(&words[6])
 	realtimeRates, times := halvesOf(&words[11]), halvesOf(&words[12])
 	host := bytesOf(&words[14])
-	r := &nativeRecord{
+	valid.native = nativeRecord{
 		asOfNs:             int64(words[0]),
 		earliestNs:         int64(words[1]),
 		latestNs:           int64(words[2]),
@@ -231,48 +232,53 @@ func decodeNative(words []uint64) (record, error) {
 		notices:    host[1],
 		taiOffsetS: int16((*[4]uint16)(unsafe.Pointer(&words[14]))[2]),
 	}
+	r := &valid.native
 	for _, ns := range []int64{r.asOfNs, r.earliestNs, r.latestNs} {
 		if ns < -maxInstantNs || ns >= maxInstantNs {
-			return nil, fmt.Errorf("%w: %d ns exceeds the range of instants", ErrMalformed, ns)
+			return fmt.Errorf("%w: %d ns exceeds the range of instants", ErrMalformed, ns)
 		}
 	}
 	switch {
 	case r.earliestNs > r.latestNs:
-		return nil, fmt.Errorf("%w: earliest is after latest", ErrMalformed)
+		return fmt.Errorf("%w: earliest is after latest", ErrMalformed)
 	case r.status > StatusDisrupted:
-		return nil, fmt.Errorf("%w: status %d", ErrMalformed, numbers[0])
+		return fmt.Errorf("%w: status %d", ErrMalformed, numbers[0])
 	case numbers[2] > 3:
-		return nil, fmt.Errorf("%w: leap %d", ErrMalformed, numbers[2])
+		return fmt.Errorf("%w: leap %d", ErrMalformed, numbers[2])
 	case numbers[3] != 0:
-		return nil, fmt.Errorf("%w: time scale %d", ErrMalformed, numbers[3])
+		return fmt.Errorf("%w: time scale %d", ErrMalformed, numbers[3])
 	}
-	return r, nil
+	valid.record = r
+	return nil
 }
 
-func decodeV1(words []uint64) (record, error) {
-	return decodeBound(words, words[4], halvesOf(&words[5])[0], halvesOf(&words[6])[0], LayoutV1)
+func decodeV1(valid *validRecord) error {
+	words := &valid.words
+	return decodeBound(valid, halvesOf(&words[5])[0], halvesOf(&words[6])[0], LayoutV1)
 }
 
-func decodeV2(words []uint64) (record, error) {
+func decodeV2(valid *validRecord) error {
+	words := &valid.words
 	halves := halvesOf(&words[6])
-	r, err := decodeBound(words, words[4], halves[0], halves[1], LayoutV2)
-	if err != nil {
-		return nil, err
+	if err := decodeBound(valid, halves[0], halves[1], LayoutV2); err != nil {
+		return err
 	}
-	r.required = disruption{marker: words[5], isSupported: bytesOf(&words[7])[0] != 0}
-	return r, nil
+	valid.bound.required = disruption{
+		marker: words[5], isSupported: bytesOf(&words[7])[0] != 0,
+	}
+	return nil
 }
 
-func decodeBound(
-	words []uint64, bound uint64, drift, status uint32, layout Layout,
-) (*boundRecord, error) {
+func decodeBound(valid *validRecord, drift, status uint32, layout Layout) error {
+	words := &valid.words
+	bound := words[4]
 	asOf, err := instant(words[0], words[1])
 	if err != nil {
-		return nil, err
+		return err
 	}
 	voidAfter, err := instant(words[2], words[3])
 	if err != nil {
-		return nil, err
+		return err
 	}
 	highest := StatusDisrupted
 	if layout == LayoutV1 {
@@ -280,20 +286,22 @@ func decodeBound(
 	}
 	switch {
 	case bound > noClaimBoundNs:
-		return nil, fmt.Errorf("%w: bound %d ns", ErrMalformed, int64(bound))
+		return fmt.Errorf("%w: bound %d ns", ErrMalformed, int64(bound))
 	case drift >= nsPerS:
-		return nil, fmt.Errorf("%w: drift %d ppb", ErrMalformed, drift)
+		return fmt.Errorf("%w: drift %d ppb", ErrMalformed, drift)
 	case status > uint32(highest):
-		return nil, fmt.Errorf("%w: status %d", ErrMalformed, status)
+		return fmt.Errorf("%w: status %d", ErrMalformed, status)
 	}
-	return &boundRecord{
+	valid.bound = boundRecord{
 		asOfNs:      asOf,
 		voidAfterNs: voidAfter,
 		boundNs:     int64(bound),
 		maxDriftPpb: drift,
 		status:      Status(status),
 		layout:      layout,
-	}, nil
+	}
+	valid.record = &valid.bound
+	return nil
 }
 
 func instant(seconds, nanoseconds uint64) (int64, error) {

@@ -34,7 +34,7 @@ type layout struct {
 	// only with the sequence.
 	words, hotWords int
 	clock           clock
-	decode          func(words []uint64) (record, error)
+	decode          func(*validRecord) error
 	hasOwnNamespace bool
 }
 

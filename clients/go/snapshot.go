@@ -16,10 +16,13 @@ var errNotWritten = fmt.Errorf("%w: it was not written yet", ErrNotInitialized)
 // words are a payload. The last words of a shorter layout are zero.
 type words [15]uint64
 
-// validRecord is a validated record, with the sequence and the words from which it was decoded.
+// validRecord is a validated record, with the sequence and the words from which it was decoded. The
+// record is one of the two in it, so that all are one allocation.
 type validRecord struct {
 	sequence uint64
 	words    words
+	native   nativeRecord
+	bound    boundRecord
 	record   record
 }
 
@@ -87,18 +90,19 @@ func (s *segment) readAndDecode() (record, error) {
 	if incomplete != 0 && incomplete == s.sequence() && s.last.Load() != nil {
 		return s.lastOr(nil)
 	}
-	var payload words
+	valid := &validRecord{}
 	for n := 0; n < maxAttempts; n++ {
 		before := s.sequence()
 		if before == 0 {
 			return s.lastOr(errNotWritten)
 		}
-		if s.readOnce(before, &payload) {
-			record, err := s.layout.decode(payload[:])
-			if err == nil {
-				s.last.Store(&validRecord{sequence: before, words: payload, record: record})
+		if s.readOnce(before, &valid.words) {
+			if err := s.layout.decode(valid); err != nil {
+				return nil, err
 			}
-			return record, err
+			valid.sequence = before
+			s.last.Store(valid)
+			return valid.record, nil
 		}
 		if n%100 == 99 {
 			runtime.Gosched()

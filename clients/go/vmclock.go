@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -14,8 +15,8 @@ import (
 // DefaultVMClock is the path of the VMClock device, with which the hypervisor reports disruptions.
 const DefaultVMClock = "/dev/vmclock0"
 
-// The page is little-endian: magic (u32), size (u32), version (u16), and the disruption marker (u64)
-// at vmclockMarkerOffset.
+// The page is little-endian: magic (u32), size (u32), version (u16), and at vmclockMarkerOffset the
+// disruption marker (u64).
 const (
 	vmclockMagic        = 0x4b4c4356
 	vmclockVersion      = 1
@@ -46,6 +47,9 @@ func openVMClock(path string) *vmclock {
 	if path == "" {
 		path = DefaultVMClock
 	}
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
 	v := &vmclock{path: path}
 	v.page.Store(openVMClockPage(path))
 	return v
@@ -58,8 +62,8 @@ func (v *vmclock) reopen() {
 	}
 }
 
-// marker returns the disruption marker of the page. It differs from that of a record if a disruption
-// can have occurred since.
+// marker returns the disruption marker of the page. It differs from that of a record if a
+// disruption can have occurred since.
 //
 // The error is ErrVMClock if the page is not usable.
 func (v *vmclock) marker() (uint64, error) { return v.page.Load().marker() }

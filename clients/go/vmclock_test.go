@@ -375,7 +375,7 @@ func TestPagesAreUnmappedWithTheirClients(t *testing.T) {
 }
 
 // writable maps a file for writing.
-func writable(t *testing.T, path string) []byte {
+func writable(t testing.TB, path string) []byte {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
