@@ -14,8 +14,19 @@ use nix::time::ClockId;
 
 use crate::memory::map::Map;
 use crate::memory::sequence_lock::Generation;
-use crate::record::{Identity, RecordError};
+use crate::record::{Disruption, Identity, RecordError};
 use header::HeaderError;
+
+/// How the disruption support flag of a file may change while programs have the file mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SupportFlag {
+    /// In any way, or there is no such flag.
+    Free,
+    /// It is never set: a program that cannot open the VMClock device would fail from then on.
+    NeverSet,
+    /// Not at all: a program would fail from then on.
+    Fixed,
+}
 
 /// A layout: the place of each part of a segment, and the meaning of its payload.
 pub trait Layout: Debug + Send + Sync + 'static {
@@ -44,6 +55,12 @@ pub trait Layout: Debug + Send + Sync + 'static {
     const RECORD_END: usize;
     /// The clock of the record's instants.
     const CLOCK: ClockId;
+    /// Whether readers cannot tell that a record is of an earlier boot. Then a file that may be of
+    /// one is removed before anything else is done with it, and a record is complete at any time:
+    /// an unfinished write is replaced at once.
+    const IS_REMOVED_AFTER_BOOT: bool = false;
+    /// How the disruption support flag of a file may change.
+    const SUPPORT: SupportFlag = SupportFlag::Free;
 
     /// Checks the header of `map`, which has at least [`MIN_BYTES`](crate::memory::map::MIN_BYTES);
     /// returns the size in it.
@@ -120,4 +137,19 @@ pub trait Layout: Debug + Send + Sync + 'static {
 
     /// The instant of a record on [`CLOCK`](Self::CLOCK), ns.
     fn as_of_ns(record: &Self::Record) -> i64;
+
+    /// The disruption marker of a record; without support if the layout has none.
+    fn disruption(_record: &Self::Record) -> Disruption {
+        Disruption::default()
+    }
+
+    /// Whether the support flag is set in words that may be invalid. Only for layouts whose flag is
+    /// not [`Free`](SupportFlag::Free).
+    fn support_in(_words: &Self::Words) -> bool {
+        false
+    }
+
+    /// Sets the support flag of encoded words to `supported`. Only for layouts whose flag is not
+    /// [`Free`](SupportFlag::Free).
+    fn set_support(_words: &mut Self::Words, _supported: bool) {}
 }

@@ -20,11 +20,11 @@ use std::sync::atomic::{AtomicU16, AtomicU64};
 
 use nix::time::ClockId;
 
-use super::Layout;
 use super::realtime_bound::{
     Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, RealtimeBound, encode_bound, first_half,
     items_of_a_realtime_layout, second_half, word,
 };
+use super::{Layout, SupportFlag};
 use crate::memory::map::Map;
 use crate::record::{Disruption, RecordError};
 
@@ -95,6 +95,7 @@ impl Layout for V2 {
     type Record = V2Record;
 
     const NAME: &'static str = "v2";
+    const SUPPORT: SupportFlag = SupportFlag::NeverSet;
 
     fn encode(record: &V2Record) -> [u64; PAYLOAD_WORDS] {
         let [as_of_s, as_of_ns, void_s, void_ns, bound] = encode_bound(&record.bound);
@@ -130,6 +131,21 @@ impl Layout for V2 {
 
     fn as_of_ns(record: &V2Record) -> i64 {
         record.bound.as_of_ns
+    }
+
+    fn disruption(record: &V2Record) -> Disruption {
+        record.disruption
+    }
+
+    fn support_in(words: &[u64; PAYLOAD_WORDS]) -> bool {
+        let [.., support] = words;
+        let [supported, ..] = support.to_ne_bytes();
+        supported != 0
+    }
+
+    fn set_support(words: &mut [u64; PAYLOAD_WORDS], supported: bool) {
+        let [.., support] = words;
+        *support = word([supported.into(), 0, 0, 0], [0; 4]);
     }
 }
 

@@ -27,11 +27,11 @@ use std::sync::atomic::{AtomicU16, AtomicU64};
 
 use nix::time::ClockId;
 
-use super::Layout;
 use super::realtime_bound::{
     Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, RealtimeBound, encode_bound, first_half,
     second_half, word,
 };
+use super::{Layout, SupportFlag};
 use crate::memory::map::Map;
 use crate::record::scale::{saturated, scaled_ceil};
 use crate::record::{ClockStatus, Disruption, NO_CLAIM_BOUND_NS, NS_PER_S, RecordError};
@@ -226,6 +226,8 @@ impl Layout for V3 {
     const RECORD_END: usize = SIZE;
     /// The nearest one to UTC.
     const CLOCK: ClockId = ClockId::CLOCK_REALTIME;
+    const IS_REMOVED_AFTER_BOOT: bool = true;
+    const SUPPORT: SupportFlag = SupportFlag::Fixed;
 
     #[inline]
     fn generation(map: &Map) -> &AtomicU16 {
@@ -286,6 +288,22 @@ impl Layout for V3 {
 
     fn as_of_ns(record: &V3Record) -> i64 {
         record.as_of_ns
+    }
+
+    fn disruption(record: &V3Record) -> Disruption {
+        record.disruption
+    }
+
+    fn support_in(words: &[u64; PAYLOAD_WORDS]) -> bool {
+        let [.., support] = words;
+        let [supported, ..] = support.to_ne_bytes();
+        supported != 0
+    }
+
+    fn set_support(words: &mut [u64; PAYLOAD_WORDS], supported: bool) {
+        let [.., support] = words;
+        let [_, shift, error_shift, ..] = support.to_ne_bytes();
+        *support = word([supported.into(), shift, error_shift, 0], [0; 4]);
     }
 }
 

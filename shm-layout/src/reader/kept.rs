@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ReadError;
 use super::last_good::LastGood;
-use crate::layout::Layout;
+use crate::layout::{Layout, SupportFlag};
 use crate::memory::map::Map;
 use crate::memory::sequence_lock::{self, Generation, NoSnapshot};
+use crate::record::Disruption;
 
 /// What readers keep of the segments of a layout that are in a map, one after another.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ impl<L: Layout> Default for Kept<L> {
 impl<L: Layout> Kept<L> {
     /// What the interval needs of the record that was written last to the file `number` in `map`,
     /// if that was read here before and no write is in progress. This is the usual case. All other
-    /// fields of the record are 0.
+    /// fields of the record are 0. A native record with disruption support is not returned.
     #[inline]
     #[must_use]
     pub fn glance(&self, map: &Map, number: u64) -> Option<L::Record> {
@@ -50,6 +51,28 @@ impl<L: Layout> Kept<L> {
         let (generation, cells) = (L::generation(map), L::interval_cells(map));
         let mut words = L::IntervalWords::default();
         sequence_lock::read_known(generation, known, cells, words.as_mut()).then_some(words)
+    }
+
+    /// As [`glance_at_words`](Self::glance_at_words), for a record with or without disruption
+    /// support; with its disruption marker if the record has support. The words of a native record
+    /// do not contain it, so [`glance`](Self::glance) and `glance_at_words` return no record with
+    /// support.
+    #[inline(always)]
+    #[must_use]
+    pub fn glance_with_marker(
+        &self,
+        map: &Map,
+        number: u64,
+    ) -> Option<(L::IntervalWords, Option<u64>)> {
+        let known = of_file(number, self.cache.generation());
+        let is_supported = known & WITH_MARKER != 0;
+        // Before the validation in `read_known`: see `memory::known`.
+        let marker = is_supported.then(|| self.cache.marker());
+        let (generation, cells) = (L::generation(map), L::interval_cells(map));
+        let mut words = L::IntervalWords::default();
+        let is_known =
+            sequence_lock::read_known(generation, known & !WITH_MARKER, cells, words.as_mut());
+        is_known.then_some((words, marker))
     }
 
     /// The whole record that was written last to the file `number` in `map`. While a write is
@@ -106,9 +129,16 @@ impl<L: Layout> Kept<L> {
         words: &L::Words,
     ) -> Result<L::Record, ReadError> {
         let record = L::decode(words)?;
-        let generation = of_file(number, generation);
-        if !self.cache.holds(generation) {
-            self.cache.keep(number, generation, words);
+        let disruption = L::disruption(&record);
+        let kept = of_file(number, generation ^ support_bit::<L>(disruption));
+        if !self.cache.holds(kept) {
+            let is_later = |known| {
+                let known = of_file(number, known) & !WITH_MARKER;
+                // The generations of the other layouts wrap; these have no marker to protect.
+                L::Generation::MAX == u64::MAX && known > generation
+            };
+            self.cache
+                .keep(number, kept, words, disruption.marker, is_later);
         }
         Ok(record)
     }
@@ -117,8 +147,24 @@ impl<L: Layout> Kept<L> {
     pub(super) fn take_over(&self, other: &Self, number: u64) {
         if let Some(words) = other.cache.last(0) {
             let generation = of_file(number, other.cache.generation());
-            self.cache.keep(number, generation, &words);
+            let marker = other.cache.marker();
+            self.cache
+                .keep(number, generation, &words, marker, |_| false);
         }
+    }
+}
+
+/// Set in a kept generation when readers have to compare the disruption marker, but the words that
+/// the interval needs do not contain it. Generations stay far below it.
+const WITH_MARKER: u64 = 1 << 39;
+
+#[inline]
+fn support_bit<L: Layout>(disruption: Disruption) -> u64 {
+    // In the other layouts the interval's words are the whole record.
+    if L::SUPPORT == SupportFlag::Free && disruption.supported {
+        WITH_MARKER
+    } else {
+        0
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::layout::Layout;
+use crate::memory::known::Known;
 use crate::memory::sequence_lock;
 
 /// A generation that no write has: those of finished writes are even.
@@ -18,8 +19,8 @@ const NO_FILE: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct LastGood<L: Layout> {
     is_locked: AtomicBool,
-    /// The segment's generation from which the newest words were read.
-    kept_generation: AtomicU64,
+    /// The segment's generation from which the newest words were read, and their disruption marker.
+    known: Known,
     /// The index of the newer slot.
     newer: AtomicUsize,
     slots: [Slot<L>; 2],
@@ -47,7 +48,7 @@ impl<L: Layout> Default for LastGood<L> {
     fn default() -> Self {
         Self {
             is_locked: AtomicBool::new(false),
-            kept_generation: AtomicU64::new(NONE),
+            known: Known::new(NONE),
             newer: AtomicUsize::new(0),
             slots: [Slot::default(), Slot::default()],
         }
@@ -58,28 +59,55 @@ impl<L: Layout> LastGood<L> {
     /// Whether the newest words in the cache were read from the segment's `generation`.
     #[inline]
     pub(crate) fn holds(&self, generation: u64) -> bool {
-        self.kept_generation.load(Ordering::Relaxed) == generation
+        self.known.is(generation)
     }
 
     /// The segment's generation from which the newest words were read. Everything of that write is
     /// then visible. It is [`NONE`] when there are no words.
     #[inline]
     pub(crate) fn generation(&self) -> u64 {
-        self.kept_generation.load(Ordering::Acquire)
+        self.known.generation()
     }
 
-    /// Keeps the words that were read from the segment's `generation` in the file `file`.
-    pub(crate) fn keep(&self, file: u64, generation: u64, words: &L::Words) {
+    /// The disruption marker of the words of [`generation`](Self::generation), which this thread has
+    /// loaded before, if the sequence lock finds then that the generation is still the segment's.
+    #[inline]
+    pub(crate) fn marker(&self) -> u64 {
+        self.known.number()
+    }
+
+    /// Keeps the words that were read from the segment's `generation` in the file `file`, with their
+    /// disruption marker, unless later ones are kept: `is_later` tells whether the generation that
+    /// is kept is later, if it is of the same file.
+    pub(crate) fn keep(
+        &self,
+        file: u64,
+        generation: u64,
+        words: &L::Words,
+        marker: u64,
+        is_later: impl FnOnce(u64) -> bool,
+    ) {
         if self.is_locked.swap(true, Ordering::Acquire) {
             return;
         }
-        let older = 1 - self.newer.load(Ordering::Relaxed);
+        let newer = self.newer.load(Ordering::Relaxed);
+        // Files have ascending numbers.
+        let is_late = match self.slots[newer].file.load(Ordering::Relaxed) {
+            NO_FILE => false,
+            kept if kept == file => is_later(self.known.generation()),
+            kept => kept > file,
+        };
+        if is_late {
+            self.is_locked.store(false, Ordering::Release);
+            return;
+        }
+        let older = 1 - newer;
         let slot = &self.slots[older];
         slot.file.store(NO_FILE, Ordering::Relaxed);
         sequence_lock::write(&slot.generation, slot.cells.as_ref(), words.as_ref());
         slot.file.store(file, Ordering::Release);
         self.newer.store(older, Ordering::Release);
-        self.kept_generation.store(generation, Ordering::Release);
+        self.known.keep(generation, marker);
         self.is_locked.store(false, Ordering::Release);
     }
 

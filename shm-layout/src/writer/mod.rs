@@ -15,6 +15,15 @@
 //! A segment of an earlier revision is valid. It is extended, then its header is changed. Readers
 //! that have it mapped are not affected; an older daemon that finds it later replaces it.
 //!
+//! The v3 layout differs, because its readers cannot tell that a record is of an earlier boot, and
+//! fail for ever if they open a file during a write or if the disruption support flag changes. A
+//! file that may be of an earlier boot is removed before anything else, after step 2. An unfinished
+//! write of this boot is replaced at once in step 3. A file with the other support flag is replaced
+//! in step 4, and is still written, with its own flag, for programs that have it mapped.
+//!
+//! The support flag of a v2 file is never set again once it is not set, whoever opens the file:
+//! [`Segment::is_disruption_supported`] tells the result.
+//!
 //! [`retire`] removes the segment of a path that is not published any more.
 //!
 //! [`Segment::check_file`] recreates a file that was deleted afterwards, with or without its
@@ -29,16 +38,17 @@ mod segment_file;
 mod start;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::layout::Layout;
 use crate::layout::native::resume_area::{self, TooLong};
 use crate::layout::native::{self, Native};
 use crate::layout::v1::V1;
 use crate::layout::v2::V2;
 use crate::layout::v3::V3;
+use crate::layout::{Layout, SupportFlag};
 use crate::memory::map::Map;
 use crate::memory::sequence_lock::{self, Generation};
 use crate::record::{BOOT_ID_PATH, Identity, boot_id_at};
@@ -46,7 +56,9 @@ use clock::now_ns;
 use error::Refusal;
 use file_id::FileId;
 use lock::Lock;
-use segment_file::{Existing, check_kind, create, existing, make_parent, map_record, write_record};
+use segment_file::{
+    Existing, check_kind, create, existing, make_parent, map_record, support_of, write_record,
+};
 
 pub use error::{OpenError, OpenErrorKind};
 pub use start::Start;
@@ -115,7 +127,11 @@ impl<L: Layout> Segment<L> {
         Self::open_in_boot_with(path, boot_id_path, L::no_claim)
     }
 
-    fn open_in_boot_with(
+    /// As [`open_with`](Self::open_with), with the boot id from the file `boot_id_path`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_in_boot_with(
         path: &Path,
         boot_id_path: &Path,
         nothing: impl Fn(i64) -> L::Record,
@@ -131,16 +147,33 @@ impl<L: Layout> Segment<L> {
             namespace_offset_ns: Identity::own().map_or(0, |own| own.namespace_offset_ns),
         };
         let same_boot = identity.is_known() && lock.boot_id() == Some(identity.boot_id);
+        let is_discarded = L::IS_REMOVED_AFTER_BOOT && !same_boot;
+        let is_discarded = is_discarded && discard::<L>(path).map_err(refused)?;
         let made = |start| {
             let record = nothing(now_ns(L::CLOCK));
             let created = create::<L>(path, &identity, &record, None).map_err(refused)?;
             Ok((created, record, start))
         };
+        let mut deleted = Vec::new();
+        let nothing_supported = L::disruption(&nothing(0)).supported;
         let ((map, file), last, start) = match existing::<L>(path, &identity).map_err(refused)? {
+            Existing::Valid(map, _)
+                if L::SUPPORT == SupportFlag::Fixed
+                    && support_of::<L>(&map) != Some(nothing_supported) =>
+            {
+                let why = "it has the other disruption support flag".to_owned();
+                let made = made(Start::Replaced { why })?;
+                write_record::<L>(&map, &made.1);
+                deleted.push(map);
+                made
+            }
             Existing::Valid(map, file) => {
                 let (last, start) = reuse::<L>(&map, same_boot, nothing(now_ns(L::CLOCK)));
                 ((map, file), last, start)
             }
+            Existing::None if is_discarded => made(Start::Replaced {
+                why: OF_EARLIER_BOOT.to_owned(),
+            })?,
             Existing::None => made(Start::Created)?,
             Existing::Unusable(why) => made(Start::Replaced { why })?,
         };
@@ -150,7 +183,7 @@ impl<L: Layout> Segment<L> {
             file,
             last,
             lock,
-            deleted: Vec::new(),
+            deleted,
             is_displaced: false,
         });
         let path = path.to_owned();
@@ -182,7 +215,8 @@ impl<L: Layout> Segment<L> {
             midway();
         } else {
             let (generation, cells) = (L::generation(&state.map), L::cells(&state.map));
-            sequence_lock::write_interrupted(generation, cells, L::encode(record).as_ref(), midway);
+            let words = segment_file::words_for::<L>(&state.map, record);
+            sequence_lock::write_interrupted(generation, cells, words.as_ref(), midway);
             state.write_deleted(record);
         }
         state.last = *record;
@@ -209,6 +243,17 @@ impl<L: Layout> Segment<L> {
     #[must_use]
     pub fn last_record(&self) -> L::Record {
         self.state().last
+    }
+
+    /// Whether the records that readers find at the path have the disruption support flag. If it is
+    /// not set in a file that is reused, it stays so.
+    #[must_use]
+    pub fn is_disruption_supported(&self) -> bool {
+        let state = self.state();
+        match L::SUPPORT {
+            SupportFlag::Free => L::disruption(&state.last).supported,
+            _ => support_of::<L>(&state.map) == Some(true),
+        }
     }
 
     /// The current generation.
@@ -305,15 +350,35 @@ pub fn retire<L: Layout>(path: &Path) -> Result<bool, OpenError> {
     Ok(true)
 }
 
+/// Removes the file at `path`, which may be of an earlier boot; returns whether there was one. If a
+/// program has it mapped after all, it claims nothing any more.
+fn discard<L: Layout>(path: &Path) -> Result<bool, Refusal> {
+    // A file that cannot be mapped is removed all the same.
+    let map = map_record::<L>(path).ok().flatten();
+    match fs::remove_file(path) {
+        Ok(()) => {}
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(err) => return Err(Refusal::Remove(err)),
+    }
+    if let Some(map) = map {
+        write_record::<L>(&map, &L::retired(now_ns(L::CLOCK)));
+    }
+    Ok(true)
+}
+
+const OF_EARLIER_BOOT: &str = "it may be of an earlier boot";
+const CUT_SHORT: &str = "its last write was cut short";
+
 /// Resumes the record of a valid segment, or replaces it by one that claims nothing.
 fn reuse<L: Layout>(map: &Map, same_boot: bool, nothing: L::Record) -> (L::Record, Start) {
     let mut words = L::Words::default();
     let read = sequence_lock::read(L::generation(map), L::cells(map), words.as_mut());
     let why = match read.map(|_| L::decode(&words)) {
-        _ if !same_boot => "it may be of an earlier boot".to_owned(),
+        _ if !same_boot => OF_EARLIER_BOOT.to_owned(),
+        Err(_) if L::IS_REMOVED_AFTER_BOOT => CUT_SHORT.to_owned(),
         // Left unchanged: readers still have the previous record, which is still valid.
         Err(_) => {
-            let why = "its last write was cut short".to_owned();
+            let why = CUT_SHORT.to_owned();
             return (nothing, Start::Cold { why });
         }
         Ok(Err(err)) => err.to_string(),

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 
 use super::error::Refusal;
 use super::file_id::FileId;
-use crate::layout::Layout;
+use crate::layout::{Layout, SupportFlag};
 use crate::memory::map::{Access, Map};
 use crate::memory::sequence_lock::{self, Generation};
 use crate::record::Identity;
@@ -142,8 +142,34 @@ fn map_all<L: Layout>(file: &File, is_smaller: bool) -> io::Result<Map> {
 
 /// Writes `record` under the sequence lock.
 pub(super) fn write_record<L: Layout>(map: &Map, record: &L::Record) {
-    let words = L::encode(record);
+    let words = words_for::<L>(map, record);
     sequence_lock::write(L::generation(map), L::cells(map), words.as_ref());
+}
+
+/// Encodes `record` for `map`, whose support flag changes only as the layout permits.
+pub(super) fn words_for<L: Layout>(map: &Map, record: &L::Record) -> L::Words {
+    let mut words = L::encode(record);
+    let wanted = L::disruption(record).supported;
+    let permitted = match (L::SUPPORT, support_of::<L>(map)) {
+        (SupportFlag::Free, _) | (_, None) => return words,
+        (SupportFlag::NeverSet, Some(present)) => present && wanted,
+        (SupportFlag::Fixed, Some(present)) => present,
+    };
+    L::set_support(&mut words, permitted);
+    words
+}
+
+/// The support flag in a file whose writer this process is; `None` before the first write.
+pub(super) fn support_of<L: Layout>(map: &Map) -> Option<bool> {
+    if L::generation(map).load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    // Also of a write that was cut short: every write since the first has the flag, or clears it.
+    let mut words = L::Words::default();
+    for (word, cell) in words.as_mut().iter_mut().zip(L::cells(map)) {
+        *word = cell.load(Ordering::Relaxed);
+    }
+    Some(L::support_in(&words))
 }
 
 /// Creates a new segment in a temporary file beside the path and renames it into place. It takes

@@ -60,7 +60,7 @@ use nix::time::ClockId;
 
 use super::{Layout, header};
 use crate::memory::map::Map;
-use crate::record::{Identity, Reason, RecordError};
+use crate::record::{Disruption, Identity, Reason, RecordError};
 
 pub use realtime_stamp::{ClockReading, StampError};
 pub use record::{INTERVAL_WORDS, NativeRecord, UsualCase, WORDS};
@@ -287,6 +287,10 @@ impl Layout for Native {
 
     fn as_of_ns(record: &NativeRecord) -> i64 {
         record.as_of_ns
+    }
+
+    fn disruption(record: &NativeRecord) -> Disruption {
+        record.disruption
     }
 }
 
