@@ -3,13 +3,13 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use shm_layout::native::{MIN_SIZE, NativeRecord, SIZE};
 use shm_layout::reader::{NativeReader, ReadError, V1Reader};
 use shm_layout::record::Identity;
 use shm_layout::writer::{NativeSegment, Start, V1Segment};
 use shm_layout::{ClockStatus, Disruption, HostNotice, Leap, Reason};
+use tempfile::TempDir;
 
 const RECORD: NativeRecord = NativeRecord {
     as_of_ns: 1,
@@ -76,23 +76,15 @@ const RECORD_OF_REVISION_1: NativeRecord = NativeRecord {
 };
 
 /// A temporary directory, removed when dropped.
-struct Bench(PathBuf);
+struct Bench(TempDir);
 
 impl Bench {
     fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "shm-layout-native-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let bench = Self(std::env::temp_dir().join(name));
-        fs::create_dir(&bench.0).expect("a directory");
-        bench
+        Self(tempfile::tempdir().expect("a directory"))
     }
 
     fn path(&self) -> PathBuf {
-        self.0.join("native")
+        self.0.path().join("native")
     }
 
     fn open(&self) -> (NativeSegment, Start) {
@@ -117,12 +109,6 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 #[test]
 fn a_new_segment_has_this_identity_and_claims_nothing() {
     let bench = Bench::new();
@@ -134,7 +120,7 @@ fn a_new_segment_has_this_identity_and_claims_nothing() {
     assert_eq!(bytes[8..12], 4096u32.to_ne_bytes());
     assert_eq!(
         bytes[12..16],
-        [1u16.to_ne_bytes(), 2u16.to_ne_bytes()].concat()
+        [1u16.to_ne_bytes(), 3u16.to_ne_bytes()].concat()
     );
     assert_eq!(bytes[16..32], own.boot_id);
     assert_eq!(bytes[32..40], own.namespace_offset_ns.to_ne_bytes());
@@ -160,18 +146,27 @@ fn a_record_of_this_boot_is_resumed_in_place() {
 #[test]
 fn a_glance_has_the_interval_only_and_a_snapshot_the_whole_record() {
     let bench = Bench::new();
-    bench.open().0.publish(&RECORD);
+    let (segment, _) = bench.open();
+    segment.publish(&RECORD);
     let bytes = bench.bytes();
     assert_eq!(bytes[136..144], RECORD.realtime_ns.to_ne_bytes());
     assert_eq!(bytes[168..172], 100_000u32.to_ne_bytes());
-    assert!(bytes[176..].iter().all(|&byte| byte == 0));
+    assert_eq!(bytes[176..184], 7u64.to_ne_bytes());
+    assert_eq!(bytes[184..188], [1, 0b110, 1, 0]);
+    assert_eq!(bytes[188..190], (-37i16).to_ne_bytes());
+    assert!(bytes[190..].iter().all(|&byte| byte == 0));
     let reader = NativeReader::open(&bench.path()).expect("a reader");
     let interval = NativeRecord {
         suspended_ns: 0,
         ..RECORD_OF_REVISION_0
     };
-    assert_eq!(reader.glance(), Some(interval));
     assert_eq!(reader.snapshot().expect("a record"), RECORD);
+    // A reader that does not compare the marker gets no record that requires it.
+    assert_eq!(reader.glance(), None);
+    segment.publish(&RECORD_OF_REVISION_2);
+    let record = reader.snapshot().expect("a record");
+    assert_eq!(record, RECORD_OF_REVISION_2);
+    assert_eq!(reader.glance(), Some(interval));
 }
 
 #[test]
@@ -220,14 +215,16 @@ fn a_segment_of_an_earlier_revision_is_upgraded_while_readers_have_it_mapped() {
         (MIN_SIZE, SIZE, 0),
         (MIN_SIZE, 10_000, 0),
         (SIZE, SIZE, 1),
+        (SIZE, SIZE, 2),
         (MIN_SIZE, SIZE, 1),
         (MIN_SIZE, SIZE, 2),
+        (MIN_SIZE, SIZE, 3),
     ] {
         let name = format!("revision {revision}, {size} of {length} bytes");
-        let (end, older) = if size == SIZE {
-            (144, RECORD_OF_REVISION_1)
-        } else {
-            (MIN_SIZE, RECORD_OF_REVISION_0)
+        let (end, older) = match (size, revision) {
+            (SIZE, 1) => (144, RECORD_OF_REVISION_1),
+            (SIZE, _) => (176, RECORD_OF_REVISION_2),
+            _ => (MIN_SIZE, RECORD_OF_REVISION_0),
         };
         let bench = Bench::new();
         bench.open().0.publish(&RECORD);
@@ -235,7 +232,8 @@ fn a_segment_of_an_earlier_revision_is_upgraded_while_readers_have_it_mapped() {
         bytes[8..12].copy_from_slice(&u32::try_from(size).expect("small").to_ne_bytes());
         bytes[14..16].copy_from_slice(&revision.to_ne_bytes());
         bytes.resize(length, 0);
-        // A reader does not use bytes after the size, and those of revision 1 are 0.
+        // A reader does not use bytes after the size, and those of revisions 1 and 2 are
+        // 0.
         bytes[end..].fill(if size == SIZE { 0 } else { 0xff });
         fs::write(bench.path(), &bytes).expect("written");
         let before = bench.inode();
@@ -252,7 +250,7 @@ fn a_segment_of_an_earlier_revision_is_upgraded_while_readers_have_it_mapped() {
         let grown = bench.bytes();
         assert_eq!(grown.len(), length.max(SIZE));
         assert_eq!(grown[8..12], 4096u32.to_ne_bytes());
-        assert_eq!(grown[14..16], 2u16.to_ne_bytes());
+        assert_eq!(grown[14..16], 3u16.to_ne_bytes());
         assert_eq!(grown[16..end], bytes[16..end]);
         assert!(grown[end..SIZE].iter().all(|&byte| byte == 0));
         assert_eq!(segment.resume(), None);
@@ -279,9 +277,9 @@ fn content_that_a_daemon_of_revision_1_stored_is_resumed() {
 #[test]
 fn a_segment_of_a_later_revision_is_replaced() {
     let bench = Bench::new();
-    bench.publish_and_overwrite(14, &3u16.to_ne_bytes());
+    bench.publish_and_overwrite(14, &4u16.to_ne_bytes());
     let (_segment, start) = bench.open();
-    assert!(start.to_string().contains("revision 3"), "{start}");
+    assert!(start.to_string().contains("revision 4"), "{start}");
 }
 
 #[test]
@@ -338,15 +336,15 @@ fn an_invalid_native_segment_is_refused_by_readers_and_replaced_by_writers() {
     let bench = Bench::new();
     bench.open().0.publish(&RECORD);
     for length in [0, 15, 16, 135, 136, 4_095] {
-        fs::write(bench.0.join("short"), &bench.bytes()[..length]).expect("written");
-        let refused = NativeReader::open(&bench.0.join("short")).expect_err("refused");
+        fs::write(bench.0.path().join("short"), &bench.bytes()[..length]).expect("written");
+        let refused = NativeReader::open(&bench.0.path().join("short")).expect_err("refused");
         assert!(
             matches!(refused, ReadError::TooShort { .. }),
             "{length} bytes: {refused}"
         );
     }
-    drop(V1Segment::open(&bench.0.join("shm")).expect("a v1 segment"));
-    NativeReader::open(&bench.0.join("shm")).expect_err("v1 is not native");
+    drop(V1Segment::open(&bench.0.path().join("shm")).expect("a v1 segment"));
+    NativeReader::open(&bench.0.path().join("shm")).expect_err("v1 is not native");
     V1Reader::open(&bench.path()).expect_err("native is not v1");
 }
 
@@ -357,16 +355,16 @@ fn a_segment_of_any_size_and_of_a_later_revision_is_read() {
     let record = bench.bytes();
     for (size, expected) in [
         (136_u32, RECORD_OF_REVISION_0),
-        (175, RECORD_OF_REVISION_0),
-        (176, RECORD),
+        (191, RECORD_OF_REVISION_0),
+        (192, RECORD),
         (200, RECORD),
         (4_096, RECORD),
         (8_192, RECORD),
     ] {
-        let mut bytes = record[..176].to_vec();
+        let mut bytes = record[..192].to_vec();
         bytes.resize(size as usize, 0xff);
         bytes[8..12].copy_from_slice(&size.to_ne_bytes());
-        bytes[14..16].copy_from_slice(&3u16.to_ne_bytes());
+        bytes[14..16].copy_from_slice(&4u16.to_ne_bytes());
         fs::write(bench.path(), bytes).expect("written");
         let reader = NativeReader::open(&bench.path()).expect("a reader");
         assert_eq!(

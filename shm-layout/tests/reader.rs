@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use proptest::prelude::*;
@@ -12,31 +12,26 @@ use shm_layout::layout::Layout;
 use shm_layout::reader::{ReadError, V1Reader};
 use shm_layout::v1::{self, V1, V1Record};
 use shm_layout::writer::V1Segment;
+use tempfile::TempDir;
 
-/// A temporary path, whose file is removed when dropped.
-struct Path(PathBuf);
+/// The path of a segment in a temporary directory.
+struct Path {
+    file: PathBuf,
+    _directory: TempDir,
+}
 
 impl Path {
     fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "shm-layout-read-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        Self(std::env::temp_dir().join(name))
+        let directory = tempfile::tempdir().expect("a directory");
+        Self {
+            file: directory.path().join("shm"),
+            _directory: directory,
+        }
     }
 
     fn open_bytes(&self, bytes: &[u8]) -> Result<V1Reader, ReadError> {
-        fs::write(&self.0, bytes).expect("written");
-        V1Reader::open(&self.0)
-    }
-}
-
-impl Drop for Path {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-        let _ = fs::remove_file(self.0.with_extension("lock"));
+        fs::write(&self.file, bytes).expect("written");
+        V1Reader::open(&self.file)
     }
 }
 
@@ -61,9 +56,9 @@ fn segment_bytes(generation: u16, payload: &[u64; 7]) -> Vec<u8> {
 #[test]
 fn readers_on_other_threads_never_see_a_torn_record() {
     let path = Path::new();
-    let (segment, _) = V1Segment::open(&path.0).expect("a segment");
+    let (segment, _) = V1Segment::open(&path.file).expect("a segment");
     segment.publish(&record(1));
-    let reader = Arc::new(V1Reader::open(&path.0).expect("a reader"));
+    let reader = Arc::new(V1Reader::open(&path.file).expect("a reader"));
     let done = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> = (0..2)
         .map(|_| {
@@ -98,9 +93,9 @@ fn an_unfinished_write_leaves_the_last_record_readable() {
     // Written in place, so the reader's map shows it.
     let mut half = V1::encode(&record(6));
     half[3..].copy_from_slice(&V1::encode(&record(5))[3..]);
-    fs::write(&path.0, segment_bytes(3, &half)).expect("written");
+    fs::write(&path.file, segment_bytes(3, &half)).expect("written");
     assert_eq!(reader.snapshot().expect("the previous record"), record(5));
-    fs::write(&path.0, segment_bytes(4, &V1::encode(&record(7)))).expect("written");
+    fs::write(&path.file, segment_bytes(4, &V1::encode(&record(7)))).expect("written");
     assert_eq!(reader.snapshot().expect("the new record"), record(7));
 }
 
@@ -116,7 +111,7 @@ fn a_reader_that_opens_during_a_write_that_never_ends_gets_an_error_and_no_inter
 #[test]
 fn an_invalid_segment_is_refused_when_it_is_opened() {
     let path = Path::new();
-    assert!(matches!(V1Reader::open(&path.0), Err(ReadError::Io(_))));
+    assert!(matches!(V1Reader::open(&path.file), Err(ReadError::Io(_))));
     assert!(matches!(
         V1Reader::open(&std::env::temp_dir()),
         Err(ReadError::NotAFile)

@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use shm_layout::layout::Layout;
 use shm_layout::native::{Native, NativeRecord};
@@ -14,6 +13,7 @@ use shm_layout::v1::{V1, V1Record};
 use shm_layout::v2::V2;
 use shm_layout::writer::{NativeSegment, OpenErrorKind, Segment, V1Segment, retire};
 use shm_layout::{ClockStatus, Reason};
+use tempfile::TempDir;
 
 const BOUND: V1Record = V1Record {
     as_of_ns: 1,
@@ -24,33 +24,19 @@ const BOUND: V1Record = V1Record {
 };
 
 /// A temporary directory, removed when dropped.
-struct Bench(PathBuf);
+struct Bench(TempDir);
 
 impl Bench {
     fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "shm-layout-retire-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let bench = Self(std::env::temp_dir().join(name));
-        fs::create_dir(&bench.0).expect("a directory");
-        bench
+        Self(tempfile::tempdir().expect("a directory"))
     }
 
     fn path(&self) -> PathBuf {
-        self.0.join("segment")
+        self.0.path().join("segment")
     }
 
     fn lock_path(&self) -> PathBuf {
-        self.0.join("segment.lock")
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        self.0.path().join("segment.lock")
     }
 }
 
@@ -169,7 +155,7 @@ fn what_no_daemon_with_a_lock_file_has_written_is_left() {
     assert_eq!(fs::read(bench.path()).expect("a file"), bytes);
     assert!(!bench.lock_path().exists());
     // A link is refused.
-    let link = bench.0.join("link");
+    let link = bench.0.path().join("link");
     symlink(bench.path(), &link).expect("a link");
     let refused = retire::<V1>(&link).expect_err("a link");
     assert_eq!(refused.kind(), OpenErrorKind::NotAFile);

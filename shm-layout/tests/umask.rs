@@ -10,14 +10,14 @@ use shm_layout::writer::V1Segment;
 #[test]
 fn no_umask_changes_a_mode() {
     for mask in [0o000, 0o077, 0o777] {
-        let made = std::env::temp_dir().join(format!("shm-layout-umask-{}", std::process::id()));
+        let directory = tempfile::tempdir().expect("a directory");
+        let made = directory.path().join("made");
         let before = umask(Mode::from_bits_truncate(mask));
         let opened = V1Segment::open(&made.join("shm"));
         umask(before);
         let modes = ["", "shm", "shm.lock"].map(|name| {
             fs::metadata(made.join(name)).map(|file| file.permissions().mode() & 0o777)
         });
-        let _ = fs::remove_dir_all(&made);
         opened.expect("the segment opens");
         assert_eq!(
             modes.map(|mode| mode.expect("a file")),

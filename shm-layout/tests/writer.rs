@@ -4,7 +4,6 @@ use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -12,6 +11,7 @@ use shm_layout::ClockStatus;
 use shm_layout::reader::V1Reader;
 use shm_layout::v1::V1Record;
 use shm_layout::writer::{OpenError, OpenErrorKind, Start, V1Segment};
+use tempfile::TempDir;
 
 const RECORD: V1Record = V1Record {
     as_of_ns: 1,
@@ -25,32 +25,25 @@ const FIRST_BOOT: &str = "00000000-0000-4000-8000-000000000001\n";
 const SECOND_BOOT: &str = "00000000-0000-4000-8000-000000000002\n";
 
 /// A temporary directory with a boot id file, removed when dropped.
-struct Bench(PathBuf);
+struct Bench(TempDir);
 
 impl Bench {
     fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "shm-layout-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let bench = Self(std::env::temp_dir().join(name));
-        fs::create_dir(&bench.0).expect("a directory");
+        let bench = Self(tempfile::tempdir().expect("a directory"));
         bench.reboot(FIRST_BOOT);
         bench
     }
 
     fn segment(&self) -> PathBuf {
-        self.0.join("shm")
+        self.0.path().join("shm")
     }
 
     fn reboot(&self, boot_id: &str) {
-        fs::write(self.0.join("boot_id"), boot_id).expect("a boot id");
+        fs::write(self.0.path().join("boot_id"), boot_id).expect("a boot id");
     }
 
     fn try_open(&self) -> Result<(V1Segment, Start), OpenError> {
-        V1Segment::open_in_boot(&self.segment(), &self.0.join("boot_id"))
+        V1Segment::open_in_boot(&self.segment(), &self.0.path().join("boot_id"))
     }
 
     fn open(&self) -> (V1Segment, Start) {
@@ -61,12 +54,6 @@ impl Bench {
     fn publish_and_close(&self) -> u64 {
         self.open().0.publish(&RECORD);
         inode(&self.segment())
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -209,7 +196,7 @@ fn an_invalid_segment_is_replaced_and_its_readers_keep_the_old_file() {
                 .expect("a record"),
             RECORD
         );
-        let names: Vec<_> = fs::read_dir(&bench.0)
+        let names: Vec<_> = fs::read_dir(bench.0.path())
             .expect("a directory")
             .flatten()
             .map(|e| e.file_name())
@@ -241,7 +228,7 @@ fn a_path_that_is_not_a_regular_file_is_refused_and_unchanged() {
     );
     fs::remove_dir(&path).expect("removed");
 
-    let target = bench.0.join("target");
+    let target = bench.0.path().join("target");
     fs::write(&target, "precious").expect("written");
     symlink(&target, &path).expect("a link");
     assert_eq!(
@@ -257,7 +244,7 @@ fn a_path_that_is_not_a_regular_file_is_refused_and_unchanged() {
         OpenErrorKind::NotAFile
     );
     assert!(
-        !bench.0.join("shm.lock").exists(),
+        !bench.0.path().join("shm.lock").exists(),
         "a refusal leaves nothing behind"
     );
 }
@@ -283,7 +270,7 @@ fn a_second_writer_is_refused_while_the_first_holds_the_lock() {
 fn an_invalid_lock_file_means_an_unknown_boot() {
     let bench = Bench::new();
     bench.publish_and_close();
-    let mut lock = File::create(bench.0.join("shm.lock")).expect("a lock file");
+    let mut lock = File::create(bench.0.path().join("shm.lock")).expect("a lock file");
     lock.write_all(&[0xff; 10_000]).expect("written");
     drop(lock);
     assert!(matches!(bench.open().1, Start::Cold { .. }));
@@ -292,9 +279,9 @@ fn an_invalid_lock_file_means_an_unknown_boot() {
 #[test]
 fn a_symlink_in_place_of_the_lock_file_is_not_followed() {
     let bench = Bench::new();
-    let target = bench.0.join("target");
+    let target = bench.0.path().join("target");
     fs::write(&target, "precious").expect("written");
-    symlink(&target, bench.0.join("shm.lock")).expect("a link");
+    symlink(&target, bench.0.path().join("shm.lock")).expect("a link");
     bench.try_open().expect_err("a link");
     assert_eq!(bytes(&target), b"precious");
 }
@@ -360,7 +347,10 @@ fn a_deleted_segment_is_recreated_and_the_deleted_file_is_still_written() {
         }
         assert_eq!(segment.check_file().expect("in place"), None);
     }
-    assert_eq!(fs::read_dir(&bench.0).expect("a directory").count(), 3);
+    assert_eq!(
+        fs::read_dir(bench.0.path()).expect("a directory").count(),
+        3
+    );
     let mode = fs::metadata(bench.segment()).expect("a file").permissions();
     assert_eq!(mode.mode() & 0o777, 0o644);
 }
@@ -389,11 +379,11 @@ fn a_deleted_file_that_is_no_longer_written_claims_nothing() {
 #[test]
 fn a_deleted_directory_is_recreated_with_segment_and_lock_file() {
     let bench = Bench::new();
-    let path = bench.0.join("run").join("shm");
-    let open = || V1Segment::open_in_boot(&path, &bench.0.join("boot_id"));
+    let path = bench.0.path().join("run").join("shm");
+    let open = || V1Segment::open_in_boot(&path, &bench.0.path().join("boot_id"));
     let (segment, _) = open().expect("the segment opens");
     segment.publish(&RECORD);
-    fs::remove_dir_all(bench.0.join("run")).expect("removed");
+    fs::remove_dir_all(bench.0.path().join("run")).expect("removed");
     assert_eq!(segment.check_file().expect("recreated"), Some(path.clone()));
     assert_eq!(snapshot(&reader(&path)), RECORD);
     // The path is still locked, and the record is still of this boot.
@@ -409,7 +399,7 @@ fn a_deleted_lock_file_is_recreated_and_locked() {
     let (segment, _) = bench.open();
     segment.publish(&RECORD);
     let before = inode(&bench.segment());
-    let lock = bench.0.join("shm.lock");
+    let lock = bench.0.path().join("shm.lock");
     fs::remove_file(&lock).expect("removed");
     assert_eq!(segment.check_file().expect("recreated"), Some(lock));
     assert_eq!(
@@ -426,10 +416,10 @@ fn another_regular_file_at_the_path_is_replaced_and_a_symlink_is_refused() {
     let (segment, _) = bench.open();
     segment.publish(&RECORD);
     let old = reader(&bench.segment());
-    let foreign = bench.0.join("foreign");
+    let foreign = bench.0.path().join("foreign");
     fs::write(&foreign, "precious").expect("written");
-    fs::hard_link(&foreign, bench.0.join("link")).expect("a link");
-    fs::rename(bench.0.join("link"), bench.segment()).expect("in its place");
+    fs::hard_link(&foreign, bench.0.path().join("link")).expect("a link");
+    fs::rename(bench.0.path().join("link"), bench.segment()).expect("in its place");
     segment.check_file().expect("replaced");
     assert_eq!(bytes(&foreign), b"precious");
     assert_eq!(snapshot(&reader(&bench.segment())), RECORD);
@@ -451,7 +441,7 @@ fn a_writer_whose_path_another_has_locked_writes_nothing_until_it_is_unlocked() 
     let bench = Bench::new();
     let (first, _) = bench.open();
     first.publish(&RECORD);
-    fs::remove_file(bench.0.join("shm.lock")).expect("removed");
+    fs::remove_file(bench.0.path().join("shm.lock")).expect("removed");
     let (second, _) = bench.open();
     second.publish(&later(2));
     let held = first.check_file().expect_err("held");

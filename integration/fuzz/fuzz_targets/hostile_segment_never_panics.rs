@@ -1,5 +1,5 @@
-//! With any bytes in a segment's file and any clock readings, a reader does not panic or hang, and
-//! returns no inverted interval.
+//! With any bytes in the file of a segment or of a VMClock page, and any readings of clocks and of
+//! the counter, a reader does not panic or hang, and returns no inverted interval.
 #![no_main]
 
 use std::fs::File;
@@ -12,12 +12,20 @@ use shm_layout::native::Native;
 use shm_layout::reader::{ReadError, Reader};
 use shm_layout::v1::V1;
 use shm_layout::v2::V2;
+use shm_layout::v3::V3;
+use shm_layout::vmclock::Page;
 
 /// The header of a valid v1 segment, generation 2.
 const V1_HEADER: &[u8; 16] = b"\x4e\x5a\x4d\x41\x00\x02\x42\x43\x48\0\0\0\x01\0\x02\0";
 
 /// The same, v2.
 const V2_HEADER: &[u8; 16] = b"\x4e\x5a\x4d\x41\x00\x02\x42\x43\x50\0\0\0\x02\0\x02\0";
+
+/// The same, v3.
+const V3_HEADER: &[u8; 16] = b"\x4e\x5a\x4d\x41\x00\x02\x42\x43\x68\0\0\0\x03\x03\x02\0";
+
+/// The header of a valid VMClock page of 112 bytes.
+const PAGE_HEADER: &[u8; 12] = b"VCLK\x70\0\0\0\x01\0\xff\0";
 
 /// The beginning of a valid native segment, sequence 2.
 fn native_header() -> [u8; 72] {
@@ -41,16 +49,27 @@ fuzz_target!(|input: (u8, i64, i64, &[u8])| {
         .truncate(true)
         .open(&path)
         .expect("a file");
-    match valid_header % 4 {
+    match valid_header % 6 {
         1 => file.write_all(V1_HEADER).expect("written"),
         2 => file.write_all(V2_HEADER).expect("written"),
         3 => file.write_all(&native_header()).expect("written"),
+        4 => file.write_all(V3_HEADER).expect("written"),
+        5 => file.write_all(PAGE_HEADER).expect("written"),
         _ => {}
     }
     file.write_all(bytes).expect("written");
     let now = Client::open_at(&path).and_then(|client| client.now());
     let v1 = record::<V1>(&file).or_else(|_| record::<V2>(&file).map(|v2| v2.bound));
     let native = record::<Native>(&file);
+    if let Ok(page) = Page::from_file(&file)
+        && let Some(content) = page.read()
+    {
+        assert_eq!(content.marker, page.marker());
+    }
+    if let Ok(record) = record::<V3>(&file) {
+        let (earliest_ns, latest_ns, _) = record.aged_to(monotonic_ns.cast_unsigned());
+        assert!(earliest_ns <= latest_ns);
+    }
     let _ = std::fs::remove_file(&path);
     let intervals = [
         now.ok(),

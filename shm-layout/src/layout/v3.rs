@@ -363,3 +363,253 @@ fn with_counter_fields(bound: &RealtimeBound, payload: &[u64; PAYLOAD_WORDS]) ->
         status: bound.status,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const S: i64 = NS_PER_S;
+    const RECORD: V3Record = V3Record {
+        as_of_counter: 3_847_592_014_882,
+        as_of_ns: 1_800_000_000 * S + 34,
+        void_after_ns: 1_800_001_000 * S,
+        period: Fraction {
+            frac: 15_259_000_000_000_000_000,
+            shift: 31,
+        },
+        period_error: Fraction {
+            frac: 14_757_395_258_967_641_292,
+            shift: 29,
+        },
+        bound_ns: 56_789,
+        disruption: Disruption {
+            marker: 77,
+            supported: true,
+        },
+        max_drift_ppb: 50_000,
+        status: ClockStatus::Synchronized,
+    };
+
+    #[test]
+    fn the_payload_has_the_documented_layout() {
+        let mut expected = Vec::new();
+        expected.extend(3_847_592_014_882_u64.to_ne_bytes());
+        for number in [1_800_000_000i64, 34, 1_800_001_000, 0] {
+            expected.extend(number.to_ne_bytes());
+        }
+        expected.extend(15_259_000_000_000_000_000_u64.to_ne_bytes());
+        expected.extend(14_757_395_258_967_641_292_u64.to_ne_bytes());
+        expected.extend(56_789i64.to_ne_bytes());
+        expected.extend(77u64.to_ne_bytes());
+        expected.extend(50_000u32.to_ne_bytes());
+        expected.extend(1i32.to_ne_bytes());
+        expected.extend([1, 31, 29, 0, 0, 0, 0, 0]);
+        let encoded: Vec<u8> = V3::encode(&RECORD)
+            .iter()
+            .flat_map(|word| word.to_ne_bytes())
+            .collect();
+        assert_eq!(encoded, expected);
+        assert_eq!(V3::decode(&V3::encode(&RECORD)), Ok(RECORD));
+    }
+
+    #[test]
+    fn an_invalid_field_is_refused_and_named() {
+        for (index, value, name) in [
+            (1, u64::MAX, "as_of"),
+            (2, 1_000_000_000, "as_of"),
+            (4, 1 << 40, "void_after"),
+            (7, u64::MAX, "bound_nsec"),
+            (
+                9,
+                word(1_000_000_000u32.to_ne_bytes(), [0; 4]),
+                "max_drift_ppb",
+            ),
+            (9, word([0; 4], 4i32.to_ne_bytes()), "status"),
+        ] {
+            let mut payload = V3::encode(&RECORD);
+            payload[index] = value;
+            let message = V3::decode(&payload)
+                .expect_err("an invalid field")
+                .to_string();
+            assert!(message.contains(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_support_flag_is_set_without_a_change_of_other_fields() {
+        let mut words = V3::encode(&RECORD);
+        V3::set_support(&mut words, false);
+        assert!(!V3::support_in(&words));
+        let disruption = Disruption {
+            supported: false,
+            ..RECORD.disruption
+        };
+        let expected = V3Record {
+            disruption,
+            ..RECORD
+        };
+        assert_eq!(V3::decode(&words), Ok(expected));
+    }
+
+    #[test]
+    fn the_status_of_a_record_that_is_not_renewed_expires() {
+        use ClockStatus::{Disrupted, FreeRunning, Synchronized, Unknown};
+        // A counter of 2^30 Hz.
+        let record = V3Record {
+            as_of_counter: 5,
+            as_of_ns: 0,
+            void_after_ns: 1_000 * S,
+            period: Fraction {
+                frac: 1 << 63,
+                shift: 29,
+            },
+            ..RECORD
+        };
+        for (status, seconds, expected) in [
+            (Synchronized, 59, Synchronized),
+            (Synchronized, 61, FreeRunning),
+            (FreeRunning, 999, FreeRunning),
+            (FreeRunning, 1_001, Unknown),
+            (Synchronized, 1_001, Unknown),
+            (Unknown, 1_001, Unknown),
+            (Disrupted, 1_001, Disrupted),
+        ] {
+            let record = V3Record { status, ..record };
+            let (.., found) = record.aged_to(5 + (seconds << 30));
+            assert_eq!(found, expected, "{status} after {seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_record_that_claims_nothing_survives_any_counter() {
+        for now_ns in [i64::MIN, 0, 1_800_000_000 * S] {
+            let record = V3Record::no_claim(now_ns);
+            assert_eq!(V3::decode(&V3::encode(&record)), Ok(record));
+            for counter in [0, u64::MAX] {
+                let (earliest, latest, status) = record.aged_to(counter);
+                assert!(earliest < latest && status == ClockStatus::Unknown);
+            }
+        }
+    }
+
+    /// The arithmetic of the published 3.x clients: the middle, half the width and the status.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "as these clients compute"
+    )]
+    fn published(record: &V3Record, counter: u64) -> (i64, i64, ClockStatus) {
+        let number =
+            |fraction: Fraction| fraction.frac as f64 / 2_f64.powi(64 + i32::from(fraction.shift));
+        let ticks = counter.saturating_sub(record.as_of_counter) as f64;
+        let seconds = ticks * number(record.period);
+        let ns = ticks * number(record.period) * 1e9;
+        let now_ns = record.as_of_ns + ns as i64;
+        let drift_ns = seconds * f64::from(record.max_drift_ppb);
+        let error_ns = ns * number(record.period_error);
+        let half_ns = (record.bound_ns as f64 + drift_ns + error_ns) as i64;
+        let status = match record.status {
+            ClockStatus::Synchronized | ClockStatus::FreeRunning => {
+                if now_ns > record.void_after_ns {
+                    ClockStatus::Unknown
+                } else if now_ns > record.as_of_ns + 60 * S {
+                    ClockStatus::FreeRunning
+                } else {
+                    record.status
+                }
+            }
+            status => status,
+        };
+        (now_ns, half_ns, status)
+    }
+
+    proptest! {
+        #[test]
+        fn every_record_survives_encoding_and_decoding(
+            as_of_counter: u64, as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX,
+            fractions: [(u64, u8); 2], bound_ns in 0..=NO_CLAIM_BOUND_NS,
+            marker: u64, supported: bool,
+            max_drift_ppb in 0..crate::DRIFT_LIMIT_PPB, status in 0..4i32,
+        ) {
+            let [period, period_error] = fractions.map(|(frac, shift)| Fraction { frac, shift });
+            let record = V3Record {
+                as_of_counter, as_of_ns, void_after_ns, period, period_error, bound_ns,
+                disruption: Disruption { marker, supported }, max_drift_ppb,
+                status: ClockStatus::try_from(status).expect("in range"),
+            };
+            prop_assert_eq!(V3::decode(&V3::encode(&record)), Ok(record));
+        }
+
+        #[test]
+        fn the_interval_contains_that_of_the_published_clients_and_is_hardly_wider(
+            ticks in 0..1_u64 << 42, frac in 1 << 63..=u64::MAX, shift in 30_u8..33,
+            error in 0..1_u64 << 44, error_shift in 0_u8..2, bound_ns in 0..10 * S,
+            max_drift_ppb in 0..200_000_u32, status in 0..4i32,
+        ) {
+            let record = V3Record {
+                period: Fraction { frac, shift },
+                period_error: Fraction { frac: error, shift: error_shift },
+                bound_ns,
+                max_drift_ppb,
+                status: ClockStatus::try_from(status).expect("in range"),
+                ..RECORD
+            };
+            let counter = record.as_of_counter + ticks;
+            let (earliest_ns, latest_ns, status) = record.aged_to(counter);
+            let (now_ns, half_ns, published_status) = published(&record, counter);
+            let wider_ns = [(now_ns - half_ns) - earliest_ns, latest_ns - (now_ns + half_ns)];
+            for wider_ns in wider_ns {
+                prop_assert!((0..=8).contains(&wider_ns), "{wider_ns} ns");
+            }
+            let until_change = [60 * S, record.void_after_ns - record.as_of_ns]
+                .map(|change_ns| (record.as_of_ns + change_ns - now_ns).abs());
+            if until_change.iter().all(|&distance_ns| distance_ns > 4) {
+                prop_assert_eq!(status, published_status);
+            }
+        }
+
+        #[test]
+        fn the_interval_contains_the_exact_one(
+            ticks in 0..1_u64 << 40, frac: u32, shift in 31_u8..34, error: u32,
+            ppb in 0..crate::DRIFT_LIMIT_PPB, by_error: bool, bound_ns in 0..10 * S,
+        ) {
+            let fraction = |frac: u32, shift| Fraction { frac: u64::from(frac) << 32, shift };
+            let error = if by_error { error } else { 0 };
+            let record = V3Record {
+                period: fraction(frac, shift),
+                period_error: fraction(error, 0),
+                bound_ns,
+                max_drift_ppb: if by_error { 0 } else { ppb },
+                ..RECORD
+            };
+            let (earliest_ns, latest_ns, _) = record.aged_to(record.as_of_counter + ticks);
+            // In units of 2^-(23 + shift) ns, since 10^9 is 2^9 * 1953125.
+            let elapsed = i128::from(ticks) * i128::from(frac) * 1_953_125;
+            let one_ns = 1_i128 << (23 + shift);
+            let (numerator, denominator) = if by_error {
+                (i128::from(error), 1_i128 << 32)
+            } else {
+                (i128::from(ppb), 1_000_000_000)
+            };
+            let growth = elapsed * numerator;
+            let after_ns = i128::from(latest_ns - record.as_of_ns - bound_ns);
+            prop_assert!(after_ns * one_ns * denominator >= elapsed * denominator + growth);
+            let before_ns = i128::from(earliest_ns - record.as_of_ns + bound_ns);
+            prop_assert!(before_ns * one_ns * denominator <= elapsed * denominator - growth);
+        }
+
+        #[test]
+        fn no_valid_record_inverts_the_interval(payload: [u64; PAYLOAD_WORDS], counter: u64) {
+            let mut payload = payload;
+            for (index, limit) in [(1, 1 << 33), (2, 1 << 29), (3, 1 << 33), (4, 1 << 29)] {
+                payload[index] %= limit;
+            }
+            payload[7] %= 1 << 59;
+            payload[9] = V3::encode(&RECORD)[9];
+            let record = V3::decode(&payload).expect("a valid record");
+            let (earliest_ns, latest_ns, _) = record.aged_to(counter);
+            prop_assert!(earliest_ns <= latest_ns);
+        }
+    }
+}

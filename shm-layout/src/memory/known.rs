@@ -15,7 +15,7 @@
 //!    the segment, or a later one, and discards everything.
 //!
 //! So the number belongs to the words, if no keeper stores an earlier generation after a later one.
-//! The caller ensures it. `tests/known_loom.rs` shows it, and that it fails without either.
+//! The caller ensures it. `tests/known_loom.rs` shows it, and that it fails otherwise.
 
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicU64, Ordering};
@@ -64,17 +64,7 @@ impl Known {
     /// Replaces the known generation. The caller ensures that there is one keeper at a time, and
     /// that the generation is later than the known one.
     pub fn keep(&self, generation: u64, number: u64) {
-        self.keep_ordered(generation, number, Ordering::Release);
-    }
-
-    /// As [`keep`](Self::keep), without the order that the model needs.
-    #[cfg(loom)]
-    pub fn keep_unordered(&self, generation: u64, number: u64) {
-        self.keep_ordered(generation, number, Ordering::Relaxed);
-    }
-
-    fn keep_ordered(&self, generation: u64, number: u64, ordering: Ordering) {
-        self.number.store(number, ordering);
+        self.number.store(number, Ordering::Release);
         self.generation.store(generation, Ordering::Release);
     }
 }

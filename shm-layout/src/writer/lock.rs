@@ -144,27 +144,10 @@ mod tests {
 
     const BOOT: [u8; 16] = [0xb0; 16];
 
-    struct Directory(PathBuf);
-
-    impl Directory {
-        fn new(name: &str) -> Self {
-            let name = format!("shm-layout-lock-{name}-{}", std::process::id());
-            let directory = Self(std::env::temp_dir().join(name));
-            std::fs::create_dir(&directory.0).expect("a directory");
-            directory
-        }
-    }
-
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
     #[test]
     fn the_boot_is_known_at_every_instant_of_a_new_signature() {
-        let directory = Directory::new("sign");
-        let segment = directory.0.join("shm");
+        let directory = tempfile::tempdir().expect("a directory");
+        let segment = directory.path().join("shm");
         let lock = Lock::take(&segment).expect("locked");
         lock.sign(&BOOT).expect("signed");
         let is_done = AtomicBool::new(false);
@@ -185,8 +168,8 @@ mod tests {
 
     #[test]
     fn the_rest_of_a_longer_text_is_ignored() {
-        let directory = Directory::new("rest");
-        let segment = directory.0.join("shm");
+        let directory = tempfile::tempdir().expect("a directory");
+        let segment = directory.path().join("shm");
         let boot_id = u128::from_be_bytes(BOOT);
         let text = format!("7 {boot_id:032x}\n0b0\n");
         std::fs::write(path_of(&segment), text).expect("written");
