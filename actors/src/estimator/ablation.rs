@@ -25,6 +25,8 @@ pub enum Safeguard {
     Hull,
     /// A suspend voids everything.
     SuspendVoid,
+    /// Measurements that can have begun before an interruption of the clocks are not used.
+    ExchangesEnded,
     /// Around a leap second both counts are covered.
     LeapCover,
     /// A record that is not renewed expires before a leap second.

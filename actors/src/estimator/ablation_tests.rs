@@ -86,6 +86,20 @@ fn hazard(safeguard: Safeguard) -> fn(&mut Bench) {
             bench.host.suspend(100 * NS_PER_S, 0);
             bench.poll();
         },
+        Safeguard::ExchangesEnded => |bench| {
+            // The answer was sent before the pause, and is received after it.
+            bench.measure_for(10, 0);
+            bench.host.begin_exchange(0, bench.now_ns);
+            bench.pass(100_000);
+            bench.host.servers[0].lie_ns = 50;
+            bench.host.serve(0, bench.now_ns, false);
+            bench.disrupt(60 * NS_PER_S);
+            bench.poll();
+            bench.pass(100_000);
+            bench.host.end_exchange(0, bench.now_ns, Some(true));
+            bench.poll();
+            bench.pass(NS_PER_S);
+        },
         Safeguard::LeapCover => |bench| {
             bench.announce_insertion(20 * NS_PER_S);
             bench.measure_for(16, 0);
@@ -133,7 +147,7 @@ fn hazard(safeguard: Safeguard) -> fn(&mut Bench) {
     }
 }
 
-const ALL: [Safeguard; 16] = [
+const ALL: [Safeguard; 17] = [
     Safeguard::SampleAge,
     Safeguard::ClockMoved,
     Safeguard::SeenToArrive,
@@ -144,6 +158,7 @@ const ALL: [Safeguard; 16] = [
     Safeguard::BandExpiry,
     Safeguard::Hull,
     Safeguard::SuspendVoid,
+    Safeguard::ExchangesEnded,
     Safeguard::LeapCover,
     Safeguard::LeapVoid,
     Safeguard::LeapSettling,

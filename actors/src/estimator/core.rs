@@ -6,6 +6,7 @@ use super::contradiction::Contradiction;
 use super::error_budget::ErrorBudget;
 use super::held::Held;
 use super::history::Point;
+use super::interruption::Interruption;
 use super::leap_second::LeapSecond;
 use super::rate_band::{DriftBand, WanderBand};
 use super::realtime_rates::RealtimeLog;
@@ -82,8 +83,12 @@ pub struct Estimator {
     pub(super) poll_ns: i64,
     /// How far the clock moved while no daemon was running, ns.
     pub(super) unwatched_ns: i64,
-    /// Measurements from before the first report are not used: the machine was suspended.
-    pub(super) suspended: bool,
+    /// The host's disruption marker, which everything known belongs to; 0 without a host.
+    pub(super) marker: u64,
+    /// The last interruption of the clocks in this life.
+    pub(super) interruption: Option<Interruption>,
+    /// No report is used.
+    pub(super) withheld: bool,
     pub(super) undeclared_reported: bool,
     /// The state has changed since it was last taken.
     pub(super) changed: bool,
@@ -138,7 +143,9 @@ impl Estimator {
             followed: None,
             poll_ns: 0,
             unwatched_ns,
-            suspended: false,
+            marker: 0,
+            interruption: None,
+            withheld: false,
             undeclared_reported: false,
             changed: false,
             changed_much: false,
@@ -190,12 +197,16 @@ impl Estimator {
     }
 
     pub(super) fn advance(&mut self, event: Event, reason: Reason) {
+        let was_disrupted = self.status == ClockStatus::Disrupted;
         self.status = next(self.status, event);
-        self.reason = reason;
+        // A disruption that lasts stays the reason.
+        if !(was_disrupted && self.status == ClockStatus::Disrupted) {
+            self.reason = reason;
+        }
     }
 
-    /// Discards the held interval and everything measured.
-    pub(super) fn void(&mut self, reason: Reason) {
+    /// Discards the held interval and everything measured, because of `event`.
+    pub(super) fn void(&mut self, event: Event, reason: Reason) {
         self.held.clear();
         if let Some(wander) = &mut self.wander {
             wander.held.clear();
@@ -206,7 +217,7 @@ impl Estimator {
         self.followed = None;
         self.changed_much = true;
         self.sources.forget();
-        self.advance(Event::Void, reason);
+        self.advance(event, reason);
     }
 
     /// What is known from `raw` on says nothing about earlier instants.

@@ -32,6 +32,8 @@ pub struct Estimate {
     pub void_after: RawInstant,
     /// Nothing is claimed about earlier instants.
     pub valid_since: RawInstant,
+    /// The host's disruption marker: the interval is void when it has changed. 0 without a host.
+    pub marker: u64,
     /// How `CLOCK_REALTIME` advanced until `raw`, if that is known.
     pub realtime: Option<RealtimeRates>,
     /// Whether chronyd announces a leap second.
@@ -55,6 +57,7 @@ impl Estimate {
             validated: now.raw,
             void_after: now.raw,
             valid_since: now.raw,
+            marker: 0,
             realtime: None,
             leap: Leap::Unsynchronized,
             reference_id: 0,

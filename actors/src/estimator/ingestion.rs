@@ -18,7 +18,9 @@ const NOTIFICATION_NS: i64 = NS_PER_S;
 impl Estimator {
     /// The PHC's error bound was read at `raw`.
     pub fn phc_read(&mut self, bound_ns: i64, raw: RawInstant) {
-        self.phc = Some(PhcBound { bound_ns, raw });
+        if self.interruption.is_none_or(|last| last.noticed <= raw) {
+            self.phc = Some(PhcBound { bound_ns, raw });
+        }
     }
 
     /// The clocks were read: after `CLOCK_REALTIME` was set, or the machine suspended, at the
@@ -35,10 +37,7 @@ impl Estimator {
         let before = self.last.replace(*at);
         let suspended = before.is_some_and(|before| was_suspended(&before, at));
         if suspended && self.has(Safeguard::SuspendVoid) {
-            self.void(Reason::ClockStepped);
-            self.sources.forget_last_reports();
-            self.slews.reset();
-            self.suspended = true;
+            self.interrupt(Event::Void, Reason::ClockStepped, at);
         }
         self.realtime.note(at);
         let by_ns = self.clock.note(at)?;
@@ -79,9 +78,8 @@ impl Estimator {
         let mut findings = Vec::new();
         findings.extend(self.clocks_read(at));
         findings.extend(self.clocks_read(answered));
-        // A report from before a suspend is no baseline for what is new, either.
-        let suspended = self.last.is_some_and(|last| was_suspended(at, &last));
-        let is_outdated = suspended && self.has(Safeguard::SuspendVoid);
+        // A report from before an interruption is no baseline for what is new, either.
+        let is_outdated = !self.may_use_report_of(at);
         // What has been held for too long is not revived by a report without a new measurement.
         self.pass_time(answered);
         match outcome {
@@ -109,7 +107,7 @@ impl Estimator {
         }
         let silent_ns = now.raw - self.validated;
         if silent_ns >= self.settings.holdover_ns {
-            self.void(Reason::HoldoverExpired);
+            self.void(Event::Void, Reason::HoldoverExpired);
         } else if silent_ns > self.settings.grace_ns {
             self.advance(Event::Silence, self.failure);
         }

@@ -11,6 +11,7 @@
 //!   chronyd's report, PHC's error bound, clock readings
 //!      | ingestion         the entry points; the status changes here
 //!      |                   (clock_log, slew_detection, realtime_rates: how CLOCK_REALTIME moved)
+//!      | interruption      a suspend, a disruption: what voids everything, and until when
 //!      | new_measurements  which measurements of the report are new, and what is charged to them
 //!      | sample            one measurement becomes an interval
 //!      | source_selection  the selected source's, or what all but F sources have in common
@@ -48,6 +49,7 @@ mod finding;
 mod held;
 mod history;
 mod ingestion;
+mod interruption;
 mod leap_second;
 mod new_measurements;
 mod observation;

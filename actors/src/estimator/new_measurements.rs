@@ -11,7 +11,7 @@ use crate::time::{Interval, NS_PER_S, Readings, ceil_ns, nearest_ns};
 
 /// chronyd accepts an answer until so long after its request, ns: a measurement can have begun so
 /// long before it was made.
-const LONGEST_EXCHANGE_NS: i64 = 4 * NS_PER_S;
+pub(super) const LONGEST_EXCHANGE_NS: i64 = 4 * NS_PER_S;
 
 impl Estimator {
     /// The measurements of this report that are new.
@@ -28,7 +28,7 @@ impl Estimator {
         for data in &poll.sources {
             let phc_ns = self.phc_bound_ns(data, at);
             let settings = Unseen {
-                allowed: self.held.point().is_none() && !self.suspended
+                allowed: self.held.point().is_none() && self.interruption.is_none()
                     || !self.has(Safeguard::SeenToArrive),
                 unwatched_ns: self.unwatched_ns,
             };

@@ -28,7 +28,7 @@ impl Estimator {
             .known(at.raw, horizon_ns)
             .filter(|_| self.status.is_trusted())
         else {
-            return Estimate::unknown(self.status, self.reason, at);
+            return self.no_estimate(self.status, self.reason, at);
         };
         let held = self.held.at(at.raw).unwrap_or(known.interval);
         let leap_ns = self
@@ -46,6 +46,7 @@ impl Estimator {
             validated: self.validated,
             void_after,
             valid_since: self.valid_since,
+            marker: self.marker,
             realtime: self.realtime.rates_at(at),
             leap: self.leap,
             reference_id: self.reference_id,
@@ -53,9 +54,16 @@ impl Estimator {
         };
         let over_cap = |cap_ns| estimate.realtime_error_ns(at) > cap_ns;
         if self.settings.max_bound_ns.is_some_and(over_cap) {
-            return Estimate::unknown(ClockStatus::Unknown, Reason::BoundOverCap, at);
+            return self.no_estimate(ClockStatus::Unknown, Reason::BoundOverCap, at);
         }
         estimate
+    }
+
+    fn no_estimate(&self, status: ClockStatus, reason: Reason, at: &Readings) -> Estimate {
+        Estimate {
+            marker: self.marker,
+            ..Estimate::unknown(status, reason, at)
+        }
     }
 
     fn reason_now(&self) -> Reason {

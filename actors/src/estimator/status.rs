@@ -7,17 +7,18 @@
 //!      +---------+      Void          +--------------+
 //! ---->| Unknown |<-------------------| Synchronized |<---+ Report
 //!      +---------+                    +--------------+    |
-//!        ^     ^                                 | Unsynchronized, Silence
-//!   Void |     | Void                            v        |
-//!        |     |                             +-------------+
-//!        |     +-----------------------------| FreeRunning |--- Unsynchronized, Silence: unchanged
-//!      +-----------+                         +-------------+
-//!      | Disrupted |--> Synchronized on Report; unchanged by Unsynchronized and Silence
+//!              ^                                 | Unsynchronized, Silence
+//!              | Void                            v        |
+//!              |                             +-------------+
+//!              +-----------------------------| FreeRunning |--- Unsynchronized, Silence: unchanged
+//!                                            +-------------+
 //!      +-----------+
+//!      | Disrupted |<-- Disruption, from every status
+//!      +-----------+--> Synchronized on Report; unchanged by all others
 //! ```
 //!
-//! `Disrupted` is entered by a resumed record only: the daemon does not detect disruptions yet.
-//! `FreeRunning` is entered from `Synchronized` only: the one state that is reached by a validated
+//! `Disrupted` holds nothing, like `Unknown`, and lasts until a measurement that was made after the
+//! disruption. `FreeRunning` is entered from `Synchronized` only: the one state that is reached by a validated
 //! report of this boot. It holds that report's bound over, which grows. `Unknown` holds none, so
 //! silence there changes nothing.
 
@@ -35,6 +36,8 @@ pub enum Event {
     /// Nothing may be claimed any more: the held bound expired, grew over
     /// `--max-bound`, or chronyd has no reference.
     Void,
+    /// The clocks were disrupted: what was measured before says nothing about them.
+    Disruption,
 }
 
 /// The status after `event` in `status`.
@@ -47,8 +50,9 @@ pub fn next(status: ClockStatus, event: Event) -> ClockStatus {
         (_, Event::Report) => Synchronized,
         (Synchronized | FreeRunning, Event::Unsynchronized | Event::Silence) => FreeRunning,
         (Unknown, Event::Unsynchronized | Event::Silence) => Unknown,
-        (Unknown | Synchronized | FreeRunning | Disrupted, Event::Void) => Unknown,
-        (Disrupted, Event::Unsynchronized | Event::Silence) => Disrupted,
+        (Unknown | Synchronized | FreeRunning, Event::Void) => Unknown,
+        (Disrupted, Event::Unsynchronized | Event::Silence | Event::Void) => Disrupted,
+        (_, Event::Disruption) => Disrupted,
     }
 }
 
@@ -58,27 +62,34 @@ mod tests {
     use ClockStatus::{Disrupted, FreeRunning, Synchronized, Unknown};
 
     const STATUSES: [ClockStatus; 4] = [Unknown, Synchronized, FreeRunning, Disrupted];
-    const EVENTS: [Event; 4] = [
+    const EVENTS: [Event; 5] = [
         Event::Report,
         Event::Unsynchronized,
         Event::Silence,
         Event::Void,
+        Event::Disruption,
     ];
 
     #[test]
     fn every_transition_is_as_drawn() {
         // Rows: status; columns: EVENTS in their order.
         let table = [
-            (Unknown, [Synchronized, Unknown, Unknown, Unknown]),
+            (
+                Unknown,
+                [Synchronized, Unknown, Unknown, Unknown, Disrupted],
+            ),
             (
                 Synchronized,
-                [Synchronized, FreeRunning, FreeRunning, Unknown],
+                [Synchronized, FreeRunning, FreeRunning, Unknown, Disrupted],
             ),
             (
                 FreeRunning,
-                [Synchronized, FreeRunning, FreeRunning, Unknown],
+                [Synchronized, FreeRunning, FreeRunning, Unknown, Disrupted],
             ),
-            (Disrupted, [Synchronized, Disrupted, Disrupted, Unknown]),
+            (
+                Disrupted,
+                [Synchronized, Disrupted, Disrupted, Disrupted, Disrupted],
+            ),
         ];
         for (status, row) in table {
             for (event, expected) in EVENTS.into_iter().zip(row) {

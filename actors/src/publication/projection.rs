@@ -244,6 +244,7 @@ mod tests {
             validated: now.raw,
             void_after: now.raw + 1_000 * S,
             valid_since: now.raw - 100 * S,
+            marker: 0,
             realtime: None,
             leap: Leap::Normal,
             reference_id: 0x7f00_0001,

@@ -6,6 +6,7 @@ use super::server::Server;
 use crate::chrony::{Address, Leap, SourceMode};
 use crate::estimator::ablation::Safeguard;
 use crate::estimator::ingestion::LOCAL_REFERENCE_ID;
+use crate::estimator::status::ClockStatus;
 use crate::estimator::*;
 use crate::time::{NS_PER_S, RawInstant, Readings, RealtimeInstant};
 
@@ -157,6 +158,22 @@ impl Bench {
 
     pub fn set(&mut self, by_ns: i64) {
         self.host.set(by_ns);
+    }
+
+    /// All clocks of the machine stand still for `for_ns`, and the host says so.
+    pub fn disrupt(&mut self, for_ns: i64) {
+        self.published.status = ClockStatus::Unknown;
+        self.host.pause(for_ns);
+        let (at, marker) = (self.readings(), self.estimator.marker() + 1);
+        self.estimator.disrupted(marker, &at);
+        self.publish(&at);
+    }
+
+    /// chronyd resets its sources, and acknowledges that.
+    pub fn reset_sources(&mut self) {
+        self.host.reset_sources();
+        let raw = RawInstant::from_ns(self.now_ns);
+        self.estimator.sources_were_reset(raw);
     }
 
     /// The daemon ends; the next life begins `after_ns` later, when this has happened.

@@ -8,7 +8,7 @@ use crate::estimator::Settings;
 use crate::time::NS_PER_S;
 
 /// What can happen in a run.
-pub const FEATURES: [&str; 18] = [
+pub const FEATURES: [&str; 19] = [
     "sets",
     "steers",
     "foreign-rate",
@@ -27,6 +27,7 @@ pub const FEATURES: [&str; 18] = [
     "sub-second",
     "partial",
     "queued-replies",
+    "pauses",
 ];
 
 /// A host: everything else is drawn from it.

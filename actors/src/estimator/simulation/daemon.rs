@@ -3,6 +3,7 @@
 use super::event_loop::{Event, Simulation};
 use super::report::Lost;
 use crate::chrony::ChronyPoll;
+use crate::estimator::status::ClockStatus;
 use crate::estimator::*;
 use crate::time::{NS_PER_S, Readings};
 
@@ -121,8 +122,16 @@ impl Simulation {
             let by_ns = self.noise.sign() * self.noise.scale(1e3, 2e10);
             self.host.set(by_ns as i64);
         }
+        let paused = self.config.has("pauses") && self.leaps_at_ns == 0 && self.noise.chance(0.3);
+        if paused {
+            let for_ns = self.noise.scale(1e3, 1e13) as i64;
+            self.disrupt(for_ns);
+        }
         let now = self.host.readings(self.now_ns);
-        let state = State::from_bytes(&bytes).filter(|state| state.is_of(now.suspended_ns));
+        let was_disrupted =
+            published.marker != self.marker || published.status == ClockStatus::Disrupted;
+        let state = State::from_bytes(&bytes)
+            .filter(|state| state.is_of(now.suspended_ns) && !was_disrupted);
         let resumed = state
             .filter(|_| published.status.is_trusted())
             .map(|state| Resumed {
@@ -133,13 +142,16 @@ impl Simulation {
                 reference_id: published.reference_id,
                 state,
             });
-        if resumed.is_none() {
+        if resumed.is_none() && !was_disrupted {
             // What a cold start believes of samples from before it is no matter of the premises.
             self.host.restart_chronyd(self.now_ns, 0);
         }
         let unwatched_ns = (now.ahead_ns() - self.published_at.ahead_ns()).abs();
         self.estimator = Estimator::new(self.settings, resumed, unwatched_ns, &now);
         self.estimator.clocks_read(&now);
+        if was_disrupted {
+            self.estimator.disrupted(self.marker, &now);
+        }
         self.publish(&now, event)
     }
 }

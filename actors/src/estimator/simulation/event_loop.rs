@@ -31,6 +31,8 @@ pub enum Event {
     RestartDaemon,
     RestartChronyd,
     Suspend,
+    Pause,
+    ResetSources(u64),
     ComesOrGoes,
     LeapSecond,
     Retained(usize),
@@ -58,6 +60,8 @@ pub struct Simulation {
     pub now_ns: i64,
     /// Since when an interval has been published.
     pub synced_ns: Option<i64>,
+    /// The host's disruption marker.
+    pub marker: u64,
     /// What came of the wander premise, in a run that breaks it.
     pub breach: Option<Breach>,
     /// UTC of the leap second ahead; 0 for none.
@@ -98,6 +102,7 @@ impl Simulation {
             sequence: 0,
             now_ns: BEGIN_NS,
             synced_ns: None,
+            marker: 0,
             breach: (wander_rate == WanderRate::Tenfold).then(Breach::default),
             leaps_at_ns: 0,
             noise: Rng::new(config.seed, 4),
@@ -115,6 +120,7 @@ impl Simulation {
             ("restarts", Event::RestartDaemon),
             ("chronyd-restarts", Event::RestartChronyd),
             ("suspends", Event::Suspend),
+            ("pauses", Event::Pause),
             ("comes-and-goes", Event::ComesOrGoes),
         ] {
             if config.has(feature) {
@@ -210,6 +216,11 @@ impl Simulation {
             0
         };
         self.after(before_ns + NS_PER_S / 10 + stall_ns, Event::Poll);
+        if self.config.has("pauses") && self.noise.chance(0.03) {
+            // While the request or the answer is on its way.
+            let at_ns = self.noise.ns(begin_ns, end_ns);
+            self.after(at_ns, Event::Pause);
+        }
         if self.config.has("sets") && self.noise.chance(0.03) {
             let by_ns = self.noise.sign() * self.noise.scale(1e6, 2e10);
             let at_ns = self

@@ -223,6 +223,18 @@ impl Host {
         self.set(for_ns + error_ns);
     }
 
+    /// A virtual machine is paused: none of its clocks counts the pause.
+    pub fn pause(&mut self, for_ns: i64) {
+        self.utc.value_ns += for_ns;
+    }
+
+    /// chronyd forgets its measurements and outstanding requests.
+    pub fn reset_sources(&mut self) {
+        for server in &mut self.servers {
+            (server.last, server.sent_ns) = (None, None);
+        }
+    }
+
     /// True time at `raw_ns`.
     pub fn true_time(&self, raw_ns: i64) -> RealtimeInstant {
         RealtimeInstant::from_ns(self.utc.at(raw_ns))

@@ -3,7 +3,7 @@
 use super::event_loop::{Event, Simulation};
 use super::report::Lost;
 use crate::chrony::Leap;
-use crate::time::NS_PER_S;
+use crate::time::{NS_PER_S, RawInstant};
 
 impl Simulation {
     pub fn happen(&mut self, event: Event) -> Result<(), Lost> {
@@ -54,6 +54,14 @@ impl Simulation {
                 self.seldom(event);
             }
             Event::Suspend => self.suspend(event)?,
+            Event::Pause => self.pause(event)?,
+            Event::ResetSources(marker) => {
+                self.host.reset_sources();
+                if marker == self.marker {
+                    self.estimator
+                        .sources_were_reset(RawInstant::from_ns(now_ns));
+                }
+            }
             Event::ComesOrGoes => self.come_or_go(event),
             Event::LeapSecond => self.leap(event),
             Event::Retained(index) => {
@@ -69,7 +77,7 @@ impl Simulation {
     fn suspend(&mut self, event: Event) -> Result<(), Lost> {
         let now_ns = self.now_ns;
         let for_ns = self.noise.scale(1e7, 1e13) as i64;
-        if (0..=for_ns + 10 * NS_PER_S).contains(&(self.leaps_at_ns - self.host.utc.at(now_ns))) {
+        if self.is_leap_within(for_ns) {
             return Ok(());
         }
         let error_ns = (self.noise.sign() * self.noise.scale(1.0, 1e9)) as i64;
@@ -83,6 +91,42 @@ impl Simulation {
         self.after(0, Event::LeapSecond);
         self.seldom(event);
         Ok(())
+    }
+
+    /// The virtual machine is paused, or restored from a snapshot, though not over a leap second.
+    fn pause(&mut self, event: Event) -> Result<(), Lost> {
+        let for_ns = self.noise.scale(1e3, 1e13) as i64;
+        if self.is_leap_within(for_ns) {
+            return Ok(());
+        }
+        self.disrupt(for_ns);
+        let at = self.host.readings(self.now_ns);
+        self.estimator.disrupted(self.marker, &at);
+        self.publish(&at, event)?;
+        if self.noise.chance(0.7) {
+            let ns = self.noise.scale(1e5, 1e10) as i64;
+            self.after(ns, Event::ResetSources(self.marker));
+        }
+        self.after(0, Event::LeapSecond);
+        if self.noise.chance(0.3) {
+            self.seldom(event);
+        }
+        Ok(())
+    }
+
+    /// True time goes on by so many ns, and no clock of the machine shows it. What was published is
+    /// void for readers, who compare the marker.
+    pub fn disrupt(&mut self, for_ns: i64) {
+        self.host.pause(for_ns);
+        self.marker += 1;
+        self.retained
+            .iter_mut()
+            .for_each(|retained| *retained = None);
+    }
+
+    fn is_leap_within(&self, ns: i64) -> bool {
+        let left_ns = self.leaps_at_ns - self.host.utc.at(self.now_ns);
+        (0..=ns + 10 * NS_PER_S).contains(&left_ns)
     }
 
     /// A source is added or removed.
