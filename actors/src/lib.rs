@@ -53,3 +53,4 @@ pub mod phc;
 pub mod publication;
 pub mod supervision;
 pub mod time;
+pub mod vmclock;

@@ -159,9 +159,24 @@ fn requests_have_the_length_that_chronyd_requires() {
     for (request, length) in [
         (Request::Tracking, 104),
         (Request::SourceData { index: 0 }, 76),
+        (Request::ResetSources, 28),
+        (Request::Burst { good: 4, total: 8 }, 68),
     ] {
         assert_eq!(request.encode(0).len(), length, "{request:?}");
     }
+}
+
+/// The packets of chronyc 4.3 for `reset sources` and `burst 4/8`.
+#[test]
+fn commands_are_encoded_as_by_chronyc() {
+    let packet = |command: &str, data: &str| {
+        bytes(&format!("06010000{command}0000010203040000000000000000{data}"))
+    };
+    let reset = Request::ResetSources.encode(SEQUENCE);
+    assert_eq!(reset, packet("0042", &"00".repeat(8)));
+    let burst = Request::Burst { good: 4, total: 8 }.encode(SEQUENCE);
+    let everywhere = "00".repeat(40);
+    assert_eq!(burst, packet("0003", &format!("{everywhere}0000000400000008")));
 }
 
 #[test]
@@ -202,6 +217,8 @@ fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         Just(Request::Tracking),
         any::<u32>().prop_map(|index| Request::SourceData { index }),
+        Just(Request::ResetSources),
+        any::<(i32, i32)>().prop_map(|(good, total)| Request::Burst { good, total }),
     ]
 }
 

@@ -5,6 +5,11 @@
 pub mod chrony_poller;
 pub mod clock_state;
 pub mod clock_watch;
+pub mod drill;
+pub mod generation_watch;
 pub mod phc_reader;
 mod rate_limit;
+mod reset_schedule;
 pub mod shm_publisher;
+pub mod source_reset;
+pub mod vmclock_watch;

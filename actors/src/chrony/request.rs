@@ -7,7 +7,7 @@
 use super::error::ParseError;
 use super::protocol::VERSION;
 use super::reply::REPLY_HEADER_BYTES;
-use super::wire::{Reader, Writer};
+use super::wire::{Address, Reader, Writer};
 
 /// The size of a request's header in bytes.
 pub const REQUEST_HEADER_BYTES: usize = 20;
@@ -24,6 +24,15 @@ pub enum Request {
         /// The source's index, from 0.
         index: u32,
     },
+    /// Forget all measurements and outstanding requests of all sources. chronyd 4.0 and later.
+    ResetSources,
+    /// Poll all NTP sources quickly.
+    Burst {
+        /// How many good measurements of each source end its burst.
+        good: i32,
+        /// How many requests to each source end its burst.
+        total: i32,
+    },
 }
 
 impl Request {
@@ -31,8 +40,10 @@ impl Request {
     #[must_use]
     pub fn command(&self) -> u16 {
         match self {
+            Self::Burst { .. } => 3,
             Self::SourceData { .. } => 15,
             Self::Tracking => 33,
+            Self::ResetSources => 66,
         }
     }
 
@@ -41,6 +52,7 @@ impl Request {
         match self {
             Self::SourceData { .. } => 48,
             Self::Tracking => 76,
+            Self::ResetSources | Self::Burst { .. } => 0,
         }
     }
 
@@ -56,7 +68,13 @@ impl Request {
         let header = header.u32(sequence).u32(0).u32(0);
         let packet = match *self {
             Self::SourceData { index } => header.u32(index),
-            Self::Tracking => header,
+            Self::Tracking | Self::ResetSources => header,
+            // Mask and address: those of family 0 match every source.
+            Self::Burst { good, total } => header
+                .address(Address::Unspecified)
+                .address(Address::Unspecified)
+                .u32(good.cast_unsigned())
+                .u32(total.cast_unsigned()),
         };
         packet.finish(REPLY_HEADER_BYTES + self.reply_data_bytes())
     }
@@ -81,6 +99,15 @@ impl Request {
                 index: reader.u32()?,
             },
             33 => Self::Tracking,
+            66 => Self::ResetSources,
+            3 => {
+                let (_mask, _address) = (reader.address()?, reader.address()?);
+                let (good, total) = (reader.u32()?, reader.u32()?);
+                Self::Burst {
+                    good: good.cast_signed(),
+                    total: total.cast_signed(),
+                }
+            }
             other => return Err(ParseError::Command(other)),
         };
         Ok((sequence, request))

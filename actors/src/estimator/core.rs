@@ -15,7 +15,7 @@ use super::saved_state::Resumed;
 use super::settings::Settings;
 use super::slew_detection::SlewDetection;
 use super::source_fusion::Sources;
-use super::status::{ClockStatus, Event, Reason, next};
+use super::status::{ClockStatus, Disruption, Event, Reason, next};
 use crate::chrony::Leap;
 use crate::time::{FREQUENCY_LIMIT, RateBand, RawInstant, Readings};
 
@@ -83,8 +83,8 @@ pub struct Estimator {
     pub(super) poll_ns: i64,
     /// How far the clock moved while no daemon was running, ns.
     pub(super) unwatched_ns: i64,
-    /// The host's disruption marker, which everything known belongs to; 0 without a host.
-    pub(super) marker: u64,
+    /// The host's disruption marker, which everything known belongs to.
+    pub(super) disruption: Disruption,
     /// The last interruption of the clocks in this life.
     pub(super) interruption: Option<Interruption>,
     /// No report is used.
@@ -143,7 +143,7 @@ impl Estimator {
             followed: None,
             poll_ns: 0,
             unwatched_ns,
-            marker: 0,
+            disruption: Disruption::default(),
             interruption: None,
             withheld: false,
             undeclared_reported: false,

@@ -2,7 +2,7 @@
 
 use super::error_budget::ErrorBudget;
 use super::realtime_rates::RealtimeRates;
-use super::status::{ClockStatus, Reason};
+use super::status::{ClockStatus, Disruption, HostNotice, Reason};
 use crate::chrony::Leap;
 use crate::time::{Interval, NS_PER_S, Rate, RateBand, RawInstant, Readings};
 
@@ -32,8 +32,10 @@ pub struct Estimate {
     pub void_after: RawInstant,
     /// Nothing is claimed about earlier instants.
     pub valid_since: RawInstant,
-    /// The host's disruption marker: the interval is void when it has changed. 0 without a host.
-    pub marker: u64,
+    /// The host's disruption marker: the interval is void when it has changed.
+    pub disruption: Disruption,
+    /// What the host announces. The estimator does not use it.
+    pub notice: HostNotice,
     /// How `CLOCK_REALTIME` advanced until `raw`, if that is known.
     pub realtime: Option<RealtimeRates>,
     /// Whether chronyd announces a leap second.
@@ -57,7 +59,8 @@ impl Estimate {
             validated: now.raw,
             void_after: now.raw,
             valid_since: now.raw,
-            marker: 0,
+            disruption: Disruption::default(),
+            notice: HostNotice::default(),
             realtime: None,
             leap: Leap::Unsynchronized,
             reference_id: 0,

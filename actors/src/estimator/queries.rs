@@ -6,7 +6,7 @@ use super::error_budget::ErrorBudget;
 use super::estimate::Estimate;
 use super::history::Point;
 use super::rate_band::Growth;
-use super::status::{ClockStatus, Reason};
+use super::status::{ClockStatus, HostNotice, Reason};
 use crate::time::{Interval, RateBand, RawInstant, Readings, scaled_ceil};
 
 /// What is published for one instant, before status and reason.
@@ -46,7 +46,8 @@ impl Estimator {
             validated: self.validated,
             void_after,
             valid_since: self.valid_since,
-            marker: self.marker,
+            disruption: self.disruption,
+            notice: HostNotice::default(),
             realtime: self.realtime.rates_at(at),
             leap: self.leap,
             reference_id: self.reference_id,
@@ -61,7 +62,7 @@ impl Estimator {
 
     fn no_estimate(&self, status: ClockStatus, reason: Reason, at: &Readings) -> Estimate {
         Estimate {
-            marker: self.marker,
+            disruption: self.disruption,
             ..Estimate::unknown(status, reason, at)
         }
     }

@@ -22,7 +22,7 @@
 //! report of this boot. It holds that report's bound over, which grows. `Unknown` holds none, so
 //! silence there changes nothing.
 
-pub use shm_layout::{ClockStatus, Reason};
+pub use shm_layout::{ClockStatus, Disruption, HostNotice, Reason};
 
 /// What happened to the clock, as far as its status is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,9 @@
-//! The operating system: its clocks, clocksource and clock discipline, timers and descriptors.
+//! The operating system: its clocks, clocksource and clock discipline, uevents, timers and
+//! descriptors.
 
 pub(crate) mod adjtimex;
 pub(crate) mod async_fd;
 pub mod clocks;
 pub mod clocksource;
 pub(crate) mod ticker;
+pub mod uevent;

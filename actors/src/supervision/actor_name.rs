@@ -11,19 +11,28 @@ pub enum ActorName {
     PhcReader,
     /// Detects steps of the clock.
     ClockWatch,
+    /// Detects changes of the VMClock page.
+    VmClockWatch,
+    /// Detects a new generation of the virtual machine.
+    GenerationWatch,
     /// Computes the estimate from the measurements.
     ClockState,
+    /// Makes chronyd measure again after an interruption.
+    SourceReset,
     /// Writes the segments.
     ShmPublisher,
 }
 
 impl ActorName {
     /// Every actor, in the order of the flow.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::ChronyPoller,
         Self::PhcReader,
         Self::ClockWatch,
+        Self::VmClockWatch,
+        Self::GenerationWatch,
         Self::ClockState,
+        Self::SourceReset,
         Self::ShmPublisher,
     ];
 
@@ -34,6 +43,9 @@ impl ActorName {
             Self::ChronyPoller => "chrony_poller",
             Self::PhcReader => "phc_reader",
             Self::ClockWatch => "clock_watch",
+            Self::VmClockWatch => "vmclock_watch",
+            Self::GenerationWatch => "generation_watch",
+            Self::SourceReset => "source_reset",
             Self::ClockState => "clock_state",
             Self::ShmPublisher => "shm_publisher",
         }
