@@ -14,13 +14,18 @@ use slog::{Logger, o, warn};
 use crate::actors::chrony_poller::{self, ChronyPoller};
 use crate::actors::clock_state::{self, ClockState};
 use crate::actors::clock_watch::{self, ClockWatch};
+use crate::actors::drill::Drill;
+use crate::actors::generation_watch::{self, GenerationWatch};
 use crate::actors::phc_reader::{self, PhcReader};
 use crate::actors::shm_publisher::ShmPublisher;
+use crate::actors::source_reset::{self, SourceReset};
+use crate::actors::vmclock_watch::{self, VmClockWatch};
 use crate::estimator::Settings;
 use crate::os::adjtimex;
 use crate::publication::rounds::Rounds;
 use crate::publication::segments::Segments;
 use crate::supervision::{self, ActorName, Ending, RoundObserver, mailbox, supervise};
+use crate::vmclock::VmClock;
 
 /// The time after which the process exits without waiting longer for the runtime: an actor that
 /// hangs must not prevent SIGTERM from ending the process.
@@ -37,6 +42,12 @@ pub struct Config {
     pub settings: Settings,
     /// The network interface whose hardware clock is a source of chronyd; `None` without one.
     pub phc_interface: Option<String>,
+    /// The VMClock page of a virtual machine; `None` without one.
+    pub vmclock: Option<VmClock>,
+    /// Whether disruptions are detected at all.
+    pub detects_disruptions: bool,
+    /// The switch of the disruption drill.
+    pub drill: Drill,
     /// The number of crashes within ten seconds after which an actor is still restarted.
     pub crash_budget: usize,
 }
@@ -68,6 +79,10 @@ pub fn run(
     let (poller, poller_mailbox) = mailbox::<ChronyPoller>();
     let (phc_reader, phc_reader_mailbox) = mailbox::<PhcReader>();
     let (clock_watch, clock_watch_mailbox) = mailbox::<ClockWatch>();
+    let (vmclock_watch, vmclock_watch_mailbox) = mailbox::<VmClockWatch>();
+    let (generation_watch, generation_watch_mailbox) = mailbox::<GenerationWatch>();
+    let (source_reset, source_reset_mailbox) = mailbox::<SourceReset>();
+    config.drill.connect(clock_state.clone());
 
     supervise(
         &runtime.shared,
@@ -82,16 +97,56 @@ pub fn run(
     );
     supervise(
         &runtime.shared,
+        ActorName::SourceReset,
+        source_reset_mailbox,
+        SourceReset::new(source_reset::Parts {
+            socket_path: config.chrony_socket.clone(),
+            clock_state: clock_state.clone(),
+            log: child_log(ActorName::SourceReset),
+        }),
+        ends_tx.clone(),
+    );
+    supervise(
+        &runtime.shared,
         ActorName::ClockState,
         clock_state_mailbox,
         ClockState::new(clock_state::Parts {
             settings: config.settings,
             segments,
             publisher: publisher.clone(),
+            source_reset: source_reset.clone(),
+            vmclock: config.vmclock.clone(),
+            drill: config.detects_disruptions.then_some(config.drill),
             log: child_log(ActorName::ClockState),
         }),
         ends_tx.clone(),
     );
+    if let Some(vmclock) = config.vmclock {
+        supervise(
+            &runtime.shared,
+            ActorName::VmClockWatch,
+            vmclock_watch_mailbox,
+            VmClockWatch::new(vmclock_watch::Parts {
+                vmclock,
+                poll_interval: config.poll_interval,
+                clock_state: clock_state.clone(),
+                log: child_log(ActorName::VmClockWatch),
+            }),
+            ends_tx.clone(),
+        );
+    }
+    if config.detects_disruptions {
+        supervise(
+            &runtime.shared,
+            ActorName::GenerationWatch,
+            generation_watch_mailbox,
+            GenerationWatch::new(generation_watch::Parts {
+                clock_state: clock_state.clone(),
+                log: child_log(ActorName::GenerationWatch),
+            }),
+            ends_tx.clone(),
+        );
+    }
     if let (Some(interface), Some(arbiter)) = (config.phc_interface, &runtime.may_block) {
         supervise(
             arbiter,
@@ -132,6 +187,7 @@ pub fn run(
     let ending = supervision::run(&ends, signals, config.crash_budget, &rounds, observer, log);
     // Kept until here, because actix does not restart an actor without an address.
     drop((publisher, clock_state, poller, phc_reader, clock_watch));
+    drop((vmclock_watch, generation_watch, source_reset));
     if !runtime.stop() {
         warn!(log, "exiting without waiting for an actor that hangs");
     }

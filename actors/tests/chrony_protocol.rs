@@ -170,13 +170,18 @@ fn requests_have_the_length_that_chronyd_requires() {
 #[test]
 fn commands_are_encoded_as_by_chronyc() {
     let packet = |command: &str, data: &str| {
-        bytes(&format!("06010000{command}0000010203040000000000000000{data}"))
+        bytes(&format!(
+            "06010000{command}0000010203040000000000000000{data}"
+        ))
     };
     let reset = Request::ResetSources.encode(SEQUENCE);
     assert_eq!(reset, packet("0042", &"00".repeat(8)));
     let burst = Request::Burst { good: 4, total: 8 }.encode(SEQUENCE);
     let everywhere = "00".repeat(40);
-    assert_eq!(burst, packet("0003", &format!("{everywhere}0000000400000008")));
+    assert_eq!(
+        burst,
+        packet("0003", &format!("{everywhere}0000000400000008"))
+    );
 }
 
 #[test]

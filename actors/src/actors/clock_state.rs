@@ -3,22 +3,38 @@
 //! It is a thin shell around [`Estimator`]: it reads the clocks, logs the estimator's findings,
 //! stores the estimator's state for the next life, and sends the estimate to ShmPublisher after
 //! every report of ChronyPoller, after every tick without one, and when the clock was set.
+//!
+//! Before it uses a message, it looks for a disruption of the clocks: it compares the VMClock page
+//! with what is known of it and, once a second, the kernel's clocksource. A disruption is published
+//! at once.
 
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
 use slog::{Logger, debug, error, info, o, warn};
 
+use super::drill::Drill;
 use super::rate_limit::ChangeGate;
 use super::shm_publisher::{Publish, ShmPublisher};
+use super::source_reset::{ResetSources, SourceReset};
 use crate::chrony::ChronyPoll;
-use crate::estimator::status::ClockStatus;
-use crate::estimator::{Estimator, Finding, PollFailure, Settings};
+use crate::estimator::status::{ClockStatus, Disruption, HostNotice};
+use crate::estimator::{Estimate, Estimator, Finding, PollFailure, Settings};
 use crate::fail_points::fail_point;
 use crate::os::clocks;
+use crate::os::clocksource::{self, Clocksource, CurrentClocksource};
 use crate::publication::segments::Segments;
-use crate::time::{RawInstant, Readings};
+use crate::time::{NS_PER_S, RawInstant, Readings};
+use crate::vmclock::{Change, Host, VmClock};
+
+/// The least time between two looks at the kernel's clocksource, ns.
+const CLOCKSOURCE_CHECK_NS: i64 = NS_PER_S;
+
+/// A uevent so long after a change of the VMClock page reports the same event, ns.
+const SAME_EVENT_NS: i64 = NS_PER_S;
 
 /// The parts from which each life of ClockState is built.
 pub struct Parts {
@@ -28,8 +44,44 @@ pub struct Parts {
     pub segments: Arc<Segments>,
     /// Receives the estimates.
     pub publisher: Addr<ShmPublisher>,
+    /// Makes chronyd measure again after an interruption.
+    pub source_reset: Addr<SourceReset>,
+    /// The VMClock page; `None` without one.
+    pub vmclock: Option<VmClock>,
+    /// The switch of the disruption drill; `None` if disruptions are not supported.
+    pub drill: Option<Drill>,
     /// The actor's log.
     pub log: Logger,
+}
+
+/// What disrupted the clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The VMClock page.
+    Page(Change),
+    /// The uevent of VMGenID.
+    Generation,
+    /// The kernel reads the clocks from another source.
+    Clocksource,
+    /// SIGUSR1.
+    Drill,
+    /// An earlier life, or none, would have noticed it.
+    BeforeThisLife,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Page(Change::Marker) => "disruption marker",
+            Self::Page(Change::Generation) => "vm generation",
+            Self::Page(Change::Unreadable) => "vmclock cannot be read",
+            Self::Page(Change::Readable) => "vmclock can be read again",
+            Self::Generation => "vm generation event",
+            Self::Clocksource => "clocksource",
+            Self::Drill => "SIGUSR1",
+            Self::BeforeThisLife => "disruption marker of the last record",
+        })
+    }
 }
 
 /// The actor that computes the estimate.
@@ -43,14 +95,72 @@ pub struct ClockState {
     step_limit: ChangeGate<u64>,
     slews: u64,
     slew_limit: ChangeGate<u64>,
+    host: Host,
+    notice: ChangeGate<HostNotice>,
+    /// When the page last changed.
+    page_changed: Option<RawInstant>,
+    clocksource: Watched,
+    is_drilled: bool,
+    disruptions: u64,
+    disruption_limit: ChangeGate<u64>,
+    /// The number of interruptions in this life of the estimator that were handled.
+    handled: u64,
+    /// The number of the last interruption in all lives.
+    interruption: u64,
+}
+
+/// The kernel's clocksource as it was last seen.
+#[derive(Debug, Default)]
+struct Watched {
+    file: Option<CurrentClocksource>,
+    seen: Option<Clocksource>,
+    looked: Option<RawInstant>,
+}
+
+impl Watched {
+    fn new(sys_root: &Path) -> Self {
+        let file = CurrentClocksource::open(sys_root).ok();
+        Self {
+            seen: file.as_ref().and_then(|file| file.read().ok()),
+            file,
+            looked: None,
+        }
+    }
+
+    /// Whether it has changed, if it is time to look at it.
+    fn has_changed(&mut self, now: RawInstant) -> bool {
+        let is_due = |looked: RawInstant| now - looked >= CLOCKSOURCE_CHECK_NS;
+        let Some(file) = self
+            .file
+            .as_ref()
+            .filter(|_| self.looked.is_none_or(is_due))
+        else {
+            return false;
+        };
+        self.looked = Some(now);
+        let Ok(now) = file.read() else {
+            return false;
+        };
+        self.seen.replace(now).is_some_and(|before| before != now)
+    }
 }
 
 impl ClockState {
     /// An actor that resumes from the published record.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let estimator = resume(&parts);
+        let host = first_look(&parts);
+        let estimator = resume(&parts, &host);
         Self {
+            host,
+            notice: ChangeGate::new(HostNotice::default()),
+            page_changed: None,
+            clocksource: Watched::new(Path::new(clocksource::SYS_ROOT)),
+            is_drilled: false,
+            disruptions: 0,
+            disruption_limit: ChangeGate::new(0),
+            handled: 0,
+            interruption: 0,
             status: ChangeGate::new(estimator.status()),
             estimator,
             parts,
@@ -63,9 +173,96 @@ impl ClockState {
         }
     }
 
+    /// Looks for a disruption, and publishes one at once. Returns whether there was one. Called
+    /// before anything else is used.
+    fn look_for_disruption(&mut self) -> bool {
+        let raw = clocks::monotonic_raw();
+        let mut cause = None;
+        if let Some(vmclock) = &self.parts.vmclock {
+            let content = vmclock.page.read();
+            let change = self.host.compare(content, vmclock.page.marker(), raw);
+            if change.is_some() {
+                self.page_changed = Some(raw);
+            }
+            cause = change.map(Cause::Page);
+        }
+        if self.clocksource.has_changed(raw) {
+            cause = Some(Cause::Clocksource);
+        }
+        let is_on = self.parts.drill.as_ref().is_some_and(Drill::is_on);
+        if is_on && !self.is_drilled {
+            cause = Some(Cause::Drill);
+        }
+        self.is_drilled = is_on;
+        self.estimator.withhold(is_on || !self.host.is_readable());
+        if let Some(cause) = cause {
+            self.disrupt(cause);
+        }
+        self.log_notice();
+        cause.is_some()
+    }
+
+    /// Voids what is known, and publishes that at once.
+    fn disrupt(&mut self, cause: Cause) {
+        let now = clocks::read();
+        self.estimator.disrupted(self.host.marker(), &now);
+        self.publish(now);
+        self.save(&now);
+        self.make_chronyd_measure();
+        self.disruptions += 1;
+        if let Some(suppressed) = self.disruption_limit.pass(self.disruptions, Instant::now()) {
+            warn!(self.parts.log, "clock was disrupted, discarding all measurements";
+                "cause" => %cause, "marker" => self.host.marker(),
+                "unsaid_changes" => suppressed);
+        }
+    }
+
+    /// Requests new measurements, if the clocks were interrupted since.
+    fn make_chronyd_measure(&mut self) {
+        if std::mem::replace(&mut self.handled, self.estimator.interruptions()) != self.handled {
+            self.interruption += 1;
+            self.parts.source_reset.do_send(ResetSources {
+                interruption: self.interruption,
+            });
+        }
+    }
+
+    /// Saves what the next life resumes from, if that has changed.
+    fn save(&mut self, now: &Readings) {
+        if let Some(state) = self.estimator.take_changed_state(now) {
+            self.parts.segments.save(&state);
+        }
+    }
+
+    /// Logs what the host announces, when that changes.
+    fn log_notice(&mut self) {
+        let (before, notice) = (self.notice.logged(), self.host.notice());
+        let Some(suppressed) = self.notice.pass(notice, Instant::now()) else {
+            return;
+        };
+        let log = &self.parts.log;
+        let expects = |notice: HostNotice| match notice {
+            HostNotice { imminent: true, .. } => "within an hour",
+            HostNotice { soon: true, .. } => "within a day",
+            _ => "none",
+        };
+        if expects(before) != expects(notice) {
+            info!(log, "host announces a clock disruption"; "expected" => expects(notice),
+                "unsaid_changes" => suppressed);
+        }
+        if (before.leap, before.tai_offset_s) != (notice.leap, notice.tai_offset_s) {
+            info!(log, "host reports another leap second or TAI offset"; "leap" => notice.leap,
+                "tai_offset_s" => notice.tai_offset_s, "unsaid_changes" => suppressed);
+        }
+    }
+
     /// Publishes the estimate for the instant of `at`.
     fn publish(&mut self, at: Readings) {
-        let estimate = self.estimator.estimate(&at);
+        let notice = self.host.notice();
+        let estimate = Estimate {
+            notice,
+            ..self.estimator.estimate(&at)
+        };
         let from = self.status.logged();
         if let Some(suppressed) = self.status.pass(estimate.status, Instant::now()) {
             let log = self.parts.log.new(o!(
@@ -157,26 +354,52 @@ impl ClockState {
     }
 }
 
-fn resume(parts: &Parts) -> Estimator {
+fn first_look(parts: &Parts) -> Host {
+    parts
+        .vmclock
+        .as_ref()
+        .map_or_else(Host::default, |vmclock| {
+            Host::new(vmclock.page.read(), vmclock.page.marker())
+        })
+}
+
+fn resume(parts: &Parts, host: &Host) -> Estimator {
     let now = clocks::read();
     let resumed = parts.segments.resume(&now);
     let moved_ns = parts.segments.moved_since_published_ns(&now);
-    Estimator::new(parts.settings, resumed, moved_ns, &now)
+    let disruption = Disruption {
+        marker: host.marker(),
+        supported: parts.vmclock.is_some(),
+    };
+    let was_disrupted = parts.segments.was_disrupted(disruption);
+    let resumed = resumed.filter(|_| !was_disrupted);
+    let mut estimator = Estimator::new(parts.settings, resumed, moved_ns, &now).under(disruption);
+    if was_disrupted {
+        estimator.disrupted(host.marker(), &now);
+    }
+    estimator
 }
 
 impl Actor for ClockState {
     type Context = Context<Self>;
 
     /// Nothing is published before the first message: the record in the segment remains valid after
-    /// a restart, and readers age it.
+    /// a restart, and readers age it. Only a disruption that no earlier life has noticed is
+    /// published at once.
     fn started(&mut self, _ctx: &mut Self::Context) {
         fail_point!("clock_state.started");
+        if self.estimator.interruptions() > 0 {
+            self.disrupt(Cause::BeforeThisLife);
+        }
     }
 }
 
 impl Supervised for ClockState {
     fn restarting(&mut self, _ctx: &mut Self::Context) {
-        self.estimator = resume(&self.parts);
+        self.host = first_look(&self.parts);
+        self.estimator = resume(&self.parts, &self.host);
+        // A drill that is on begins again.
+        (self.handled, self.is_drilled) = (0, false);
         self.status = ChangeGate::new(self.estimator.status());
     }
 }
@@ -209,14 +432,17 @@ impl Handler<ChronyPolled> for ClockState {
         if restarted {
             self.estimator.chronyd_restarted();
         }
+        if self.look_for_disruption() {
+            // The poll began before it.
+            return;
+        }
         let outcome = outcome.as_ref().map_err(|&failure| failure);
         for finding in self.estimator.polled(outcome, &at, &answered) {
             self.log_finding(finding);
         }
         self.publish(answered);
-        if let Some(state) = self.estimator.take_changed_state(&answered) {
-            self.parts.segments.save(&state);
-        }
+        self.save(&answered);
+        self.make_chronyd_measure();
     }
 }
 
@@ -229,12 +455,14 @@ impl Handler<NoReport> for ClockState {
     type Result = ();
 
     fn handle(&mut self, NoReport: NoReport, _ctx: &mut Self::Context) {
+        self.look_for_disruption();
         let now = clocks::read();
         if let Some(finding) = self.estimator.clocks_read(&now) {
             self.log_finding(finding);
         }
         self.estimator.pass_time(&now);
         self.publish(now);
+        self.make_chronyd_measure();
     }
 }
 
@@ -252,6 +480,7 @@ impl Handler<PhcPolled> for ClockState {
     type Result = ();
 
     fn handle(&mut self, polled: PhcPolled, _ctx: &mut Self::Context) {
+        self.look_for_disruption();
         self.estimator
             .phc_read(i64::from(polled.bound_ns), polled.raw);
     }
@@ -266,10 +495,86 @@ impl Handler<ClockSet> for ClockState {
     type Result = ();
 
     fn handle(&mut self, ClockSet: ClockSet, _ctx: &mut Self::Context) {
+        self.look_for_disruption();
         let now = clocks::read();
         if let Some(finding) = self.estimator.clock_set(&now) {
             self.log_finding(finding);
         }
         self.publish(now);
+        self.make_chronyd_measure();
+    }
+}
+
+/// The VMClock page may have changed.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct PageChanged;
+
+impl Handler<PageChanged> for ClockState {
+    type Result = ();
+
+    fn handle(&mut self, PageChanged: PageChanged, _ctx: &mut Self::Context) {
+        self.look_for_disruption();
+    }
+}
+
+/// The kernel reports a new generation of the virtual machine.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct GenerationChanged;
+
+impl Handler<GenerationChanged> for ClockState {
+    type Result = ();
+
+    fn handle(&mut self, GenerationChanged: GenerationChanged, _ctx: &mut Self::Context) {
+        self.look_for_disruption();
+        let now = clocks::monotonic_raw();
+        let is_known = |changed: RawInstant| now - changed < SAME_EVENT_NS;
+        if !self.page_changed.is_some_and(is_known) {
+            self.disrupt(Cause::Generation);
+        }
+    }
+}
+
+/// chronyd has acknowledged a reset of its sources.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct SourcesReset {
+    /// The number of the interruption that the reset was requested for.
+    pub interruption: u64,
+    /// `CLOCK_MONOTONIC_RAW`, read after the acknowledgement had arrived.
+    pub raw: RawInstant,
+}
+
+impl Handler<SourcesReset> for ClockState {
+    type Result = ();
+
+    fn handle(&mut self, reset: SourcesReset, _ctx: &mut Self::Context) {
+        self.look_for_disruption();
+        if reset.interruption == self.interruption {
+            self.estimator.sources_were_reset(reset.raw);
+        }
+    }
+}
+
+/// The switch of the disruption drill was used.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct DrillSwitched;
+
+impl Handler<DrillSwitched> for ClockState {
+    type Result = ();
+
+    fn handle(&mut self, DrillSwitched: DrillSwitched, _ctx: &mut Self::Context) {
+        let was_on = self.is_drilled;
+        self.look_for_disruption();
+        if self.parts.drill.is_none() {
+            warn!(
+                self.parts.log,
+                "disruption support is disabled, ignoring the signal"
+            );
+        } else if was_on && !self.is_drilled {
+            info!(self.parts.log, "disruption drill is over");
+        }
     }
 }

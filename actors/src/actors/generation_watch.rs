@@ -10,6 +10,7 @@ use std::time::Instant;
 use actix::prelude::*;
 use nix::errno::Errno;
 use slog::{Logger, warn};
+use tokio::io::unix::AsyncFd;
 
 use super::clock_state::{ClockState, GenerationChanged};
 use super::rate_limit::ChangeGate;
@@ -53,7 +54,7 @@ impl GenerationWatch {
         }
     }
 
-    fn listen(&mut self, socket: UeventSocket, ctx: &mut Context<Self>) {
+    fn listen(&mut self, socket: AsyncFd<UeventSocket>, ctx: &mut Context<Self>) {
         let received = receive(socket).into_actor(self);
         ctx.spawn(received.map(|(received, socket), act, ctx| {
             fail_point!("generation_watch.handler");
@@ -84,7 +85,7 @@ impl GenerationWatch {
 }
 
 /// Waits for a message that matters.
-async fn receive(socket: UeventSocket) -> (Received, UeventSocket) {
+async fn receive(socket: AsyncFd<UeventSocket>) -> (Received, AsyncFd<UeventSocket>) {
     let received = loop {
         match receive_one(&socket).await {
             Ok(true) => break Received::NewGeneration,
@@ -96,10 +97,9 @@ async fn receive(socket: UeventSocket) -> (Received, UeventSocket) {
     (received, socket)
 }
 
-async fn receive_one(socket: &UeventSocket) -> io::Result<bool> {
-    let registered = readable(socket)?;
+async fn receive_one(socket: &AsyncFd<UeventSocket>) -> io::Result<bool> {
     loop {
-        let mut ready = registered.readable().await?;
+        let mut ready = socket.readable().await?;
         if let Ok(received) = ready.try_io(|socket| socket.get_ref().receive()) {
             return received;
         }
@@ -111,7 +111,7 @@ impl Actor for GenerationWatch {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         fail_point!("generation_watch.started");
-        match UeventSocket::open() {
+        match UeventSocket::open().and_then(readable) {
             Ok(socket) => self.listen(socket, ctx),
             Err(err) => self.log_failure(&err),
         }

@@ -82,7 +82,10 @@ impl SourceReset {
     fn attempt(&mut self, interruption: u64, ctx: &mut Context<Self>) {
         self.busy = true;
         let began = Instant::now();
-        let (path, clock_state) = (self.parts.socket_path.clone(), self.parts.clock_state.clone());
+        let (path, clock_state) = (
+            self.parts.socket_path.clone(),
+            self.parts.clock_state.clone(),
+        );
         let attempt = async move {
             let mut socket = ChronySocket::bind(&path)?;
             let outcome = command(&mut socket, Request::ResetSources).await?;

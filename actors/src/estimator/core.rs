@@ -87,6 +87,8 @@ pub struct Estimator {
     pub(super) disruption: Disruption,
     /// The last interruption of the clocks in this life.
     pub(super) interruption: Option<Interruption>,
+    /// How many there were.
+    pub(super) interruptions: u64,
     /// No report is used.
     pub(super) withheld: bool,
     pub(super) undeclared_reported: bool,
@@ -145,6 +147,7 @@ impl Estimator {
             unwatched_ns,
             disruption: Disruption::default(),
             interruption: None,
+            interruptions: 0,
             withheld: false,
             undeclared_reported: false,
             changed: false,
@@ -156,6 +159,12 @@ impl Estimator {
             new.resume(resumed, now);
         }
         new
+    }
+
+    /// Everything that is known belongs to this disruption marker.
+    #[must_use]
+    pub fn under(self, disruption: Disruption) -> Self {
+        Self { disruption, ..self }
     }
 
     /// Removes one of the safeguards, to test that it is needed.

@@ -42,7 +42,7 @@ impl Estimator {
     /// The clocks were disrupted before they were read `at`, or the kernel reads them from another
     /// source. The host's disruption marker is `marker` now.
     pub fn disrupted(&mut self, marker: u64, at: &Readings) {
-        self.marker = marker;
+        self.disruption.marker = marker;
         self.interrupt(Event::Disruption, Reason::Disrupted, at);
         // An earlier reading says nothing about how the clock moves from now on.
         self.realtime = RealtimeLog::default();
@@ -56,6 +56,7 @@ impl Estimator {
         self.slews.reset();
         self.phc = None;
         self.begin_at(at.raw);
+        self.interruptions += 1;
         self.interruption = Some(Interruption {
             noticed: at.raw,
             reset: None,
@@ -75,10 +76,10 @@ impl Estimator {
         self.withheld = withheld;
     }
 
-    /// The host's disruption marker, which everything known belongs to.
+    /// How many interruptions there were in this life.
     #[must_use]
-    pub fn marker(&self) -> u64 {
-        self.marker
+    pub fn interruptions(&self) -> u64 {
+        self.interruptions
     }
 
     /// Whether a report that was requested `at` may be used.
@@ -114,14 +115,14 @@ mod tests {
         bench.disrupt(PAUSE_NS);
         assert_eq!(state(&bench), DISRUPTED);
         assert_eq!(
-            (bench.published.marker, bench.published.realtime),
+            (bench.published.disruption.marker, bench.published.realtime),
             (1, None)
         );
         let at = bench.readings();
         assert!(bench.estimator.state(&at).to_bytes().is_empty());
         bench.measure_for(10, 0);
         assert_eq!(state(&bench), (ClockStatus::Synchronized, Reason::Tracking));
-        assert_eq!(bench.published.marker, 1);
+        assert_eq!(bench.published.disruption.marker, 1);
         assert!(bench.published.valid_since.as_ns() > before);
         assert!(bench.contained_truth);
     }

@@ -7,7 +7,7 @@ use shm_layout::layout::realtime_bound::growth_ns;
 use shm_layout::native::NativeRecord;
 use shm_layout::v1::V1Record;
 use shm_layout::v2::V2Record;
-use shm_layout::{DRIFT_LIMIT_PPB, Disruption, HostNotice, Leap, NO_CLAIM_BOUND_NS};
+use shm_layout::{ClockStatus, DRIFT_LIMIT_PPB, Leap, NO_CLAIM_BOUND_NS};
 
 use crate::estimator::{Estimate, Resumed, State};
 use crate::time::{
@@ -62,8 +62,8 @@ pub fn to_native(estimate: &Estimate, pace: Pace, at: &Readings) -> NativeRecord
         realtime_fastest: as_i32(fastest),
         publication_interval_us: as_u32(pace.interval_ns / NS_PER_US),
         realtime_error_ns: as_u32(realtime_error_ns),
-        disruption: Disruption::default(),
-        host: HostNotice::default(),
+        disruption: estimate.disruption,
+        host: estimate.notice,
     }
 }
 
@@ -80,14 +80,24 @@ pub fn to_v1(estimate: &Estimate, at: &Readings) -> V1Record {
         void_after_ns: whole_seconds((at.coarse + until_void_ns).as_ns()).max(0),
         bound_ns: bound_ns.clamp(0, NO_CLAIM_BOUND_NS),
         max_drift_ppb,
-        status: estimate.status,
+        status: match estimate.status {
+            // Programs of the 1.x generation do not know it.
+            ClockStatus::Disrupted => ClockStatus::Unknown,
+            status => status,
+        },
     }
 }
 
-/// The v2 record, likewise. Disruptions are not detected yet.
+/// The v2 record, likewise, with the disruption marker.
 #[must_use]
 pub fn to_v2(estimate: &Estimate, at: &Readings) -> V2Record {
-    to_v1(estimate, at).into()
+    V2Record {
+        bound: V1Record {
+            status: estimate.status,
+            ..to_v1(estimate, at)
+        },
+        disruption: estimate.disruption,
+    }
 }
 
 /// What a native record of this boot leaves to the next life: all that `state` has, or the
@@ -206,7 +216,7 @@ fn from_rate_and_growth(rate: i32, growth: u32) -> RateBand {
 )]
 mod tests {
     use super::*;
-    use crate::estimator::status::{ClockStatus, Reason};
+    use crate::estimator::status::{Disruption, HostNotice, Reason};
     use crate::estimator::{ErrorBudget, RealtimeRates};
     use crate::time::{CoarseInstant, RealtimeInstant, scaled_ceil};
     use proptest::prelude::*;
@@ -244,7 +254,8 @@ mod tests {
             validated: now.raw,
             void_after: now.raw + 1_000 * S,
             valid_since: now.raw - 100 * S,
-            marker: 0,
+            disruption: Disruption::default(),
+            notice: HostNotice::default(),
             realtime: None,
             leap: Leap::Normal,
             reference_id: 0x7f00_0001,
@@ -406,6 +417,47 @@ mod tests {
             (record.status, record.bound_ns),
             (ClockStatus::Unknown, NO_CLAIM_BOUND_NS)
         );
+    }
+
+    #[test]
+    fn a_disruption_is_published_on_every_layout_and_its_marker_where_it_has_a_place() {
+        let disruption = Disruption {
+            marker: 7,
+            supported: true,
+        };
+        let notice = HostNotice {
+            imminent: true,
+            ..HostNotice::default()
+        };
+        let trusted = Estimate {
+            disruption,
+            notice,
+            ..estimate(0)
+        };
+        let disrupted = Estimate {
+            disruption,
+            ..Estimate::unknown(ClockStatus::Disrupted, Reason::Disrupted, &at(0))
+        };
+        for (estimate, v1) in [
+            (trusted, ClockStatus::Synchronized),
+            (disrupted, ClockStatus::Unknown),
+        ] {
+            let native = to_native(&estimate, pace(STALE_AFTER_NS), &at(0));
+            assert_eq!(
+                (native.status, native.reason),
+                (estimate.status, estimate.reason)
+            );
+            assert_eq!(
+                (native.disruption, native.host),
+                (disruption, estimate.notice)
+            );
+            let v2 = to_v2(&estimate, &at(0));
+            assert_eq!(
+                (v2.bound.status, v2.disruption),
+                (estimate.status, disruption)
+            );
+            assert_eq!(to_v1(&estimate, &at(0)).status, v1);
+        }
     }
 
     proptest! {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shm_layout::STALE_AFTER_NS;
 use shm_layout::layout::Layout;
 use shm_layout::layout::native::{self, Native};
 use shm_layout::layout::v1::{self, V1};
 use shm_layout::layout::v2::{self, V2};
+use shm_layout::v2::V2Record;
 use shm_layout::writer::{self, NativeSegment, OpenError, Segment, V1Segment, V2Segment};
+use shm_layout::{ClockStatus, Disruption, STALE_AFTER_NS};
 
 use super::projection::{self, Pace};
 use crate::estimator::{Estimate, Resumed, State};
@@ -45,6 +46,26 @@ impl Segments {
             .into_iter()
             .flatten()
             .find_map(|record| projection::from_v1(&record, now))
+    }
+
+    /// Whether the clock was disrupted since the last publication of this boot, or is since before
+    /// it, as far as the record shows. The host's disruption marker is `now`.
+    #[must_use]
+    pub fn was_disrupted(&self, now: Disruption) -> bool {
+        if let Some(native) = &self.native {
+            let record = native.last_record();
+            let claims = record.status.is_trusted();
+            return claims && record.disruption != now || record.status == ClockStatus::Disrupted;
+        }
+        if let Some(v2) = &self.v2 {
+            let V2Record { bound, disruption } = v2.last_record();
+            let claims = bound.status.is_trusted();
+            return claims && disruption.marker != now.marker
+                || bound.status == ClockStatus::Disrupted;
+        }
+        // v1 has no marker.
+        let v1 = self.v1.as_ref().map(Segment::last_record);
+        now.supported && v1.is_some_and(|record| record.status.is_trusted())
     }
 
     /// How far `CLOCK_REALTIME` moved against `CLOCK_MONOTONIC_RAW` since the last publication of

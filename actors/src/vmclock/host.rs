@@ -1,7 +1,7 @@
 //! What the host has said, compared with what it says now. Pure.
 
+use shm_layout::HostNotice;
 use shm_layout::vmclock::Content;
-use shm_layout::{Disruption, HostNotice};
 
 use crate::time::RawInstant;
 

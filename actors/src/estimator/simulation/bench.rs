@@ -164,7 +164,7 @@ impl Bench {
     pub fn disrupt(&mut self, for_ns: i64) {
         self.published.status = ClockStatus::Unknown;
         self.host.pause(for_ns);
-        let (at, marker) = (self.readings(), self.estimator.marker() + 1);
+        let (at, marker) = (self.readings(), self.estimator.disruption.marker + 1);
         self.estimator.disrupted(marker, &at);
         self.publish(&at);
     }

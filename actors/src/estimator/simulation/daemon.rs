@@ -3,7 +3,7 @@
 use super::event_loop::{Event, Simulation};
 use super::report::Lost;
 use crate::chrony::ChronyPoll;
-use crate::estimator::status::ClockStatus;
+use crate::estimator::status::{ClockStatus, Disruption};
 use crate::estimator::*;
 use crate::time::{NS_PER_S, Readings};
 
@@ -128,8 +128,8 @@ impl Simulation {
             self.disrupt(for_ns);
         }
         let now = self.host.readings(self.now_ns);
-        let was_disrupted =
-            published.marker != self.marker || published.status == ClockStatus::Disrupted;
+        let was_disrupted = published.disruption.marker != self.marker
+            || published.status == ClockStatus::Disrupted;
         let state = State::from_bytes(&bytes)
             .filter(|state| state.is_of(now.suspended_ns) && !was_disrupted);
         let resumed = state
@@ -147,7 +147,12 @@ impl Simulation {
             self.host.restart_chronyd(self.now_ns, 0);
         }
         let unwatched_ns = (now.ahead_ns() - self.published_at.ahead_ns()).abs();
-        self.estimator = Estimator::new(self.settings, resumed, unwatched_ns, &now);
+        let disruption = Disruption {
+            marker: self.marker,
+            supported: true,
+        };
+        self.estimator =
+            Estimator::new(self.settings, resumed, unwatched_ns, &now).under(disruption);
         self.estimator.clocks_read(&now);
         if was_disrupted {
             self.estimator.disrupted(self.marker, &now);
