@@ -1,8 +1,10 @@
 //! The exit codes of the daemon, which are those of `sysexits.h`.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
+use shm_layout::vmclock::VmClockError;
 use shm_layout::writer::{OpenError, OpenErrorKind};
 
 /// The reason for an unsuccessful exit.
@@ -10,7 +12,8 @@ use shm_layout::writer::{OpenError, OpenErrorKind};
 pub enum Exit {
     /// `EX_USAGE`: the command line is invalid, on any machine.
     Usage = 64,
-    /// `EX_NOINPUT`: the network interface does not exist, or sysfs cannot be read.
+    /// `EX_NOINPUT`: the network interface does not exist, sysfs cannot be read, or the VMClock
+    /// device that is required cannot be used.
     NoInput = 66,
     /// `EX_SOFTWARE`: an actor exceeded its crash budget or exited unexpectedly.
     Software = 70,
@@ -40,6 +43,18 @@ pub fn os_error(what: &str, err: &io::Error) -> ExitCode {
     // A write error is ignored: there is no other place to report it.
     let _ = writeln!(io::stderr(), "clockbound: {what}: {err}");
     Exit::OsErr.into()
+}
+
+/// Reports that the VMClock device that is required cannot be used, in one line on standard error.
+pub fn vmclock_error(path: &Path, err: &VmClockError) -> ExitCode {
+    // A write error is ignored, as above.
+    let _ = writeln!(
+        io::stderr(),
+        "clockbound: --require-vmclock: {}: {err}; give the device with --vmclock, or omit \
+         --require-vmclock",
+        path.display()
+    );
+    Exit::NoInput.into()
 }
 
 /// Reports why a segment cannot be opened, in one line on standard error.

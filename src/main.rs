@@ -16,17 +16,24 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clockbound_actors::actors::drill::Drill;
 use clockbound_actors::daemon::{self, Config};
 use clockbound_actors::estimator::Settings;
 use clockbound_actors::publication::segments::{Segments, retire_unpublished};
 use clockbound_actors::supervision::Ending;
+use clockbound_actors::vmclock::VmClock;
 use crossbeam_channel::Receiver;
+use shm_layout::Disruption;
 use shm_layout::layout::Layout;
+use shm_layout::layout::native::{Native, NativeRecord};
+use shm_layout::layout::v1::V1;
+use shm_layout::layout::v2::{V2, V2Record};
+use shm_layout::vmclock::VmClockError;
 use shm_layout::writer::{OpenError, Segment, Start};
 use slog::{Logger, crit, info, warn};
 
 use crate::exit_codes::Exit;
-use crate::options::{DEFAULT_DRIFT_ADVICE, Options, SegmentPaths};
+use crate::options::{DEFAULT_DRIFT_ADVICE, Disruptions, Options, SegmentPaths};
 use crate::service_manager::ServiceManager;
 
 fn main() -> ExitCode {
@@ -35,13 +42,27 @@ fn main() -> ExitCode {
         Err(exit) => return exit.print(),
     };
     // This precedes every thread, so that all threads inherit the signal mask.
-    let signals = match signals::receive_termination() {
+    let drill = Drill::default();
+    let switch = drill.clone();
+    let signals = match signals::receive(move |on| switch.switch(on)) {
         Ok(signals) => signals,
         Err(err) => return exit_codes::os_error("failed to set up signal handling", &err),
     };
+    let vmclock = match &options.disruptions.vmclock {
+        Some(path) => VmClock::open(path).map(Some),
+        None => Ok(None),
+    };
+    if let (Err(err), Some(path), true) = (
+        &vmclock,
+        &options.disruptions.vmclock,
+        options.disruptions.is_required,
+    ) {
+        return exit_codes::vmclock_error(path, err);
+    }
     // This precedes logging, so that a refused segment is reported in one plain line on standard
     // error.
-    let opened = match open_segments(&options) {
+    let page = vmclock.as_ref().ok().and_then(Option::as_ref);
+    let opened = match open_segments(&options, page) {
         Ok(opened) => opened,
         Err(err) => return exit_codes::segment_error(&err),
     };
@@ -50,7 +71,8 @@ fn main() -> ExitCode {
         Err(err) => return exit_codes::os_error("failed to start logging", &err),
     };
     logging::install_panic_hook(&log);
-    let code = run(options, opened, &signals, &log);
+    let host = HostClock { vmclock, drill };
+    let code = run(options, opened, host, &signals, &log);
     drop(logging);
     code
 }
@@ -62,15 +84,33 @@ struct Opened {
     starts: String,
 }
 
-fn open_segments(options: &Options) -> Result<Opened, OpenError> {
+/// What reports disruptions.
+struct HostClock {
+    /// The VMClock page, why there is none, or `None` if disruptions are not detected.
+    vmclock: Result<Option<VmClock>, VmClockError>,
+    drill: Drill,
+}
+
+fn open_segments(options: &Options, vmclock: Option<&VmClock>) -> Result<Opened, OpenError> {
     let SegmentPaths { v1, v2, native } = &options.segments;
     let mut starts = Vec::new();
     let mut note = |path: &Path, start: Start| starts.push(format!("{} {start}", path.display()));
+    // The flag of disruption support never changes while a program has the segment mapped.
+    let disruption = Disruption {
+        marker: vmclock.map_or(0, |vmclock| vmclock.page.marker()),
+        supported: vmclock.is_some(),
+    };
     // A client of the directory that opens it meanwhile reads the preferred layout.
     let segments = Segments {
-        native: open_segment(native.as_deref(), &mut note)?,
-        v2: open_segment(v2.as_deref(), &mut note)?,
-        v1: open_segment(v1.as_deref(), &mut note)?,
+        native: open_segment(native.as_deref(), &mut note, |now_ns| NativeRecord {
+            disruption,
+            ..Native::no_claim(now_ns)
+        })?,
+        v2: open_segment(v2.as_deref(), &mut note, |now_ns| V2Record {
+            disruption,
+            ..V2::no_claim(now_ns)
+        })?,
+        v1: open_segment(v1.as_deref(), &mut note, V1::no_claim)?,
         grace: options.chrony_grace,
         publication_interval: options.poll_interval,
     };
@@ -81,9 +121,10 @@ fn open_segments(options: &Options) -> Result<Opened, OpenError> {
 fn open_segment<L: Layout>(
     path: Option<&Path>,
     note: &mut impl FnMut(&Path, Start),
+    nothing: impl Fn(i64) -> L::Record,
 ) -> Result<Option<Segment<L>>, OpenError> {
     path.map(|path| {
-        let (segment, start) = Segment::open(path)?;
+        let (segment, start) = Segment::open_with(path, nothing)?;
         note(path, start);
         Ok(segment)
     })
@@ -94,6 +135,7 @@ fn open_segment<L: Layout>(
 fn run(
     options: Options,
     opened: Opened,
+    host: HostClock,
     signals: &Receiver<&'static str>,
     log: &Logger,
 ) -> ExitCode {
@@ -104,6 +146,7 @@ fn run(
     if options.drift_was_defaulted {
         warn!(log, "no drift rate given, assuming 1 ppm"; "advice" => DEFAULT_DRIFT_ADVICE);
     }
+    report_protection(&options.disruptions, &host.vmclock, &opened.segments, log);
     let mut manager = match ServiceManager::from_environment(options.poll_interval, log) {
         Ok(manager) => manager,
         Err(err) => {
@@ -111,7 +154,7 @@ fn run(
             return Exit::OsErr.into();
         }
     };
-    let config = match config(options) {
+    let config = match config(options, host) {
         Ok(config) => config,
         Err(err) => {
             crit!(log, "failed to listen for injected faults"; "err" => %err);
@@ -146,6 +189,31 @@ fn run(
     }
 }
 
+/// Logs whether disruptions of the clock are detected, unless all is as it should be.
+fn report_protection(
+    disruptions: &Disruptions,
+    vmclock: &Result<Option<VmClock>, VmClockError>,
+    segments: &Segments,
+    log: &Logger,
+) {
+    match (vmclock, &disruptions.vmclock) {
+        (Ok(Some(_)), _) => {
+            let v2 = segments.v2.as_ref();
+            if v2.is_some_and(|v2| !v2.last_record().disruption.supported) {
+                warn!(log, "readers of v2 do not detect disruptions, the file was made without";
+                    "advice" => "delete the file, and restart the programs that have it open");
+            }
+        }
+        (Err(err), Some(path)) => {
+            warn!(log, "no vmclock, a restored or moved virtual machine may not be detected";
+                "err" => %err, "source" => %path.display(),
+                "advice" => "add the device to the virtual machine, or use \
+                             --disable-clock-disruption-support");
+        }
+        (_, _) => info!(log, "support for clock disruptions is disabled"),
+    }
+}
+
 /// Retires what earlier daemons have published beside `paths`.
 fn retire_segments(SegmentPaths { v1, v2, native }: &SegmentPaths, log: &Logger) {
     let published: Vec<&Path> = [v1, v2, native]
@@ -161,7 +229,7 @@ fn retire_segments(SegmentPaths { v1, v2, native }: &SegmentPaths, log: &Logger)
     }
 }
 
-fn config(options: Options) -> std::io::Result<Config> {
+fn config(options: Options, host: HostClock) -> std::io::Result<Config> {
     #[cfg(not(feature = "fault-injection"))]
     let crash_budget = clockbound_actors::supervision::DEFAULT_CRASH_BUDGET;
     #[cfg(feature = "fault-injection")]
@@ -187,6 +255,9 @@ fn config(options: Options) -> std::io::Result<Config> {
             allow_local_reference: options.allow_local_reference,
         },
         phc_interface: options.phc.map(|phc| phc.interface),
+        vmclock: host.vmclock.ok().flatten(),
+        detects_disruptions: options.disruptions.vmclock.is_some(),
+        drill: host.drill,
         crash_budget,
     })
 }

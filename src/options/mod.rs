@@ -14,13 +14,13 @@ use clap::error::ErrorKind;
 use clockbound_actors::phc::{self, PhcErrorKind};
 #[cfg(feature = "fault-injection")]
 use clockbound_actors::supervision::DEFAULT_CRASH_BUDGET;
-use shm_layout::{native, v2};
+use shm_layout::{native, v2, vmclock};
 use slog::Level;
 
 use crate::exit_codes::Exit;
 use values::{
-    SegmentPath, drift_ppb, grace, holdover, interface, log_level, max_bound, poll_interval,
-    ref_id, segment_path, socket_path,
+    SegmentPath, drift_ppb, file_path, grace, holdover, interface, log_level, max_bound,
+    poll_interval, ref_id, segment_path, socket_path,
 };
 
 /// `--max-drift-rate` when it is not given, in parts per billion.
@@ -64,6 +64,8 @@ pub struct Options {
     pub max_bound: Option<Duration>,
     /// chronyd's local mode is trusted as a reference.
     pub allow_local_reference: bool,
+    /// How disruptions of the clock are detected.
+    pub disruptions: Disruptions,
     /// The least severe level that is logged.
     pub log_level: Level,
     /// Options for tests.
@@ -92,6 +94,15 @@ pub struct PhcOptions {
     pub ref_id: u32,
     /// The network interface with the clock; a name that the kernel allows.
     pub interface: String,
+}
+
+/// How disruptions of the clock are detected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disruptions {
+    /// The path of the VMClock page; `None` if disruptions are not detected.
+    pub vmclock: Option<PathBuf>,
+    /// The daemon does not run without the page.
+    pub is_required: bool,
 }
 
 /// The absolute paths of the segments; `None` for a layout that is switched off.
@@ -196,6 +207,10 @@ impl Options {
             holdover: args.holdover,
             max_bound: args.max_bound,
             allow_local_reference: args.allow_local_reference,
+            disruptions: Disruptions {
+                vmclock: (!args.disable_clock_disruption_support).then_some(args.vmclock),
+                is_required: args.require_vmclock,
+            },
             log_level: args.log_level,
             #[cfg(feature = "fault-injection")]
             faults: args.faults,
@@ -363,6 +378,20 @@ struct Arguments {
     /// reference
     #[arg(long)]
     allow_local_reference: bool,
+
+    /// Run without support for clock disruptions: a virtual machine that is restored from a
+    /// snapshot or moved to another host is not detected
+    #[arg(short, long)]
+    disable_clock_disruption_support: bool,
+
+    /// Path of the VMClock device of a virtual machine, which reports disruptions of the clock
+    #[arg(long, value_name = "PATH", default_value = vmclock::DEFAULT_PATH,
+        value_parser = PathBufValueParser::new().try_map(file_path))]
+    vmclock: PathBuf,
+
+    /// Do not run without a VMClock device
+    #[arg(long, conflicts_with = "disable_clock_disruption_support")]
+    require_vmclock: bool,
 
     /// Least severe level to log: trace, debug, info, warn, error or critical
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = log_level)]

@@ -46,6 +46,10 @@ fn an_empty_command_line_gives_the_defaults_and_marks_the_drift_rate_as_defaulte
         holdover: Duration::from_secs(1000),
         max_bound: None,
         allow_local_reference: false,
+        disruptions: Disruptions {
+            vmclock: Some("/dev/vmclock0".into()),
+            is_required: false,
+        },
         log_level: Level::Info,
         #[cfg(feature = "fault-injection")]
         faults: FaultOptions::default(),
@@ -93,6 +97,10 @@ fn short_and_long_options_are_equivalent() {
         holdover: Duration::from_secs(1000),
         max_bound: None,
         allow_local_reference: false,
+        disruptions: Disruptions {
+            vmclock: Some("/dev/vmclock0".into()),
+            is_required: false,
+        },
         log_level: Level::Debug,
         #[cfg(feature = "fault-injection")]
         faults: FaultOptions::default(),
@@ -108,6 +116,19 @@ fn short_and_long_options_are_equivalent() {
         let words: Vec<&str> = line.split(' ').collect();
         assert_eq!(parse(&words), Ok(expected.clone()), "{line}");
     }
+}
+
+#[test]
+fn disruptions_are_detected_unless_that_is_disabled() {
+    let disruptions = |words: &[&str]| parse(words).expect("options").disruptions;
+    for words in [["-d"], ["--disable-clock-disruption-support"]] {
+        assert_eq!(disruptions(&words).vmclock, None);
+    }
+    let required = disruptions(&["--vmclock=/x", "--require-vmclock"]);
+    assert_eq!(required.vmclock, Some("/x".into()));
+    assert!(required.is_required);
+    assert!(refused(&["-d", "--require-vmclock"]).contains("--require-vmclock"));
+    assert!(refused(&["--vmclock", "vmclock0"]).contains("absolute"));
 }
 
 #[test]

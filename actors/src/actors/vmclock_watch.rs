@@ -165,6 +165,7 @@ mod tests {
         use std::io::Write;
         let (reader, mut writer) = io::pipe().expect("a pipe");
         let file = File::from(std::os::fd::OwnedFd::from(reader));
+        writer.write_all(&[0]).expect("written");
         let mut changes = 0;
         let err = block_on(watch(Arc::new(file), || {
             changes += 1;
