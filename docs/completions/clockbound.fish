@@ -11,8 +11,11 @@ complete -c clockbound -l poll-interval -d 'Time between two polls of chronyd, w
 complete -c clockbound -l chrony-grace -d 'How long chronyd may be silent or without a source before the clock is free running, with a unit, from 100ms to 1h' -r
 complete -c clockbound -l holdover -d 'How long the last interval is held over without a source, growing, before the status becomes unknown; also the span within which the oscillator\'s rate is measured. With a unit, from 1s to 1day' -r
 complete -c clockbound -l max-bound -d 'Report the status unknown while the bound is above this, with a unit, up to 1day' -r
+complete -c clockbound -l vmclock -d 'Path of the VMClock device of a virtual machine, which reports disruptions of the clock' -r -F
 complete -c clockbound -l log-level -d 'Least severe level to log: trace, debug, info, warn, error or critical' -r
 complete -c clockbound -s j -l json-output -d 'Write logs as JSON, one object per line'
 complete -c clockbound -l allow-local-reference -d 'Trust chronyd in its local mode and with a root distance of zero, which is a clock without a reference'
+complete -c clockbound -s d -l disable-clock-disruption-support -d 'Run without support for clock disruptions: a virtual machine that is restored from a snapshot or moved to another host is not detected'
+complete -c clockbound -l require-vmclock -d 'Do not run without a VMClock device'
 complete -c clockbound -s h -l help -d 'Print help'
 complete -c clockbound -s V -l version -d 'Print version'

@@ -4,7 +4,7 @@
 //! `systemd/clockbound.catalog` explains each event, for `journalctl -x`.
 
 /// Message and `MESSAGE_ID`, sorted by message.
-const EVENTS: [(&str, &str); 36] = [
+const EVENTS: [(&str, &str); 49] = [
     (
         "actor crashed, restarting it",
         "18083ce0ab8146cba911211db0962959",
@@ -21,8 +21,16 @@ const EVENTS: [(&str, &str); 36] = [
         "another program slews the system clock",
         "0cf65203bd8f41d686b297536170e540",
     ),
+    (
+        "chronyd refused to reset its sources",
+        "3f2188f7b0574ccd94a6e156e13fe9a9",
+    ),
     ("chronyd responds again", "b97ca9c77fc0453181fa6074e41eedb7"),
     ("clock status changed", "0d1a9270d1e847068bfc8ac516c4a16c"),
+    (
+        "clock was disrupted, discarding all measurements",
+        "515110b91d714d4aa7b8e7e879e4f1d5",
+    ),
     (
         "clockbound exiting, actor crashed too often",
         "7e4e8dc834ff4efd94ce72375febe4cc",
@@ -35,6 +43,14 @@ const EVENTS: [(&str, &str); 36] = [
     ("clockbound stopped", "d47afd7c055e4503b4aacfd5aaad545c"),
     ("contradiction resolved", "3f7a6da1c3d64839815b253fe76f0575"),
     (
+        "disruption drill is over",
+        "fadcfdc497544fc0af210d3d8b8756ce",
+    ),
+    (
+        "disruption support is disabled, ignoring the signal",
+        "12300cf3c92e474292a88b484a2efb7a",
+    ),
+    (
         "exiting without waiting for an actor that hangs",
         "96e77d3d70f54dbb8ee964e287c80cea",
     ),
@@ -45,6 +61,10 @@ const EVENTS: [(&str, &str); 36] = [
     (
         "failed to create the poll timer, retrying",
         "6e4851de921249439c21cc38ff9f7ac9",
+    ),
+    (
+        "failed to listen for vm generation changes",
+        "22c44f40389d4f8ebcdf954723410151",
     ),
     (
         "failed to notify the service manager",
@@ -71,8 +91,24 @@ const EVENTS: [(&str, &str); 36] = [
         "4b3fa9dade8a401ea4d76491f0beab76",
     ),
     (
+        "failed to reset the sources of chronyd, retrying",
+        "c77b86aa35354fd494be1c29e2cadf78",
+    ),
+    (
         "failed to start the actors",
         "0363e64d18f24d9d955756e6d93b0395",
+    ),
+    (
+        "host announces a clock disruption",
+        "7363b0a686b240ffbbd1cebd00c1c87f",
+    ),
+    (
+        "host reports another leap second or tai offset",
+        "1dec4c3f3b05436e9e4032a18cbe856d",
+    ),
+    (
+        "kernel events lost, a vm generation change can be among them",
+        "9821baabe42c440cba60f37edfba0ea7",
     ),
     ("leap second is over", "ffb9ed63de6441e996acb6e1b4b82d81"),
     ("log events dropped", "84e2fb5bb0254636bb4fb3fd04833c4e"),
@@ -93,8 +129,16 @@ const EVENTS: [(&str, &str); 36] = [
         "bbd57308d5f0410cab7bf7d02f452bd8",
     ),
     (
+        "no vmclock, a restored or moved virtual machine may not be detected",
+        "94c6a917f57a48089a8a6240a4140290",
+    ),
+    (
         "phc error bound is available again",
         "891f966f18f34faf8a41e54d6192559a",
+    ),
+    (
+        "readers of v2 do not detect disruptions, the file was made without",
+        "ca9dc875594a4b2abc20ff370ab0c64b",
     ),
     (
         "recreated a deleted segment file",
@@ -113,7 +157,15 @@ const EVENTS: [(&str, &str); 36] = [
         "sources disagree, publishing the hull with the majority's interval",
         "92d1f6c2a2cd4258a53346636a47a192",
     ),
+    (
+        "sources of chronyd were reset",
+        "2936276903fe4fedbc5cb4ae9e2e1011",
+    ),
     ("stopping", "e5b7cf029b1f473b89a9e92e5249f49e"),
+    (
+        "support for clock disruptions is disabled",
+        "f925b06d47824b74af5cf1669f2643eb",
+    ),
     ("system clock was set", "e9ff6243dfa94ee99f8a8f67be3d2ff9"),
     ("thread panicked", "048b8ee568a34568ae1245ee8edbe954"),
 ];

@@ -23,6 +23,10 @@
 //! | `happened` | a leap second is over |
 //! | `by_ns suspended` | the system clock was set |
 //! | `by_ns alarms` | another program slews the system clock |
+//! | `cause marker` | the clock was disrupted |
+//! | `burst` | the sources of chronyd were reset |
+//! | `expected` | the host announces a clock disruption |
+//! | `leap tai_offset_s` | the host reports another leap second or TAI offset |
 //! | `path` | a deleted segment file was created again |
 //! | `version segments` | the daemon starts |
 //! | `signal` | the daemon stops |

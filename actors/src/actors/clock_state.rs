@@ -251,7 +251,7 @@ impl ClockState {
                 "unsaid_changes" => suppressed);
         }
         if (before.leap, before.tai_offset_s) != (notice.leap, notice.tai_offset_s) {
-            info!(log, "host reports another leap second or TAI offset"; "leap" => notice.leap,
+            info!(log, "host reports another leap second or tai offset"; "leap" => notice.leap,
                 "tai_offset_s" => notice.tai_offset_s, "unsaid_changes" => suppressed);
         }
     }
