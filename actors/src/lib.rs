@@ -16,7 +16,7 @@
 //!                               v        |               v
 //!               publication::segments <--|-- the next life resumes from here
 //!                               |        v
-//!          /run/clockbound/{native,shm0,shm}     supervision, on the main thread
+//!          /run/clockbound/{native,shm1,shm0,shm}  supervision, on the main thread
 //!                                                   ^            |
 //!                        an actor crashed or exited +            +--> service manager
 //! ```
@@ -36,6 +36,7 @@
 //! | [`chrony`] | chronyd's command protocol: codec and search for sources (pure), client socket |
 //! | [`phc`] | the error bound of a PTP hardware clock |
 //! | [`os`] | reads the clocks and adjtimex; timer and descriptor adapters |
+//! | [`counter`] | pure: how long one tick of the processor's counter lasts |
 //! | [`time`] | pure: intervals, rate bands, clock readings as data |
 //! | [`fail_points`] | places at which tests crash or hang the daemon; empty in release builds |
 //!
@@ -45,6 +46,7 @@
 
 pub mod actors;
 pub mod chrony;
+pub mod counter;
 pub mod daemon;
 pub mod estimator;
 pub mod fail_points;

@@ -5,5 +5,6 @@ pub(crate) mod adjtimex;
 pub(crate) mod async_fd;
 pub mod clocks;
 pub mod clocksource;
+pub mod counter;
 pub(crate) mod ticker;
 pub mod uevent;
