@@ -12,13 +12,15 @@ mod options;
 mod service_manager;
 mod signals;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clockbound_actors::actors::drill::Drill;
 use clockbound_actors::daemon::{self, Config};
 use clockbound_actors::estimator::Settings;
+use clockbound_actors::os::clocksource::{PROC_ROOT, SYS_ROOT};
+use clockbound_actors::publication::counter_clock::{self, CounterError};
 use clockbound_actors::publication::segments::{Segments, retire_unpublished};
 use clockbound_actors::supervision::Ending;
 use clockbound_actors::vmclock::VmClock;
@@ -28,6 +30,7 @@ use shm_layout::layout::Layout;
 use shm_layout::layout::native::{Native, NativeRecord};
 use shm_layout::layout::v1::V1;
 use shm_layout::layout::v2::{V2, V2Record};
+use shm_layout::layout::v3::{V3, V3Record};
 use shm_layout::vmclock::VmClockError;
 use shm_layout::writer::{OpenError, Segment, Start};
 use slog::{Logger, crit, info, warn};
@@ -82,6 +85,8 @@ struct Opened {
     segments: Segments,
     /// Each path with how its file was opened, for the log.
     starts: String,
+    /// Why the v3 layout cannot be published, unless it is off.
+    counter_error: Option<CounterError>,
 }
 
 /// What reports disruptions.
@@ -92,7 +97,12 @@ struct HostClock {
 }
 
 fn open_segments(options: &Options, vmclock: Option<&VmClock>) -> Result<Opened, OpenError> {
-    let SegmentPaths { v1, v2, native } = &options.segments;
+    let SegmentPaths { v1, v2, v3, native } = &options.segments;
+    let checked = match v3 {
+        Some(_) => counter_clock::check(Path::new(SYS_ROOT), Path::new(PROC_ROOT)),
+        None => Ok(()),
+    };
+    let v3 = v3.as_deref().filter(|_| checked.is_ok());
     let mut starts = Vec::new();
     let mut note = |path: &Path, start: Start| starts.push(format!("{} {start}", path.display()));
     // The flag of disruption support never changes while a program has the segment mapped.
@@ -100,8 +110,14 @@ fn open_segments(options: &Options, vmclock: Option<&VmClock>) -> Result<Opened,
         marker: vmclock.map_or(0, |vmclock| vmclock.page.marker()),
         supported: vmclock.is_some(),
     };
+    // The first one, because programs of the 3.x generation accept a file of an earlier boot.
+    let v3 = open_segment(v3, &mut note, |now_ns| V3Record {
+        disruption,
+        ..V3::no_claim(now_ns)
+    })?;
     // A client of the directory that opens it meanwhile reads the preferred layout.
     let segments = Segments {
+        v3,
         native: open_segment(native.as_deref(), &mut note, |now_ns| NativeRecord {
             disruption,
             ..Native::no_claim(now_ns)
@@ -115,7 +131,11 @@ fn open_segments(options: &Options, vmclock: Option<&VmClock>) -> Result<Opened,
         publication_interval: options.poll_interval,
     };
     let starts = starts.join(", ");
-    Ok(Opened { segments, starts })
+    Ok(Opened {
+        segments,
+        starts,
+        counter_error: checked.err(),
+    })
 }
 
 fn open_segment<L: Layout>(
@@ -142,7 +162,12 @@ fn run(
     info!(log, "clockbound starting";
         "version" => env!("CARGO_PKG_VERSION"), "max_drift_ppb" => options.max_drift_ppb,
         "source" => %options.chrony_socket.display(), "segments" => &opened.starts);
-    retire_segments(&options.segments, log);
+    let SegmentPaths { v1, v2, v3, native } = &options.segments;
+    let v3 = v3.as_ref().filter(|_| opened.segments.v3.is_some());
+    retire_segments(&[v1.as_ref(), v2.as_ref(), v3, native.as_ref()], log);
+    if let Some(err) = &opened.counter_error {
+        info!(log, "3.x segment is not published"; "err" => %err);
+    }
     if options.drift_was_defaulted {
         warn!(log, "no drift rate given, assuming 1 ppm"; "advice" => DEFAULT_DRIFT_ADVICE);
     }
@@ -215,11 +240,8 @@ fn report_protection(
 }
 
 /// Retires what earlier daemons have published beside `paths`.
-fn retire_segments(SegmentPaths { v1, v2, native }: &SegmentPaths, log: &Logger) {
-    let published: Vec<&Path> = [v1, v2, native]
-        .into_iter()
-        .filter_map(Option::as_deref)
-        .collect();
+fn retire_segments(paths: &[Option<&PathBuf>], log: &Logger) {
+    let published: Vec<&Path> = paths.iter().flatten().map(|path| path.as_path()).collect();
     let retired: Vec<String> = retire_unpublished(&published)
         .iter()
         .map(|path| path.display().to_string())

@@ -6,6 +6,7 @@ complete -c clockbound -s i -l phc-interface -d 'The network interface with the 
 complete -c clockbound -l chrony-socket -d 'Path of chronyd\'s command socket' -r -F
 complete -c clockbound -l shm-path -d 'Path of the segment of the v1 layout, or "off"' -r
 complete -c clockbound -l shm0-path -d 'Path of the segment of the v2 layout, or "off" [default: "shm0" in the directory of v1]' -r
+complete -c clockbound -l shm1-path -d 'Path of the segment of the v3 layout, or "off" [default: "shm1" in the directory of v1]; it is published only where the processor\'s counter is invariant and is the kernel\'s clocksource' -r
 complete -c clockbound -l native-path -d 'Path of the segment of the native layout, or "off" [default: "native" in the directory of v1]' -r
 complete -c clockbound -l poll-interval -d 'Time between two polls of chronyd, with a unit, from 10ms to 2s' -r
 complete -c clockbound -l chrony-grace -d 'How long chronyd may be silent or without a source before the clock is free running, with a unit, from 100ms to 1h' -r

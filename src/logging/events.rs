@@ -4,7 +4,11 @@
 //! `systemd/clockbound.catalog` explains each event, for `journalctl -x`.
 
 /// Message and `MESSAGE_ID`, sorted by message.
-const EVENTS: [(&str, &str); 49] = [
+const EVENTS: [(&str, &str); 52] = [
+    (
+        "3.x segment is not published",
+        "f984f12c54b2459aaf9e8fb775117142",
+    ),
     (
         "actor crashed, restarting it",
         "18083ce0ab8146cba911211db0962959",
@@ -135,6 +139,14 @@ const EVENTS: [(&str, &str); 49] = [
     (
         "phc error bound is available again",
         "891f966f18f34faf8a41e54d6192559a",
+    ),
+    (
+        "processor's counter is invalid, the 3.x segment claims nothing",
+        "bacb3d1e48fb46f99132b6d1fdfe75a8",
+    ),
+    (
+        "processor's counter is valid again",
+        "261292c5711441adaecc9afa02ed8a8c",
     ),
     (
         "readers of v2 do not detect disruptions, the file was made without",

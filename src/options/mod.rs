@@ -14,7 +14,7 @@ use clap::error::ErrorKind;
 use clockbound_actors::phc::{self, PhcErrorKind};
 #[cfg(feature = "fault-injection")]
 use clockbound_actors::supervision::DEFAULT_CRASH_BUDGET;
-use shm_layout::{native, v2, vmclock};
+use shm_layout::{native, v2, v3, vmclock};
 use slog::Level;
 
 use crate::exit_codes::Exit;
@@ -112,25 +112,33 @@ pub struct SegmentPaths {
     pub v1: Option<PathBuf>,
     /// The v2 layout.
     pub v2: Option<PathBuf>,
+    /// The v3 layout, which is published only where the processor's counter permits it.
+    pub v3: Option<PathBuf>,
     /// The native layout.
     pub native: Option<PathBuf>,
 }
 
 impl SegmentPaths {
     fn is_empty(&self) -> bool {
-        let Self { v1, v2, native } = self;
-        v1.is_none() && v2.is_none() && native.is_none()
+        let Self { v1, v2, v3, native } = self;
+        [v1, v2, v3, native].into_iter().all(Option::is_none)
     }
 
     /// A path that is not given is in the directory of v1, or in the default directory if v1 is
     /// off.
-    fn new(v1: SegmentPath, v2: Option<SegmentPath>, native: Option<SegmentPath>) -> Self {
+    fn new(
+        v1: SegmentPath,
+        v2: Option<SegmentPath>,
+        v3: Option<SegmentPath>,
+        native: Option<SegmentPath>,
+    ) -> Self {
         let sibling = v1.clone().unwrap_or_else(|| DEFAULT_SHM_PATH.into());
         let or_default = |given: Option<SegmentPath>, name| {
             given.unwrap_or_else(|| Some(sibling.with_file_name(name)))
         };
         Self {
             v2: or_default(v2, v2::FILE_NAME),
+            v3: or_default(v3, v3::FILE_NAME),
             native: or_default(native, native::FILE_NAME),
             v1,
         }
@@ -184,7 +192,12 @@ impl Options {
         A: Into<OsString> + Clone,
     {
         let args = Arguments::try_parse_from(args).map_err(|err| EarlyExit::from_clap(&err))?;
-        let segments = SegmentPaths::new(args.shm_path, args.shm0_path, args.native_path);
+        let segments = SegmentPaths::new(
+            args.shm_path,
+            args.shm0_path,
+            args.shm1_path,
+            args.native_path,
+        );
         if segments.is_empty() {
             return Err(EarlyExit::Error {
                 message: "nothing to publish: every layout is off; do not switch off all of them"
@@ -348,6 +361,11 @@ struct Arguments {
     /// Path of the segment of the v2 layout, or "off" [default: "shm0" in the directory of v1]
     #[arg(long, value_name = "PATH", value_parser = PathBufValueParser::new().try_map(segment_path))]
     shm0_path: Option<SegmentPath>,
+
+    /// Path of the segment of the v3 layout, or "off" [default: "shm1" in the directory of v1]; it
+    /// is published only where the processor's counter is invariant and is the kernel's clocksource
+    #[arg(long, value_name = "PATH", value_parser = PathBufValueParser::new().try_map(segment_path))]
+    shm1_path: Option<SegmentPath>,
 
     /// Path of the segment of the native layout, or "off" [default: "native" in the directory of
     /// v1]

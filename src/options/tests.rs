@@ -39,6 +39,7 @@ fn an_empty_command_line_gives_the_defaults_and_marks_the_drift_rate_as_defaulte
         segments: SegmentPaths {
             v1: Some("/var/run/clockbound/shm".into()),
             v2: Some("/var/run/clockbound/shm0".into()),
+            v3: Some("/var/run/clockbound/shm1".into()),
             native: Some("/var/run/clockbound/native".into()),
         },
         poll_interval: Duration::from_millis(100),
@@ -59,16 +60,28 @@ fn an_empty_command_line_gives_the_defaults_and_marks_the_drift_rate_as_defaulte
 
 #[test]
 fn each_layout_can_be_moved_and_switched_off() {
-    let off = parse(&["--shm-path", "off", "--shm0-path=/x/y", "--native-path=off"]);
+    let off = parse(&[
+        "--shm-path",
+        "off",
+        "--shm0-path=/x/y",
+        "--shm1-path=/x/3",
+        "--native-path=off",
+    ]);
     let paths = SegmentPaths {
         v1: None,
         v2: Some("/x/y".into()),
+        v3: Some("/x/3".into()),
         native: None,
     };
     assert_eq!(off.map(|options| options.segments), Ok(paths));
     let only_v1_off = parse(&["--shm-path=off"]).expect("options").segments;
     assert_eq!(only_v1_off.v2, Some("/var/run/clockbound/shm0".into()));
-    let nothing = refused(&["--shm-path=off", "--shm0-path=off", "--native-path=off"]);
+    let nothing = refused(&[
+        "--shm-path=off",
+        "--shm0-path=off",
+        "--shm1-path=off",
+        "--native-path=off",
+    ]);
     assert!(nothing.contains("nothing to publish"), "{nothing}");
     assert!(refused(&["--shm0-path", "shm0"]).contains("absolute"));
     assert!(refused(&["--native-path", "/x/"]).contains("directory"));
@@ -90,6 +103,7 @@ fn short_and_long_options_are_equivalent() {
         segments: SegmentPaths {
             v1: Some("/s".into()),
             v2: Some("/shm0".into()),
+            v3: Some("/shm1".into()),
             native: Some("/native".into()),
         },
         poll_interval: Duration::from_secs(1),

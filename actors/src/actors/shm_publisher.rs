@@ -1,12 +1,17 @@
 //! ShmPublisher: writes the estimates to the segments.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::prelude::*;
-use slog::{Logger, debug, warn};
+use slog::{Logger, debug, info, warn};
 
+use super::rate_limit::ChangeGate;
 use crate::estimator::Estimate;
 use crate::fail_points::fail_point;
+use crate::os::clocksource;
+use crate::publication::counter_clock::{CounterClock, CounterReading};
 use crate::publication::rounds::{PublishedState, Rounds};
 use crate::publication::segments::Segments;
 use crate::time::{RawInstant, Readings};
@@ -24,6 +29,9 @@ pub struct ShmPublisher {
     files_checked: RawInstant,
     /// The errors of the files that could not be created again at the last check.
     files_refused: Vec<String>,
+    /// The counter of the layout v3. A new life calibrates it again.
+    counter: CounterClock,
+    is_counter_invalid: ChangeGate<bool>,
 }
 
 impl ShmPublisher {
@@ -36,7 +44,29 @@ impl ShmPublisher {
             log,
             files_checked: RawInstant::MIN,
             files_refused: Vec::new(),
+            counter: CounterClock::default(),
+            is_counter_invalid: ChangeGate::new(false),
         }
+    }
+
+    /// Reads the counter, if it is needed, and logs when it becomes invalid and valid again.
+    fn read_counter(&mut self) -> CounterReading {
+        if self.segments.v3.is_none() {
+            return CounterReading::Calibrating;
+        }
+        let (reading, found) = self.counter.read(Path::new(clocksource::SYS_ROOT));
+        let is_invalid = reading == CounterReading::Invalid;
+        if let Some(suppressed) = self.is_counter_invalid.pass(is_invalid, Instant::now()) {
+            if is_invalid {
+                let why = found.map_or_else(String::new, |err| err.to_string());
+                warn!(self.log, "processor's counter is invalid, the 3.x segment claims nothing";
+                    "err" => why, "unsaid_changes" => suppressed);
+            } else {
+                info!(self.log, "processor's counter is valid again";
+                    "unsaid_changes" => suppressed);
+            }
+        }
+        reading
     }
 
     /// Creates deleted files again, at most once a second. An error is logged when it is new.
@@ -72,7 +102,12 @@ impl Actor for ShmPublisher {
     }
 }
 
-impl Supervised for ShmPublisher {}
+impl Supervised for ShmPublisher {
+    /// A panic can have left the calibration inconsistent.
+    fn restarting(&mut self, _ctx: &mut Self::Context) {
+        self.counter = CounterClock::default();
+    }
+}
 
 /// An estimate to publish.
 #[derive(Clone, Copy, Debug, Message)]
@@ -89,7 +124,8 @@ impl Handler<Publish> for ShmPublisher {
 
     fn handle(&mut self, Publish { estimate, at }: Publish, _ctx: &mut Self::Context) {
         fail_point!("shm_publisher.handler");
-        self.segments.publish(&estimate, &at);
+        let counter = self.read_counter();
+        self.segments.publish(&estimate, &at, &counter);
         let state = PublishedState {
             status: estimate.status,
             reason: estimate.reason,

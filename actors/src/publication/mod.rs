@@ -6,6 +6,10 @@
 //!                                                       rounds: acknowledged to the supervisor
 //! ```
 
+pub mod counter_clock;
+pub mod counter_projection;
+#[cfg(test)]
+mod counter_properties;
 pub mod projection;
 pub mod rounds;
 pub mod segments;

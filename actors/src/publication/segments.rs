@@ -8,10 +8,15 @@ use shm_layout::layout::Layout;
 use shm_layout::layout::native::{self, Native};
 use shm_layout::layout::v1::{self, V1};
 use shm_layout::layout::v2::{self, V2};
+use shm_layout::layout::v3::{self, V3, V3Record};
 use shm_layout::v2::V2Record;
-use shm_layout::writer::{self, NativeSegment, OpenError, Segment, V1Segment, V2Segment};
+use shm_layout::writer::{
+    self, NativeSegment, OpenError, Segment, V1Segment, V2Segment, V3Segment,
+};
 use shm_layout::{ClockStatus, Disruption, STALE_AFTER_NS};
 
+use super::counter_clock::CounterReading;
+use super::counter_projection;
 use super::projection::{self, Pace};
 use crate::estimator::{Estimate, Resumed, State};
 use crate::fail_points::fail_point;
@@ -23,6 +28,9 @@ pub struct Segments {
     pub v1: Option<V1Segment>,
     /// For programs of the 2.x generation.
     pub v2: Option<V2Segment>,
+    /// For programs of the 3.x generation; `None` also where the processor's counter cannot carry
+    /// an interval.
+    pub v3: Option<V3Segment>,
     /// For all others.
     pub native: Option<NativeSegment>,
     /// How long chronyd may be silent before the clock is free running.
@@ -93,18 +101,25 @@ impl Segments {
         STALE_AFTER_NS.max(ns(self.grace))
     }
 
-    /// Projects `estimate` at the instant of `at` onto every layout, and writes it.
-    pub fn publish(&self, estimate: &Estimate, at: &Readings) {
+    /// Projects `estimate` at the instant of `at` onto every layout, and writes it. `counter` is
+    /// what the processor's counter allows.
+    pub fn publish(&self, estimate: &Estimate, at: &Readings, counter: &CounterReading) {
         let pace = Pace {
             stale_ns: self.stale_ns(),
             interval_ns: ns(self.publication_interval),
         };
         let native = projection::to_native(estimate, pace, at);
+        let v3 = to_v3(estimate, at, counter);
+        // Without a record for it, the segment keeps the one that it has.
+        let v3_segment = self.v3.as_ref().filter(|_| v3.is_some());
+        let v3 = v3.unwrap_or_else(|| V3Record::no_claim(at.realtime.as_ns()));
         // Tests interrupt the innermost write.
         write(self.native.as_ref(), &native, || {
-            write(self.v2.as_ref(), &projection::to_v2(estimate, at), || {
-                write(self.v1.as_ref(), &projection::to_v1(estimate, at), || {
-                    fail_point!("shm_publisher.mid_write");
+            write(v3_segment, &v3, || {
+                write(self.v2.as_ref(), &projection::to_v2(estimate, at), || {
+                    write(self.v1.as_ref(), &projection::to_v1(estimate, at), || {
+                        fail_point!("shm_publisher.mid_write");
+                    });
                 });
             });
         });
@@ -112,12 +127,13 @@ impl Segments {
 
     /// Creates deleted files again, with the records that were published last. Each segment's
     /// result is the path of the created file, or why that failed.
-    pub fn check_files(&self) -> [Result<Option<PathBuf>, OpenError>; 3] {
+    pub fn check_files(&self) -> [Result<Option<PathBuf>, OpenError>; 4] {
         // A client that finds the files meanwhile reads the preferred layout.
         [
             check_file(self.native.as_ref()),
             check_file(self.v2.as_ref()),
             check_file(self.v1.as_ref()),
+            check_file(self.v3.as_ref()),
         ]
     }
 }
@@ -137,6 +153,7 @@ pub fn retire_unpublished(published: &[&Path]) -> Vec<PathBuf> {
             ),
             (v2::FILE_NAME, writer::retire::<V2>),
             (v1::FILE_NAME, writer::retire::<V1>),
+            (v3::FILE_NAME, writer::retire::<V3>),
         ] {
             let path = directory.join(name);
             if !published.contains(&path.as_path()) && retire(&path).unwrap_or(false) {
@@ -145,6 +162,25 @@ pub fn retire_unpublished(published: &[&Path]) -> Vec<PathBuf> {
         }
     }
     retired
+}
+
+/// The v3 record; `None` while the published one, which may be that of an earlier life, is better
+/// than none.
+fn to_v3(estimate: &Estimate, at: &Readings, counter: &CounterReading) -> Option<V3Record> {
+    match counter {
+        CounterReading::Calibrated(counter) => {
+            Some(counter_projection::to_v3(estimate, counter, at))
+        }
+        CounterReading::Calibrating if estimate.status.is_trusted() => None,
+        CounterReading::Calibrating => Some(counter_projection::without_claim(estimate.status, at)),
+        CounterReading::Invalid => {
+            let status = match estimate.status {
+                ClockStatus::Disrupted => ClockStatus::Disrupted,
+                _ => ClockStatus::Unknown,
+            };
+            Some(counter_projection::without_claim(status, at))
+        }
+    }
 }
 
 fn ns(duration: Duration) -> i64 {
@@ -189,10 +225,14 @@ mod tests {
         open("native").publish(&NativeRecord::no_claim(1));
         open("other").publish(&NativeRecord::no_claim(1));
         drop(V2Segment::open(&path("shm0")).expect("a segment"));
+        drop(V3Segment::open(&path("shm1")).expect("a segment"));
         let (_v1, _) = V1Segment::open(&path("shm")).expect("a segment");
 
         let (v1, native) = (path("shm"), path("native"));
-        assert_eq!(retire_unpublished(&[&v1, &native]), [path("shm0")]);
+        assert_eq!(
+            retire_unpublished(&[&v1, &native]),
+            [path("shm0"), path("shm1")]
+        );
         assert_eq!(retire_unpublished(&[&v1]), [path("native")]);
         // The segment is locked, although it is not given.
         assert!(retire_unpublished(&[&path("other")]).is_empty());
