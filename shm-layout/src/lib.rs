@@ -9,6 +9,7 @@
 //!                         v
 //!        layout           Layout: what writer and reader need from any layout
 //!          v1  v2         realtime_bound: a bound around CLOCK_REALTIME, its codec and ageing
+//!          v3             an interval at a value of the processor's counter, likewise
 //!          native         an interval on CLOCK_MONOTONIC_RAW, its codec and ageing; resume_area
 //!          header         magic, size, version
 //!            |                          |
@@ -17,7 +18,9 @@
 //!          status, reason, leap        map: a mapped file as atomic words (unsafe code)
 //!          identity: boot and          sequence_lock: one writer, readers that never block it
 //!            time namespace            slot: maps that replace each other under their readers
-//!          scale, limits, errors     clock: reads a clock (unsafe code)
+//!          disruption                  known: what belongs to words that were validated before
+//!          scale, limits, errors     clock, counter: read a clock and the counter (unsafe code)
+//!                                    vmclock: the page on which a hypervisor reports disruptions
 //! ```
 //! Every import points downwards. Shared memory holds plain integers. A number that another process
 //! wrote becomes an enum only through `TryFrom`, and an unknown number is an error; only an unknown
@@ -27,6 +30,7 @@
 //! |---|---|---|
 //! | [`v1`] | `/var/run/clockbound/shm`, 72 bytes | `CLOCK_MONOTONIC_COARSE` |
 //! | [`v2`] | `/var/run/clockbound/shm0`, 80 bytes | `CLOCK_MONOTONIC_COARSE` |
+//! | [`v3`] | `/var/run/clockbound/shm1`, 104 bytes | UTC, and the processor's counter |
 //! | [`native`] | `/var/run/clockbound/native`, 4096 bytes | `CLOCK_MONOTONIC_RAW` |
 
 #![deny(unsafe_code)]

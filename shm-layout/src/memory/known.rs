@@ -22,8 +22,9 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The known generation, and the number that belongs to it.
+/// The known generation, and the number that belongs to it, in one cache line.
 #[derive(Debug)]
+#[repr(align(16))]
 pub struct Known {
     generation: AtomicU64,
     number: AtomicU64,

@@ -1,4 +1,5 @@
-//! A mapped file as shared atomic words. Besides this module, only `clock` has unsafe code.
+//! A mapped file as shared atomic words. Besides this module, only `clock` and `counter` have unsafe
+//! code.
 #![expect(
     unsafe_code,
     reason = "references into a mapped file cannot be checked by the compiler"
