@@ -180,17 +180,34 @@ impl V3Record {
         )
     }
 
-    /// The time from `as_of_counter` to `counter`, ns, not negative: the least and the most that a
-    /// computation in double precision, as that of the published clients, can return.
-    fn elapsed_ns(&self, counter: u64) -> (i64, i64) {
-        let ticks = counter.saturating_sub(self.as_of_counter);
+    /// The age when the counter shows `counter`, ns, rounded towards 0; negative before
+    /// `as_of_counter`.
+    #[inline]
+    #[must_use]
+    pub fn age_ns(&self, counter: u64) -> i64 {
+        if counter < self.as_of_counter {
+            -self.ns_of(self.as_of_counter - counter)
+        } else {
+            self.ns_of(counter - self.as_of_counter)
+        }
+    }
+
+    /// The time of a number of ticks, ns, rounded down and saturated.
+    #[inline]
+    fn ns_of(&self, ticks: u64) -> i64 {
         let product = u128::from(ticks) * u128::from(self.period.frac);
         // The product times 10^9, in units of 2^64, rounded down: it has less than 94 bits.
         let ns_per_s = u128::from(NS_PER_S.unsigned_abs());
         let (high, low) = (product >> 64, product & u128::from(u64::MAX));
         let scaled = high * ns_per_s + ((low * ns_per_s) >> 64);
-        let elapsed_ns = scaled.checked_shr(self.period.shift.into()).unwrap_or(0);
-        let elapsed_ns = saturated(i128::try_from(elapsed_ns).unwrap_or(i128::MAX));
+        let ns = scaled.checked_shr(self.period.shift.into()).unwrap_or(0);
+        saturated(i128::try_from(ns).unwrap_or(i128::MAX))
+    }
+
+    /// The time from `as_of_counter` to `counter`, ns, not negative: the least and the most that a
+    /// computation in double precision, as that of the published clients, can return.
+    fn elapsed_ns(&self, counter: u64) -> (i64, i64) {
+        let elapsed_ns = self.ns_of(counter.saturating_sub(self.as_of_counter));
         // Five roundings of 2^-53 each, and one to a whole number.
         let slack_ns = (elapsed_ns >> 50) + 1;
         (
