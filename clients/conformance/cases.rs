@@ -80,6 +80,7 @@ fn time(value: &Value) -> Time {
 
 fn environment(value: &Value) -> Environment {
     let number = |field: &str| integer(&value[field]);
+    let unsigned = |field: &str| value.get(field).map(|it| it.as_u64().expect("a number"));
     let boot_id = text(&value["boot_id"]);
     let byte = |n: usize| u8::from_str_radix(&boot_id[2 * n..2 * n + 2], 16).expect("a digit");
     Environment {
@@ -88,5 +89,7 @@ fn environment(value: &Value) -> Environment {
         monotonic_raw_ns: number("monotonic_raw_ns"),
         boot_id: std::array::from_fn(byte),
         namespace_offset_ns: number("namespace_offset_ns"),
+        vmclock_marker: unsigned("vmclock_marker"),
+        counter: unsigned("counter"),
     }
 }

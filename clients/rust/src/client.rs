@@ -17,6 +17,7 @@ use crate::options::OpenOptions;
 use crate::segment::{FileId, Places};
 use crate::snapshot::{RecordDetails, Snapshot};
 use crate::surroundings::{Host, Surroundings};
+use crate::vmclock::VmClock;
 
 /// The minimum time between two checks of the path, ns.
 const PATH_CHECK_INTERVAL_NS: u64 = 50_000_000;
@@ -47,6 +48,7 @@ pub struct Client {
     /// The instant of the last check of the path, on the clock of the layout that was read, ns.
     path_checked_ns: AtomicI64,
     places: Places,
+    vmclock: VmClock,
     /// What is needed to change to another file; `None` if the handle does not follow.
     following: Option<Following>,
 }
@@ -118,8 +120,12 @@ impl Client {
         options.open_when_ready(timeout, max_bound)
     }
 
-    pub(crate) fn open_location(location: Location, follow: bool) -> Result<Self, Error> {
-        let segment = location.open(&Host)?;
+    pub(crate) fn open_location(
+        location: Location,
+        vmclock: VmClock,
+        follow: bool,
+    ) -> Result<Self, Error> {
+        let segment = location.open(&Host { vmclock: &vmclock })?;
         let FileId { device, inode } = segment.file;
         let map_error = |err| Error::Open {
             path: location.path().to_owned(),
@@ -139,10 +145,14 @@ impl Client {
             current,
             path_checked_ns: AtomicI64::new(0),
             places,
+            vmclock,
             following,
         };
-        // The first read is as fast as all others. Its error, if any, is that of the next call.
-        let _ = client.snapshot();
+        // The first read is as fast as all others. If the record is invalid, the next call returns
+        // the error.
+        if let Ok(snapshot) = client.snapshot() {
+            snapshot.is_disrupted(&client.host())?;
+        }
         Ok(client)
     }
 
@@ -150,11 +160,13 @@ impl Client {
     ///
     /// # Errors
     /// - [`Error::Read`] if the content of the segment is invalid.
-    /// - [`Error::Causality`] if the record is ahead of the monotonic clock.
+    /// - [`Error::Causality`] if the record is ahead of the clock that it refers to.
     /// - [`Error::Clock`] if `clock_gettime` fails.
+    /// - [`Error::VmClock`] if the record requires the VMClock page, which could not be opened: the
+    ///   daemon or its configuration has changed since the client was opened.
     ///
-    /// The errors of [`OpenOptions::open`] do not occur here: a file at the path that cannot be
-    /// opened is ignored.
+    /// The other errors of [`OpenOptions::open`] do not occur here: a file at the path that cannot
+    /// be opened is ignored.
     #[inline(always)]
     pub fn now(&self) -> Result<Interval, Error> {
         match self.now_if_path_check_not_due() {
@@ -175,14 +187,21 @@ impl Client {
     fn now_if_path_check_not_due(&self) -> Option<Interval> {
         let number = self.current.begin_read();
         let is_still_here = || self.current.is_still(number);
-        let reading = self.places.try_now(number, is_still_here)?;
+        let reading = self.places.try_now(number, &self.vmclock, is_still_here)?;
         let is_returned = !reading.is_late || !self.is_path_check_due(reading.at_ns);
         is_returned.then_some(reading.interval)
     }
 
     #[cold]
     fn now_with_path_check(&self) -> Result<Interval, Error> {
-        self.checked_snapshot()?.now(&Host)
+        self.checked_snapshot()?.now(&self.host())
+    }
+
+    /// Returns this process, as far as the client uses it.
+    fn host(&self) -> Host<'_> {
+        Host {
+            vmclock: &self.vmclock,
+        }
     }
 
     /// Returns the interval at the instant at which `CLOCK_MONOTONIC_RAW` in this process reads
@@ -194,8 +213,10 @@ impl Client {
     /// - [`Error::TooLongAgo`] if the record has no interval of the instant, because the machine
     ///   was suspended or the clock disrupted since, a leap second was inserted, or the instant is
     ///   further before the record than the record is valid after it.
+    /// - [`Error::VmClock`] as in [`now`](Self::now).
     pub fn interval_at(&self, monotonic_raw_ns: i64) -> Result<Interval, Error> {
-        self.checked_snapshot()?.interval_at(monotonic_raw_ns)
+        let snapshot = self.checked_snapshot()?;
+        snapshot.interval_at(monotonic_raw_ns, &self.host())
     }
 
     /// Returns the interval at the instant at which `CLOCK_REALTIME` read `realtime_ns`, ns since
@@ -213,9 +234,10 @@ impl Client {
     /// - [`Error::Stamp`] if the instant of the stamp is not known, or it is in the future.
     /// - [`Error::Causality`] if the record is ahead of the monotonic clock.
     /// - [`Error::Clock`] if `clock_gettime` fails.
+    /// - [`Error::VmClock`] as in [`now`](Self::now).
     pub fn interval_at_realtime(&self, realtime_ns: i64) -> Result<Interval, Error> {
         let snapshot = self.checked_snapshot()?;
-        snapshot.interval_at_realtime(realtime_ns, &Host)
+        snapshot.interval_at_realtime(realtime_ns, &self.host())
     }
 
     /// Returns the details of the record that is read: its layout, age, source and others.
@@ -223,7 +245,7 @@ impl Client {
     /// # Errors
     /// The errors of [`now`](Self::now).
     pub fn record(&self) -> Result<RecordDetails, Error> {
-        self.checked_snapshot()?.details(&Host)
+        self.checked_snapshot()?.details(&self.host())
     }
 
     /// Waits until `t` has certainly passed, and returns the interval that proves it. Sleeps, and
@@ -339,15 +361,16 @@ impl Client {
     /// # Errors
     /// [`Error::Clock`].
     fn is_check_begun(&self, snapshot: &Result<Snapshot, Error>) -> Result<bool, Error> {
+        let host = self.host();
         let now_ns = match snapshot {
             Ok(snapshot) => {
-                let age_ns = snapshot.age_ns(&Host)?;
-                if snapshot.now(&Host).is_ok() && age_ns < snapshot.late_age_ns() {
+                let age_ns = snapshot.age_ns(&host)?;
+                if snapshot.now(&host).is_ok() && age_ns < snapshot.late_age_ns() {
                     return Ok(false);
                 }
                 snapshot.as_of_ns().saturating_add(age_ns)
             }
-            Err(_) => Host.clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?,
+            Err(_) => host.clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?,
         };
         let checked_ns = self.path_checked_ns.load(Ordering::Relaxed);
         Ok(self.is_path_check_due(now_ns)
@@ -372,8 +395,10 @@ impl Client {
             device: following.device.load(Ordering::Relaxed),
             inode: following.inode.load(Ordering::Relaxed),
         };
-        let rank = self.snapshot().and_then(|snapshot| snapshot.rank(&Host));
-        let other = following.location.open_other(current, rank.ok(), &Host);
+        self.vmclock.open_if_missing();
+        let host = self.host();
+        let standing = self.snapshot().and_then(|it| it.standing(&host));
+        let other = following.location.open_other(current, standing.ok(), &host);
         let Some(segment) = other else {
             return false;
         };

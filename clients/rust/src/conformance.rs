@@ -1,9 +1,12 @@
 //! Reads a segment with given clock readings, for the conformance tests.
 
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use nix::time::ClockId;
 use shm_layout::record::Identity;
+use shm_layout::vmclock::DEFAULT_PATH as DEFAULT_VMCLOCK;
 
 use crate::client::Client;
 use crate::error::Error;
@@ -11,7 +14,7 @@ use crate::interval::Interval;
 use crate::location::Location;
 use crate::segment::Wait;
 use crate::snapshot::{RecordDetails, Snapshot};
-use crate::surroundings::Surroundings;
+use crate::surroundings::{Surroundings, no_counter};
 
 /// The clock readings, boot and time namespace of a simulated client process.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +29,10 @@ pub struct Environment {
     pub boot_id: [u8; 16],
     /// The offset of the process's monotonic clocks from those of the initial time namespace, ns.
     pub namespace_offset_ns: i64,
+    /// The disruption marker of the VMClock page; `None` without a page.
+    pub vmclock_marker: Option<u64>,
+    /// The counter of the processor; `None` if a program cannot read it.
+    pub counter: Option<u64>,
 }
 
 impl Surroundings for Environment {
@@ -41,6 +48,17 @@ impl Surroundings for Environment {
         Ok(Identity {
             boot_id: self.boot_id,
             namespace_offset_ns: self.namespace_offset_ns,
+        })
+    }
+
+    fn counter(&self) -> Result<u64, Error> {
+        self.counter.ok_or_else(no_counter)
+    }
+
+    fn disruption_marker(&self) -> Result<u64, Error> {
+        self.vmclock_marker.ok_or_else(|| Error::VmClock {
+            path: Path::new(DEFAULT_VMCLOCK).into(),
+            source: Arc::new(io::Error::from(io::ErrorKind::NotFound).into()),
         })
     }
 }
@@ -62,7 +80,7 @@ pub fn interval_at_in(
     environment: &Environment,
     monotonic_raw_ns: i64,
 ) -> Result<Interval, Error> {
-    snapshot(path, environment)?.interval_at(monotonic_raw_ns)
+    snapshot(path, environment)?.interval_at(monotonic_raw_ns, environment)
 }
 
 /// Returns what [`Client::interval_at_realtime`](crate::Client::interval_at_realtime) returns in

@@ -1,12 +1,14 @@
 //! The errors of this library, each with its remedy.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use shm_layout::native::StampError;
 use shm_layout::reader::ReadError;
 use shm_layout::record::IdentityError;
+use shm_layout::vmclock::VmClockError;
 use shm_layout::{ClockStatus as Status, Reason};
 use thiserror::Error;
 
@@ -37,6 +39,18 @@ pub enum Error {
     /// cannot be compared with the clocks of this process. Mount `/proc`.
     #[error(transparent)]
     TimeNamespace(#[from] IdentityError),
+    /// The record holds only while the VMClock page has its disruption marker, and this process
+    /// cannot read that page. Provide the device to this process, readable.
+    #[error(
+        "the record requires the VMClock page {}: {source}; may this process read the device?",
+        path.display()
+    )]
+    VmClock {
+        /// The path of the page.
+        path: Arc<Path>,
+        /// Why it was not opened together with the client.
+        source: Arc<VmClockError>,
+    },
     /// No trusted interval, or none that is narrow enough, was published before the timeout.
     #[error("no trusted interval within {waited:?}: {cause}")]
     NotReady {
@@ -68,8 +82,8 @@ pub enum Error {
     /// wrote to it. Restart the daemon, which repairs it.
     #[error("failed to read the segment: {0}")]
     Read(#[source] ReadError),
-    /// The record is ahead of the monotonic clock of this process: the v1 or v2 segment is from
-    /// another boot, or the daemon runs in a time namespace.
+    /// The record is ahead of the clock of this process that it refers to: the v1, v2 or v3 segment
+    /// is from another boot, or the daemon runs in a time namespace.
     #[error(
         "the record is {ahead_ns} ns ahead of the monotonic clock: \
          it is from another boot or time namespace"
@@ -97,7 +111,8 @@ pub enum Error {
     /// The time has not certainly passed within the timeout.
     #[error("the time has not certainly passed within the timeout")]
     TimedOut,
-    /// `clock_gettime` failed.
+    /// `clock_gettime` failed, or the segment is of the v3 layout and a program cannot read the
+    /// counter of this processor.
     #[error("failed to read the clock: {0}")]
     Clock(#[source] io::Error),
 }

@@ -4,10 +4,12 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use shm_layout::Disruption;
 pub use shm_layout::native::NativeRecord;
 use shm_layout::native::UsualCase;
 pub use shm_layout::v1::V1Record as Record;
 pub use shm_layout::v2::V2Record;
+pub use shm_layout::v3::V3Record;
 pub use shm_layout::{ClockStatus as Status, Reason};
 use thiserror::Error;
 
@@ -68,6 +70,28 @@ impl Interval {
         Self {
             earliest_ns,
             latest_ns,
+            ..self
+        }
+    }
+
+    /// Returns the interval as it is after a disruption of the clock.
+    #[inline(always)]
+    pub(crate) fn disrupted(self) -> Self {
+        Self {
+            status: Status::Disrupted,
+            reason: Reason::Disrupted,
+            ..self
+        }
+    }
+
+    /// Returns the interval, with status unknown if only the VMClock page shows whether it holds.
+    fn without_page(self, disruption: Disruption) -> Self {
+        if !disruption.supported {
+            return self;
+        }
+        Self {
+            status: Status::Unknown,
+            reason: Reason::Disrupted,
             ..self
         }
     }
@@ -306,8 +330,8 @@ pub fn interval_at(
 }
 
 /// Like [`interval_at`], for a v2 record. A record with disruption support reads as unknown,
-/// because only the VMClock device reports whether a disruption occurred, and this library does not
-/// read it.
+/// because only the VMClock page shows whether the clock was disrupted since.
+/// [`Client::now`](crate::Client::now) reads that page.
 ///
 /// # Errors
 /// [`Error::Causality`] if the record is ahead of `monotonic_ns`.
@@ -316,25 +340,47 @@ pub fn v2_interval_at(
     realtime_ns: i64,
     monotonic_ns: i64,
 ) -> Result<Interval, Error> {
-    let interval = interval_at(&record.bound, realtime_ns, monotonic_ns)?;
-    Ok(if record.disruption.supported {
-        Interval {
-            status: Status::Unknown,
-            reason: Reason::Disrupted,
-            ..interval
-        }
-    } else {
-        interval
-    })
+    let interval = v2_at(record, realtime_ns, monotonic_ns)?;
+    Ok(interval.without_page(record.disruption))
 }
 
 /// Returns the interval of a native record at the instant at which `CLOCK_MONOTONIC_RAW` reads
-/// `raw_ns`.
+/// `raw_ns`. A record with disruption support reads as unknown, as in [`v2_interval_at`].
 ///
 /// # Errors
 /// [`Error::Causality`] if the record is ahead of `raw_ns`.
 pub fn native_interval_at(record: &NativeRecord, raw_ns: i64) -> Result<Interval, Error> {
+    Ok(native_at(record, raw_ns)?.without_page(record.disruption))
+}
+
+/// Returns the interval of a v3 record at the instant at which the counter of the processor reads
+/// `counter`. A record with disruption support reads as unknown, as in [`v2_interval_at`].
+///
+/// # Errors
+/// [`Error::Causality`] if the record is ahead of `counter`.
+pub fn v3_interval_at(record: &V3Record, counter: u64) -> Result<Interval, Error> {
+    Ok(v3_at(record, counter)?.without_page(record.disruption))
+}
+
+/// Like [`v2_interval_at`], for a record whose disruption marker the caller compares.
+pub(crate) fn v2_at(
+    record: &V2Record,
+    realtime_ns: i64,
+    monotonic_ns: i64,
+) -> Result<Interval, Error> {
+    interval_at(&record.bound, realtime_ns, monotonic_ns)
+}
+
+/// Like [`native_interval_at`], for a record whose disruption marker the caller compares.
+pub(crate) fn native_at(record: &NativeRecord, raw_ns: i64) -> Result<Interval, Error> {
     native(record, raw_ns).ok_or_else(|| causality_error(record.as_of_ns, raw_ns))
+}
+
+/// Like [`v3_interval_at`], for a record whose disruption marker the caller compares.
+pub(crate) fn v3_at(record: &V3Record, counter: u64) -> Result<Interval, Error> {
+    v3(record, counter).ok_or_else(|| Error::Causality {
+        ahead_ns: record.age_ns(counter).saturating_neg(),
+    })
 }
 
 fn causality_error(as_of_ns: i64, now_ns: i64) -> Error {
@@ -359,7 +405,27 @@ pub(crate) fn around(record: &Record, realtime_ns: i64, monotonic_ns: i64) -> Op
     })
 }
 
-/// Like [`native_interval_at`], with `None` for an error.
+/// Like [`v3_at`], with `None` for an error.
+#[inline]
+pub(crate) fn v3(record: &V3Record, counter: u64) -> Option<Interval> {
+    if record.age_ns(counter) < -BLUR_NS {
+        return None;
+    }
+    let (earliest_ns, latest_ns, status) = record.aged_to(counter);
+    let reason = match status {
+        status if status == record.status => Reason::Untold,
+        Status::FreeRunning => Reason::DaemonSilent,
+        _ => Reason::HoldoverExpired,
+    };
+    Some(Interval {
+        earliest_ns,
+        latest_ns,
+        status,
+        reason,
+    })
+}
+
+/// Like [`native_at`], with `None` for an error.
 #[inline]
 pub(crate) fn native(record: &NativeRecord, raw_ns: i64) -> Option<Interval> {
     let elapsed_ns = raw_ns.wrapping_sub(record.as_of_ns);

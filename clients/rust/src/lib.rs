@@ -24,6 +24,11 @@
 //! [`Status::FreeRunning`] and then to [`Status::Unknown`]. Use an interval only while its status
 //! is trusted ([`Status::is_trusted`]).
 //!
+//! On a virtual machine with a VMClock device, every read compares the device's disruption marker
+//! with that of the record, after it has read the clock. After a restore from a snapshot or a live
+//! migration the status is therefore [`Status::Disrupted`] from the first read on, until the daemon
+//! has new measurements.
+//!
 //! ```text
 //!   Client  -->  Location     -->  Segment, Places   -->  Snapshot       -->  Interval
 //!   (handle)     (which file)      (layout reader)        (one record)        (arithmetic)
@@ -41,17 +46,19 @@ mod options;
 mod segment;
 mod snapshot;
 mod surroundings;
+mod vmclock;
 
 pub use client::{Client, Timed};
 pub use error::Error;
 pub use interval::{
-    Interval, InvertedInterval, NativeRecord, Reason, Record, Status, V2Record, interval_at,
-    native_interval_at, v2_interval_at,
+    Interval, InvertedInterval, NativeRecord, Reason, Record, Status, V2Record, V3Record,
+    interval_at, native_interval_at, v2_interval_at, v3_interval_at,
 };
 pub use location::DEFAULT_DIRECTORY;
 pub use options::OpenOptions;
 pub use shm_layout::Leap;
 pub use shm_layout::native::StampError;
+pub use shm_layout::vmclock::DEFAULT_PATH as DEFAULT_VMCLOCK;
 pub use snapshot::{Layout, RecordDetails};
 
 /// The example of the README.
@@ -59,9 +66,10 @@ pub use snapshot::{Layout, RecordDetails};
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// The causes of [`Error::Open`] and [`Error::Read`].
+/// The causes of [`Error::Open`], [`Error::Read`] and [`Error::VmClock`].
 pub mod read_error {
     pub use shm_layout::layout::header::HeaderError;
     pub use shm_layout::reader::ReadError;
     pub use shm_layout::record::{IdentityError, RecordError};
+    pub use shm_layout::vmclock::VmClockError;
 }

@@ -7,7 +7,7 @@ use shm_layout::reader::ReadError;
 
 use crate::error::Error;
 use crate::segment::{FileId, Segment, Wait};
-use crate::snapshot::{Layout, Rank};
+use crate::snapshot::{Layout, Standing};
 use crate::surroundings::Surroundings;
 
 /// The directory in which the daemon publishes by default.
@@ -51,16 +51,14 @@ impl Location {
     /// [`Error::Open`], [`Error::EarlierBoot`] or [`Error::TimeNamespace`] of the first file that
     /// exists, if none can be opened.
     pub(crate) fn open(&self, surroundings: &impl Surroundings) -> Result<Segment, Error> {
-        let mut best: Option<(Option<Rank>, Segment)> = None;
+        let mut opened = Vec::new();
         let mut first_err = None;
         for path in self.candidates() {
             match Segment::open(&path, Wait::Briefly, surroundings) {
                 Ok(segment) => {
                     let snapshot = segment.snapshot(Wait::Briefly);
-                    let rank = snapshot.and_then(|it| it.rank(surroundings)).ok();
-                    if best.as_ref().is_none_or(|(best, _)| rank > *best) {
-                        best = Some((rank, segment));
-                    }
+                    let standing = snapshot.and_then(|it| it.standing(surroundings)).ok();
+                    opened.push((standing, segment));
                 }
                 Err(err) if is_not_found(&err) => {}
                 Err(err) => {
@@ -68,7 +66,7 @@ impl Location {
                 }
             }
         }
-        best.map(|(_, segment)| segment).ok_or_else(|| {
+        preferred(opened).ok_or_else(|| {
             first_err.unwrap_or_else(|| Error::Open {
                 path: self.0.clone(),
                 source: ReadError::Io(io::ErrorKind::NotFound.into()),
@@ -76,37 +74,52 @@ impl Location {
         })
     }
 
-    /// Opens the preferred segment, unless that is the file `current`, whose rank is `rank`, or its
-    /// record cannot be read at once.
+    /// Opens the preferred segment, unless that is the file `current`, whose standing is given, or
+    /// its record cannot be read at once.
     pub(crate) fn open_other(
         &self,
         current: FileId,
-        rank: Option<Rank>,
+        standing: Option<Standing>,
         surroundings: &impl Surroundings,
     ) -> Option<Segment> {
         let candidates = self.candidates().into_iter();
         let files: Vec<_> = candidates
             .filter_map(|path| Some((FileId::at(&path).ok()?, path)))
             .collect();
-        let is_there = files.iter().any(|&(file, _)| file == current);
+        let mut opened = Vec::new();
         // A deleted file that is not live is not left for another that is no better.
-        let deleted = rank.filter(|_| !is_there).map(Rank::not_live);
-        let mut best: (Option<Rank>, Option<Segment>) = (deleted, None);
+        if !files.iter().any(|&(file, _)| file == current) {
+            opened.push((standing.map(Standing::not_live), None));
+        }
         for (file, path) in files {
             if file == current {
-                if rank > best.0 {
-                    best = (rank, None);
-                }
+                opened.push((standing, None));
             } else if let Ok(segment) = Segment::open(&path, Wait::No, surroundings)
                 && let Ok(snapshot) = segment.snapshot(Wait::No)
-                && let Ok(rank) = snapshot.rank(surroundings)
-                && Some(rank) > best.0
+                && let Ok(standing) = snapshot.standing(surroundings)
             {
-                best = (Some(rank), Some(segment));
+                opened.push((Some(standing), Some(segment)));
             }
         }
-        best.1
+        preferred(opened)?
     }
+}
+
+/// Returns the segment with the greatest rank, the first of several.
+fn preferred<T>(opened: Vec<(Option<Standing>, T)>) -> Option<T> {
+    let standings = opened.iter().filter_map(|&(standing, _)| standing);
+    let is_any_disrupted = standings.into_iter().any(Standing::is_disrupted);
+    let rank = |standing: Option<Standing>| standing.map(|it| it.rank(is_any_disrupted));
+    opened
+        .into_iter()
+        .reduce(|best, other| {
+            if rank(other.0) > rank(best.0) {
+                other
+            } else {
+                best
+            }
+        })
+        .map(|(_, segment)| segment)
 }
 
 fn is_not_found(err: &Error) -> bool {

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use shm_layout::vmclock::DEFAULT_PATH as DEFAULT_VMCLOCK;
+
 use crate::client::{Client, check_trusted};
 use crate::error::Error;
 use crate::interval::Interval;
 use crate::location::{DEFAULT_DIRECTORY, Location};
+use crate::vmclock::VmClock;
 
 /// The time between two attempts while a program waits for the daemon.
 const RETRY_INTERVAL: Duration = Duration::from_millis(5);
@@ -25,6 +28,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(5);
 #[must_use]
 pub struct OpenOptions {
     path: PathBuf,
+    vmclock: PathBuf,
     follow: bool,
 }
 
@@ -32,24 +36,35 @@ impl Default for OpenOptions {
     fn default() -> Self {
         Self {
             path: DEFAULT_DIRECTORY.into(),
+            vmclock: DEFAULT_VMCLOCK.into(),
             follow: true,
         }
     }
 }
 
 impl OpenOptions {
-    /// Returns the defaults: [`DEFAULT_DIRECTORY`], followed.
+    /// Returns the defaults: [`DEFAULT_DIRECTORY`], followed, with the page of
+    /// [`DEFAULT_VMCLOCK`].
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sets the path: a file, or a directory. A relative path is made absolute when it is opened.
     ///
-    /// In a directory, the client reads one of the files `native`, `shm0` (v2) and `shm` (v1). It
-    /// skips those that it cannot open. It prefers a segment that a daemon has published in the
-    /// last 5 s and not retired, then one whose status is trusted, then the order above.
+    /// In a directory, the client reads one of the files `native`, `shm0` (v2), `shm` (v1) and
+    /// `shm1` (v3). It skips those that it cannot open. It prefers a segment that a daemon has
+    /// published in the last 5 s and not retired, then one whose status is trusted, then the order
+    /// above.
     pub fn path(mut self, path: impl AsRef<Path>) -> Self {
         path.as_ref().clone_into(&mut self.path);
+        self
+    }
+
+    /// Sets the path of the VMClock page (default: [`DEFAULT_VMCLOCK`]). A record with disruption
+    /// support requires it; others do not. The page is mapped when the client is opened. If it
+    /// cannot be opened then, a client that follows tries again when a record requires it.
+    pub fn vmclock(mut self, path: impl AsRef<Path>) -> Self {
+        path.as_ref().clone_into(&mut self.vmclock);
         self
     }
 
@@ -78,8 +93,10 @@ impl OpenOptions {
     /// - [`Error::EarlierBoot`] if the native segment was written before the current boot.
     /// - [`Error::TimeNamespace`] if the time namespace of this process cannot be determined, which
     ///   only the native layout needs.
+    /// - [`Error::VmClock`] if the record requires the VMClock page, and that cannot be opened.
     pub fn open(&self) -> Result<Client, Error> {
-        Client::open_location(Location::new(&self.path)?, self.follow)
+        let vmclock = VmClock::open(&self.vmclock);
+        Client::open_location(Location::new(&self.path)?, vmclock, self.follow)
     }
 
     /// Opens the segment when a trusted interval is published. With `max_bound`, the clock error

@@ -7,20 +7,26 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
 use nix::time::ClockId;
+use shm_layout::Disruption;
 use shm_layout::clock::{try_clock_ns, try_clock_since_ns};
+use shm_layout::counter;
 use shm_layout::layout::Layout as _;
 use shm_layout::layout::header::HeaderError;
 use shm_layout::memory::map::MapPair;
 use shm_layout::memory::slot::index_of;
-use shm_layout::native::{Native, UsualCase};
-use shm_layout::reader::{Kept, NativeReader, ReadError, Reader, V1Reader, V2Reader, open_file};
-use shm_layout::v1::{V1, V1Record};
+use shm_layout::native::{INTERVAL_WORDS, Native, UsualCase};
+use shm_layout::reader::{
+    Kept, NativeReader, ReadError, Reader, V1Reader, V2Reader, V3Reader, open_file,
+};
+use shm_layout::v1::V1;
 use shm_layout::v2::{V2, V2Record};
+use shm_layout::v3::V3;
 
 use crate::error::Error;
-use crate::interval::{Interval, around, native};
+use crate::interval::{Interval, around, native, v3};
 use crate::snapshot::{Layout, Record, Snapshot};
 use crate::surroundings::Surroundings;
+use crate::vmclock::VmClock;
 
 /// The identity of a file, independent of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +71,7 @@ enum AnyReader {
     Native(NativeReader),
     V2(V2Reader),
     V1(V1Reader),
+    V3(V3Reader),
 }
 
 impl Segment {
@@ -99,6 +106,8 @@ impl Segment {
             AnyReader::V1(_) | AnyReader::V2(_) => surroundings
                 .identity()
                 .map_or(0, |own| own.namespace_offset_ns.saturating_neg()),
+            // A time namespace has no effect on the counter.
+            AnyReader::V3(_) => 0,
         };
         Ok(Self {
             file: FileId::of(&metadata),
@@ -126,6 +135,7 @@ impl Segment {
             AnyReader::Native(reader) => (Layout::Native, Record::Native(read(reader, wait)?)),
             AnyReader::V2(reader) => (Layout::V2, Record::Bound(read(reader, wait)?)),
             AnyReader::V1(reader) => (Layout::V1, Record::Bound(read(reader, wait)?.into())),
+            AnyReader::V3(reader) => (Layout::V3, Record::V3(read(reader, wait)?)),
         };
         Ok(Snapshot {
             layout,
@@ -136,7 +146,7 @@ impl Segment {
 }
 
 /// Opens the reader of the layout that the header declares. The magic number distinguishes the
-/// native layout from v1 and v2; the version number distinguishes v1 from v2.
+/// native layout from the others, and the version number distinguishes these.
 fn open_reader(file: &File, wait: Wait) -> Result<AnyReader, ReadError> {
     fn open<L: shm_layout::layout::Layout>(
         file: &File,
@@ -152,8 +162,12 @@ fn open_reader(file: &File, wait: Wait) -> Result<AnyReader, ReadError> {
         native => return native.map(AnyReader::Native),
     }
     match open(file, wait) {
-        Err(ReadError::Header(HeaderError::Version { .. })) => open(file, wait).map(AnyReader::V1),
-        v2 => v2.map(AnyReader::V2),
+        Err(ReadError::Header(HeaderError::Version { .. })) => {}
+        v2 => return v2.map(AnyReader::V2),
+    }
+    match open(file, wait) {
+        Err(ReadError::Header(HeaderError::Version { .. })) => open(file, wait).map(AnyReader::V3),
+        v1 => v1.map(AnyReader::V1),
     }
 }
 
@@ -173,6 +187,7 @@ struct Place {
     native: Kept<Native>,
     v2: Kept<V2>,
     v1: Kept<V1>,
+    v3: Kept<V3>,
     /// The number of the segment's layout.
     layout: AtomicU8,
     /// As in [`Segment`].
@@ -193,6 +208,20 @@ pub(crate) struct Reading {
 const NATIVE: u8 = 0;
 const V2_LAYOUT: u8 = 1;
 const V1_LAYOUT: u8 = 2;
+const V3_LAYOUT: u8 = 3;
+
+impl Reading {
+    /// Returns the reading as it is after a disruption of the clock, unless the VMClock page has
+    /// the marker of `disruption` or that is not supported. The clocks must have been read before.
+    #[inline(always)]
+    fn unless_disrupted(self, disruption: Disruption, vmclock: &VmClock) -> Option<Self> {
+        if !disruption.supported || vmclock.marker()? == disruption.marker {
+            return Some(self);
+        }
+        let interval = self.interval.disrupted();
+        Some(Self { interval, ..self })
+    }
+}
 
 impl Place {
     fn new() -> Self {
@@ -200,6 +229,7 @@ impl Place {
             native: Kept::default(),
             v2: Kept::default(),
             v1: Kept::default(),
+            v3: Kept::default(),
             layout: AtomicU8::new(NATIVE),
             ahead_ns: AtomicI64::new(0),
             late_age_ns: AtomicI64::new(i64::MAX),
@@ -239,6 +269,10 @@ impl Places {
                 reader.move_to(maps, index, &place.v1, number)?;
                 V1_LAYOUT
             }
+            AnyReader::V3(reader) => {
+                reader.move_to(maps, index, &place.v3, number)?;
+                V3_LAYOUT
+            }
         };
         place.layout.store(layout, Ordering::Relaxed);
         place.ahead_ns.store(segment.ahead_ns, Ordering::Relaxed);
@@ -257,38 +291,52 @@ impl Places {
     /// Returns the interval at the present, or `None` after any error, and unless `is_still_here`
     /// returns true after everything was loaded. This is the fast path.
     // The clocks are read last: the processor executes nothing before an instruction that reads its
-    // counter has completed, so that all other instructions take their time from there.
+    // counter has completed, so that all other instructions take their time from there. Only the
+    // VMClock page has to be read after them.
     #[inline(always)]
-    pub(crate) fn try_now(&self, number: u64, is_still_here: impl Fn() -> bool) -> Option<Reading> {
+    pub(crate) fn try_now(
+        &self,
+        number: u64,
+        vmclock: &VmClock,
+        is_still_here: impl Fn() -> bool,
+    ) -> Option<Reading> {
         let index = index_of(number);
         let (map, place) = (self.maps.get(index), &self.of_maps[index]);
         let ahead_ns = place.ahead_ns.load(Ordering::Relaxed);
         let late_age_ns = place.late_age_ns.load(Ordering::Relaxed);
-        let record = match place.layout.load(Ordering::Relaxed) {
+        let V2Record { bound, disruption } = match place.layout.load(Ordering::Relaxed) {
             NATIVE => {
-                let words = place.native.glance_at_words(&map, number)?;
+                // Of a record without a disruption marker, which is not compared with anything.
+                if let Some(words) = place.native.glance_at_words(&map, number) {
+                    if !is_still_here() {
+                        return None;
+                    }
+                    return native_reading(&words, ahead_ns, late_age_ns);
+                }
+                let (words, marker) = place.native.glance_with_marker(&map, number)?;
                 if !is_still_here() {
                     return None;
                 }
-                let usual = UsualCase::of(&words);
-                let since_ns = usual.as_of_ns.wrapping_sub(ahead_ns);
-                let elapsed_ns = try_clock_since_ns(ClockId::CLOCK_MONOTONIC_RAW, since_ns)?;
-                let at_ns = usual.as_of_ns.wrapping_add(elapsed_ns);
-                if let Some(interval) = Interval::usual(&usual, elapsed_ns, late_age_ns) {
-                    return Some(Reading {
-                        interval,
-                        at_ns,
-                        is_late: false,
-                    });
-                }
-                return Some(Reading {
-                    interval: native(&Native::recall(&words), at_ns)?,
-                    at_ns,
-                    is_late: elapsed_ns >= late_age_ns,
-                });
+                let reading = native_reading(&words, ahead_ns, late_age_ns)?;
+                let supported = true;
+                return reading.unless_disrupted(Disruption { marker, supported }, vmclock);
             }
-            V2_LAYOUT => without_disruptions(place.v2.glance(&map, number)?)?,
-            _ => place.v1.glance(&map, number)?,
+            V2_LAYOUT => place.v2.glance(&map, number)?,
+            V3_LAYOUT => {
+                let record = place.v3.glance(&map, number)?;
+                if !is_still_here() {
+                    return None;
+                }
+                let counter = counter::read()?;
+                let age_ns = record.age_ns(counter);
+                let reading = Reading {
+                    interval: v3(&record, counter)?,
+                    at_ns: record.as_of_ns.saturating_add(age_ns),
+                    is_late: age_ns >= late_age_ns,
+                };
+                return reading.unless_disrupted(record.disruption, vmclock);
+            }
+            _ => place.v1.glance(&map, number)?.into(),
         };
         if !is_still_here() {
             return None;
@@ -296,11 +344,12 @@ impl Places {
         // CLOCK_REALTIME is read first. The time between the two readings then widens the interval.
         let realtime_ns = try_clock_ns(ClockId::CLOCK_REALTIME)?;
         let at_ns = try_clock_ns(ClockId::CLOCK_MONOTONIC_COARSE)?.wrapping_add(ahead_ns);
-        Some(Reading {
-            interval: around(&record, realtime_ns, at_ns)?,
+        let reading = Reading {
+            interval: around(&bound, realtime_ns, at_ns)?,
             at_ns,
-            is_late: at_ns.wrapping_sub(record.as_of_ns) >= late_age_ns,
-        })
+            is_late: at_ns.wrapping_sub(bound.as_of_ns) >= late_age_ns,
+        };
+        reading.unless_disrupted(disruption, vmclock)
     }
 
     /// Returns the record that was written last.
@@ -320,6 +369,10 @@ impl Places {
                 let record = place.v2.snapshot(map, number).map_err(Error::Read)?;
                 (Layout::V2, Record::Bound(record))
             }
+            V3_LAYOUT => {
+                let record = place.v3.snapshot(map, number).map_err(Error::Read)?;
+                (Layout::V3, Record::V3(record))
+            }
             _ => {
                 let record = place.v1.snapshot(map, number).map_err(Error::Read)?;
                 (Layout::V1, Record::Bound(record.into()))
@@ -333,8 +386,27 @@ impl Places {
     }
 }
 
-/// Returns the bound, unless the segment requires the VMClock device to be read as well.
-#[inline]
-fn without_disruptions(record: V2Record) -> Option<V1Record> {
-    (!record.disruption.supported).then_some(record.bound)
+/// Returns the interval at the present of a native record, or `None` after any error.
+#[inline(always)]
+fn native_reading(
+    words: &[u64; INTERVAL_WORDS],
+    ahead_ns: i64,
+    late_age_ns: i64,
+) -> Option<Reading> {
+    let usual = UsualCase::of(words);
+    let since_ns = usual.as_of_ns.wrapping_sub(ahead_ns);
+    let elapsed_ns = try_clock_since_ns(ClockId::CLOCK_MONOTONIC_RAW, since_ns)?;
+    let at_ns = usual.as_of_ns.wrapping_add(elapsed_ns);
+    if let Some(interval) = Interval::usual(&usual, elapsed_ns, late_age_ns) {
+        return Some(Reading {
+            interval,
+            at_ns,
+            is_late: false,
+        });
+    }
+    Some(Reading {
+        interval: native(&Native::recall(words), at_ns)?,
+        at_ns,
+        is_late: elapsed_ns >= late_age_ns,
+    })
 }

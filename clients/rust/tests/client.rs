@@ -3,6 +3,7 @@
 mod segments;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,13 +12,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use clockbound_client::conformance::follow_at_once;
 use clockbound_client::{Client, Error, Layout, OpenOptions, Reason, StampError, Status};
 use nix::time::ClockId;
-use shm_layout::Disruption;
 use shm_layout::native::NativeRecord;
-use shm_layout::v2::V2Record;
-use shm_layout::writer::V2Segment;
+use shm_layout::v3::V3Record;
 
 use segments::{
-    DEADLINE, HALF_NS, S, SegmentDirectory, clock_ns, native, now_ns, silent, v1, wait_until,
+    DEADLINE, HALF_NS, S, SegmentDirectory, clock_ns, native, now_ns, silent, v1, v3, wait_until,
 };
 
 fn bound_of(path: &Path) -> i64 {
@@ -225,25 +224,102 @@ fn interval_at_covers_the_time_since_which_the_record_is_valid() {
 }
 
 #[test]
-fn a_v2_segment_with_disruption_support_reads_as_unknown() {
+fn a_v3_segment_is_read_with_the_counter() {
     let directory = SegmentDirectory::new();
-    let (segment, _) = V2Segment::open(&directory.path("shm0")).expect("a segment");
-    for (supported, expected) in [
-        (false, (Status::Synchronized, Reason::Untold)),
-        (true, (Status::Unknown, Reason::Disrupted)),
-    ] {
-        segment.publish(&V2Record {
-            disruption: Disruption {
-                marker: 1,
-                supported,
-            },
-            ..v1(HALF_NS).into()
-        });
-        let client = Client::open_at(directory.path("shm0")).expect("a segment");
-        for _ in 0..2 {
-            let now = client.now().expect("an interval");
-            assert_eq!((now.status(), now.reason()), expected);
+    let Some(record) = v3(HALF_NS) else {
+        let _ = writeln!(
+            std::io::stdout(),
+            "skipped: v3: a program cannot read the counter"
+        );
+        return;
+    };
+    let segment = directory.publish_v3(&record);
+    for path in [directory.path("shm1"), directory.0.clone()] {
+        let client = Client::open_at(path).expect("a client");
+        for _ in 0..3 {
+            let (before_ns, now, after_ns) = (now_ns(), client.now(), now_ns());
+            let now = now.expect("an interval");
+            assert!(
+                now.earliest_ns() <= after_ns && before_ns <= now.latest_ns(),
+                "{before_ns} {now} {after_ns}"
+            );
+            assert_eq!(
+                (now.status(), now.reason()),
+                (Status::Synchronized, Reason::Untold)
+            );
         }
+        let details = client.record().expect("a record");
+        assert_eq!(details.layout.to_string(), "v3");
+        assert_eq!(details.as_of_ns, record.as_of_ns);
+        assert!((0..=now_ns() - record.as_of_ns + S).contains(&details.age_ns));
+        assert_eq!((details.leap, details.source), (None, None));
+        assert!(matches!(client.interval_at(0), Err(Error::NotNative)));
+        let stamp = client.interval_at_realtime(0);
+        assert!(matches!(stamp, Err(Error::NotNative)), "{stamp:?}");
+        // A counter that started again has a value before that of the record.
+        segment.publish(&V3Record {
+            as_of_counter: u64::MAX,
+            ..record
+        });
+        let ahead = client.now();
+        assert!(
+            matches!(ahead, Err(Error::Causality { ahead_ns: S.. })),
+            "{ahead:?}"
+        );
+        segment.publish(&record);
+        assert!(client.now().is_ok());
+    }
+    // Any other layout precedes it in a directory.
+    directory.publish_v1(HALF_NS);
+    let client = Client::open_at(&directory.0).expect("a client");
+    assert_eq!(client.record().expect("a record").layout, Layout::V1);
+}
+
+#[test]
+fn a_client_follows_a_v3_file_that_was_replaced() {
+    let directory = SegmentDirectory::new();
+    let Some(record) = v3(HALF_NS) else {
+        let _ = writeln!(
+            std::io::stdout(),
+            "skipped: v3: a program cannot read the counter"
+        );
+        return;
+    };
+    let seconds = |ns: i64| {
+        let seconds = u128::from((ns / S).unsigned_abs());
+        let ticks = (seconds << 88) / u128::from(record.period.frac);
+        u64::try_from(ticks).expect("64 bits")
+    };
+    // The daemon stopped ten seconds ago.
+    let late = V3Record {
+        as_of_counter: record.as_of_counter - seconds(10 * S),
+        as_of_ns: record.as_of_ns - 10 * S,
+        ..record
+    };
+    drop(directory.publish_v3(&late));
+    let path = directory.path("shm1");
+    let client = Client::open_at(&path).expect("a client");
+    assert_eq!(client.record().expect("a record").age_ns / S, 10);
+    fs::remove_file(&path).expect("removed");
+    let segment = directory.publish_v3(&record);
+    wait_until("the client reads the new file", || {
+        client.record().expect("a record").age_ns < 9 * S
+    });
+    // The status of a record that is not renewed is as with the published clients.
+    for (age_ns, expected) in [
+        (59 * S, (Status::Synchronized, Reason::Untold)),
+        (61 * S, (Status::FreeRunning, Reason::DaemonSilent)),
+        (1_001 * S, (Status::Unknown, Reason::HoldoverExpired)),
+    ] {
+        let now = v3(HALF_NS).expect("a counter");
+        segment.publish(&V3Record {
+            as_of_counter: now.as_of_counter - seconds(age_ns),
+            as_of_ns: now.as_of_ns - age_ns,
+            void_after_ns: now.void_after_ns - age_ns,
+            ..now
+        });
+        let now = client.now().expect("an interval");
+        assert_eq!((now.status(), now.reason()), expected);
     }
 }
 

@@ -1,18 +1,21 @@
 //! Segments for tests, published by the writer of `shm-layout`.
 #![allow(dead_code, reason = "not every test uses all of it")]
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clockbound_client::{Reason, Status};
 use nix::time::{ClockId, clock_gettime};
-use shm_layout::Leap;
 use shm_layout::native::NativeRecord;
 use shm_layout::v1::V1Record;
-use shm_layout::writer::{NativeSegment, V1Segment, V2Segment};
+use shm_layout::v3::{Fraction, V3Record};
+use shm_layout::writer::{NativeSegment, V1Segment, V2Segment, V3Segment};
+use shm_layout::{Disruption, Leap, counter};
 
 pub const S: i64 = 1_000_000_000;
 pub const HALF_NS: i64 = 200_000;
@@ -103,6 +106,12 @@ impl SegmentDirectory {
         segment.publish(&v1(bound_ns).into());
         segment
     }
+
+    pub fn publish_v3(&self, record: &V3Record) -> V3Segment {
+        let (segment, _) = V3Segment::open(&self.path("shm1")).expect("a segment");
+        segment.publish(record);
+        segment
+    }
 }
 
 impl Drop for SegmentDirectory {
@@ -128,5 +137,66 @@ pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
     while !condition() {
         assert!(begun.elapsed() < DEADLINE, "timed out: {what}");
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Returns the v3 record that a daemon with a clock error bound of `bound_ns` writes now, or `None`
+/// where a program cannot read the counter.
+pub fn v3(bound_ns: i64) -> Option<V3Record> {
+    /// The period of the counter. Wrong by less than 0.1 %, for which the bound grows.
+    static PERIOD: OnceLock<Fraction> = OnceLock::new();
+    let period = *PERIOD.get_or_init(|| {
+        let reading = || (clock_ns(ClockId::CLOCK_MONOTONIC_RAW), counter::read());
+        let (begun_ns, Some(begun)) = reading() else {
+            return Fraction::default();
+        };
+        thread::sleep(Duration::from_millis(50));
+        let (ended_ns, ended) = reading();
+        let ticks = u128::from(ended.expect("as before") - begun);
+        let ns = u128::from((ended_ns - begun_ns).unsigned_abs());
+        let frac = (ns << 88) / (ticks * u128::from(S.unsigned_abs()));
+        Fraction {
+            frac: frac.try_into().expect("a counter of at least 17 MHz"),
+            shift: 24,
+        }
+    });
+    let as_of_counter = counter::read()?;
+    let as_of_ns = now_ns();
+    Some(V3Record {
+        as_of_counter,
+        as_of_ns,
+        void_after_ns: as_of_ns + 1_000 * S,
+        period,
+        period_error: Fraction::default(),
+        bound_ns,
+        disruption: Disruption::default(),
+        max_drift_ppb: 1_000_000,
+        status: Status::Synchronized,
+    })
+}
+
+/// A file in the place of the VMClock device, removed with the directory.
+pub struct VmClockPage(pub PathBuf, File);
+
+impl VmClockPage {
+    pub fn new(path: PathBuf, marker: u64) -> Self {
+        let mut bytes = [0; 4_096];
+        bytes[..4].copy_from_slice(b"VCLK");
+        bytes[4..8].copy_from_slice(&4_096_u32.to_le_bytes());
+        bytes[8] = 1;
+        fs::create_dir_all(path.parent().expect("a directory")).expect("created");
+        fs::write(&path, bytes).expect("written");
+        let file = File::options().write(true).open(&path).expect("a file");
+        let page = Self(path, file);
+        page.put(16, &marker.to_le_bytes());
+        page
+    }
+
+    pub fn put(&self, offset: u64, bytes: &[u8]) {
+        self.1.write_all_at(bytes, offset).expect("written");
+    }
+
+    pub fn set_marker(&self, marker: u64) {
+        self.put(16, &marker.to_le_bytes());
     }
 }
