@@ -98,13 +98,17 @@ typedef enum clockbound_err_kind {
     /* Extension: the layout or the record has no interval at the requested instant. */
     CLOCKBOUND_ERR_NOT_KNOWN = 8,
     /* Extension: the timeout ended before the wait. */
-    CLOCKBOUND_ERR_TIMED_OUT = 9
+    CLOCKBOUND_ERR_TIMED_OUT = 9,
+    /* Extension: the record holds only while the VMClock page has its disruption marker, and this
+     * process cannot read that page. If opening it failed, detail is "open" and sys_errno the
+     * errno; otherwise detail names what is wrong with the page. */
+    CLOCKBOUND_ERR_VMCLOCK = 10
 } clockbound_err_kind;
 
 typedef struct clockbound_err {
     clockbound_err_kind kind;
-    /* The errno of the system call for CLOCKBOUND_ERR_SYSCALL, and for CLOCKBOUND_ERR_NOT_READY if
-     * the last attempt failed in one; otherwise 0. */
+    /* The errno of the system call for CLOCKBOUND_ERR_SYSCALL, and for CLOCKBOUND_ERR_NOT_READY
+     * and CLOCKBOUND_ERR_VMCLOCK if one failed; otherwise 0. */
     int sys_errno;
     /* A constant string with details, which must not be freed, or NULL. */
     char const *detail;
@@ -135,17 +139,20 @@ typedef struct clockbound_now_result {
  * a seccomp filter that forbids opening files; see CLOCKBOUND_OPEN_NO_FOLLOW.
  *
  * shm_path is the path of a segment or of a directory. In a directory, one of the files native,
- * shm0 (2.x layout) and shm (1.x layout) is opened: preferably one that a daemon has published in
- * the last 5 s, then one whose status is trusted, then the first of them. NULL is
+ * shm0 (2.x layout), shm (1.x layout) and shm1 (3.x layout) is opened: preferably one that a daemon
+ * has published in the last 5 s, then one whose status is trusted, then the first of them. NULL is
  * CLOCKBOUND_DEFAULT_DIRECTORY.
  *
+ * If the record has disruption support, the VMClock page of VMCLOCK_SHM_DEFAULT_PATH is required.
+ * Each read compares its disruption marker with that of the record, after reading the clock. If
+ * they differ, the status is CLOCKBOUND_STA_DISRUPTED.
+ *
  * Returns NULL on failure, with an error of kind SYSCALL, SEGMENT_NOT_INITIALIZED,
- * SEGMENT_MALFORMED or SEGMENT_VERSION_NOT_SUPPORTED.
+ * SEGMENT_MALFORMED, SEGMENT_VERSION_NOT_SUPPORTED or VMCLOCK.
  */
 clockbound_ctx *clockbound_open(char const *shm_path, clockbound_err *err);
 
-/* Like clockbound_open(). The device at vmclock_path is not read. A segment that requires it reads
- * as unknown. */
+/* Like clockbound_open(), with the VMClock page at vmclock_path. NULL is VMCLOCK_SHM_DEFAULT_PATH. */
 clockbound_ctx *clockbound_vmclock_open(char const *shm_path, char const *vmclock_path,
                                         clockbound_err *err);
 
@@ -155,7 +162,7 @@ clockbound_err const *clockbound_close(clockbound_ctx *ctx);
 /* Reads the interval at the present.
  *
  * Returns NULL on success, otherwise an error of kind SYSCALL, SEGMENT_NOT_INITIALIZED,
- * SEGMENT_MALFORMED or CAUSALITY_BREACH. A status that is not trusted is not an error.
+ * SEGMENT_MALFORMED, CAUSALITY_BREACH or VMCLOCK. A status that is not trusted is not an error.
  */
 clockbound_err const *clockbound_now(clockbound_ctx *ctx, clockbound_now_result *result);
 
@@ -217,7 +224,8 @@ typedef enum clockbound_order {
 typedef enum clockbound_layout {
     CLOCKBOUND_LAYOUT_NATIVE = 0,
     CLOCKBOUND_LAYOUT_V1 = 1,
-    CLOCKBOUND_LAYOUT_V2 = 2
+    CLOCKBOUND_LAYOUT_V2 = 2,
+    CLOCKBOUND_LAYOUT_V3 = 3
 } clockbound_layout;
 
 /* The leap second that is announced for the end of the UTC day. */
@@ -233,9 +241,11 @@ typedef enum clockbound_leap {
 } clockbound_leap;
 
 /* The details of the record that was published last. Instants are readings of CLOCK_MONOTONIC_RAW
- * in this process with the native layout, and of CLOCK_MONOTONIC_COARSE with others, ns. */
+ * in this process with the native layout, of CLOCK_MONOTONIC_COARSE with v1 and v2, and UTC since
+ * 1970 with v3, ns. */
 typedef struct clockbound_record {
-    /* sizeof(clockbound_record), set by the caller. Later versions can add members at the end. */
+    /* sizeof(clockbound_record), set by the caller. Later versions can add members at the end. The
+     * library fills in the members within this size that it has. */
     size_t size;
     clockbound_layout layout;
     clockbound_clock_status status;
@@ -250,8 +260,20 @@ typedef struct clockbound_record {
     uint64_t publication_interval_ns;
     /* chronyd's reference id of the source; 0 if not known. */
     uint32_t source;
-    /* 0 */
+    /* 0. The first version of the struct ends here. */
     uint32_t reserved;
+    /* The disruption marker, if disruption_supported; otherwise 0. */
+    uint64_t disruption_marker;
+    /* Whether the record holds only while the VMClock page has that marker. */
+    bool disruption_supported;
+    /* Whether the host of the virtual machine expects a disruption within about a day, and within
+     * about an hour. */
+    bool disruption_soon;
+    bool disruption_imminent;
+    /* Whether the host reports TAI - UTC. */
+    bool tai_offset_known;
+    /* TAI - UTC, s, if tai_offset_known; otherwise 0. */
+    int32_t tai_offset_s;
 } clockbound_record;
 
 /* The intervals immediately before and after an operation. The operation took place between
@@ -274,6 +296,11 @@ char const *clockbound_version(void);
 clockbound_ctx *clockbound_open_with(char const *shm_path, unsigned int flags,
                                      clockbound_err *err);
 
+/* Like clockbound_open_with(), with the VMClock page at vmclock_path. NULL is
+ * VMCLOCK_SHM_DEFAULT_PATH. */
+clockbound_ctx *clockbound_open_with_vmclock(char const *shm_path, char const *vmclock_path,
+                                             unsigned int flags, clockbound_err *err);
+
 /* Opens a segment like clockbound_open() and waits until it contains a trusted interval with a
  * clock error bound of at most max_bound_ns (0: any). The segment need not exist yet.
  *
@@ -281,6 +308,11 @@ clockbound_ctx *clockbound_open_with(char const *shm_path, unsigned int flags,
  */
 clockbound_ctx *clockbound_open_when_ready(char const *shm_path, uint64_t timeout_ns,
                                            uint64_t max_bound_ns, clockbound_err *err);
+
+/* Like clockbound_open_when_ready(), with the arguments of clockbound_open_with_vmclock(). */
+clockbound_ctx *clockbound_open_when_ready_with(char const *shm_path, char const *vmclock_path,
+                                                unsigned int flags, uint64_t timeout_ns,
+                                                uint64_t max_bound_ns, clockbound_err *err);
 
 /* Like clockbound_now(), in ns and with the reason of the status. */
 clockbound_err const *clockbound_interval_now(clockbound_ctx *ctx, clockbound_interval *interval);
@@ -390,7 +422,9 @@ CLOCKBOUND_ASSERT(clock_status, offsetof(clockbound_now_result, clock_status) ==
 CLOCKBOUND_ASSERT(interval, sizeof(clockbound_interval) == 24);
 CLOCKBOUND_ASSERT(status, offsetof(clockbound_interval, status) == 16);
 CLOCKBOUND_ASSERT(reason, offsetof(clockbound_interval, reason) == 20);
-CLOCKBOUND_ASSERT(record, sizeof(clockbound_record) == 64);
+CLOCKBOUND_ASSERT(record, sizeof(clockbound_record) == 80);
+CLOCKBOUND_ASSERT(disruption_marker, offsetof(clockbound_record, disruption_marker) == 64);
+CLOCKBOUND_ASSERT(tai_offset_s, offsetof(clockbound_record, tai_offset_s) == 76);
 CLOCKBOUND_ASSERT(as_of, offsetof(clockbound_record, as_of_ns) == 24);
 CLOCKBOUND_ASSERT(source, offsetof(clockbound_record, source) == 56);
 #undef CLOCKBOUND_ASSERT

@@ -74,7 +74,7 @@ pub struct clockbound_record {
     pub reason: c_int,
     /// A value of `clockbound_leap`.
     pub leap: c_int,
-    /// The instant of the record, on the clock of the layout, ns.
+    /// The instant of the record, on the clock of the layout, ns; UTC since 1970 in v3.
     pub as_of_ns: i64,
     /// The time since that instant, ns.
     pub age_ns: i64,
@@ -84,8 +84,20 @@ pub struct clockbound_record {
     pub publication_interval_ns: u64,
     /// chronyd's reference id of the source; 0 if not known.
     pub source: u32,
-    /// 0
+    /// 0. The first version of the struct ends here.
     pub reserved: u32,
+    /// The disruption marker, if `disruption_supported`; otherwise 0.
+    pub disruption_marker: u64,
+    /// Whether the record holds only while the VMClock page has the marker.
+    pub disruption_supported: bool,
+    /// Whether the host expects a disruption within about a day.
+    pub disruption_soon: bool,
+    /// Whether the host expects a disruption within about an hour.
+    pub disruption_imminent: bool,
+    /// Whether the host reports TAI - UTC.
+    pub tai_offset_known: bool,
+    /// TAI - UTC, s, if `tai_offset_known`; otherwise 0.
+    pub tai_offset_s: i32,
 }
 
 const _: () = {
@@ -97,7 +109,9 @@ const _: () = {
     assert!(size_of::<clockbound_interval>() == 24);
     assert!(offset_of!(clockbound_interval, status) == 16);
     assert!(offset_of!(clockbound_interval, reason) == 20);
-    assert!(size_of::<clockbound_record>() == 64);
+    assert!(size_of::<clockbound_record>() == 80);
+    assert!(offset_of!(clockbound_record, disruption_marker) == clockbound_record::FIRST_SIZE);
+    assert!(offset_of!(clockbound_record, tai_offset_s) == 76);
     assert!(offset_of!(clockbound_record, as_of_ns) == 24);
     assert!(offset_of!(clockbound_record, source) == 56);
 };
@@ -168,6 +182,9 @@ impl From<&Interval> for clockbound_interval {
 }
 
 impl clockbound_record {
+    /// The size of the first version of the struct, in bytes.
+    pub(crate) const FIRST_SIZE: usize = 64;
+
     pub(crate) fn new(size: usize, details: &RecordDetails) -> Self {
         let publication_ns = details.publication_interval.map(|it| it.as_nanos());
         Self {
@@ -175,6 +192,7 @@ impl clockbound_record {
             layout: match details.layout {
                 Layout::V1 => 1,
                 Layout::V2 => 2,
+                Layout::V3 => 3,
                 _ => 0,
             },
             status: details.status as c_int,
@@ -187,6 +205,12 @@ impl clockbound_record {
                 .map_or(0, |ns| u64::try_from(ns).unwrap_or(u64::MAX)),
             source: details.source.unwrap_or(0),
             reserved: 0,
+            disruption_marker: details.disruption_marker.unwrap_or(0),
+            disruption_supported: details.disruption_supported,
+            disruption_soon: details.disruption_soon,
+            disruption_imminent: details.disruption_imminent,
+            tai_offset_known: details.tai_offset_s.is_some(),
+            tai_offset_s: details.tai_offset_s.unwrap_or(0).into(),
         }
     }
 }

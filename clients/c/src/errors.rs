@@ -5,7 +5,7 @@
 
 use std::ffi::{CStr, c_int};
 
-use clockbound_client::read_error::{HeaderError, ReadError};
+use clockbound_client::read_error::{HeaderError, ReadError, VmClockError};
 use clockbound_client::{Error, Reason, StampError};
 
 use crate::abi::{clockbound_err, reason_name};
@@ -19,6 +19,7 @@ const NOT_READY: c_int = 6;
 const UNTRUSTED: c_int = 7;
 const NOT_KNOWN: c_int = 8;
 const TIMED_OUT: c_int = 9;
+const VMCLOCK: c_int = 10;
 
 /// The number of values of errno on Linux, with 0.
 const ERRNO_COUNT: usize = 134;
@@ -29,6 +30,18 @@ static CLOCK_ERRORS: [clockbound_err; ERRNO_COUNT] = {
     let (mut n, mut errno) = (0, 0);
     while n < ERRNO_COUNT {
         errors[n] = system(errno, c"clock_gettime");
+        n += 1;
+        errno += 1;
+    }
+    errors
+};
+
+/// An error of opening the VMClock page with each errno.
+static VMCLOCK_ERRORS: [clockbound_err; ERRNO_COUNT] = {
+    let mut errors = [clockbound_err::none(); ERRNO_COUNT];
+    let (mut n, mut errno) = (0, 0);
+    while n < ERRNO_COUNT {
+        errors[n] = vmclock(errno);
         n += 1;
         errno += 1;
     }
@@ -68,11 +81,16 @@ pub(crate) unsafe fn write_to(target: *mut clockbound_err, err: clockbound_err) 
 pub(crate) fn constant(err: &Error) -> &'static clockbound_err {
     match describe(err) {
         Description::Constant(err) => err,
-        Description::System { errno, .. } => {
-            let errno = usize::try_from(errno).unwrap_or(0);
-            CLOCK_ERRORS.get(errno).unwrap_or(&CLOCK_ERRORS[0])
-        }
+        Description::System { errno, .. } => of_errno(&CLOCK_ERRORS, errno),
     }
+}
+
+fn of_errno(
+    errors: &'static [clockbound_err; ERRNO_COUNT],
+    errno: c_int,
+) -> &'static clockbound_err {
+    let errno = usize::try_from(errno).unwrap_or(0);
+    errors.get(errno).unwrap_or(&errors[0])
 }
 
 /// Converts an error of opening a segment.
@@ -119,6 +137,17 @@ fn describe(err: &Error) -> Description {
         }
         Error::Causality { .. } => {
             return constant!(CAUSALITY, c"the record is ahead of the monotonic clock");
+        }
+        Error::VmClock { source, .. } => {
+            return match &**source {
+                VmClockError::Io(source) => {
+                    let errno = source.raw_os_error().unwrap_or(0);
+                    Description::Constant(of_errno(&VMCLOCK_ERRORS, errno))
+                }
+                VmClockError::TooShort { .. } => constant!(VMCLOCK, c"the page is too short"),
+                VmClockError::Version(_) => constant!(VMCLOCK, c"unsupported version"),
+                _ => constant!(VMCLOCK, c"not a VMClock page"),
+            };
         }
         Error::Clock(source) => {
             return Description::System {
@@ -184,6 +213,13 @@ const fn system(errno: c_int, call: &'static CStr) -> clockbound_err {
     }
 }
 
+const fn vmclock(errno: c_int) -> clockbound_err {
+    clockbound_err {
+        sys_errno: errno,
+        ..error(VMCLOCK, c"open")
+    }
+}
+
 /// Returns the message of an error kind, with its remedy.
 pub(crate) fn message(kind: c_int) -> &'static CStr {
     match kind {
@@ -203,6 +239,10 @@ pub(crate) fn message(kind: c_int) -> &'static CStr {
         }
         UNTRUSTED => c"the clock status is not trusted; see detail and the log of clockbound",
         TIMED_OUT => c"the time has not certainly passed within the timeout",
+        VMCLOCK => {
+            c"the segment requires the VMClock page, which cannot be read; \
+              see detail and sys_errno; may this process read the device?"
+        }
         NOT_KNOWN => c"the segment has no interval at this instant; see detail",
         _ => c"unknown error",
     }

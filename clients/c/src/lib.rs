@@ -43,7 +43,7 @@ pub unsafe extern "C" fn clockbound_open(
     err: *mut clockbound_err,
 ) -> *mut clockbound_ctx {
     // SAFETY: the contract is the same.
-    unsafe { clockbound_open_with(shm_path, 0, err) }
+    unsafe { clockbound_open_with_vmclock(shm_path, ptr::null(), 0, err) }
 }
 
 /// `CLOCKBOUND_OPEN_NO_FOLLOW`
@@ -59,31 +59,44 @@ pub unsafe extern "C" fn clockbound_open_with(
     flags: c_uint,
     err: *mut clockbound_err,
 ) -> *mut clockbound_ctx {
-    if flags & !OPEN_NO_FOLLOW != 0 {
+    // SAFETY: the contract is the same.
+    unsafe { clockbound_open_with_vmclock(shm_path, ptr::null(), flags, err) }
+}
+
+/// Like [`clockbound_open_with`], with the path of the VMClock page; null for the default one.
+///
+/// # Safety
+/// As for [`clockbound_open`]. `vmclock_path` is null or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_open_with_vmclock(
+    shm_path: *const c_char,
+    vmclock_path: *const c_char,
+    flags: c_uint,
+    err: *mut clockbound_err,
+) -> *mut clockbound_ctx {
+    // SAFETY: the paths are null or C strings by contract.
+    let options = unsafe { options_from_c(shm_path, vmclock_path, flags) };
+    let Some(options) = options else {
         // SAFETY: `err` is null or writable by contract.
         unsafe { write_to(err, UNKNOWN_FLAG) };
         return ptr::null_mut();
-    }
-    // SAFETY: `shm_path` is null or a C string by contract.
-    let path = unsafe { path_from_c(shm_path) };
-    let options = OpenOptions::new().path(path);
-    let opened = options.follow(flags & OPEN_NO_FOLLOW == 0).open();
+    };
     // SAFETY: `err` is null or writable by contract.
-    unsafe { into_handle(opened, err) }
+    unsafe { into_handle(options.open(), err) }
 }
 
-/// Like [`clockbound_open`]. The VMClock device is not read.
+/// Like [`clockbound_open_with_vmclock`], without flags.
 ///
 /// # Safety
-/// As for [`clockbound_open`]. `vmclock_path` is not used.
+/// As for [`clockbound_open_with_vmclock`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn clockbound_vmclock_open(
     shm_path: *const c_char,
-    _vmclock_path: *const c_char,
+    vmclock_path: *const c_char,
     err: *mut clockbound_err,
 ) -> *mut clockbound_ctx {
-    // SAFETY: the contract is that of `clockbound_open`.
-    unsafe { clockbound_open(shm_path, err) }
+    // SAFETY: the contract is the same.
+    unsafe { clockbound_open_with_vmclock(shm_path, vmclock_path, 0, err) }
 }
 
 /// Waits for a trusted interval with a clock error bound of at most `max_bound_ns`, 0 for any.
@@ -97,11 +110,34 @@ pub unsafe extern "C" fn clockbound_open_when_ready(
     max_bound_ns: u64,
     err: *mut clockbound_err,
 ) -> *mut clockbound_ctx {
-    // SAFETY: `shm_path` is null or a C string by contract.
-    let path = unsafe { path_from_c(shm_path) };
+    // SAFETY: the contract is the same.
+    unsafe {
+        clockbound_open_when_ready_with(shm_path, ptr::null(), 0, timeout_ns, max_bound_ns, err)
+    }
+}
+
+/// Like [`clockbound_open_when_ready`], with the arguments of [`clockbound_open_with_vmclock`].
+///
+/// # Safety
+/// As for [`clockbound_open_with_vmclock`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_open_when_ready_with(
+    shm_path: *const c_char,
+    vmclock_path: *const c_char,
+    flags: c_uint,
+    timeout_ns: u64,
+    max_bound_ns: u64,
+    err: *mut clockbound_err,
+) -> *mut clockbound_ctx {
+    // SAFETY: the paths are null or C strings by contract.
+    let options = unsafe { options_from_c(shm_path, vmclock_path, flags) };
+    let Some(options) = options else {
+        // SAFETY: `err` is null or writable by contract.
+        unsafe { write_to(err, UNKNOWN_FLAG) };
+        return ptr::null_mut();
+    };
     let max_bound = (max_bound_ns > 0).then(|| Duration::from_nanos(max_bound_ns));
-    let timeout = Duration::from_nanos(timeout_ns);
-    let opened = Client::open_when_ready_at(path, timeout, max_bound);
+    let opened = options.open_when_ready(Duration::from_nanos(timeout_ns), max_bound);
     // SAFETY: `err` is null or writable by contract.
     unsafe { into_handle(opened, err) }
 }
@@ -242,15 +278,17 @@ pub unsafe extern "C" fn clockbound_record_now(
     }
     // SAFETY: `record` is not null, so it has a readable size by contract.
     let size = unsafe { (*record).size };
-    // Only this version of the struct exists. A larger one is of a program for a later version.
-    if size < size_of::<clockbound_record>() {
+    if size < clockbound_record::FIRST_SIZE {
         return &raw const RECORD_SIZE;
     }
     match ctx.client.record() {
         Ok(details) => {
             let details = clockbound_record::new(size, &details);
-            // SAFETY: `record` is writable for `size` bytes, which are enough.
-            unsafe { record.write(details) };
+            // The struct of a program for another version ends earlier or later.
+            let known = size.min(size_of::<clockbound_record>());
+            let bytes = (&raw const details).cast::<u8>();
+            // SAFETY: `record` is writable for `size` bytes, and `details` has as many as `known`.
+            unsafe { bytes.copy_to_nonoverlapping(record.cast(), known) };
             ptr::null()
         }
         Err(err) => constant(&err),
@@ -448,6 +486,29 @@ unsafe fn path_from_c<'a>(path: *const c_char) -> &'a Path {
         return Path::new(DEFAULT_DIRECTORY);
     }
     path
+}
+
+/// Converts the arguments of a function that opens. Returns `None` for an unknown flag.
+///
+/// # Safety
+/// The paths are null or C strings.
+unsafe fn options_from_c(
+    shm_path: *const c_char,
+    vmclock_path: *const c_char,
+    flags: c_uint,
+) -> Option<OpenOptions> {
+    if flags & !OPEN_NO_FOLLOW != 0 {
+        return None;
+    }
+    // SAFETY: `shm_path` is null or a C string by contract.
+    let options = OpenOptions::new().path(unsafe { path_from_c(shm_path) });
+    let options = options.follow(flags & OPEN_NO_FOLLOW == 0);
+    if vmclock_path.is_null() {
+        return Some(options);
+    }
+    // SAFETY: `vmclock_path` is a C string by contract.
+    let vmclock = unsafe { CStr::from_ptr(vmclock_path) };
+    Some(options.vmclock(OsStr::from_bytes(vmclock.to_bytes())))
 }
 
 /// Returns a handle, or null and the error in `err`.
