@@ -15,6 +15,8 @@ pub struct Case {
     pub expect: Value,
     /// The expected details of the record, if they are tested.
     pub record: Option<Value>,
+    /// The expected details about disruptions, if they are tested.
+    pub disruption: Option<Value>,
     pub times: Vec<Time>,
 }
 
@@ -51,6 +53,7 @@ pub fn all() -> Vec<Case> {
         },
         expect: case["expect"].clone(),
         record: case.get("record").cloned(),
+        disruption: case.get("disruption").cloned(),
         times: case["times"]
             .as_array()
             .map_or(Vec::new(), |times| times.iter().map(time).collect()),

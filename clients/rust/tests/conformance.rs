@@ -100,6 +100,17 @@ fn every_golden_segment_reads_as_expected() {
             });
             assert_eq!(actual, expected, "{}", case.name);
         }
+        if let Some(expected) = case.disruption {
+            let record = record_in(&case.path, &case.environment).expect("a record");
+            let actual = json!({
+                "supported": record.disruption_supported,
+                "marker": record.disruption_marker,
+                "soon": record.disruption_soon,
+                "imminent": record.disruption_imminent,
+                "tai_offset_s": record.tai_offset_s,
+            });
+            assert_eq!(actual, expected, "{}", case.name);
+        }
     }
 }
 
@@ -117,6 +128,7 @@ fn error_kind(err: &Error) -> &'static str {
     match err {
         Error::EarlierBoot { .. } => "not_initialized",
         Error::Causality { .. } => "causality",
+        Error::VmClock { .. } => "vmclock",
         Error::Open { source, .. } | Error::Read(source) => match source {
             ReadError::NotInitialized | ReadError::WriteInProgress => "not_initialized",
             ReadError::Header(HeaderError::Version { .. }) => "version",

@@ -5,17 +5,23 @@ use serde_json::{Value, json};
 use super::{AS_OF, Bytes, Golden, S, environment, expected, native_of_revision_2, v1, v2};
 
 /// The time from the records to the present, if a record is of a daemon that is running.
-const FRESH: i64 = S;
+pub const FRESH: i64 = S;
 /// The same for a daemon that is not running.
-const SILENT: i64 = 5 * S;
+pub const SILENT: i64 = 5 * S;
+
+/// Returns a v1 or v2 segment of a daemon that is running.
+pub fn live(bytes: Bytes) -> Bytes {
+    bytes.i64(16, (AS_OF + SILENT - FRESH) / S)
+}
+
+/// Returns a native segment of a daemon that is running.
+pub fn live_native() -> Bytes {
+    native_of_revision_2()
+        .i64(72, AS_OF + SILENT - FRESH)
+        .i64(104, AS_OF + 2 * SILENT)
+}
 
 pub fn all() -> Vec<Golden> {
-    let live = |bytes: Bytes| bytes.i64(16, (AS_OF + SILENT - FRESH) / S);
-    let live_native = || {
-        native_of_revision_2()
-            .i64(72, AS_OF + SILENT - FRESH)
-            .i64(104, AS_OF + 2 * SILENT)
-    };
     let retired = || live_native().put(120, [0, 19, 3, 0]);
     let unknown = || live_native().put(120, [0, 1, 3, 0]);
     let of_v2 = || expect_bound(60_000, "synchronized", "untold");
@@ -183,7 +189,7 @@ fn refused<const N: usize>(name: &str, files: [(&str, Bytes); N], kind: &str) ->
     case(name, files, json!({ "error": kind }))
 }
 
-fn case<const N: usize>(name: &str, files: [(&str, Bytes); N], expect: Value) -> Golden {
+pub fn case<const N: usize>(name: &str, files: [(&str, Bytes); N], expect: Value) -> Golden {
     Golden {
         files: files
             .map(|(file, bytes)| (format!("{name}/{file}"), bytes.0))

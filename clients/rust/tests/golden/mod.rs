@@ -3,6 +3,7 @@
 //! The table does not use the library, so that a defect of the library cannot appear in both.
 
 mod directories;
+mod disruption;
 mod far_times;
 mod instants;
 
@@ -120,6 +121,33 @@ fn v2() -> Bytes {
         .u32(68, 1)
 }
 
+/// The counter of the processor when the v3 records were written.
+const COUNTER: i64 = 1 << 40;
+
+/// Returns a v3 segment with the same values. The period of the counter is 2^-30 s.
+fn v3() -> Bytes {
+    Bytes(vec![0; 104])
+        .u32(0, 0x414d_5a4e)
+        .u32(4, 0x4342_0200)
+        .u32(8, 104)
+        .u16(12, 0x0303)
+        .u16(14, 8)
+        .i64(16, COUNTER)
+        .instant(24, UTC)
+        .instant(40, UTC + 1_000 * S)
+        .put(56, (1_u64 << 63).to_le_bytes())
+        .i64(72, 10_000)
+        .i64(80, 7)
+        .u32(88, 50_000)
+        .u32(92, 1)
+        .put(97, [29])
+}
+
+/// Returns the environment `elapsed` ns and `ticks` of the counter after the record was written.
+fn v3_environment(elapsed: i64, ticks: i64) -> Value {
+    with(environment(elapsed), "counter", json!(COUNTER + ticks))
+}
+
 /// The files of a case, by their paths in `segments`, and the case in `cases.json`.
 pub struct Golden {
     pub files: Vec<(String, Vec<u8>)>,
@@ -187,8 +215,10 @@ pub fn all() -> Vec<Golden> {
     all.extend(v1_accepted());
     all.extend(v1_refused());
     all.extend(v2_segments());
+    all.extend(v3_segments());
     all.extend(instants::all());
     all.extend(directories::all());
+    all.extend(disruption::all());
     all.extend(far_times::all());
     all
 }
@@ -605,20 +635,120 @@ fn v2_segments() -> Vec<Golden> {
             "disrupted",
             "untold",
         ),
-        // Only the VMClock device reports whether a disruption occurred. Clients do not read it.
-        accepted(
-            "v2-disruption-support",
-            v2().put(72, [1]),
-            0,
-            10_000,
-            "unknown",
-            "disrupted",
-        ),
         refused("v2-write-in-progress", v2().u16(14, 9), "not_initialized"),
         refused("v2-truncated-in-record", v2().truncated(79), "malformed"),
         refused("v2-size-too-small", v2().u32(8, 72), "malformed"),
         refused("v2-negative-bound", v2().i64(48, i64::MIN), "malformed"),
         refused("v2-drift-out-of-range", v2().u32(64, u32::MAX), "malformed"),
         refused("v2-undefined-status", v2().u32(68, 50_000), "malformed"),
+    ]
+}
+
+fn v3_segments() -> Vec<Golden> {
+    let second = 1 << 30;
+    let accepted = |name, bytes, seconds: i64, ends, status, reason| {
+        let environment = v3_environment(seconds * S, seconds * second);
+        let expect = expected(seconds * S, ends, status, reason);
+        golden(name, bytes, environment, expect)
+    };
+    let refused = |name, bytes, kind: &str| {
+        golden(name, bytes, v3_environment(0, 0), json!({ "error": kind }))
+    };
+    // The rounding of published clients, which compute in double precision, is less than 1 ns in
+    // the time, and 1 ns in the bound.
+    let fresh = (10_002, 10_004);
+    vec![
+        accepted("v3-synchronized", v3(), 0, fresh, "synchronized", "untold"),
+        accepted(
+            "v3-aged",
+            v3(),
+            1,
+            (60_003, 60_004),
+            "synchronized",
+            "untold",
+        )
+        .and(
+            "record",
+            json!({
+                "layout": "v3",
+                "age_ns": S,
+                "leap": Value::Null,
+                "source": Value::Null,
+                "valid_since_ns": Value::Null,
+            }),
+        ),
+        // 2^-20 of 1,000,000,002 ns are less than 954 ns.
+        accepted(
+            "v3-aged-with-an-error-of-the-period",
+            v3().i64(64, 1 << 44),
+            1,
+            (60_957, 60_958),
+            "synchronized",
+            "untold",
+        ),
+        accepted(
+            "v3-ages-to-free-running",
+            v3(),
+            61,
+            (3_060_003, 3_060_004),
+            "free_running",
+            "daemon_silent",
+        ),
+        accepted(
+            "v3-ages-to-unknown",
+            v3(),
+            1_001,
+            (50_060_003, 50_060_004),
+            "unknown",
+            "holdover_expired",
+        ),
+        accepted(
+            "v3-free-running",
+            v3().u32(92, 2),
+            0,
+            fresh,
+            "free_running",
+            "untold",
+        ),
+        accepted(
+            "v3-disrupted",
+            v3().u32(92, 3),
+            0,
+            fresh,
+            "disrupted",
+            "untold",
+        ),
+        // 1073 ticks are less than 1 us.
+        golden(
+            "v3-slightly-ahead-of-counter",
+            v3(),
+            v3_environment(0, -1_073),
+            expected(0, fresh, "synchronized", "untold"),
+        ),
+        golden(
+            "v3-ahead-of-counter",
+            v3(),
+            v3_environment(0, -1_076),
+            json!({ "error": "causality" }),
+        ),
+        // Neither CLOCK_REALTIME nor a time namespace has an effect.
+        golden(
+            "v3-realtime-stepped",
+            v3(),
+            with(v3_environment(0, 0), "realtime_ns", json!(UTC + 3_600 * S)),
+            expected(0, fresh, "synchronized", "untold"),
+        ),
+        golden(
+            "v3-time-namespace",
+            v3(),
+            with(v3_environment(0, 0), "namespace_offset_ns", json!(5 * S)),
+            expected(0, fresh, "synchronized", "untold"),
+        ),
+        refused("v3-at-an-instant", v3(), "not_known").and("at_monotonic_raw_ns", AS_OF),
+        refused("v3-unsupported-version", v3().u16(12, 0x0404), "version"),
+        refused("v3-truncated-in-record", v3().truncated(103), "malformed"),
+        refused("v3-write-in-progress", v3().u16(14, 9), "not_initialized"),
+        refused("v3-undefined-status", v3().u32(92, 4), "malformed"),
+        refused("v3-negative-bound", v3().i64(72, -1), "malformed"),
     ]
 }
