@@ -4,11 +4,12 @@
  *   conformance PROC REALTIME COARSE RAW PATH at MONOTONIC_RAW [SECONDS NANOSECONDS]...
  *   conformance PROC REALTIME COARSE RAW PATH at_realtime STAMP [SECONDS NANOSECONDS]...
  *   conformance PROC REALTIME COARSE RAW PATH record 0
+ *   conformance PROC REALTIME COARSE RAW PATH disruption 0
  *
- * The directory PROC contains boot_id and timens_offsets. This program replaces the functions of
- * libc with which the library reads the clocks and /proc; the library is the one that programs
- * use. Prints the fields of the result, or "error KIND". For each time, prints whether it has
- * certainly passed and whether it is certainly in the future. */
+ * The directory PROC contains boot_id and timens_offsets, and vmclock if there is a VMClock page.
+ * This program replaces the functions of libc with which the library reads the clocks and /proc;
+ * the library is the one that programs use. Prints the fields of the result, or "error KIND". For
+ * each time, prints whether it has certainly passed and whether it is certainly in the future. */
 #define _GNU_SOURCE
 #include <clockbound.h>
 #include <fcntl.h>
@@ -73,14 +74,16 @@ int main(int argc, char **argv)
     clockbound_ctx *ctx;
     clockbound_interval interval;
     char const *what;
+    char page[4096];
     if (argc < 8)
         return 64;
     proc = argv[1];
+    snprintf(page, sizeof page, "%s/vmclock", proc);
     realtime_ns = strtoll(argv[2], NULL, 10);
     coarse_ns = strtoll(argv[3], NULL, 10);
     raw_ns = strtoll(argv[4], NULL, 10);
     what = argv[6];
-    ctx = clockbound_open(argv[5], &open_err);
+    ctx = clockbound_vmclock_open(argv[5], page, &open_err);
     if (!ctx)
         return print_error(&open_err);
     if (!strcmp(what, "now")) {
@@ -93,6 +96,15 @@ int main(int argc, char **argv)
         printf("%" PRId64 " %" PRId64 " %d ", clockbound_ns_from_timespec(now.earliest),
                clockbound_ns_from_timespec(now.latest), (int)now.clock_status);
         print_interval(&interval);
+    } else if (!strcmp(what, "disruption")) {
+        clockbound_record record;
+        record.size = sizeof record;
+        err = clockbound_record_now(ctx, &record);
+        if (err)
+            return print_error(err);
+        printf("%d %" PRIu64 " %d %d %d %" PRId32, record.disruption_supported,
+               record.disruption_marker, record.disruption_soon, record.disruption_imminent,
+               record.tai_offset_known, record.tai_offset_s);
     } else if (!strcmp(what, "record")) {
         clockbound_record record;
         record.size = sizeof record;

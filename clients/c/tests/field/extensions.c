@@ -66,7 +66,8 @@ int main(int argc, char **argv)
     CHECK(record.source == 1 && record.age_ns > 0 && record.as_of_ns < raw_ns);
     CHECK(record.valid_since_ns == record.as_of_ns - INT64_C(100000000000));
     CHECK(record.status == CLOCKBOUND_STA_SYNCHRONIZED && record.size == sizeof record);
-    record.size = sizeof record - 1;
+    CHECK(!record.disruption_supported && !record.disruption_marker && !record.tai_offset_known);
+    record.size = 63;
     why = clockbound_record_now(ctx, &record);
     CHECK(why && why->kind == CLOCKBOUND_ERR_SYSCALL && why->sys_errno == EINVAL);
     CHECK(clockbound_midpoint_ns(&now) == now.earliest_ns + (now.latest_ns - now.earliest_ns) / 2);

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use shm_layout::{ClockStatus, Reason};
-use support::{S, TestDirectory, libraries, now_ns, run};
+use support::{S, TestDirectory, check_disruption, libraries, now_ns, run};
 
 #[test]
 fn programs_for_the_1_x_and_2_x_headers_run_on_every_layout() {
@@ -164,6 +164,15 @@ fn the_default_path_is_that_of_the_2_x_layout_and_falls_back_to_1_x() {
     fs::write(&dead, bytes).expect("written");
     assert_eq!(layout(run_beside(&[], &[])), "1\n");
     assert_eq!(layout(run_beside(&[], &["shm", "shm0"])), "error 1 2\n");
+}
+
+#[test]
+fn a_context_reports_a_disruption_and_a_missing_page() {
+    let directory = TestDirectory::new();
+    let program = directory.compile("cc", "tests/field/disruption.c", &["-std=c99"]);
+    for name in ["native", "shm0", ""] {
+        check_disruption(|| Command::new(&program), &directory, name);
+    }
 }
 
 #[test]

@@ -2,31 +2,37 @@
 //! libc by the library: the memory that it allocates, and the threads that share it.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use shm_layout::ClockStatus;
 
-use crate::support::{TestDirectory, output_of};
+use crate::support::{TestDirectory, check_disruption, output_of};
 
 /// Compiles and runs a program with a sanitizer, on each layout. Skipped if the compiler does not
 /// have the sanitizer.
-fn check(sanitizer: &str, source: &str, arguments: impl Fn(&str) -> Vec<std::path::PathBuf>) {
+fn check(sanitizer: &str, source: &str, arguments: impl Fn(&str) -> Vec<PathBuf>) {
     let directory = TestDirectory::new();
-    if !is_available(&directory, sanitizer) {
+    if let Some(program) = compile(&directory, sanitizer, source) {
+        for name in ["native", "shm0", "shm"] {
+            let mut command = in_fixed_addresses(&program);
+            output_of(command.args(arguments(name)));
+        }
+    }
+}
+
+/// Returns the program, or `None` if the compiler does not have the sanitizer.
+fn compile(directory: &TestDirectory, sanitizer: &str, source: &str) -> Option<PathBuf> {
+    if !is_available(directory, sanitizer) {
         let _ = writeln!(
             io::stdout(),
             "skipped: {sanitizer} of {source}: cc does not have it"
         );
-        return;
+        return None;
     }
     let option = format!("-fsanitize={sanitizer}");
     let options = [&option, "-fno-sanitize-recover=all", "-g", "-O1"];
-    let program = directory.compile("cc", source, &options);
-    for name in ["native", "shm0", "shm"] {
-        let mut command = in_fixed_addresses(&program);
-        output_of(command.args(arguments(name)));
-    }
+    Some(directory.compile("cc", source, &options))
 }
 
 /// Returns a command that runs `program` without random addresses: some versions of the thread
@@ -65,6 +71,12 @@ fn check_all(sanitizer: &str) {
         vec![trusted.path("")]
     });
     check(sanitizer, "tests/field/old_program.c", one);
+    let directory = TestDirectory::new();
+    if let Some(program) = compile(&directory, sanitizer, "tests/field/disruption.c") {
+        for name in ["native", "shm0"] {
+            check_disruption(|| in_fixed_addresses(&program), &directory, name);
+        }
+    }
 }
 
 #[test]

@@ -2,17 +2,20 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::time::{ClockId, clock_gettime};
 use shm_layout::native::NativeRecord;
 use shm_layout::v1::V1Record;
+use shm_layout::v2::V2Record;
 use shm_layout::writer::{NativeSegment, V1Segment, V2Segment};
-use shm_layout::{ClockStatus, Leap, Reason};
+use shm_layout::{ClockStatus, Disruption, HostNotice, Leap, Reason};
 
 pub const S: i64 = 1_000_000_000;
 const HALF_NS: i64 = 1_000_000;
@@ -68,6 +71,11 @@ impl TestDirectory {
 
     /// Publishes a record of this status and age in every layout.
     pub fn publish(&self, status: ClockStatus, age_ns: i64) {
+        self.publish_under(Disruption::default(), status, age_ns);
+    }
+
+    /// Like [`publish`](Self::publish), with a disruption marker in those that have one.
+    pub fn publish_under(&self, disruption: Disruption, status: ClockStatus, age_ns: i64) {
         let as_of_ns = clock_ns(ClockId::CLOCK_MONOTONIC_COARSE) - age_ns;
         let record = V1Record {
             as_of_ns,
@@ -79,7 +87,10 @@ impl TestDirectory {
         let (v1, _) = V1Segment::open(&self.path("shm")).expect("a segment");
         v1.publish(&record);
         let (v2, _) = V2Segment::open(&self.path("shm0")).expect("a segment");
-        v2.publish(&record.into());
+        v2.publish(&V2Record {
+            disruption,
+            ..record.into()
+        });
         let raw_ns = clock_ns(ClockId::CLOCK_MONOTONIC_RAW) - age_ns;
         let now_ns = now_ns() - age_ns;
         let (native, _) = NativeSegment::open(&self.path("native")).expect("a segment");
@@ -102,6 +113,12 @@ impl TestDirectory {
             realtime_fastest: 500_000,
             realtime_error_ns: 100_000,
             publication_interval_us: 100_000,
+            disruption,
+            host: HostNotice {
+                soon: disruption.supported,
+                tai_offset_s: disruption.supported.then_some(-37),
+                ..HostNotice::default()
+            },
             ..NativeRecord::no_claim(raw_ns)
         });
     }
@@ -159,6 +176,53 @@ impl Drop for TestDirectory {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// A file in the place of the VMClock device.
+pub struct VmClockPage(File);
+
+impl VmClockPage {
+    pub fn new(path: PathBuf, marker: u64) -> Self {
+        let mut bytes = [0; 4_096];
+        bytes[..4].copy_from_slice(b"VCLK");
+        bytes[4..8].copy_from_slice(&4_096_u32.to_le_bytes());
+        bytes[8] = 1;
+        bytes[16..24].copy_from_slice(&marker.to_le_bytes());
+        fs::write(&path, bytes).expect("written");
+        Self(File::options().write(true).open(path).expect("a file"))
+    }
+
+    pub fn set_marker(&self, marker: u64) {
+        let bytes = marker.to_le_bytes();
+        self.0.write_all_at(&bytes, 16).expect("written");
+    }
+}
+
+/// Runs `tests/field/disruption.c`, which `command` starts, in `directory`, on the segment `name`.
+pub fn check_disruption(command: impl Fn() -> Command, directory: &TestDirectory, name: &str) {
+    let disruption = Disruption {
+        marker: 7,
+        supported: true,
+    };
+    directory.publish_under(disruption, ClockStatus::Synchronized, 0);
+    let path = directory.path("vmclock");
+    let page = VmClockPage::new(path.clone(), 7);
+    let mut child = command()
+        .args([directory.path(name), path])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("runs");
+    let mut line = String::new();
+    let output = child.stdout.take().expect("a pipe");
+    BufReader::new(output).read_line(&mut line).expect("read");
+    page.set_marker(8);
+    if line == "ready\n" {
+        let input = child.stdin.as_mut().expect("a pipe");
+        input.write_all(b"go\n").expect("written");
+    }
+    let status = child.wait().expect("a status");
+    assert!(status.success(), "{name}: {status}, {line}");
 }
 
 /// Returns the directory of the libraries, after building them. They are no dependency of the
