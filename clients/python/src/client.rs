@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clockbound_client::{DEFAULT_DIRECTORY, Error, OpenOptions};
+use clockbound_client::{DEFAULT_DIRECTORY, DEFAULT_VMCLOCK, Error, OpenOptions};
 use pyo3::prelude::*;
 
 use crate::error::exception;
@@ -26,31 +26,39 @@ pub(crate) struct Client(clockbound_client::Client);
 impl Client {
     #[new]
     #[pyo3(
-        signature = (path = DEFAULT_DIRECTORY.into(), *, follow = true),
-        text_signature = "(path=DEFAULT_DIRECTORY, *, follow=True)"
+        signature = (
+            path = DEFAULT_DIRECTORY.into(), *, follow = true, vmclock = DEFAULT_VMCLOCK.into()
+        ),
+        text_signature = "(path=DEFAULT_DIRECTORY, *, follow=True, vmclock=DEFAULT_VMCLOCK)"
     )]
-    fn new(py: Python<'_>, path: PathBuf, follow: bool) -> PyResult<Self> {
-        let options = OpenOptions::new().path(path).follow(follow);
+    fn new(py: Python<'_>, path: PathBuf, follow: bool, vmclock: PathBuf) -> PyResult<Self> {
+        let options = OpenOptions::new().path(path);
+        let options = options.follow(follow).vmclock(vmclock);
         py.detach(|| options.open())
             .map(Self)
             .map_err(|err| exception(py, &err))
     }
 
-    /// The same as `Client(path, follow=follow)`.
+    /// The same as `Client(path, follow=follow, vmclock=vmclock)`.
     #[staticmethod]
     #[pyo3(
-        signature = (path = DEFAULT_DIRECTORY.into(), *, follow = true),
-        text_signature = "(path=DEFAULT_DIRECTORY, *, follow=True)"
+        signature = (
+            path = DEFAULT_DIRECTORY.into(), *, follow = true, vmclock = DEFAULT_VMCLOCK.into()
+        ),
+        text_signature = "(path=DEFAULT_DIRECTORY, *, follow=True, vmclock=DEFAULT_VMCLOCK)"
     )]
-    fn open(py: Python<'_>, path: PathBuf, follow: bool) -> PyResult<Self> {
-        Self::new(py, path, follow)
+    fn open(py: Python<'_>, path: PathBuf, follow: bool, vmclock: PathBuf) -> PyResult<Self> {
+        Self::new(py, path, follow, vmclock)
     }
 
     /// Waits until a trusted interval is published whose clock error bound is at most `max_bound`.
     #[staticmethod]
     #[pyo3(
-        signature = (timeout, max_bound = None, path = DEFAULT_DIRECTORY.into(), *, follow = true),
-        text_signature = "(timeout, max_bound=None, path=DEFAULT_DIRECTORY, *, follow=True)"
+        signature = (
+            timeout, max_bound = None, path = DEFAULT_DIRECTORY.into(), *,
+            follow = true, vmclock = DEFAULT_VMCLOCK.into()
+        ),
+        text_signature = "(timeout, max_bound=None, path=DEFAULT_DIRECTORY, *, follow=True, vmclock=DEFAULT_VMCLOCK)"
     )]
     fn open_when_ready(
         py: Python<'_>,
@@ -58,9 +66,11 @@ impl Client {
         max_bound: Option<TimeSpan>,
         path: PathBuf,
         follow: bool,
+        vmclock: PathBuf,
     ) -> PyResult<Self> {
         let begun = Instant::now();
-        let options = OpenOptions::new().path(path).follow(follow);
+        let options = OpenOptions::new().path(path);
+        let options = options.follow(follow).vmclock(vmclock);
         let max_bound = max_bound.map(|span| span.0);
         loop {
             let wait = SIGNAL_CHECK_INTERVAL.min(timeout.0.saturating_sub(begun.elapsed()));

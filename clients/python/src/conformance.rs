@@ -20,6 +20,8 @@ pub(crate) struct Surroundings {
     monotonic_raw_ns: i64,
     boot_id: [u8; 16],
     namespace_offset_ns: i64,
+    vmclock_marker: Option<u64>,
+    counter: Option<u64>,
 }
 
 impl From<Surroundings> for Environment {
@@ -30,6 +32,8 @@ impl From<Surroundings> for Environment {
             monotonic_raw_ns: it.monotonic_raw_ns,
             boot_id: it.boot_id,
             namespace_offset_ns: it.namespace_offset_ns,
+            vmclock_marker: it.vmclock_marker,
+            counter: it.counter,
         }
     }
 }

@@ -62,6 +62,7 @@ fn class_and_remedy(err: &Error) -> (&'static str, &'static str) {
         Error::Open { .. } => ("OpenError", ""),
         Error::EarlierBoot { .. } => ("EarlierBootError", ""),
         Error::TimeNamespace(_) => ("TimeNamespaceError", ""),
+        Error::VmClock { .. } => ("VMClockError", ""),
         Error::NotReady { .. } => ("NotReadyError", ""),
         Error::Untrusted { .. } => (
             "UntrustedError",

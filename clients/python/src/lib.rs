@@ -27,6 +27,8 @@ mod _native {
     use crate::interval::Interval;
     #[pymodule_export]
     const DEFAULT_DIRECTORY: &str = clockbound_client::DEFAULT_DIRECTORY;
+    #[pymodule_export]
+    const DEFAULT_VMCLOCK: &str = clockbound_client::DEFAULT_VMCLOCK;
     #[expect(non_upper_case_globals, reason = "the name that Python packages use")]
     #[pymodule_export]
     const __version__: &str = env!("CARGO_PKG_VERSION");

@@ -2,6 +2,7 @@
 
 use clockbound_client::{Error, Leap, RecordDetails};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::enums;
 use crate::error::exception;
@@ -19,7 +20,7 @@ pub(crate) fn convert<'py>(
         .leap
         .map(|leap| enums::named(py, "Leap", leap_name(leap)));
     // The order is that of the fields of the class.
-    let fields = (
+    let record = (
         enums::named(py, "Layout", &it.layout.to_string())?,
         it.as_of_ns,
         it.age_ns,
@@ -29,10 +30,16 @@ pub(crate) fn convert<'py>(
         it.source,
         it.valid_since_ns,
         it.publication_interval.map(|interval| interval.as_nanos()),
+        it.disruption_supported,
+        it.disruption_marker,
     );
-    py.import("clockbound.record")?
-        .getattr("Record")?
-        .call1(fields)
+    // A tuple has twelve members at most.
+    let host = PyDict::new(py);
+    host.set_item("disruption_soon", it.disruption_soon)?;
+    host.set_item("disruption_imminent", it.disruption_imminent)?;
+    host.set_item("tai_offset_s", it.tai_offset_s)?;
+    let class = py.import("clockbound.record")?.getattr("Record")?;
+    class.call(record, Some(&host))
 }
 
 fn leap_name(leap: Leap) -> &'static str {

@@ -55,16 +55,26 @@ def v2(half_ns: int, status: int = SYNCHRONIZED) -> bytes:
     )
 
 
+def vmclock_page(marker: int) -> bytes:
+    """Returns a VMClock page with a disruption marker."""
+    return struct.pack("<4sIHHIQ", b"VCLK", 4096, 1, 0, 0, marker).ljust(4096, b"\0")
+
+
 def native(
-    half_ns: int, status: int = SYNCHRONIZED, reason: int = 0, publication_interval_us: int = 50_000
+    half_ns: int,
+    status: int = SYNCHRONIZED,
+    reason: int = 0,
+    publication_interval_us: int = 50_000,
+    marker: int | None = None,
 ) -> bytes:
     """Returns the 4096 bytes of a native segment with a clock error bound of `half_ns` now.
 
-    Its record is valid since VALID_FOR_NS before now. Since then CLOCK_REALTIME was not set.
+    With `marker`, it has disruption support, and the host expects a disruption within a day. Its
+    record is valid since VALID_FOR_NS before now. Since then CLOCK_REALTIME was not set.
     """
     boot_id = uuid.UUID(Path("/proc/sys/kernel/random/boot_id").read_text().strip()).bytes
     as_of_ns, now_ns = _clocks()
-    identity = struct.pack("=8sIHH16sq24x", b"clkbound", 4096, 1, 2, boot_id, 0)
+    identity = struct.pack("=8sIHH16sq24x", b"clkbound", 4096, 1, 3, boot_id, 0)
     interval = struct.pack("=qqqiI", as_of_ns, now_ns - half_ns, now_ns + half_ns, 0, GROWTH)
     state = struct.pack(
         "=qqBBBBIq", as_of_ns + 5 * S, as_of_ns + 1000 * S, status, reason, LEAP, 0, SOURCE, 0
@@ -72,7 +82,8 @@ def native(
     since_ns = as_of_ns - VALID_FOR_NS
     realtime = struct.pack("=qqqii", now_ns, since_ns, since_ns, -REALTIME_RATE, REALTIME_RATE)
     publication = struct.pack("=II", publication_interval_us, REALTIME_ERROR_NS)
-    segment = identity + struct.pack("=Q", 2) + interval + state + realtime + publication
+    host = struct.pack("=QBBBxh", marker, 1, 5, 0, 37) if marker is not None else b""
+    segment = identity + struct.pack("=Q", 2) + interval + state + realtime + publication + host
     return segment.ljust(4096, b"\0")
 
 

@@ -50,6 +50,48 @@ class SegmentTestCase(unittest.TestCase):
             time.sleep(0.001)
 
 
+class Disruption(SegmentTestCase):
+    def test_another_marker_reads_as_disrupted(self) -> None:
+        self.publish(native(HALF_NS, marker=7))
+        page = self.directory / "vmclock"
+        page.write_bytes(segments.vmclock_page(7))
+        for client in (
+            Client(self.directory, vmclock=page),
+            Client.open(self.directory, follow=False, vmclock=str(page)),
+            Client.open_when_ready(DEADLINE_S, path=self.directory, vmclock=page),
+        ):
+            self.assertEqual(client.now().status, Status.SYNCHRONIZED)
+            record = client.record()
+            self.assertTrue(record.disruption_supported and record.disruption_soon)
+            self.assertFalse(record.disruption_imminent)
+            self.assertEqual((record.disruption_marker, record.tai_offset_s), (7, 37))
+            with page.open("r+b") as file:
+                file.write(segments.vmclock_page(8))
+            disrupted = client.now()
+            self.assertEqual(disrupted.status, Status.DISRUPTED)
+            self.assertEqual(disrupted.reason, Reason.DISRUPTED)
+            with self.assertRaises(clockbound.UntrustedError):
+                client.commit_wait(0)
+            with page.open("r+b") as file:
+                file.write(segments.vmclock_page(7))
+
+    def test_a_record_that_requires_the_page_is_refused_without_one(self) -> None:
+        self.publish(native(HALF_NS, marker=7))
+        page = self.directory / "vmclock"
+        with self.assertRaisesRegex(clockbound.VMClockError, "vmclock: No such file"):
+            Client(self.directory, vmclock=page)
+        with self.assertRaises(clockbound.NotReadyError) as raised:
+            Client.open_when_ready(0.01, path=self.directory, vmclock=page)
+        self.assertIsInstance(raised.exception.__cause__, clockbound.VMClockError)
+        page.write_bytes(b"nonsense" * 512)
+        with self.assertRaisesRegex(clockbound.VMClockError, "magic"):
+            Client(self.directory, vmclock=page)
+        self.publish(native(HALF_NS))
+        client = Client(self.directory, vmclock=page)
+        self.assertEqual(client.now().status, Status.SYNCHRONIZED)
+        self.assertIsNone(client.record().disruption_marker)
+
+
 class Opening(SegmentTestCase):
     def test_open_prefers_native_to_v2_and_v2_to_v1_in_a_directory(self) -> None:
         for segment, name, half_ns in [

@@ -16,13 +16,14 @@ from clockbound import (
     OpenError,
     ReadError,
     Record,
+    VMClockError,
 )
 from clockbound._native import _interval_in, _record_in
 
 S = 1_000_000_000
 # The optional instant of a case, and its results.
 INSTANTS = ("at_monotonic_raw_ns", "at_realtime_ns")
-RESULTS = ("expect", "times", "record")
+RESULTS = ("expect", "times", "record", "disruption")
 
 CONFORMANCE = Path(__file__).parents[2] / "conformance"
 
@@ -39,6 +40,8 @@ def error_kind(err: Error) -> str:
         return "causality"
     if isinstance(err, NotKnownError):
         return "not_known"
+    if isinstance(err, VMClockError):
+        return "vmclock"
     if not isinstance(err, OpenError | ReadError):
         return "other"
     if re.search(NOT_INITIALIZED, str(err)):
@@ -53,10 +56,20 @@ def record_fields(record: Record) -> dict[str, Any]:
     return fields | {"leap": None if record.leap is None else list(Leap).index(record.leap)}
 
 
+def disruption_fields(record: Record) -> dict[str, Any]:
+    return {
+        "supported": record.disruption_supported,
+        "marker": record.disruption_marker,
+        "soon": record.disruption_soon,
+        "imminent": record.disruption_imminent,
+        "tai_offset_s": record.tai_offset_s,
+    }
+
+
 def read_case(case: dict[str, Any]) -> dict[str, Any]:
     """Returns what the case should expect."""
     path = CONFORMANCE / "segments" / case["segment"]
-    environment = dict(case["surroundings"])
+    environment = {"vmclock_marker": None, "counter": None} | case["surroundings"]
     environment["boot_id"] = bytes.fromhex(environment["boot_id"])
     instant = {name: case[name] for name in INSTANTS if name in case}
     found: dict[str, Any] = {}
@@ -78,6 +91,8 @@ def read_case(case: dict[str, Any]) -> dict[str, Any]:
             ]
     if "record" in case:
         found["record"] = record_fields(_record_in(path, environment))
+    if "disruption" in case:
+        found["disruption"] = disruption_fields(_record_in(path, environment))
     return found
 
 

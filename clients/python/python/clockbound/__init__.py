@@ -29,12 +29,21 @@ from .errors import (
     TooLongAgoError,
     TooWideError,
     UntrustedError,
+    VMClockError,
 )
 from .record import Record
-from ._native import DEFAULT_DIRECTORY, Client, Interval, Timed, __version__
+from ._native import (
+    DEFAULT_DIRECTORY,
+    DEFAULT_VMCLOCK,
+    Client,
+    Interval,
+    Timed,
+    __version__,
+)
 
 __all__ = [
     "DEFAULT_DIRECTORY",
+    "DEFAULT_VMCLOCK",
     "CausalityError",
     "Client",
     "ClockError",
@@ -57,5 +66,6 @@ __all__ = [
     "TooLongAgoError",
     "TooWideError",
     "UntrustedError",
+    "VMClockError",
     "__version__",
 ]

@@ -11,6 +11,7 @@ from .record import Record
 
 __all__ = [
     "DEFAULT_DIRECTORY",
+    "DEFAULT_VMCLOCK",
     "Client",
     "Interval",
     "Timed",
@@ -24,6 +25,9 @@ _T = TypeVar("_T")
 
 DEFAULT_DIRECTORY: Final = "/var/run/clockbound"
 """The directory in which the daemon publishes by default."""
+
+DEFAULT_VMCLOCK: Final = "/dev/vmclock0"
+"""The VMClock device by default."""
 
 __version__: Final[str]
 """The version of this package."""
@@ -41,21 +45,36 @@ class Client:
     its status changes to FREE_RUNNING and then to UNKNOWN.
     """
 
-    def __new__(cls, path: str | PathLike[str] = ..., *, follow: bool = True) -> Client:
+    def __new__(
+        cls,
+        path: str | PathLike[str] = ...,
+        *,
+        follow: bool = True,
+        vmclock: str | PathLike[str] = ...,
+    ) -> Client:
         """Opens the segment at `path`.
 
-        If `path` is a directory (by default the daemon's), opens the best of `native`, `shm0` (v2)
-        and `shm` (v1) in it: one that a daemon updates is preferred, then one whose status is
-        trusted, then the order given here. Otherwise opens a segment of any layout.
+        If `path` is a directory (by default the daemon's), opens the best of `native`, `shm0` (v2),
+        `shm` (v1) and `shm1` (v3) in it: one that a daemon updates is preferred, then one whose
+        status is trusted, then the order given here. Otherwise opens a segment of any layout.
+
+        `vmclock` is the path of the VMClock page. If the record has disruption support, each read
+        compares the page with it, and the status is DISRUPTED if they differ.
 
         Raises OpenError if no segment exists, or the file is not a segment of a supported layout;
         EarlierBootError if the native segment was written before the current boot;
-        TimeNamespaceError if the time namespace of this process cannot be determined.
+        TimeNamespaceError if the time namespace of this process cannot be determined; VMClockError
+        if the record has disruption support and the page cannot be opened.
         """
 
     @staticmethod
-    def open(path: str | PathLike[str] = ..., *, follow: bool = True) -> Client:
-        """The same as `Client(path, follow=follow)`."""
+    def open(
+        path: str | PathLike[str] = ...,
+        *,
+        follow: bool = True,
+        vmclock: str | PathLike[str] = ...,
+    ) -> Client:
+        """The same as `Client(path, follow=follow, vmclock=vmclock)`."""
 
     @staticmethod
     def open_when_ready(
@@ -64,6 +83,7 @@ class Client:
         path: str | PathLike[str] = ...,
         *,
         follow: bool = True,
+        vmclock: str | PathLike[str] = ...,
     ) -> Client:
         """Waits until the daemon publishes a trusted interval, and opens the segment.
 
@@ -77,7 +97,8 @@ class Client:
         """Returns the interval at the present. It contains true time while its status is trusted.
 
         Raises ReadError if the content of the segment is invalid; CausalityError if the record is
-        ahead of the monotonic clock; ClockError if clock_gettime fails.
+        ahead of the monotonic clock; ClockError if clock_gettime fails; VMClockError if the record
+        has disruption support and there is no page.
         """
 
     def interval_at(self, monotonic_raw_ns: int) -> Interval:
@@ -242,8 +263,8 @@ class Timed(Generic[_T_co]):
 # For the conformance tests: reads a segment with given clock readings.
 def _interval_in(
     path: str | PathLike[str],
-    surroundings: Mapping[str, int | bytes],
+    surroundings: Mapping[str, int | bytes | None],
     at_monotonic_raw_ns: int | None = None,
     at_realtime_ns: int | None = None,
 ) -> Interval: ...
-def _record_in(path: str | PathLike[str], surroundings: Mapping[str, int | bytes]) -> Record: ...
+def _record_in(path: str | PathLike[str], surroundings: Mapping[str, int | bytes | None]) -> Record: ...

@@ -85,6 +85,8 @@ class Layout(_Name):
     """The 2.x layout."""
     V1 = "v1"
     """The 1.x layout."""
+    V3 = "v3"
+    """The 3.x layout."""
 
 
 class Leap(_Name):

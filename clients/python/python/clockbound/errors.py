@@ -35,6 +35,14 @@ class TimeNamespaceError(Error):
     """
 
 
+class VMClockError(Error):
+    """The record holds only while the VMClock page has its disruption marker.
+
+    This process cannot read that page. Provide the device to it, readable. The message contains the
+    path and the cause.
+    """
+
+
 class NotReadyError(Error):
     """No trusted interval, or none that is narrow enough, was published before the timeout.
 
