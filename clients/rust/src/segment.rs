@@ -318,8 +318,11 @@ impl Places {
                     return None;
                 }
                 let reading = native_reading(&words, ahead_ns, late_age_ns)?;
-                let supported = true;
-                return reading.unless_disrupted(Disruption { marker, supported }, vmclock);
+                let disruption = marker.map_or_else(Disruption::default, |marker| Disruption {
+                    marker,
+                    supported: true,
+                });
+                return reading.unless_disrupted(disruption, vmclock);
             }
             V2_LAYOUT => place.v2.glance(&map, number)?,
             V3_LAYOUT => {

@@ -14,6 +14,7 @@ use nix::time::ClockId;
 use shm_layout::native::NativeRecord;
 use shm_layout::v2::V2Record;
 use shm_layout::v3::V3Record;
+use shm_layout::writer::{V2Segment, V3Segment};
 use shm_layout::{Disruption, HostNotice};
 
 use segments::{
@@ -47,6 +48,14 @@ fn v2_under(marker: u64) -> V2Record {
     }
 }
 
+/// Publishes a v2 record. A file that was written without disruption support keeps that.
+fn publish_v2_under(directory: &SegmentDirectory, marker: u64) -> V2Segment {
+    let path = directory.path("shm0");
+    let (segment, _) = V2Segment::open_with(&path, |_| v2_under(marker)).expect("a segment");
+    segment.publish(&v2_under(marker));
+    segment
+}
+
 /// Returns the file names of the layouts with a disruption marker, and how they are published.
 fn layouts() -> Vec<(&'static str, Publish)> {
     let mut layouts: Vec<(_, Publish)> = vec![
@@ -57,8 +66,7 @@ fn layouts() -> Vec<(&'static str, Publish)> {
         (
             "shm0",
             Box::new(|directory, marker| {
-                let segment = directory.publish_v2(HALF_NS);
-                segment.publish(&v2_under(marker));
+                publish_v2_under(directory, marker);
             }),
         ),
     ];
@@ -66,10 +74,13 @@ fn layouts() -> Vec<(&'static str, Publish)> {
         layouts.push((
             "shm1",
             Box::new(|directory, marker| {
-                drop(directory.publish_v3(&V3Record {
+                let record = || V3Record {
                     disruption: supported(marker),
                     ..v3(HALF_NS).expect("a counter")
-                }));
+                };
+                let path = directory.path("shm1");
+                let (segment, _) = V3Segment::open_with(&path, |_| record()).expect("a segment");
+                segment.publish(&record());
             }),
         ));
     } else {
@@ -227,47 +238,34 @@ fn a_record_that_requires_the_page_is_refused_without_a_valid_one() {
 
 #[test]
 fn a_page_that_appears_later_is_read_by_a_client_that_follows() {
-    for (name, publish) in layouts() {
-        let directory = SegmentDirectory::new();
-        match name {
-            "native" => {
-                directory.publish_native(&native(Status::Synchronized, HALF_NS));
-            }
-            "shm0" => {
-                directory.publish_v2(HALF_NS);
-            }
-            _ => {
-                directory.publish_v3(&v3(HALF_NS).expect("a counter"));
-            }
-        }
-        let path = directory.path("vmclock");
-        let clients = [true, false]
-            .map(|follow| open(&directory.path(name), &path, follow).expect("no support"));
-        for client in &clients {
-            assert!(client.now().expect("an interval").status().is_trusted());
-        }
-        publish(&directory, 7);
-        for client in &clients {
-            for _ in 0..3 {
-                assert!(matches!(client.now(), Err(Error::VmClock { .. })), "{name}");
-                let record = client.record();
-                assert!(matches!(record, Err(Error::VmClock { .. })), "{record:?}");
-            }
-            let waited = client.commit_wait_ns(0);
-            assert!(matches!(waited, Err(Error::VmClock { .. })), "{waited:?}");
-        }
-        let page = VmClockPage::new(path, 7);
-        let [following, other] = clients;
-        wait_until("the client reads the page", || following.now().is_ok());
-        for _ in 0..3 {
-            publish(&directory, 7);
-            let now = following.now().expect("an interval");
-            assert_eq!(now.status(), Status::Synchronized);
-            assert!(matches!(other.now(), Err(Error::VmClock { .. })), "{name}");
-        }
-        page.set_marker(8);
-        assert_eq!(status_of(&following.now().expect("an interval")), DISRUPTED);
+    let directory = SegmentDirectory::new();
+    let segment = directory.publish_native(&native(Status::Synchronized, HALF_NS));
+    let path = directory.path("vmclock");
+    let clients = [true, false].map(|follow| open(&directory.0, &path, follow).expect("opened"));
+    for client in &clients {
+        assert!(client.now().expect("an interval").status().is_trusted());
     }
+    segment.publish(&native_under(7));
+    for client in &clients {
+        for _ in 0..3 {
+            assert!(matches!(client.now(), Err(Error::VmClock { .. })));
+            let record = client.record();
+            assert!(matches!(record, Err(Error::VmClock { .. })), "{record:?}");
+        }
+        let waited = client.commit_wait_ns(0);
+        assert!(matches!(waited, Err(Error::VmClock { .. })), "{waited:?}");
+    }
+    let page = VmClockPage::new(path, 7);
+    let [following, other] = clients;
+    wait_until("the client reads the page", || following.now().is_ok());
+    for _ in 0..3 {
+        segment.publish(&native_under(7));
+        let now = following.now().expect("an interval");
+        assert_eq!(now.status(), Status::Synchronized);
+        assert!(matches!(other.now(), Err(Error::VmClock { .. })));
+    }
+    page.set_marker(8);
+    assert_eq!(status_of(&following.now().expect("an interval")), DISRUPTED);
 }
 
 #[test]
@@ -320,7 +318,7 @@ fn threads_that_read_during_disruptions_get_no_interval_of_another_marker() {
         let shift_ns = |marker: u64| 10 * S * i64::try_from(marker).expect("small");
         let path = directory.path(name);
         let native_segment = directory.publish_native(&native_under(0));
-        let v2_segment = directory.publish_v2(HALF_NS);
+        let v2_segment = publish_v2_under(&directory, 0);
         // The v2 record is about CLOCK_REALTIME, which does not jump, so its bound tells its marker.
         let bound_ns = |marker: u64| HALF_NS + 1_000_000 * i64::from(marker.is_multiple_of(2));
         let publish = |marker| {

@@ -19,9 +19,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clockbound_client::{Client, Error, OpenOptions, Status};
+use shm_layout::Disruption;
 use shm_layout::native::NativeRecord;
 
-use segments::{DEADLINE, HALF_NS, S, SegmentDirectory, native, silent, v1};
+use segments::{DEADLINE, HALF_NS, S, SegmentDirectory, VmClockPage, native, silent, v1};
 
 /// In the environment of a process that runs one of these tests.
 const IN_CHILD: &str = "CLOCKBOUND_CLIENT_TEST_CHILD";
@@ -138,6 +139,96 @@ fn a_client_that_does_not_follow_allocates_nothing_after_open() {
     let before = ALLOCATIONS.with(Cell::get);
     assert_eq!(read_all(&unfinished), [false; 4]);
     assert_eq!(ALLOCATIONS.with(Cell::get), before);
+}
+
+#[test]
+fn a_comparison_with_the_page_allocates_nothing_and_neither_does_its_error() {
+    let directory = SegmentDirectory::new();
+    let page = VmClockPage::new(directory.path("vmclock"), 7);
+    let plain = native(Status::Synchronized, HALF_NS);
+    let segment = directory.publish_native(&plain);
+    let [with_page, without_page] = ["vmclock", "nothing"].map(|name| {
+        let options = OpenOptions::new().path(&directory.0).follow(false);
+        options.vmclock(directory.path(name)).open().expect("open")
+    });
+    let read = |client: &Client| {
+        let before = ALLOCATIONS.with(Cell::get);
+        let status = client.now().map(|now| now.status()).ok();
+        read_all(client);
+        (ALLOCATIONS.with(Cell::get) - before, status)
+    };
+    let trusted = (0, Some(Status::Synchronized));
+    assert_eq!([read(&with_page), read(&without_page)], [trusted; 2]);
+    segment.publish(&NativeRecord {
+        disruption: Disruption {
+            marker: 7,
+            supported: true,
+        },
+        ..native(Status::Synchronized, HALF_NS)
+    });
+    for _ in 0..2 {
+        assert_eq!(
+            [read(&with_page), read(&without_page)],
+            [trusted, (0, None)]
+        );
+    }
+    page.set_marker(8);
+    assert_eq!(read(&with_page), (0, Some(Status::Disrupted)));
+}
+
+#[test]
+fn a_child_process_of_a_fork_compares_the_page_under_a_strict_seccomp_filter() {
+    let name = "a_child_process_of_a_fork_compares_the_page_under_a_strict_seccomp_filter";
+    run_in_child!("a_child_process_of_a_fork_compares_the_page_under_a_strict_seccomp_filter");
+    let directory = SegmentDirectory::new();
+    let page = VmClockPage::new(directory.path("vmclock"), 7);
+    let record = silent(native(Status::Synchronized, HALF_NS));
+    let segment = directory.publish_native(&NativeRecord {
+        disruption: Disruption {
+            marker: 7,
+            supported: true,
+        },
+        ..record
+    });
+    let options = OpenOptions::new().path(&directory.0).vmclock(&page.0);
+    let client = options.follow(false).open().expect("a client");
+    // The child process reports a trusted status, and waits for the disruption.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    // SAFETY: the child process only calls functions that are async-signal-safe.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        let is_permitted = permit_only(
+            &[libc::SYS_write, libc::SYS_exit],
+            libc::SECCOMP_RET_KILL_PROCESS,
+        );
+        let status = || client.now().map_or(Status::Unknown, |now| now.status());
+        let mut code = if is_permitted { 1 } else { 77 };
+        if is_permitted && status().is_trusted() {
+            let byte = [0_u8];
+            // SAFETY: the pointer is to one byte.
+            unsafe { libc::write(writer.as_raw_fd(), byte.as_ptr().cast(), 1) };
+            while status().is_trusted() {
+                std::hint::spin_loop();
+            }
+            code = if status() == Status::Disrupted { 0 } else { 2 };
+        }
+        // SAFETY: it ends the process, which has one thread.
+        unsafe { libc::syscall(libc::SYS_exit, code) };
+    }
+    drop(writer);
+    let mut byte = [0];
+    let _ = std::io::Read::read(&mut &reader, &mut byte).expect("read");
+    page.set_marker(8);
+    let mut status = 0;
+    // SAFETY: the pointer is to a number.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    let status = ExitStatus::from_raw(status);
+    drop(segment);
+    if status.code() == Some(77) {
+        return skip(name, "seccomp(2) is not available");
+    }
+    assert!(status.success(), "{status}");
 }
 
 #[test]

@@ -86,11 +86,13 @@ impl TestDirectory {
         };
         let (v1, _) = V1Segment::open(&self.path("shm")).expect("a segment");
         v1.publish(&record);
-        let (v2, _) = V2Segment::open(&self.path("shm0")).expect("a segment");
-        v2.publish(&V2Record {
+        let v2_record = V2Record {
             disruption,
             ..record.into()
-        });
+        };
+        // A file that was written without disruption support keeps that.
+        let opened = V2Segment::open_with(&self.path("shm0"), |_| v2_record);
+        opened.expect("a segment").0.publish(&v2_record);
         let raw_ns = clock_ns(ClockId::CLOCK_MONOTONIC_RAW) - age_ns;
         let now_ns = now_ns() - age_ns;
         let (native, _) = NativeSegment::open(&self.path("native")).expect("a segment");
