@@ -7,25 +7,39 @@
 mod booted;
 mod published;
 
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use integration::fakes::ntp_server::NtpServer;
+use integration::fakes::vmclock::VmClock;
 use integration::host::container::Root;
 use integration::host::namespace::private;
 use integration::host::sandbox::Sandbox;
 use integration::host::wait;
+use integration::observe::layout::{Layout, has_counter_clocksource, vmclock_path};
 use integration::observe::publications::Publications;
+use integration::observe::reader::Reader;
 use integration::observe::reading::Status;
 use integration::observe::segment::Segment;
 use integration::programs::chronyd::server_line;
 use integration::time::truth::Truth;
+use serde_json::Value;
 
-use booted::{Host, SHM, UNIT, install_before_boot};
+use booted::{Host, SEGMENTS, SHM, UNIT, VMCLOCK, install_before_boot};
 
 const FAULTS: &str = "run/clockbound/faults.sock";
 /// The largest permitted exposure level of `systemd-analyze security`.
 const EXPOSURE: f64 = 0.7;
 const KILLS: usize = 5;
+/// The exit code for a missing input.
+const NO_INPUT: &str = "66";
+/// A part of the message that the machine has no VMClock device.
+const UNPROTECTED: &str = "no vmclock";
+/// A part of the message that uevents cannot be received.
+const DEAF: &str = "failed to listen for vm generation changes";
+/// A part of the message that the sources of chronyd were reset.
+const RESET: &str = "sources of chronyd were reset";
 
 #[test]
 fn the_daemon_runs_under_systemd() {
@@ -39,7 +53,7 @@ fn the_daemon_runs_under_systemd() {
         root.enable_chrony(&server_line(server.address()));
         install_before_boot(&root);
         let container = root.boot();
-        let host = Host {
+        let mut host = Host {
             publications: Publications::watch(&container.path(SHM)),
             container,
             truth,
@@ -48,11 +62,15 @@ fn the_daemon_runs_under_systemd() {
 
         host.started_in_order();
         host.unit_is_clean();
+        host.runs_without_vmclock();
+        let page = host.waits_for_vmclock();
         host.status_and_journal_are_complete();
         host.programs_are_built();
         host.upgrade();
         host.kill();
         host.restart();
+        host.disruption(&page);
+        host.drill();
         host.chrony_restarts();
         host.chrony_stops();
         host.use_faulty_daemon();
@@ -101,6 +119,49 @@ impl Host {
             .parse()
             .expect("a number");
         assert!(level <= EXPOSURE, "{output}");
+    }
+
+    fn runs_without_vmclock(&self) {
+        let warnings = self.events(&["--priority", "warning"]);
+        let count = |what| {
+            let messages = warnings.iter().map(|event| text(event, "MESSAGE"));
+            messages.filter(|message| message.contains(what)).count()
+        };
+        assert_eq!((count(UNPROTECTED), count(DEAF)), (1, 0), "{warnings:#?}");
+        // systemd has nothing to say about the device that does not exist.
+        let systemd = ["journalctl", "--no-pager", "--output=cat", "_PID=1"];
+        let lines = self.container.run(&systemd);
+        assert!(!lines.contains("vmclock"), "{lines}");
+    }
+
+    /// With `--require-vmclock`; returns the page, which is there from now on.
+    fn waits_for_vmclock(&mut self) -> VmClock {
+        self.systemctl(&["stop", UNIT]);
+        // As after a boot: v2 does not support disruptions as long as a file from before is there.
+        let segments = self.container.path(SEGMENTS);
+        for entry in std::fs::read_dir(segments).expect("list the segments") {
+            std::fs::remove_file(entry.expect("an entry").path()).expect("remove a segment");
+        }
+        std::fs::write(
+            self.container.path("etc/default/clockbound"),
+            "CLOCKBOUND_OPTIONS=\"--max-drift-rate 50 --require-vmclock\"\n",
+        )
+        .expect("write the options");
+        self.systemctl(&["start", "--no-block", UNIT]);
+        wait::until(wait::PATIENCE, "the unit is started repeatedly", || {
+            self.restarts() >= 2
+        });
+        let status = self.container.property(UNIT, "ExecMainStatus");
+        assert_eq!(status, NO_INPUT, "the exit code of the last start");
+        let page = VmClock::create(&self.container.path(VMCLOCK));
+        // What the readers of the test open. It is relative, because their root is the host's.
+        let link = vmclock_path(&self.container.path(SHM));
+        symlink(Path::new("..").join(VMCLOCK), link).expect("link the page");
+        self.wait_for_status(Status::Synchronized);
+        self.publications = Publications::watch(&self.container.path(SHM));
+        let has_counter = self.container.path("run/clockbound/shm1").exists();
+        assert_eq!(has_counter, has_counter_clocksource(), "the 3.x segment");
+        page
     }
 
     fn status_and_journal_are_complete(&self) {
@@ -199,6 +260,76 @@ impl Host {
         });
         let stopped = self.events(&["--priority", "info"]);
         assert!(stopped.iter().any(|event| event["SIGNAL"] == "SIGTERM"));
+    }
+
+    /// Trust returns by itself.
+    fn disruption(&self, page: &VmClock) {
+        self.disrupted("a disruption", || page.restore(), || ());
+    }
+
+    /// Trust returns when the drill has ended.
+    fn drill(&self) {
+        let kill = |signal| {
+            self.systemctl(&["kill", "--signal", signal, UNIT]);
+        };
+        let meanwhile = || {
+            let text = self.container.property(UNIT, "StatusText");
+            assert!(text.starts_with("disrupted"), "{text}");
+            kill("USR2");
+        };
+        self.disrupted("a drill", || kill("USR1"), meanwhile);
+    }
+
+    /// Runs `begin`, then `meanwhile` when chronyd measures again after its sources were reset.
+    fn disrupted(&self, what: &str, begin: impl FnOnce(), meanwhile: impl FnOnce()) {
+        use Status::{Disrupted, Synchronized, Unknown};
+        let native = Reader::of(Layout::NATIVE, &self.container.path(SHM), &self.truth);
+        let (events, resets) = (self.events(&[]).len(), self.resets_of_chronyd());
+        let is_reset = |event: &Value| {
+            text(event, "MESSAGE").starts_with(RESET) && text(event, "BURST") == "accepted"
+        };
+        let seen = self.watched(what, || {
+            begin();
+            wait::until(wait::PATIENCE, "chronyd has no source", || {
+                self.resets_of_chronyd() > resets
+            });
+            wait::until(wait::PATIENCE, "the journal has the reset", || {
+                self.events(&[])[events..].iter().any(is_reset)
+            });
+            Segment::wait_for_writes(&self.container.path(SHM), 20);
+            meanwhile();
+            self.wait_for_status(Synchronized);
+        });
+        let statuses: Vec<_> = seen.iter().map(|seen| seen.statuses.clone()).collect();
+        let v1 = vec![Synchronized, Unknown, Synchronized];
+        let v2 = vec![Synchronized, Disrupted, Synchronized];
+        assert_eq!(statuses, [v1.clone(), v1, v2.clone()], "{what}");
+        native.wait_for(Synchronized);
+        let native = native.finish();
+        native.assert_valid();
+        assert_eq!(native.statuses, v2, "{what}");
+
+        let changes: Vec<_> = self.events(&[])[events..]
+            .iter()
+            .map(|event| {
+                ["CLOCK_STATUS_BEFORE", "CLOCK_STATUS"].map(|name| text(event, name).to_owned())
+            })
+            .filter(|[before, _]| !before.is_empty())
+            .collect();
+        let expected = [["synchronized", "disrupted"], ["disrupted", "synchronized"]];
+        assert_eq!(changes, expected, "{what}");
+    }
+
+    /// How often chronyd has lost its sources, by its messages.
+    fn resets_of_chronyd(&self) -> usize {
+        let words = [
+            "journalctl",
+            "--no-pager",
+            "--unit=chrony.service",
+            "--output=cat",
+        ];
+        let text = self.container.run(&words);
+        text.matches("no selectable sources").count()
     }
 
     /// FreeRunning in between is correct: chronyd reports that it is not synchronised.
@@ -352,4 +483,9 @@ impl Host {
             );
         }
     }
+}
+
+/// A field of an event, empty if it does not have it.
+fn text<'a>(event: &'a Value, field: &str) -> &'a str {
+    event[field].as_str().unwrap_or_default()
 }

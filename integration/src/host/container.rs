@@ -123,8 +123,9 @@ impl Root {
             // loopback device.
             .arg("--capability=CAP_NET_ADMIN")
             .arg("--network-namespace-path=/proc/self/ns/net")
-            // For reading the kernel's clock frequency, which nspawn forbids by default.
-            .arg("--system-call-filter=adjtimex clock_adjtime")
+            // For reading the kernel's clock frequency, and for the device controller of units, which
+            // nspawn forbids by default.
+            .arg("--system-call-filter=adjtimex clock_adjtime bpf")
             .args(["--machine=clockbound-test", "--boot", "--directory"])
             .arg(&self.0)
             .arg("systemd.unit=multi-user.target");

@@ -15,8 +15,12 @@ use crate::published;
 
 /// The unit.
 pub const UNIT: &str = "clockbound.service";
+/// The directory of the segments.
+pub const SEGMENTS: &str = "run/clockbound";
 /// The v1 segment.
 pub const SHM: &str = "run/clockbound/shm";
+/// The VMClock device, here a file.
+pub const VMCLOCK: &str = "dev/vmclock0";
 
 const FAULTY: &str = env!("CARGO_BIN_EXE_clockbound");
 
@@ -76,7 +80,7 @@ pub fn install_before_boot(root: &Root) {
 
 impl Host {
     /// Readers of this project and the published ones.
-    pub fn readers(&self) -> [Reader; 3] {
+    pub fn readers(&self) -> Vec<Reader> {
         published::readers(&self.container.path(SHM), &self.truth)
     }
 
@@ -96,12 +100,12 @@ impl Host {
 
     /// Runs `act` beside readers; prints the longest gap between publications, returns the
     /// observations.
-    pub fn watched(&self, what: &str, act: impl FnOnce()) -> [Observations; 3] {
+    pub fn watched(&self, what: &str, act: impl FnOnce()) -> Vec<Observations> {
         let readers = self.readers();
         let gap = self.publications.longest_gap(act);
         // The readers observe the effect.
         readers.iter().for_each(|reader| reader.wait_for_reads(100));
-        let seen = readers.map(Reader::finish);
+        let seen: Vec<_> = readers.into_iter().map(Reader::finish).collect();
         println!(
             "{what}: longest gap {} ms, statuses {:?}",
             gap.as_millis(),
