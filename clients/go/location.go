@@ -32,22 +32,93 @@ func candidates(path string) []string {
 	return paths
 }
 
-// rank compares segments: those of a daemon that is alive precede the others, then those with a
-// trusted status. It ignores the VMClock page: a layout without a disruption marker, whose record
-// can still be trusted after a disruption, must not be preferred for that.
-func (s *segment) rank() int {
+// standing determines which segment of a directory is read.
+type standing struct {
+	// isReadable is false if the segment has no interval.
+	isReadable, isAlive, isTrusted bool
+	marker                         markerState
+}
+
+// markerState is the relation of the marker of a record to the VMClock page.
+type markerState uint8
+
+const (
+	// markerNone: the record does not require the page.
+	markerNone markerState = iota
+	markerEqual
+	// markerDiffers: a disruption has occurred since the record, or the page is not usable.
+	markerDiffers
+)
+
+// standing returns that of the segment.
+func (s *segment) standing() standing {
 	now, _, err := s.present()
 	if err != nil {
+		return standing{}
+	}
+	interval, marker := now.interval(), markerNone
+	if required := now.record.disruption(); required.isSupported {
+		marker = markerEqual
+		if found, err := s.vmclock.marker(); err != nil || found != required.marker {
+			marker = markerDiffers
+		}
+	}
+	return standing{
+		isReadable: true,
+		isAlive:    now.ageNs < aliveAgeNs && interval.Reason != ReasonRetired,
+		isTrusted:  interval.Status.IsTrusted() && marker != markerDiffers,
+		marker:     marker,
+	}
+}
+
+// rank returns a number that is greater for a segment that precedes another: one of a daemon that
+// is alive, then one with a trusted status. After a disruption that the record of any segment in
+// the directory shows, a record without a marker can be of the time before it, and counts as
+// untrusted.
+func (s standing) rank(isAnyDisrupted bool) int {
+	if !s.isReadable {
 		return unreadable
 	}
-	rank, interval := 0, now.interval()
-	if now.ageNs < aliveAgeNs && interval.Reason != ReasonRetired {
+	rank := 0
+	if s.isAlive {
 		rank += aliveRank
 	}
-	if interval.Status.IsTrusted() {
+	if s.isTrusted && !(isAnyDisrupted && s.marker == markerNone) {
 		rank += trustedRank
 	}
 	return rank
+}
+
+// opened is a segment that can be read at a path.
+type opened struct {
+	*segment
+	standing standing
+}
+
+// preferred returns the segment that has the highest rank, and the first of several in order of
+// preference: nil if there is none.
+func preferred(all []opened) *segment {
+	isAnyDisrupted := false
+	for _, one := range all {
+		isAnyDisrupted = isAnyDisrupted || one.standing.marker == markerDiffers
+	}
+	var best opened
+	for _, one := range all {
+		rank, bestRank := one.standing.rank(isAnyDisrupted), best.standing.rank(isAnyDisrupted)
+		if best.segment == nil || rank > bestRank || (rank == bestRank && one.order < best.order) {
+			best = one
+		}
+	}
+	return best.segment
+}
+
+// unmapOthers unmaps all but two segments.
+func unmapOthers(all []opened, first, second *segment) {
+	for _, one := range all {
+		if one.segment != first && one.segment != second {
+			one.unmap()
+		}
+	}
 }
 
 // openPreferred opens the segment at a path that has the highest rank, and the first of several in
@@ -57,9 +128,8 @@ func (s *segment) rank() int {
 // if the record of the segment requires the VMClock page, and the page is not usable.
 func openPreferred(path string, env environment) (*segment, error) {
 	var (
-		best     *segment
-		bestRank int
-		cause    error
+		all   []opened
+		cause error
 	)
 	for order, candidate := range candidates(path) {
 		s, err := openSegment(candidate, env)
@@ -71,11 +141,10 @@ func openPreferred(path string, env environment) (*segment, error) {
 		}
 		s.order = order
 		s.waitForWrite()
-		if rank := s.rank(); best == nil || rank > bestRank {
-			best, s, bestRank = s, best, rank
-		}
-		s.unmap()
+		all = append(all, opened{s, s.standing()})
 	}
+	best := preferred(all)
+	unmapOthers(all, best, nil)
 	if best == nil {
 		return nil, cause
 	}
@@ -100,12 +169,8 @@ func (s *segment) checkVMClock() error {
 // if there is none. The order is that of openPreferred. The held segment takes part although its
 // file is at the path no more, but does not count as alive then.
 func openOther(path string, env environment, held *segment) *segment {
-	var (
-		best     *segment
-		bestRank = unreadable
-		heldRank = held.rank()
-		isAtPath bool
-	)
+	standing := held.standing()
+	all, isAtPath := []opened{}, false
 	for order, candidate := range candidates(path) {
 		info, err := os.Stat(candidate)
 		if err != nil {
@@ -120,16 +185,17 @@ func openOther(path string, env environment, held *segment) *segment {
 			continue
 		}
 		s.order = order
-		if rank := s.rank(); rank > bestRank {
-			best, s, bestRank = s, best, rank
+		if other := s.standing(); other.isReadable {
+			all = append(all, opened{s, other})
+		} else {
+			s.unmap()
 		}
-		s.unmap()
 	}
-	if !isAtPath && heldRank >= aliveRank {
-		heldRank -= aliveRank
-	}
-	if best == nil || bestRank < heldRank || (bestRank == heldRank && held.order < best.order) {
-		best.unmap()
+	standing.isAlive = standing.isAlive && isAtPath
+	// Another file of the same layout precedes the held one.
+	best := preferred(append(all, opened{held, standing}))
+	unmapOthers(all, best, held)
+	if best == held {
 		return nil
 	}
 	return best

@@ -246,6 +246,17 @@ func TestALayoutWithoutAMarkerIsNotPreferredBecauseOfThePage(t *testing.T) {
 	}
 }
 
+func TestALayoutWithTheMarkerOfThePageIsPreferred(t *testing.T) {
+	directory := t.TempDir()
+	page := filepath.Join(directory, "vmclock")
+	publish(t, page, pageBytes(8))
+	publish(t, filepath.Join(directory, "native"), requiring(t, LayoutNative, 7))
+	publish(t, filepath.Join(directory, "shm0"), requiring(t, LayoutV2, 8))
+	if layout := layoutOfClient(t, openWith(t, directory, page)); layout != LayoutV2 {
+		t.Error(layout)
+	}
+}
+
 func TestACallFailsWhenTheRecordComesToRequireAPage(t *testing.T) {
 	for _, layout := range []Layout{LayoutNative, LayoutV2} {
 		for _, noFollow := range []bool{false, true} {
