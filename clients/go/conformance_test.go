@@ -21,6 +21,8 @@ type golden struct {
 		NamespaceOffsetNs int64  `json:"namespace_offset_ns"`
 		// The marker of the VMClock page, if there is one.
 		VMClockMarker *uint64 `json:"vmclock_marker"`
+		// The counter of the processor, in cases with a v3 segment.
+		Counter *uint64
 	}
 	// The instant of the interval, if it is not the present.
 	AtRawNs      *int64 `json:"at_monotonic_raw_ns"`
@@ -32,7 +34,8 @@ type golden struct {
 		IsAfter              bool `json:"is_after"`
 		IsBefore             bool `json:"is_before"`
 	}
-	Record *recordResult
+	Record     *recordResult
+	Disruption *disruptionResult
 }
 
 type result struct {
@@ -49,12 +52,14 @@ type recordResult struct {
 	Leap         *Leap
 	Source       *uint32
 	ValidSinceNs *int64 `json:"valid_since_ns"`
+}
 
-	DisruptionSupported bool    `json:"disruption_supported"`
-	DisruptionMarker    *uint64 `json:"disruption_marker"`
-	DisruptionSoon      bool    `json:"disruption_soon"`
-	DisruptionImminent  bool    `json:"disruption_imminent"`
-	TAIOffsetS          *int16  `json:"tai_offset_s"`
+type disruptionResult struct {
+	Supported  bool
+	Marker     *uint64
+	Soon       bool
+	Imminent   bool
+	TAIOffsetS *int16 `json:"tai_offset_s"`
 }
 
 func TestEveryGoldenSegmentReadsAsExpected(t *testing.T) {
@@ -73,6 +78,10 @@ func TestEveryGoldenSegmentReadsAsExpected(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			path := filepath.Join(directory, "segments", c.Segment)
+			if c.Surroundings.Counter != nil && isFile(t, path) {
+				// The library does not read the layout v3.
+				c.Expect, c.Record, c.Disruption = result{Error: "version"}, nil, nil
+			}
 			s, err := openPreferred(path, c.environment(t))
 			interval, err := c.read(s, err)
 			if got := resultOf(interval, err); got != c.Expect {
@@ -87,8 +96,19 @@ func TestEveryGoldenSegmentReadsAsExpected(t *testing.T) {
 			if c.Record != nil {
 				c.Record.check(t, s)
 			}
+			if c.Disruption != nil {
+				c.Disruption.check(t, s)
+			}
 		})
 	}
+}
+
+func isFile(t *testing.T, path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Mode().IsRegular()
 }
 
 func (c *golden) environment(t *testing.T) environment {
@@ -158,17 +178,23 @@ func (r *recordResult) check(t *testing.T, s *segment) {
 		(r.ValidSinceNs != nil && details.ValidSinceNs != *r.ValidSinceNs) {
 		t.Error("valid since", details.ValidSinceNs)
 	}
-	marker := uint64(0)
-	if r.DisruptionMarker != nil {
-		marker = *r.DisruptionMarker
+}
+
+func (d *disruptionResult) check(t *testing.T, s *segment) {
+	details, _, err := s.details()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if details.DisruptionSupported != r.DisruptionSupported || details.DisruptionMarker != marker ||
-		details.DisruptionSoon != r.DisruptionSoon ||
-		details.DisruptionImminent != r.DisruptionImminent {
+	marker := uint64(0)
+	if d.Marker != nil {
+		marker = *d.Marker
+	}
+	if details.DisruptionSupported != d.Supported || details.DisruptionMarker != marker ||
+		details.DisruptionSoon != d.Soon || details.DisruptionImminent != d.Imminent {
 		t.Errorf("%+v", details)
 	}
-	if details.TAIOffsetKnown != (r.TAIOffsetS != nil) || (r.TAIOffsetS != nil &&
-		details.TAIOffset != time.Duration(*r.TAIOffsetS)*time.Second) {
+	if details.TAIOffsetKnown != (d.TAIOffsetS != nil) || (d.TAIOffsetS != nil &&
+		details.TAIOffset != time.Duration(*d.TAIOffsetS)*time.Second) {
 		t.Error("TAI offset", details.TAIOffset)
 	}
 }
