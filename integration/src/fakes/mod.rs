@@ -7,3 +7,4 @@ pub mod ntp_server;
 pub mod ntp_shm;
 pub mod phc;
 pub mod reference_clock;
+pub mod vmclock;

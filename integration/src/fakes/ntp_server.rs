@@ -12,6 +12,9 @@ use crate::host::background::Background;
 use crate::time::profile::Profile;
 use crate::time::truth::Truth;
 
+/// How often a server that keeps a reply checks whether to send it.
+const HOLD_INTERVAL: Duration = Duration::from_millis(1);
+
 /// The behaviour of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerBehaviour {
@@ -44,6 +47,8 @@ pub struct ServerBehaviour {
     pub root_dispersion_profile: Profile,
     /// Does not reply.
     pub silent: bool,
+    /// Keeps the next reply, which is complete with its time stamps, until this is false.
+    pub holding: bool,
 }
 
 impl Default for ServerBehaviour {
@@ -64,6 +69,7 @@ impl Default for ServerBehaviour {
             time_error_profile: Profile::default(),
             root_dispersion_profile: Profile::default(),
             silent: false,
+            holding: false,
         }
     }
 }
@@ -97,6 +103,7 @@ impl ServerBehaviour {
 pub struct NtpServer {
     address: SocketAddr,
     behaviour: Arc<Mutex<ServerBehaviour>>,
+    held: Arc<AtomicBool>,
     _thread: Background<()>,
 }
 
@@ -140,13 +147,16 @@ impl NtpServer {
             .expect("set a timeout");
         let address = socket.local_addr().expect("bound");
         let behaviour = Arc::new(Mutex::new(behaviour));
+        let held = Arc::<AtomicBool>::default();
         let thread = {
             let (truth, behaviour) = (truth.clone(), Arc::clone(&behaviour));
-            Background::start(move |stop| serve(&socket, &truth, &behaviour, began, stop))
+            let held = Arc::clone(&held);
+            Background::start(move |stop| serve(&socket, &truth, &behaviour, &held, began, stop))
         };
         NtpServer {
             address,
             behaviour,
+            held,
             _thread: thread,
         }
     }
@@ -163,32 +173,39 @@ impl NtpServer {
     pub fn set(&self, change: impl FnOnce(&mut ServerBehaviour)) {
         change(&mut self.behaviour.lock().expect("behaviour"));
     }
+
+    /// Whether a client waits for a reply that the server keeps.
+    pub fn is_holding(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
 }
 
 fn serve(
     socket: &UdpSocket,
     truth: &Truth,
     behaviour: &Mutex<ServerBehaviour>,
+    held: &AtomicBool,
     began: Instant,
     stop: &AtomicBool,
 ) {
     let mut packet = [0; 1024];
     let mut count = 0;
+    let is_holding = || behaviour.lock().expect("behaviour").holding;
     while !stop.load(Ordering::Relaxed) {
         let Ok((length, client)) = socket.recv_from(&mut packet) else {
             continue;
         };
         let arrived_ns = truth.now_ns();
         let request = &packet[..length];
-        let behaviour = *behaviour.lock().expect("behaviour");
-        if behaviour.silent || !ntp_packet::is_request(request) {
+        let current = *behaviour.lock().expect("behaviour");
+        if current.silent || !ntp_packet::is_request(request) {
             continue;
         }
         count += 2;
-        let request_delay = behaviour.request_delay
-            + jitter(behaviour.request_jitter, behaviour.jitter_seed, count);
-        let reply_delay = behaviour.reply_delay
-            + jitter(behaviour.reply_jitter, behaviour.jitter_seed, count + 1);
+        let request_delay = current.request_delay
+            + jitter(current.request_jitter, current.jitter_seed, count);
+        let reply_delay = current.reply_delay
+            + jitter(current.reply_jitter, current.jitter_seed, count + 1);
         let received_ns = if request_delay.is_zero() {
             arrived_ns
         } else {
@@ -197,15 +214,15 @@ fn serve(
         };
         // One instant for the time error and the declarations.
         let second = began.elapsed().as_secs_f64();
-        let time_error_ns = behaviour.time_error_ns_at(second);
+        let time_error_ns = current.time_error_ns_at(second);
         let reply = ntp_packet::reply(
             request,
             &Reply {
-                leap: behaviour.leap,
-                stratum: behaviour.stratum,
-                refid: behaviour.refid,
-                root_delay: behaviour.root_delay,
-                root_dispersion: behaviour.root_dispersion_at(second),
+                leap: current.leap,
+                stratum: current.stratum,
+                refid: current.refid,
+                root_delay: current.root_delay,
+                root_dispersion: current.root_dispersion_at(second),
                 received_ns: received_ns + time_error_ns,
                 transmitted_ns: truth.now_ns() + time_error_ns,
             },
@@ -213,6 +230,11 @@ fn serve(
         if !reply_delay.is_zero() {
             thread::sleep(reply_delay);
         }
+        held.store(is_holding(), Ordering::Relaxed);
+        while is_holding() && !stop.load(Ordering::Relaxed) {
+            thread::sleep(HOLD_INTERVAL);
+        }
+        held.store(false, Ordering::Relaxed);
         // The client may have exited.
         let _ = socket.send_to(&reply, client);
     }

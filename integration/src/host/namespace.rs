@@ -15,6 +15,9 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::sandbox::Sandbox;
 
+/// The file of the kernel's clocksource, below the root directory.
+const CLOCKSOURCE: &str = "sys/devices/system/clocksource/clocksource0/current_clocksource";
+
 /// The namespaces of the thread that runs a test.
 #[derive(Debug)]
 pub struct Private(());
@@ -83,8 +86,8 @@ impl Private {
         self.bind(&file, Path::new("/proc/sys/kernel/random/boot_id"));
     }
 
-    /// Replaces `/sys` by a directory in which `interface` is a network device in PCI slot `slot`;
-    /// returns the directory of that slot.
+    /// Replaces `/sys` by a directory in which `interface` is a network device in PCI slot `slot`,
+    /// and the clocksource is the kernel's; returns the directory of that slot.
     ///
     /// # Panics
     /// If the kernel refuses.
@@ -93,6 +96,9 @@ impl Private {
         sandbox.write(&format!("sys/class/net/{interface}/device/uevent"), uevent);
         let device = sandbox.path("sys").join("bus/pci/devices").join(slot);
         fs::create_dir_all(&device).expect("make the device's directory");
+        if let Ok(clocksource) = fs::read(Path::new("/").join(CLOCKSOURCE)) {
+            sandbox.write(CLOCKSOURCE, clocksource);
+        }
         self.bind(&sandbox.path("sys"), Path::new("/sys"));
         device
     }

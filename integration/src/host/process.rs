@@ -125,6 +125,21 @@ impl Process {
         kill(self.pid, signal).unwrap_or_else(|err| panic!("{signal} to {}: {err}", self.name));
     }
 
+    /// Stops it with SIGSTOP, and waits until it has stopped.
+    ///
+    /// # Panics
+    /// If it does not stop in time.
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+        let path = format!("/proc/{}/stat", self.pid);
+        wait::until(wait::PATIENCE, "the process stops", || {
+            // The state follows the name, which is in parentheses.
+            fs::read_to_string(&path)
+                .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(is_stopped))
+        });
+    }
+
     /// Whether it has not exited.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
@@ -171,6 +186,11 @@ impl Drop for Process {
             let _ = self.child.wait();
         }
     }
+}
+
+/// Whether the fields of /proc/PID/stat after the name are those of a stopped process.
+fn is_stopped(fields: &str) -> bool {
+    fields.trim_start().starts_with('T')
 }
 
 fn pid_of(child: &Child) -> Pid {

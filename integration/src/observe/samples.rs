@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -131,16 +132,45 @@ impl LayoutSamples {
 
 /// Samples every layout every few milliseconds, until finished or dropped.
 #[derive(Debug)]
-pub struct Sampler(Background<Vec<LayoutSamples>>);
+pub struct Sampler {
+    thread: Background<Vec<LayoutSamples>>,
+    /// Number of rounds so far. The thread reads in its guard only.
+    rounds: Arc<Mutex<u64>>,
+}
 
 impl Sampler {
     /// Starts to sample the layouts in the directory of the v1 segment at `path`; instants count
     /// from `began`.
     pub fn start(path: &Path, layouts: &[Layout], truth: &Truth, began: Instant) -> Sampler {
         let (path, layouts, truth) = (path.to_owned(), layouts.to_owned(), truth.clone());
-        Sampler(Background::start(move |stop| {
-            sample(&path, &layouts, &truth, began, stop)
-        }))
+        let rounds = Arc::<Mutex<u64>>::default();
+        let thread = {
+            let rounds = Arc::clone(&rounds);
+            Background::start(move |stop| sample(&path, &layouts, &truth, began, &rounds, stop))
+        };
+        Sampler { thread, rounds }
+    }
+
+    /// Runs `change` between two rounds, as if the readers were stopped meanwhile.
+    pub fn between_rounds(&self, change: impl FnOnce()) {
+        let _rounds = self.rounds();
+        change();
+    }
+
+    /// Waits until each layout was read this many times more.
+    ///
+    /// # Panics
+    /// If the thread does not read in time.
+    #[track_caller]
+    pub fn wait_for_rounds(&self, count: u64) {
+        let goal = *self.rounds() + count;
+        wait::until(wait::PATIENCE, "the sampler reads", || {
+            *self.rounds() >= goal
+        });
+    }
+
+    fn rounds(&self) -> MutexGuard<'_, u64> {
+        self.rounds.lock().expect("the sampler has not panicked")
     }
 
     /// Stops it; returns the samples of each layout.
@@ -148,7 +178,7 @@ impl Sampler {
     /// # Panics
     /// If a layout could not be opened.
     pub fn finish(self) -> Vec<LayoutSamples> {
-        self.0.finish()
+        self.thread.finish()
     }
 }
 
@@ -157,13 +187,18 @@ fn sample(
     layouts: &[Layout],
     truth: &Truth,
     began: Instant,
+    rounds: &Mutex<u64>,
     stop: &AtomicBool,
 ) -> Vec<LayoutSamples> {
     let open = |layout| (opened(layout, path), LayoutSamples::of(layout));
     let mut watched: Vec<(Read, LayoutSamples)> = layouts.iter().map(open).collect();
     while !stop.load(Ordering::Relaxed) {
-        for (read, seen) in &mut watched {
-            seen.take(read, truth, began);
+        {
+            let mut rounds = rounds.lock().expect("rounds");
+            for (read, seen) in &mut watched {
+                seen.take(read, truth, began);
+            }
+            *rounds += 1;
         }
         thread::sleep(SAMPLE_INTERVAL);
     }

@@ -198,7 +198,7 @@ impl Chronyd {
 
     /// Suspends it: its socket exists, but it does not reply.
     pub fn freeze(&mut self) {
-        self.running().signal(Signal::SIGSTOP);
+        self.running().freeze();
     }
 
     /// Resumes it after [`Chronyd::freeze`].

@@ -207,6 +207,18 @@ impl Daemon {
         self.process.signal(signal);
     }
 
+    /// Stops it without its notice, as a stopped virtual machine does.
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.process.freeze();
+    }
+
+    /// Continues it after [`Daemon::freeze`].
+    #[track_caller]
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
     /// Sends SIGTERM and waits for the exit.
     #[track_caller]
     pub fn terminate(&mut self) -> Exit {

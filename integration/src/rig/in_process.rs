@@ -9,13 +9,15 @@ use nix::time::ClockId;
 
 use super::declared_bound::DeclaredBound;
 use super::report::{NOTICE, Report};
-use super::scenario::{Action, Scenario, instant};
+use super::scenario::{Action, MachineStop, Reply, Scenario, instant};
 use super::sources::{self, POOL_PORT, Sources};
 use crate::fakes::phc::{PHC_OPTIONS, PHC0, Phc};
+use crate::fakes::vmclock::VmClock;
 use crate::host::namespace::private;
 use crate::host::sandbox::Sandbox;
 use crate::host::virtual_clock::{Rate, VirtualClock};
-use crate::observe::layout::Layout;
+use crate::host::wait;
+use crate::observe::layout::{Layout, vmclock_path};
 use crate::observe::reading::open_client;
 use crate::observe::samples::Sampler;
 use crate::programs::chronyd::Chronyd;
@@ -29,6 +31,10 @@ use crate::time::truth::{LeapSecond, Truth};
 const TICK: Duration = Duration::from_millis(5);
 /// A change of the clock's rate by at least this much is a slew, not a frequency correction.
 const SLEW_PPM: i64 = 1_000;
+/// How often each layout is read after the machine has stopped and before a program continues.
+const READS_BEFORE_PROGRAMS: u64 = 10;
+/// The time between the program that continues first and the other one: some ticks of the daemon.
+const BETWEEN_PROGRAMS: Duration = Duration::from_millis(250);
 
 /// Runs a scenario in this process, on the virtual clock that this process uses if the scenario
 /// needs one.
@@ -89,6 +95,12 @@ fn run_with(
     if scenario.phc_bound_ns.is_some() {
         launch = launch.args(PHC_OPTIONS);
     }
+    let mut page = None;
+    if scenario.vmclock {
+        let path = vmclock_path(&shm);
+        launch = launch.args(["--vmclock", &path.to_string_lossy()]);
+        page = Some(VmClock::create(&path));
+    }
     let daemon_started = began.elapsed();
     let daemon = launch.start();
     daemon.wait_until("publishes", || open_client(&shm).is_ok());
@@ -99,19 +111,23 @@ fn run_with(
         daemon: Some(daemon),
         launch,
         chronyd,
+        sampler,
+        truth,
+        page,
         steps: clock.as_ref().map_or(0, VirtualClock::steps),
         clock,
         rate: scenario.rate,
         began,
         disturbed: Vec::new(),
         slewed: Vec::new(),
+        stopped: Vec::new(),
         last_rate_ppm: scenario.rate.ppm(),
         moved_while_down: false,
         chronyd_synchronised: None,
         earlier_log: Vec::new(),
     };
     run.execute(scenario);
-    let layouts = sampler.finish();
+    let layouts = run.sampler.finish();
     Report {
         scenario: scenario.clone(),
         daemon_started,
@@ -122,6 +138,7 @@ fn run_with(
         chronyd_synchronised: run.chronyd_synchronised,
         disturbed: run.disturbed,
         slewed: run.slewed,
+        stopped: run.stopped,
     }
 }
 
@@ -132,6 +149,9 @@ struct Run {
     chronyd: Chronyd,
     sources: Sources,
     launch: Launch,
+    sampler: Sampler,
+    truth: Truth,
+    page: Option<VmClock>,
     clock: Option<VirtualClock>,
     /// How often the clock had been stepped at the last check.
     steps: i64,
@@ -140,6 +160,7 @@ struct Run {
     began: Instant,
     disturbed: Vec<Duration>,
     slewed: Vec<Duration>,
+    stopped: Vec<Duration>,
     /// The clock's frequency offset from the hardware at the last check, ppm.
     last_rate_ppm: i64,
     /// The clock was moved while no daemon ran that could have detected it.
@@ -260,7 +281,67 @@ impl Run {
             Action::StopDaemon => self.end_daemon(|daemon| {
                 daemon.terminate();
             }),
-            Action::StartDaemon => self.daemon = Some(self.launch.start()),
+            Action::StartDaemon => {
+                self.daemon = Some(self.launch.start());
+                self.extend_stop();
+            }
+            Action::StopMachine(stop) => self.stop_machine(stop),
+        }
+    }
+
+    /// Stops the programs and the readers, moves true time, changes the page and continues the
+    /// readers before the programs.
+    fn stop_machine(&mut self, stop: &MachineStop) {
+        let server = &self.sources.servers[0];
+        if stop.reply != Reply::None {
+            server.set(|server| server.holding = true);
+            wait::until(wait::PATIENCE, "chronyd sends a request", || {
+                server.is_holding()
+            });
+        }
+        let release = || server.set(|server| server.holding = false);
+        self.chronyd.freeze();
+        if let Some(daemon) = &self.daemon {
+            daemon.freeze();
+        }
+        self.sampler.between_rounds(|| {
+            self.truth.step_by_ns(stop.for_ns);
+            if let Some(page) = &self.page {
+                page.restore();
+            }
+            self.stopped.push(self.began.elapsed());
+        });
+        self.sampler.wait_for_rounds(READS_BEFORE_PROGRAMS);
+        if matches!(stop.reply, Reply::WithCommands | Reply::BeforeCommands) {
+            release();
+        }
+        let thaw = |daemon: &Option<Daemon>| {
+            if let Some(daemon) = daemon {
+                daemon.thaw();
+            }
+        };
+        if stop.reply == Reply::BeforeCommands {
+            self.chronyd.thaw();
+            thread::sleep(BETWEEN_PROGRAMS);
+            thaw(&self.daemon);
+        } else {
+            thaw(&self.daemon);
+            thread::sleep(BETWEEN_PROGRAMS);
+            self.chronyd.thaw();
+        }
+        if stop.reply == Reply::Later {
+            thread::sleep(BETWEEN_PROGRAMS);
+            release();
+        }
+        self.extend_stop();
+    }
+
+    /// Records a stop of the machine that the daemon could not detect until now.
+    fn extend_stop(&mut self) {
+        let now = self.began.elapsed();
+        let is_recent = |stopped: &Duration| now.saturating_sub(*stopped) < NOTICE;
+        if self.stopped.last().is_some_and(is_recent) {
+            self.stopped.push(now);
         }
     }
 }

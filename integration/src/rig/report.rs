@@ -38,6 +38,8 @@ pub struct Report {
     pub disturbed: Vec<Duration>,
     /// When a slew began or ended.
     pub slewed: Vec<Duration>,
+    /// When the machine was stopped, and until when a daemon was not running that could detect it.
+    pub stopped: Vec<Duration>,
     /// The samples of each layout.
     pub layouts: Vec<LayoutSamples>,
     /// Twice chronyd's root distance, about once a second, ns.
@@ -57,6 +59,7 @@ impl Report {
             chronyd_synchronised: None,
             disturbed: Vec::new(),
             slewed: Vec::new(),
+            stopped: Vec::new(),
             layouts: Vec::new(),
             declared_ns: Vec::new(),
             daemon_log: Vec::new(),
@@ -64,13 +67,14 @@ impl Report {
         }
     }
 
-    /// Number of violations that no preceding change of CLOCK_REALTIME excuses.
+    /// Number of violations that neither a preceding change of CLOCK_REALTIME nor a stop of the
+    /// machine excuses.
     pub fn violations(&self, seen: &LayoutSamples) -> usize {
         let unexcused = |at: &&Duration| self.blind_for(seen, **at).is_none();
         seen.violations.iter().filter(unexcused).count()
     }
 
-    /// The longest time from a change of CLOCK_REALTIME to a violation that it excuses.
+    /// The longest time from such an event to a violation that it excuses.
     pub fn blindness(&self, seen: &LayoutSamples) -> Option<Duration> {
         let blind = |at: &Duration| self.blind_for(seen, *at);
         seen.violations.iter().filter_map(blind).max()
@@ -86,7 +90,9 @@ impl Report {
                 .min()
         };
         let blind = within(&self.disturbed, NOTICE).or_else(|| within(&self.slewed, ROUND));
-        blind.filter(|_| seen.layout.on_realtime)
+        // Without the marker, a reader can only follow the daemon.
+        let stopped = within(&self.stopped, NOTICE).filter(|_| !seen.layout.compares_marker);
+        blind.filter(|_| seen.layout.on_realtime).or(stopped)
     }
 
     /// Descriptions of what differs from the expectation.
@@ -114,6 +120,9 @@ impl Report {
         if trusted != (self.scenario.expect != Expect::Untrusted) {
             faults.push(format!("trusted: {trusted}"));
         }
+        if self.scenario.expect == Expect::Regained && !self.regained(seen) {
+            faults.push("not trusted before the stop and at the end".to_owned());
+        }
         let lapses = lapses(seen);
         if self.scenario.expect == Expect::Kept && lapses > 0 {
             faults.push(format!("the interval became untrusted {lapses} times"));
@@ -131,6 +140,21 @@ impl Report {
             }
         }
         faults
+    }
+
+    /// Whether the layout was trusted before the machine was stopped, and at the end.
+    fn regained(&self, seen: &LayoutSamples) -> bool {
+        let stopped = self.stopped.first();
+        let before = |sample: &Sample| stopped.is_some_and(|stopped| sample.at < *stopped);
+        let mut earlier = seen.samples.iter().filter(|sample| before(sample));
+        earlier.any(Sample::is_trusted) && seen.samples.last().is_some_and(Sample::is_trusted)
+    }
+
+    /// The largest distance of true time from a trusted interval of a layout, ns, if any was
+    /// violated.
+    pub fn worst_miss_ns(&self, layout: &str) -> Option<i64> {
+        let seen = self.layouts.iter().find(|seen| seen.layout.name == layout);
+        seen.and_then(worst_miss_ns)
     }
 
     /// The layout's median bound divided by that of the first layout, which should be the

@@ -23,6 +23,8 @@ pub enum Expect {
     Kept,
     /// Trusted at some time.
     Trusted,
+    /// Trusted at some time before the machine stopped, and at the end.
+    Regained,
     /// Never trusted.
     Untrusted,
 }
@@ -70,6 +72,34 @@ pub enum Action {
     StopDaemon,
     /// The daemon is started.
     StartDaemon,
+    /// The virtual machine is stopped and continued.
+    StopMachine(MachineStop),
+}
+
+/// A virtual machine is stopped for some time and continued: a live migration, a pause, or a
+/// snapshot that is restored. Its clocks and counters do not run meanwhile, and the programs in it
+/// do not notice. A request of chronyd may be on its way.
+#[derive(Clone, Copy, Debug)]
+pub struct MachineStop {
+    /// How far true time advances meanwhile, ns.
+    pub for_ns: i64,
+    /// Whether a request of chronyd is answered before and the reply arrives afterwards, so that
+    /// the measurement is wrong by `for_ns`.
+    pub reply: Reply,
+}
+
+/// The reply to a request of chronyd that was answered before the machine stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// No request is on its way.
+    None,
+    /// It is in chronyd's socket when chronyd continues, and the daemon continues before chronyd:
+    /// chronyd reads the reply and the daemon's commands together.
+    WithCommands,
+    /// It is in chronyd's socket when chronyd continues, and chronyd continues before the daemon.
+    BeforeCommands,
+    /// It arrives after both have continued.
+    Later,
 }
 
 impl Action {
@@ -152,6 +182,8 @@ pub struct Scenario {
     pub daemon_args: &'static [&'static str],
     /// Further lines of chronyd's configuration.
     pub chrony_lines: &'static [&'static str],
+    /// Whether there is a VMClock page, whose marker changes when the machine stops.
+    pub vmclock: bool,
     /// The error bound of the hardware clock that the server represents, ns.
     pub phc_bound_ns: Option<u32>,
     /// Whether chronyd disciplines the clock; otherwise it runs with `-x`.
@@ -184,6 +216,7 @@ impl Scenario {
             max_drift_ppm: MAX_DRIFT_PPM,
             daemon_args: &[],
             chrony_lines: &[],
+            vmclock: false,
             phc_bound_ns: None,
             discipline: false,
             starts_at_s: None,
@@ -346,6 +379,14 @@ impl Scenario {
     pub(super) fn chrony_lines(self, chrony_lines: &'static [&'static str]) -> Scenario {
         Scenario {
             chrony_lines,
+            ..self
+        }
+    }
+
+    /// The machine has a VMClock page.
+    pub(super) fn vmclock(self) -> Scenario {
+        Scenario {
+            vmclock: true,
             ..self
         }
     }

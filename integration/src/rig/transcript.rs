@@ -36,6 +36,9 @@ pub(super) fn format(report: &Report) -> String {
     for at in &report.slewed {
         line(&mut text, "slewed", at.as_nanos());
     }
+    for at in &report.stopped {
+        line(&mut text, "stopped", at.as_nanos());
+    }
     for ns in &report.declared_ns {
         line(&mut text, "declared", ns);
     }
@@ -80,6 +83,7 @@ pub(super) fn parse(text: &str, scenario: &Scenario, layouts: &[Layout]) -> Opti
             "synchronised" => report.chronyd_synchronised = Some(instant(value)?),
             "disturbed" => report.disturbed.push(instant(value)?),
             "slewed" => report.slewed.push(instant(value)?),
+            "stopped" => report.stopped.push(instant(value)?),
             "declared" => report.declared_ns.push(value.parse().ok()?),
             "daemon" => report.daemon_log.push(value.to_owned()),
             "chronyd" => report.chronyd_log.push(value.to_owned()),
@@ -138,6 +142,7 @@ mod tests {
             chronyd_synchronised: Some(Duration::from_secs(2)),
             disturbed: vec![Duration::from_secs(1), Duration::from_secs(4)],
             slewed: vec![Duration::from_secs(2)],
+            stopped: vec![Duration::from_secs(3)],
             layouts: vec![seen, LayoutSamples::of(&Layout::NATIVE)],
             declared_ns: vec![2_500, 2_000],
             daemon_log: vec!["one".to_owned(), String::new()],
@@ -164,8 +169,8 @@ mod tests {
             let times = (report.daemon_started, report.chronyd_synchronised);
             let logs = format!("{:?} {:?}", report.daemon_log, report.chronyd_log);
             format!(
-                "{names:?} {seen:?} {times:?} {:?} {:?} {logs}",
-                report.disturbed, report.slewed
+                "{names:?} {seen:?} {times:?} {:?} {:?} {:?} {logs}",
+                report.disturbed, report.slewed, report.stopped
             )
         };
         assert_eq!(without_functions(&back), without_functions(&report));

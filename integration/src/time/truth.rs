@@ -146,6 +146,11 @@ impl Truth {
         self.offset_ns.store(offset_ns, Ordering::Relaxed);
     }
 
+    /// Steps true time by this much, as a machine sees it that was stopped meanwhile.
+    pub fn step_by_ns(&self, by_ns: i64) {
+        self.offset_ns.fetch_add(by_ns, Ordering::Relaxed);
+    }
+
     /// True time now, in nanoseconds since 1970.
     pub fn now_ns(&self) -> i64 {
         let untouched_ns = match &self.raw {

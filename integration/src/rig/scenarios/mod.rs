@@ -9,6 +9,7 @@ mod leap_seconds;
 mod reference_clocks;
 mod set_clock;
 mod several_servers;
+mod stopped_machine;
 mod table;
 
 /// The scenario of this name, from either group.
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Scenario> {
         set_clock::all(),
         disciplined::all(),
         leap_seconds::all(),
+        stopped_machine::all(),
     ]
     .concat()
 }
