@@ -2,6 +2,7 @@
 
 pub mod layout;
 pub mod publications;
+pub mod published_c;
 pub mod reader;
 pub mod reading;
 pub mod samples;
