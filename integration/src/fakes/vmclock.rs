@@ -35,6 +35,9 @@ pub const DISRUPTION_IMMINENT: u64 = 1 << 2;
 /// The field `vm_generation_counter` is there.
 pub const GENERATION_PRESENT: u64 = 1 << 8;
 
+/// The published clients take a page whose sequence count is 0 for one that is not written yet.
+const FIRST_SEQUENCE: u32 = 2;
+
 /// The counter is not one that a guest can read.
 const COUNTER_INVALID: u8 = 0xff;
 
@@ -65,6 +68,7 @@ impl VmClock {
         page.write(FLAGS_AT, &GENERATION_PRESENT.to_le_bytes());
         page.write(MARKER_AT, &1_u64.to_le_bytes());
         page.write(GENERATION_AT, &1_u64.to_le_bytes());
+        page.write(SEQUENCE_AT, &FIRST_SEQUENCE.to_le_bytes());
         page.write(MAGIC_AT, &MAGIC.to_le_bytes());
         page
     }
@@ -208,22 +212,22 @@ mod tests {
     fn an_update_leaves_an_even_sequence_count_and_changes_its_fields_only() {
         let sandbox = Sandbox::new();
         let page = VmClock::create(&sandbox.path("vmclock0"));
-        assert_eq!(page.read_u32(SEQUENCE_AT), 0);
+        assert_eq!(page.read_u32(SEQUENCE_AT), FIRST_SEQUENCE);
         page.disrupt();
-        assert_eq!((page.marker(), page.read_u32(SEQUENCE_AT)), (2, 2));
+        assert_eq!((page.marker(), page.read_u32(SEQUENCE_AT)), (2, 4));
         assert_eq!(page.read_u64(GENERATION_AT), 1);
         page.restore();
         assert_eq!((page.marker(), page.read_u64(GENERATION_AT)), (3, 2));
         page.begin_update();
-        assert_eq!(page.read_u32(SEQUENCE_AT), 5);
-        page.begin_update();
         assert_eq!(page.read_u32(SEQUENCE_AT), 7);
+        page.begin_update();
+        assert_eq!(page.read_u32(SEQUENCE_AT), 9);
         page.end_update();
         page.set_tai_offset(37);
         assert_eq!(
             page.read_u64(FLAGS_AT),
             TAI_OFFSET_VALID | GENERATION_PRESENT
         );
-        assert_eq!(page.read_u32(SEQUENCE_AT), 10);
+        assert_eq!(page.read_u32(SEQUENCE_AT), 12);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::layout::vmclock_path;
+
 /// The clock status that a client library returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
@@ -33,12 +35,15 @@ impl Reading {
     }
 }
 
-/// Opens a segment with the project's client library; the returned function reads the interval.
+/// Opens a segment with the project's client library and the VMClock page of the test; the
+/// returned function reads the interval.
 ///
 /// # Errors
 /// If the library fails to open the segment.
 pub fn open_client(path: &Path) -> Result<impl FnMut() -> Result<Reading, String> + use<>, String> {
-    let client = clockbound_client::Client::open_at(path).map_err(|err| err.to_string())?;
+    let client = clockbound_client::OpenOptions::new()
+        .vmclock(vmclock_path(path))
+        .open_at(path).map_err(|err| err.to_string())?;
     Ok(move || {
         let interval = client.now().map_err(|err| err.to_string())?;
         let status = match interval.status() {
