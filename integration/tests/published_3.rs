@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use integration::fakes::vmclock::VmClock;
 use integration::host::background::Background;
-use integration::host::sandbox::Sandbox;
-use integration::observe::layout::{Layout, vmclock_path};
+use integration::host::sandbox::{Sandbox, vmclock_path};
+use integration::observe::layout::Layout;
 use integration::observe::reader::Reader;
 use integration::observe::reading::Status;
 use integration::observe::samples::{LayoutSamples, Sample};
@@ -67,7 +67,10 @@ impl Pair {
 }
 
 /// The counter's period in seconds, measured for [`CALIBRATION`].
-#[expect(clippy::cast_precision_loss, reason = "about a second, in ns and ticks")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "about a second, in ns and ticks"
+)]
 fn measured_period(truth: &Truth) -> f64 {
     let first = Pair::read(truth);
     thread::sleep(CALIBRATION);
@@ -225,7 +228,11 @@ fn violations_of_a_period(sandbox: &Sandbox, factor: f64) -> Vec<(&'static str, 
     seen.iter()
         .map(|(_, seen)| {
             assert_eq!(seen.errors, 0, "{:?}", seen.details);
-            assert!(seen.samples.iter().all(|sample| sample.status == Status::Synchronized));
+            assert!(
+                seen.samples
+                    .iter()
+                    .all(|sample| sample.status == Status::Synchronized)
+            );
             (seen.layout.name, seen.violations.len())
         })
         .collect()

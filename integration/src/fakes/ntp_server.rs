@@ -1,7 +1,7 @@
 //! A scripted NTP server with a defined time error, path delays and declarations.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -103,6 +103,7 @@ impl ServerBehaviour {
 pub struct NtpServer {
     address: SocketAddr,
     behaviour: Arc<Mutex<ServerBehaviour>>,
+    requests: Arc<AtomicU64>,
     held: Arc<AtomicBool>,
     _thread: Background<()>,
 }
@@ -147,15 +148,18 @@ impl NtpServer {
             .expect("set a timeout");
         let address = socket.local_addr().expect("bound");
         let behaviour = Arc::new(Mutex::new(behaviour));
-        let held = Arc::<AtomicBool>::default();
+        let (requests, held) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
         let thread = {
             let (truth, behaviour) = (truth.clone(), Arc::clone(&behaviour));
-            let held = Arc::clone(&held);
-            Background::start(move |stop| serve(&socket, &truth, &behaviour, &held, began, stop))
+            let (requests, held) = (Arc::clone(&requests), Arc::clone(&held));
+            Background::start(move |stop| {
+                serve(&socket, &truth, &behaviour, &requests, &held, began, stop);
+            })
         };
         NtpServer {
             address,
             behaviour,
+            requests,
             held,
             _thread: thread,
         }
@@ -174,6 +178,11 @@ impl NtpServer {
         change(&mut self.behaviour.lock().expect("behaviour"));
     }
 
+    /// Number of requests so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
     /// Whether a client waits for a reply that the server keeps.
     pub fn is_holding(&self) -> bool {
         self.held.load(Ordering::Relaxed)
@@ -184,12 +193,12 @@ fn serve(
     socket: &UdpSocket,
     truth: &Truth,
     behaviour: &Mutex<ServerBehaviour>,
+    requests: &AtomicU64,
     held: &AtomicBool,
     began: Instant,
     stop: &AtomicBool,
 ) {
     let mut packet = [0; 1024];
-    let mut count = 0;
     let is_holding = || behaviour.lock().expect("behaviour").holding;
     while !stop.load(Ordering::Relaxed) {
         let Ok((length, client)) = socket.recv_from(&mut packet) else {
@@ -201,11 +210,11 @@ fn serve(
         if current.silent || !ntp_packet::is_request(request) {
             continue;
         }
-        count += 2;
-        let request_delay = current.request_delay
-            + jitter(current.request_jitter, current.jitter_seed, count);
-        let reply_delay = current.reply_delay
-            + jitter(current.reply_jitter, current.jitter_seed, count + 1);
+        let count = 2 * (1 + requests.fetch_add(1, Ordering::Relaxed));
+        let request_delay =
+            current.request_delay + jitter(current.request_jitter, current.jitter_seed, count);
+        let reply_delay =
+            current.reply_delay + jitter(current.reply_jitter, current.jitter_seed, count + 1);
         let received_ns = if request_delay.is_zero() {
             arrived_ns
         } else {

@@ -58,7 +58,11 @@ impl VmClock {
     /// # Panics
     /// If the file cannot be written.
     pub fn create(path: &Path) -> VmClock {
-        let options = File::options().read(true).write(true).create_new(true).clone();
+        let options = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .clone();
         let file = options.open(path).expect("create the page");
         file.set_len(SIZE as u64).expect("set the length");
         let page = VmClock { file };

@@ -75,6 +75,16 @@ impl Sandbox {
     }
 }
 
+/// The VMClock page that the daemon and the readers of a test use, beside the directory of the v1
+/// segment at `path`.
+///
+/// # Panics
+/// If the segment is not in a directory below another one.
+pub fn vmclock_path(path: &Path) -> PathBuf {
+    let directory = path.parent().and_then(Path::parent);
+    directory.expect("a directory").join("vmclock0")
+}
+
 /// The names in a directory, in order.
 ///
 /// # Panics

@@ -1,7 +1,7 @@
 //! The layouts that the daemon publishes, and the client libraries that read them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::reading::{Reading, open_client};
 
@@ -52,16 +52,6 @@ impl Layout {
         compares_marker: true,
         open: |path| Ok(Box::new(open_client(&path.with_file_name("shm1"))?)),
     };
-}
-
-/// The VMClock page that the daemon and the readers of a test use, beside the directory of the v1
-/// segment at `path`.
-///
-/// # Panics
-/// If the segment is not in a directory below another one.
-pub fn vmclock_path(path: &Path) -> PathBuf {
-    let directory = path.parent().and_then(Path::parent);
-    directory.expect("a directory").join("vmclock0")
 }
 
 /// Whether the kernel's clocksource is the processor's counter. The daemon publishes the 3.x

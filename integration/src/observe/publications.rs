@@ -23,6 +23,7 @@ pub struct Publications {
 struct Recorded {
     last: Instant,
     longest: Duration,
+    count: u64,
 }
 
 impl Publications {
@@ -31,6 +32,7 @@ impl Publications {
         let recorded = Arc::new(Mutex::new(Recorded {
             last: Instant::now(),
             longest: Duration::ZERO,
+            count: 0,
         }));
         let thread = {
             let (recorded, path) = (Arc::clone(&recorded), path.to_owned());
@@ -50,6 +52,11 @@ impl Publications {
         act();
         self.next();
         self.lock().longest
+    }
+
+    /// Number of publications so far.
+    pub fn count(&self) -> u64 {
+        self.lock().count
     }
 
     /// Waits for the next publication; returns the time from now until then.
@@ -73,7 +80,9 @@ fn poll(path: &Path, recorded: &Mutex<Recorded>, stop: &AtomicBool) {
     let mut last = None;
     while !stop.load(Ordering::Relaxed) {
         let segment = Segment::read(path).ok().filter(Segment::is_valid);
-        if let Some(generation) = segment.map(|segment| segment.generation())
+        // Odd while a publication is written.
+        let generation = segment.map(|segment| segment.generation() / 2);
+        if let Some(generation) = generation
             && last.replace(generation) != Some(generation)
         {
             let now = Instant::now();
@@ -82,6 +91,7 @@ fn poll(path: &Path, recorded: &Mutex<Recorded>, stop: &AtomicBool) {
                 .longest
                 .max(now.saturating_duration_since(recorded.last));
             recorded.last = now;
+            recorded.count += 1;
         }
         thread::sleep(POLL_INTERVAL);
     }

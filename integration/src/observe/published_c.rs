@@ -14,8 +14,9 @@ use std::process::Command;
 use std::ptr;
 use std::sync::OnceLock;
 
-use super::layout::{Layout, Read, vmclock_path};
+use super::layout::{Layout, Read};
 use super::reading::{Reading, Status};
+use crate::host::sandbox::vmclock_path;
 
 /// The 3.x segment, read by the published C library. [`build`] has to be called once before.
 pub const V3_C: Layout = Layout {
@@ -65,7 +66,13 @@ struct Context {
 /// If cargo fails.
 pub fn build() {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--locked", "--package", "clock-bound-ffi"]);
+    cargo.args([
+        "build",
+        "--quiet",
+        "--locked",
+        "--package",
+        "clock-bound-ffi",
+    ]);
     cargo.arg("--manifest-path");
     cargo.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("published-c/Cargo.toml"));
     cargo.arg("--target-dir").arg(target());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::layout::vmclock_path;
+use crate::host::sandbox::vmclock_path;
 
 /// The clock status that a client library returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,8 +42,10 @@ impl Reading {
 /// If the library fails to open the segment.
 pub fn open_client(path: &Path) -> Result<impl FnMut() -> Result<Reading, String> + use<>, String> {
     let client = clockbound_client::OpenOptions::new()
+        .path(path)
         .vmclock(vmclock_path(path))
-        .open_at(path).map_err(|err| err.to_string())?;
+        .open()
+        .map_err(|err| err.to_string())?;
     Ok(move || {
         let interval = client.now().map_err(|err| err.to_string())?;
         let status = match interval.status() {

@@ -10,6 +10,7 @@ use std::{env, fs};
 use nix::sys::signal::Signal;
 
 use crate::host::process::{Exit, Log, Process};
+use crate::host::sandbox::vmclock_path;
 use crate::host::user::UserAccount;
 use crate::host::wait;
 use crate::time::clock::clock_ns;
@@ -40,12 +41,14 @@ impl Launch {
         }
     }
 
-    /// The daemon with a drift rate of 50 ppm, this chronyd and this v1 segment.
+    /// The daemon with a drift rate of 50 ppm, this chronyd, this v1 segment, and the VMClock page
+    /// at [`vmclock_path`], if it is there.
     pub fn new(program: impl AsRef<Path>, chrony_socket: &Path, shm_path: &Path) -> Launch {
         Launch::bare(program)
             .args(["--max-drift-rate", "50"])
             .args(["--chrony-socket", &chrony_socket.to_string_lossy()])
             .args(["--shm-path", &shm_path.to_string_lossy()])
+            .args(["--vmclock", &vmclock_path(shm_path).to_string_lossy()])
     }
 
     /// Adds arguments.

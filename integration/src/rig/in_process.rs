@@ -14,10 +14,10 @@ use super::sources::{self, POOL_PORT, Sources};
 use crate::fakes::phc::{PHC_OPTIONS, PHC0, Phc};
 use crate::fakes::vmclock::VmClock;
 use crate::host::namespace::private;
-use crate::host::sandbox::Sandbox;
+use crate::host::sandbox::{Sandbox, vmclock_path};
 use crate::host::virtual_clock::{Rate, VirtualClock};
 use crate::host::wait;
-use crate::observe::layout::{Layout, vmclock_path};
+use crate::observe::layout::Layout;
 use crate::observe::reading::open_client;
 use crate::observe::samples::Sampler;
 use crate::programs::chronyd::Chronyd;
@@ -91,16 +91,14 @@ fn run_with(
         .args(["--max-drift-rate", scenario.max_drift_ppm])
         .args(["--chrony-socket", &chronyd.socket().to_string_lossy()])
         .args(["--shm-path", &shm.to_string_lossy()])
+        .args(["--vmclock", &vmclock_path(&shm).to_string_lossy()])
         .args(scenario.daemon_args.iter().copied());
     if scenario.phc_bound_ns.is_some() {
         launch = launch.args(PHC_OPTIONS);
     }
-    let mut page = None;
-    if scenario.vmclock {
-        let path = vmclock_path(&shm);
-        launch = launch.args(["--vmclock", &path.to_string_lossy()]);
-        page = Some(VmClock::create(&path));
-    }
+    let page = scenario
+        .vmclock
+        .then(|| VmClock::create(&vmclock_path(&shm)));
     let daemon_started = began.elapsed();
     let daemon = launch.start();
     daemon.wait_until("publishes", || open_client(&shm).is_ok());

@@ -5,7 +5,8 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use integration::observe::layout::{Layout, has_counter_clocksource, vmclock_path};
+use integration::host::sandbox::vmclock_path;
+use integration::observe::layout::{Layout, has_counter_clocksource};
 use integration::observe::published_c::{self, V3_C};
 use integration::observe::reader::Reader;
 use integration::observe::reading::{Reading, Status};
@@ -56,7 +57,10 @@ pub fn has_v3(name: &str) -> bool {
         published_c::build();
     } else {
         // println! is captured in tests that pass.
-        let _ = writeln!(io::stdout(), "skipped: {name}: the clocksource is no counter");
+        let _ = writeln!(
+            io::stdout(),
+            "skipped: {name}: the clocksource is no counter"
+        );
     }
     has
 }
