@@ -244,6 +244,20 @@ impl Chronyd {
         tracking_at(&self.socket())
     }
 
+    /// Number of sources that it polls in a burst, if it replies.
+    pub fn bursting_sources(&self) -> Option<u32> {
+        let line = report_at(&self.socket(), "activity")?;
+        let numbers: Vec<u32> = line
+            .trim()
+            .split(',')
+            .map(|word| word.parse().ok())
+            .collect::<Option<_>>()?;
+        let [_online, _offline, to_online, to_offline, ..] = numbers[..] else {
+            return None;
+        };
+        Some(to_online + to_offline)
+    }
+
     /// Whether it replies and has a reference.
     pub fn is_synchronised(&self) -> bool {
         self.tracking()
@@ -280,11 +294,16 @@ fn server_line_with(server: SocketAddr, options: &str) -> String {
 
 /// The tracking report of the chronyd with this command socket, if it replies.
 pub fn tracking_at(socket: &Path) -> Option<Tracking> {
+    Tracking::parse(&report_at(socket, "tracking")?)
+}
+
+/// A report of the chronyd with this command socket, comma separated.
+fn report_at(socket: &Path, report: &str) -> Option<String> {
     let output = Command::new("chronyc")
         .args(["-c", "-h"])
         .arg(socket)
-        .arg("tracking")
+        .arg(report)
         .output()
         .ok()?;
-    Tracking::parse(str::from_utf8(&output.stdout).ok()?)
+    String::from_utf8(output.stdout).ok()
 }
