@@ -327,7 +327,7 @@ fn announcements_of_the_host_are_in_the_log_and_the_native_record() {
         .daemon
         .wait_until("the TAI offset", || host().2 == Some(37));
     machine.daemon.wait_until("the leap second in the log", || {
-        machine.daemon.count_log("leap second or TAI offset") > 0
+        machine.daemon.count_log("tai_offset_s: 37") > 0
     });
     // Announcements are no disruption.
     let mut reader = machine.open(&Layout::NATIVE);
