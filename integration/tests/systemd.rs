@@ -16,8 +16,9 @@ use integration::fakes::vmclock::VmClock;
 use integration::host::container::Root;
 use integration::host::namespace::private;
 use integration::host::sandbox::Sandbox;
+use integration::host::sandbox::vmclock_path;
 use integration::host::wait;
-use integration::observe::layout::{Layout, has_counter_clocksource, vmclock_path};
+use integration::observe::layout::Layout;
 use integration::observe::publications::Publications;
 use integration::observe::reader::Reader;
 use integration::observe::reading::Status;
@@ -32,8 +33,6 @@ const FAULTS: &str = "run/clockbound/faults.sock";
 /// The largest permitted exposure level of `systemd-analyze security`.
 const EXPOSURE: f64 = 0.7;
 const KILLS: usize = 5;
-/// The exit code for a missing input.
-const NO_INPUT: &str = "66";
 /// A part of the message that the machine has no VMClock device.
 const UNPROTECTED: &str = "no vmclock";
 /// A part of the message that uevents cannot be received.
@@ -68,9 +67,10 @@ fn the_daemon_runs_under_systemd() {
         host.programs_are_built();
         host.upgrade();
         host.kill();
-        host.restart();
         host.disruption(&page);
         host.drill();
+        // The new process logs the changes of its status again, which are limited by the minute.
+        host.restart();
         host.chrony_restarts();
         host.chrony_stops();
         host.use_faulty_daemon();
@@ -151,16 +151,14 @@ impl Host {
         wait::until(wait::PATIENCE, "the unit is started repeatedly", || {
             self.restarts() >= 2
         });
-        let status = self.container.property(UNIT, "ExecMainStatus");
-        assert_eq!(status, NO_INPUT, "the exit code of the last start");
+        let journal = self.journal(&["--lines", "20"]);
+        assert!(journal.contains("status=66/NOINPUT"), "{journal}");
         let page = VmClock::create(&self.container.path(VMCLOCK));
         // What the readers of the test open. It is relative, because their root is the host's.
         let link = vmclock_path(&self.container.path(SHM));
         symlink(Path::new("..").join(VMCLOCK), link).expect("link the page");
         self.wait_for_status(Status::Synchronized);
         self.publications = Publications::watch(&self.container.path(SHM));
-        let has_counter = self.container.path("run/clockbound/shm1").exists();
-        assert_eq!(has_counter, has_counter_clocksource(), "the 3.x segment");
         page
     }
 
@@ -300,7 +298,9 @@ impl Host {
             meanwhile();
             self.wait_for_status(Synchronized);
         });
-        let statuses: Vec<_> = seen.iter().map(|seen| seen.statuses.clone()).collect();
+        let mut statuses: Vec<_> = seen.into_iter().map(|seen| seen.statuses).collect();
+        // Where the page changed, 2.0.3 says Unknown until the daemon has published Disrupted.
+        statuses[2].retain(|&status| status != Unknown);
         let v1 = vec![Synchronized, Unknown, Synchronized];
         let v2 = vec![Synchronized, Disrupted, Synchronized];
         assert_eq!(statuses, [v1.clone(), v1, v2.clone()], "{what}");
