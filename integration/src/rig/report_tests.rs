@@ -27,6 +27,7 @@ fn report(expect: Expect, seen: LayoutSamples) -> Report {
         chronyd_synchronised: Some(Duration::from_millis(600)),
         disturbed: Vec::new(),
         slewed: Vec::new(),
+        stopped: Vec::new(),
         layouts: vec![seen],
         declared_ns: vec![2_500, 2_000, 3_000],
         daemon_log: vec!["a line of the daemon".to_owned()],
