@@ -20,6 +20,8 @@
 //!                                                   ^            |
 //!                        an actor crashed or exited +            +--> service manager
 //! ```
+//! Beside ClockWatch, VmClockWatch and GenerationWatch wake ClockState when the host of a virtual
+//! machine reports a disruption, and ClockState tells SourceReset to make chronyd measure again.
 //! [`daemon::run`] does the wiring, from the bottom of the diagram to its top. The segments are
 //! mapped before the actors start and remain mapped until the process exits.
 //!
@@ -29,12 +31,13 @@
 //! | folder | contents |
 //! |---|---|
 //! | [`daemon`] | the wiring of the actors |
-//! | [`actors`] | the five actors, with their messages |
+//! | [`actors`] | the actors, with their messages |
 //! | [`supervision`] | mailboxes that outlive actors, crash budgets, the supervisor's loop |
 //! | [`publication`] | projection onto the layouts (pure), the open segments, acknowledged rounds |
 //! | [`estimator`] | pure: measurements in, estimate out |
 //! | [`chrony`] | chronyd's command protocol: codec and search for sources (pure), client socket |
 //! | [`phc`] | the error bound of a PTP hardware clock |
+//! | [`vmclock`] | the VMClock page of a virtual machine, compared with what was known (pure) |
 //! | [`os`] | reads the clocks and adjtimex; timer and descriptor adapters |
 //! | [`counter`] | pure: how long one tick of the processor's counter lasts |
 //! | [`time`] | pure: intervals, rate bands, clock readings as data |

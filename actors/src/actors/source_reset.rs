@@ -16,6 +16,7 @@ use super::reset_schedule::{RETRY, Schedule, Step};
 use crate::chrony::{ChronySocket, ParseError, QueryError, QueryErrorKind, Reply, Request};
 use crate::fail_points::fail_point;
 use crate::os::clocks;
+use crate::time::RawInstant;
 
 /// The burst that follows a reset: four good measurements of each NTP source, or eight requests.
 const BURST: Request = Request::Burst { good: 4, total: 8 };
@@ -86,17 +87,9 @@ impl SourceReset {
             self.parts.socket_path.clone(),
             self.parts.clock_state.clone(),
         );
-        let attempt = async move {
-            let mut socket = ChronySocket::bind(&path)?;
-            let outcome = command(&mut socket, Request::ResetSources).await?;
-            if outcome.is_ok() {
-                // chronyd has forgotten outstanding requests before this instant.
-                let raw = clocks::monotonic_raw();
-                clock_state.do_send(SourcesReset { interruption, raw });
-            }
-            let burst = command(&mut socket, BURST).await;
-            Ok((outcome, burst))
-        };
+        let attempt = reset_and_burst(path, move |raw| {
+            clock_state.do_send(SourcesReset { interruption, raw });
+        });
         ctx.spawn(attempt.into_actor(self).map(move |outcome, act, ctx| {
             fail_point!("source_reset.handler");
             act.busy = false;
@@ -151,6 +144,18 @@ type Outcome = Result<(Answer, Result<Answer, QueryError>), QueryError>;
 /// Whether chronyd has done what was requested, or why it refuses.
 type Answer = Result<(), ParseError>;
 
+/// Resets the sources, calls `acknowledged` if chronyd has done so, and requests a burst.
+async fn reset_and_burst(path: PathBuf, acknowledged: impl FnOnce(RawInstant)) -> Outcome {
+    let mut socket = ChronySocket::bind(&path)?;
+    let reset = command(&mut socket, Request::ResetSources).await?;
+    if reset.is_ok() {
+        // chronyd has forgotten outstanding requests before this instant.
+        acknowledged(clocks::monotonic_raw());
+    }
+    let burst = command(&mut socket, BURST).await;
+    Ok((reset, burst))
+}
+
 async fn command(socket: &mut ChronySocket, request: Request) -> Result<Answer, QueryError> {
     let batch = socket.submit(&[request], TIMEOUT).await?;
     let replies = socket.complete(batch, TIMEOUT).await?;
@@ -189,5 +194,82 @@ impl Handler<ResetSources> for SourceReset {
     fn handle(&mut self, request: ResetSources, ctx: &mut Self::Context) {
         self.schedule.request(request.interruption);
         self.proceed(ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chrony::Status;
+    use std::fs;
+    use std::os::unix::net::UnixDatagram;
+    use std::thread::{self, JoinHandle};
+
+    struct Directory(PathBuf);
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn directory(test: &str) -> Directory {
+        let name = format!("clockbound-reset-{test}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a directory");
+        Directory(path)
+    }
+
+    /// A chronyd that answers two requests, the first of them with `status`.
+    fn chronyd(path: PathBuf, status: Status) -> JoinHandle<Vec<Request>> {
+        let socket = UnixDatagram::bind(path).expect("a socket");
+        thread::spawn(move || {
+            let answer = |status| {
+                let mut buffer = [0; 1024];
+                let (length, client) = socket.recv_from(&mut buffer).expect("a request");
+                let (sequence, request) = Request::parse(&buffer[..length]).expect("known");
+                let reply = Reply::encode_refusal(request.command(), sequence, status);
+                socket.send_to_addr(&reply, &client).expect("sent");
+                request
+            };
+            vec![answer(status), answer(Status::SUCCESS)]
+        })
+    }
+
+    fn run(path: PathBuf) -> (Outcome, bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let mut acknowledged = false;
+        let outcome = runtime.block_on(reset_and_burst(path, |_| acknowledged = true));
+        (outcome, acknowledged)
+    }
+
+    #[test]
+    fn a_reset_is_followed_by_a_burst_and_only_success_is_acknowledged() {
+        let directory = directory("burst");
+        for (name, status, succeeds) in [
+            ("a.sock", Status::SUCCESS, true),
+            ("b.sock", Status(3), false),
+        ] {
+            let path = directory.0.join(name);
+            let chronyd = chronyd(path.clone(), status);
+            let (outcome, acknowledged) = run(path);
+            let (reset, burst) = outcome.expect("answers");
+            assert_eq!((reset.is_ok(), acknowledged), (succeeds, succeeds));
+            assert_eq!(burst.expect("an answer"), Ok(()));
+            let requests = chronyd.join().expect("both requests");
+            assert_eq!(requests, [Request::ResetSources, BURST]);
+        }
+    }
+
+    #[test]
+    fn without_a_chronyd_nothing_is_acknowledged() {
+        let directory = directory("absent");
+        let (outcome, acknowledged) = run(directory.0.join("chronyd.sock"));
+        let kind = outcome.map_err(|err| err.kind());
+        assert_eq!(kind.err(), Some(QueryErrorKind::Absent));
+        assert!(!acknowledged);
     }
 }
