@@ -229,8 +229,11 @@ fn without_support_no_library_looks_at_the_page() {
     assert_statuses(&mut late, synchronized);
 }
 
+/// What is wrong with a page, and how it becomes so.
+type Damage = (&'static str, fn(&VmClock));
+
 /// Pages that cannot be used.
-fn invalid_pages() -> [(&'static str, fn(&VmClock)); 4] {
+fn invalid_pages() -> [Damage; 4] {
     [
         ("a wrong magic number", |page| page.set_magic(0x4b4c_4357)),
         ("an unknown version", |page| page.set_version(2)),

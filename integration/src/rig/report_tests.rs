@@ -84,6 +84,30 @@ fn a_violation_is_a_fault_unless_an_assumption_is_broken() {
 }
 
 #[test]
+fn a_stop_of_the_machine_excuses_a_layout_without_a_marker_only() {
+    let mut seen = seen(&[Synchronized, Synchronized, Synchronized]);
+    seen.violations = vec![Duration::from_secs(1), Duration::from_secs(2)];
+    let mut report = report(Expect::Regained, seen);
+    assert_eq!(report.violations(&report.layouts[0]), 2);
+    report.stopped = vec![Duration::from_millis(500)];
+    assert_eq!(report.violations(&report.layouts[0]), 1);
+    report.layouts[0].layout = Layout::NATIVE;
+    assert_eq!(report.violations(&report.layouts[0]), 2);
+}
+
+#[test]
+fn trust_has_to_return_after_a_stop_of_the_machine() {
+    let faults = |statuses: &[Status]| {
+        let mut report = report(Expect::Regained, seen(statuses));
+        report.stopped = vec![Duration::from_millis(1_500)];
+        report.faults().len()
+    };
+    assert_eq!(faults(&[Unknown, Synchronized, Unknown, Synchronized]), 0);
+    assert_eq!(faults(&[Unknown, Synchronized, Unknown, Unknown]), 1);
+    assert_eq!(faults(&[Unknown, Unknown, Unknown, Synchronized]), 1);
+}
+
+#[test]
 fn a_layout_narrower_than_the_first_is_a_fault() {
     let narrow = seen(&[Synchronized, Synchronized]);
     let mut wide = narrow.clone();
