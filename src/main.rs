@@ -224,7 +224,7 @@ fn report_protection(
     match (vmclock, &disruptions.vmclock) {
         (Ok(Some(_)), _) => {
             let v2 = segments.v2.as_ref();
-            if v2.is_some_and(|v2| !v2.last_record().disruption.supported) {
+            if v2.is_some_and(|v2| !v2.is_disruption_supported()) {
                 warn!(log, "readers of v2 do not detect disruptions, the file was made without";
                     "advice" => "delete the file, and restart the programs that have it open");
             }

@@ -80,10 +80,16 @@ fn check_clocksource(file: &CurrentClocksource) -> Result<(), CounterError> {
     }
 }
 
+/// How often the kernel's clocksource is read: once in so many rounds. A change to another counter
+/// contradicts the brackets at once.
+const ROUNDS_PER_CHECK: u32 = 10;
+
 /// Compares the counter with `CLOCK_MONOTONIC_RAW` at each round.
 #[derive(Default)]
 pub struct CounterClock {
     clocksource: Option<CurrentClocksource>,
+    /// The rounds until the clocksource is read again.
+    until_check: u32,
     calibration: Option<Calibration>,
     /// Set by an error, until the counter is calibrated again.
     is_invalid: bool,
@@ -112,13 +118,19 @@ impl CounterClock {
     }
 
     fn check(&mut self, sys_root: &Path) -> Result<(), CounterError> {
+        if self.until_check > 0 {
+            self.until_check -= 1;
+            return Ok(());
+        }
         let file = match self.clocksource.take() {
             Some(file) => file,
             None => {
                 CurrentClocksource::open(sys_root).map_err(CounterError::UnreadableClocksource)?
             }
         };
-        check_clocksource(self.clocksource.insert(file))
+        check_clocksource(self.clocksource.insert(file))?;
+        self.until_check = ROUNDS_PER_CHECK - 1;
+        Ok(())
     }
 
     /// Takes the bracket of a round, or why there is none.

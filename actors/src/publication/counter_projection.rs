@@ -20,10 +20,10 @@ const CLIENT_ROUNDING_NS: i64 = 4;
 #[must_use]
 pub fn to_v3(estimate: &Estimate, counter: &CalibratedCounter, at: &Readings) -> V3Record {
     if !estimate.status.is_trusted() {
-        return without_claim(estimate.status, at);
+        return without_claim(estimate, estimate.status, at);
     }
     let Some(growth) = counter.period.growth(estimate.band) else {
-        return without_claim(ClockStatus::Unknown, at);
+        return without_claim(estimate, ClockStatus::Unknown, at);
     };
     let (first, last) = counter.bracket.raw_before(counter.period);
     let interval = estimate.at(first).hull(estimate.at(last));
@@ -44,15 +44,16 @@ pub fn to_v3(estimate: &Estimate, counter: &CalibratedCounter, at: &Readings) ->
         bound_ns: bound_ns.clamp(0, NO_CLAIM_BOUND_NS),
         max_drift_ppb: growth.max_drift_ppb,
         status: estimate.status,
-        ..without_claim(estimate.status, at)
+        ..without_claim(estimate, estimate.status, at)
     }
 }
 
 /// A v3 record that claims nothing, at the instant `at`, with a `status` that is not trusted.
 #[must_use]
-pub fn without_claim(status: ClockStatus, at: &Readings) -> V3Record {
+pub fn without_claim(estimate: &Estimate, status: ClockStatus, at: &Readings) -> V3Record {
     V3Record {
         status,
+        disruption: estimate.disruption,
         ..V3Record::no_claim(at.realtime.as_ns())
     }
 }

@@ -109,18 +109,37 @@ impl Segments {
             interval_ns: ns(self.publication_interval),
         };
         let native = projection::to_native(estimate, pace, at);
+        let (v2, v1) = (
+            projection::to_v2(estimate, at),
+            projection::to_v1(estimate, at),
+        );
         let v3 = to_v3(estimate, at, counter);
         // Without a record for it, the segment keeps the one that it has.
-        let v3_segment = self.v3.as_ref().filter(|_| v3.is_some());
-        let v3 = v3.unwrap_or_else(|| V3Record::no_claim(at.realtime.as_ns()));
+        let v3 = self.v3.as_ref().zip(v3);
+        let write_v3 = |midway: &mut dyn FnMut()| match &v3 {
+            Some((segment, record)) => write(Some(*segment), record, midway),
+            None => midway(),
+        };
+        let write_native = |midway: &mut dyn FnMut()| write(self.native.as_ref(), &native, midway);
+        let write_v2 = |midway: &mut dyn FnMut()| write(self.v2.as_ref(), &v2, midway);
+        let write_v1 = |midway: &mut dyn FnMut()| write(self.v1.as_ref(), &v1, midway);
+        // If the daemon is killed between two writes, a client of the directory must not find that
+        // the preferred layout claims nothing, and change to another that still claims the interval
+        // from before; nor, when trust begins, that only another is trusted.
+        let mut order: [&dyn Fn(&mut dyn FnMut()); 4] =
+            [&write_native, &write_v3, &write_v2, &write_v1];
+        if !estimate.status.is_trusted() {
+            order.reverse();
+        }
+        let [first, second, third, fourth] = order;
         // Tests interrupt the innermost write.
-        write(self.native.as_ref(), &native, || {
-            write(v3_segment, &v3, || {
-                write(self.v2.as_ref(), &projection::to_v2(estimate, at), || {
-                    write(self.v1.as_ref(), &projection::to_v1(estimate, at), || {
+        first(&mut || {
+            second(&mut || {
+                third(&mut || {
+                    fourth(&mut || {
                         fail_point!("shm_publisher.mid_write");
-                    });
-                });
+                    })
+                })
             });
         });
     }
@@ -172,13 +191,17 @@ fn to_v3(estimate: &Estimate, at: &Readings, counter: &CounterReading) -> Option
             Some(counter_projection::to_v3(estimate, counter, at))
         }
         CounterReading::Calibrating if estimate.status.is_trusted() => None,
-        CounterReading::Calibrating => Some(counter_projection::without_claim(estimate.status, at)),
+        CounterReading::Calibrating => Some(counter_projection::without_claim(
+            estimate,
+            estimate.status,
+            at,
+        )),
         CounterReading::Invalid => {
             let status = match estimate.status {
                 ClockStatus::Disrupted => ClockStatus::Disrupted,
                 _ => ClockStatus::Unknown,
             };
-            Some(counter_projection::without_claim(status, at))
+            Some(counter_projection::without_claim(estimate, status, at))
         }
     }
 }

@@ -138,6 +138,11 @@ pub trait Layout: Debug + Send + Sync + 'static {
     /// The instant of a record on [`CLOCK`](Self::CLOCK), ns.
     fn as_of_ns(record: &Self::Record) -> i64;
 
+    /// Whether a record is from after `nothing`, a record that claims nothing at the present.
+    fn is_from_future(record: &Self::Record, nothing: &Self::Record) -> bool {
+        Self::as_of_ns(record) > Self::as_of_ns(nothing)
+    }
+
     /// The disruption marker of a record; without support if the layout has none.
     fn disruption(_record: &Self::Record) -> Disruption {
         Disruption::default()

@@ -32,6 +32,7 @@ use super::realtime_bound::{
     second_half, word,
 };
 use super::{Layout, SupportFlag};
+use crate::counter;
 use crate::memory::map::Map;
 use crate::record::scale::{saturated, scaled_ceil};
 use crate::record::{ClockStatus, Disruption, NO_CLAIM_BOUND_NS, NS_PER_S, RecordError};
@@ -301,6 +302,11 @@ impl Layout for V3 {
 
     fn no_claim(now_ns: i64) -> V3Record {
         V3Record::no_claim(now_ns)
+    }
+
+    /// By the counter: `CLOCK_REALTIME` can be behind UTC.
+    fn is_from_future(record: &V3Record, _nothing: &V3Record) -> bool {
+        counter::read().is_none_or(|now| record.as_of_counter > now)
     }
 
     fn as_of_ns(record: &V3Record) -> i64 {

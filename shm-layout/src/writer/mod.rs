@@ -382,7 +382,7 @@ fn reuse<L: Layout>(map: &Map, same_boot: bool, nothing: L::Record) -> (L::Recor
             return (nothing, Start::Cold { why });
         }
         Ok(Err(err)) => err.to_string(),
-        Ok(Ok(record)) if L::as_of_ns(&record) > L::as_of_ns(&nothing) => {
+        Ok(Ok(record)) if L::is_from_future(&record, &nothing) => {
             "it is from the future".to_owned()
         }
         Ok(Ok(record)) => return (record, Start::Warm),
