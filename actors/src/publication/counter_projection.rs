@@ -48,7 +48,8 @@ pub fn to_v3(estimate: &Estimate, counter: &CalibratedCounter, at: &Readings) ->
     }
 }
 
-/// A v3 record that claims nothing, at the instant `at`, with a `status` that is not trusted.
+/// A v3 record that claims nothing, at the instant `at`, with a `status` that is not trusted and the
+/// disruption marker of `estimate`.
 #[must_use]
 pub fn without_claim(estimate: &Estimate, status: ClockStatus, at: &Readings) -> V3Record {
     V3Record {
