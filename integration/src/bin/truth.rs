@@ -7,14 +7,21 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use integration::observe::layout::Layout;
+use integration::observe::layout::{Layout, has_counter_clocksource};
 use integration::observe::samples::LayoutSamples;
 use integration::rig::{Report, Rig, Scenario, plot, report, scenarios, subprocess};
 
 const FAULT: u8 = 1;
 const CANNOT_CREATE: u8 = 73;
 
-const LAYOUTS: [Layout; 3] = [Layout::NATIVE, Layout::V1, Layout::V2];
+/// The layouts that the daemon publishes on this machine.
+fn layouts() -> Vec<Layout> {
+    let mut layouts = vec![Layout::NATIVE, Layout::V1, Layout::V2];
+    if has_counter_clocksource() {
+        layouts.push(Layout::V3);
+    }
+    layouts
+}
 
 /// Scenarios wait most of the time: 40 use less than half of two cores.
 const AT_A_TIME: usize = 40;
@@ -40,13 +47,13 @@ struct Options {
     /// Plots the scenario.
     #[arg(long, requires = "scenario", value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Plots this layout only: native, v1 or v2.
+    /// Plots this layout only: native, v1, v2 or v3.
     #[arg(long, requires = "svg", value_name = "LAYOUT")]
     only: Option<String>,
 }
 
 fn main() -> ExitCode {
-    if subprocess::run_if_requested(&LAYOUTS, scenarios::named) {
+    if subprocess::run_if_requested(&layouts(), scenarios::named) {
         return ExitCode::SUCCESS;
     }
     let options = Options::parse();
@@ -56,7 +63,7 @@ fn main() -> ExitCode {
     });
     let rig = Rig {
         daemon: options.daemon,
-        layouts: LAYOUTS.to_vec(),
+        layouts: layouts(),
         subprocess_arguments: &[],
     };
     if options.list {
