@@ -126,8 +126,7 @@ impl Segments {
         // If the daemon is killed between two writes, a client of the directory must not find that
         // the preferred layout claims nothing, and change to another that still claims the interval
         // from before; nor, when trust begins, that only another is trusted.
-        let mut order: [&dyn Fn(&mut dyn FnMut()); 4] =
-            [&write_native, &write_v3, &write_v2, &write_v1];
+        let mut order: [&Write; 4] = [&write_native, &write_v3, &write_v2, &write_v1];
         if !estimate.status.is_trusted() {
             order.reverse();
         }
@@ -213,6 +212,10 @@ fn ns(duration: Duration) -> i64 {
 fn check_file<L: Layout>(segment: Option<&Segment<L>>) -> Result<Option<PathBuf>, OpenError> {
     segment.map_or(Ok(None), Segment::check_file)
 }
+
+/// Writes the record of a layout, and calls its argument once: midway if tests interrupt the write,
+/// and otherwise afterwards.
+type Write<'a> = dyn Fn(&mut dyn FnMut()) + 'a;
 
 /// Writes one layout, and does the rest `midway`.
 #[cfg(feature = "fault-injection")]
