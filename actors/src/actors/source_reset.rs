@@ -2,7 +2,7 @@
 //! measure again at once.
 //!
 //! It has a socket of its own, and no other actor waits for it. Without an acknowledgement it tries
-//! again, for as long as the daemon runs; [`reset_schedule`](super::reset_schedule) has the pace.
+//! again, for as long as the daemon runs; the schedule has the pace.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

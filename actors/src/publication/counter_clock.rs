@@ -57,7 +57,7 @@ pub enum CounterError {
 
 /// Checks that the counter of this machine can carry an interval: it is the current clocksource,
 /// and the processor guarantees its rate. `sys_root` and `proc_root` are those of
-/// [`clocksource`](crate::os::clocksource), except in tests.
+/// [`clocksource`], except in tests.
 ///
 /// # Errors
 /// [`CounterError`].

@@ -1,5 +1,5 @@
 //! The layout of the 3.x generation: 104 bytes, native endian, at `/var/run/clockbound/shm1`. Its
-//! readers use the processor's [counter](crate::counter) and no clock of the kernel.
+//! readers use the processor's [counter] and no clock of the kernel.
 //!
 //! | offset | type | field |
 //! |---|---|---|
