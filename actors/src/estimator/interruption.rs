@@ -12,6 +12,9 @@
 //! it, measures the old time on a clock that did not count the pause: the measured delay is as
 //! short as ever, and the offset is wrong by the whole pause. chronyd forgets outstanding requests
 //! when it resets its sources, and rejects answers that arrive later than its `maxdelay`.
+//!
+//! Without a reset, chronyd's filters keep samples from before the interruption, and combine them
+//! with later ones to a measurement. It is not used: its age shows that it began before.
 
 use super::ablation::Safeguard;
 use super::core::Estimator;
@@ -33,8 +36,13 @@ impl Interruption {
     /// Whether a report that was requested at `raw` has only measurements that began after the
     /// interruption, apart from those that the report before it had, too.
     fn is_over_at(&self, raw: RawInstant) -> bool {
-        let is_reset = self.reset.is_some_and(|reset| raw >= reset);
-        raw >= self.noticed && (is_reset || raw - self.noticed > LONGEST_EXCHANGE_NS)
+        let is_late = raw - self.noticed > LONGEST_EXCHANGE_NS;
+        raw >= self.noticed && (self.is_reset_at(raw) || is_late)
+    }
+
+    /// Whether a report that was requested at `raw` is from after the reset.
+    fn is_reset_at(&self, raw: RawInstant) -> bool {
+        self.reset.is_some_and(|reset| raw >= reset)
     }
 }
 
@@ -88,6 +96,14 @@ impl Estimator {
             interruption.is_over_at(at.raw) || !self.has(Safeguard::ExchangesEnded)
         };
         !self.withheld && self.interruption.is_none_or(is_over)
+    }
+
+    /// Whether a measurement that began at `begun`, in a report that was requested `at`, can have
+    /// a sample from before the interruption.
+    pub(super) fn may_precede_interruption(&self, begun: RawInstant, at: &Readings) -> bool {
+        self.interruption
+            .is_some_and(|last| begun < last.noticed && !last.is_reset_at(at.raw))
+            && self.has(Safeguard::ExchangesEnded)
     }
 }
 
@@ -156,6 +172,26 @@ mod tests {
         bench.pass(MS);
         bench.poll();
         assert_eq!(state(&bench), DISRUPTED);
+    }
+
+    #[test]
+    fn a_measurement_with_samples_of_before_the_disruption_is_not_used_without_a_reset() {
+        let mut bench = Bench::new(settings(), None);
+        bench.is_reference_clock = true;
+        bench.host.servers[0].poll = 4;
+        bench.measure_for(20, 0);
+        assert_eq!(bench.published.status, ClockStatus::Synchronized);
+        bench.disrupt(PAUSE_NS);
+        bench.pass(5 * NS_PER_S);
+        bench.poll();
+        // chronyd's filter has samples of the last 16 s.
+        bench.measure(700);
+        bench.pass(MS);
+        bench.poll();
+        assert_eq!(state(&bench), DISRUPTED);
+        bench.measure_for(16, 0);
+        assert_eq!(bench.published.status, ClockStatus::Synchronized);
+        assert!(bench.contained_truth);
     }
 
     #[test]

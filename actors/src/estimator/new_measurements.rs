@@ -80,6 +80,9 @@ impl Estimator {
             if is_unsettled && self.has(Safeguard::LeapSettling) {
                 continue;
             }
+            if self.may_precede_interruption(begun - charges.exchange_ns, at) {
+                continue;
+            }
             let charges = Charges { phc_ns, ..charges };
             let charges = charges.without(self.without);
             let (interval, budget) = sample::interval(data, &poll.tracking, at, band, charges);
