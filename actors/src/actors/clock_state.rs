@@ -19,7 +19,7 @@ use slog::{Logger, debug, error, info, o, warn};
 use super::drill::Drill;
 use super::rate_limit::ChangeGate;
 use super::shm_publisher::{Publish, ShmPublisher};
-use super::source_reset::{ResetSources, SourceReset};
+use super::source_reset::{ResetSources, SourceReset, TrustReturned};
 use crate::chrony::ChronyPoll;
 use crate::estimator::status::{ClockStatus, Disruption, HostNotice};
 use crate::estimator::{Estimate, Estimator, Finding, PollFailure, Settings};
@@ -107,6 +107,8 @@ pub struct ClockState {
     handled: u64,
     /// The number of the last interruption in all lives.
     interruption: u64,
+    /// The clock was not synchronized since.
+    awaits_trust: bool,
 }
 
 /// The kernel's clocksource as it was last seen.
@@ -161,6 +163,7 @@ impl ClockState {
             disruption_limit: ChangeGate::new(0),
             handled: 0,
             interruption: 0,
+            awaits_trust: false,
             status: ChangeGate::new(estimator.status()),
             estimator,
             parts,
@@ -217,11 +220,19 @@ impl ClockState {
         }
     }
 
-    /// Requests new measurements, if the clocks were interrupted since.
+    /// Requests new measurements if the clocks were interrupted since, and no more when the clock is
+    /// synchronized again.
     fn make_chronyd_measure(&mut self) {
         if std::mem::replace(&mut self.handled, self.estimator.interruptions()) != self.handled {
             self.interruption += 1;
+            self.awaits_trust = true;
             self.parts.source_reset.do_send(ResetSources {
+                interruption: self.interruption,
+            });
+        }
+        if self.awaits_trust && self.estimator.status() == ClockStatus::Synchronized {
+            self.awaits_trust = false;
+            self.parts.source_reset.do_send(TrustReturned {
                 interruption: self.interruption,
             });
         }

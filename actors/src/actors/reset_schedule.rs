@@ -1,71 +1,107 @@
-//! When chronyd's sources are reset. Pure: every instant is an argument.
+//! When chronyd's sources are reset, and bursts are requested. Pure: every instant is an argument.
 //!
 //! ```text
-//!   request ---> reset now --acknowledged--> burst, then quiet for 10 s --> the next request's reset
-//!                 ^     |                       (requests meanwhile are joined to one)
-//!                 +-----+ not acknowledged: again within a second
+//!   interruption --> reset and burst --> burst again each 10 s --> trust has returned: rest
+//!                     ^     |                   |
+//!                     |     | not acknowledged: again within a second
+//!                     +-----+                   |
+//!                     ^                         | another interruption: reset at once, the burst
+//!                     +-------------------------+ when 10 s have passed since the last one
 //! ```
+//! chronyd ignores the request of a burst while one is under way, also that of `iburst`, which a
+//! reset of the sources does not end. The request is repeated for that reason.
 
 use std::time::{Duration, Instant};
 
-/// The time from an attempt that failed to the next one.
+/// The least time between two attempts.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 
-/// The time after a reset in which chronyd measures, before it is reset again.
-const QUIET: Duration = Duration::from_secs(10);
+/// The time between two bursts.
+const BURST_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Nothing is requested.
+    /// There is nothing to do.
     Rest,
     /// Wait for so long.
     Wait(Duration),
+    /// Send requests to chronyd.
+    Send(Attempt),
+}
+
+/// Requests to chronyd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
     /// Reset the sources, for the interruption of this number and all before it.
-    Reset(u64),
+    pub(super) reset: Option<u64>,
+    /// Then request a burst.
+    pub(super) burst: bool,
 }
 
 /// The schedule.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Schedule {
-    /// The number of the last interruption that a reset was requested for.
-    requested: u64,
+    /// The number of the last interruption.
+    last: u64,
     /// The number of the last interruption that chronyd was reset for.
-    done: u64,
-    /// No reset before this instant.
-    not_before: Option<Instant>,
+    reset: u64,
+    /// The number of the last interruption after which trust has returned.
+    over: u64,
+    /// When the last attempt began.
+    attempted: Option<Instant>,
+    /// When the last burst was requested.
+    burst: Option<Instant>,
 }
 
 impl Schedule {
-    /// The interruption of this number requires a reset.
-    pub(super) fn request(&mut self, interruption: u64) {
-        self.requested = self.requested.max(interruption);
+    /// There was an interruption, of this number.
+    pub(super) fn interrupted(&mut self, interruption: u64) {
+        self.last = self.last.max(interruption);
+    }
+
+    /// Trust has returned after the interruption of this number.
+    pub(super) fn trusted(&mut self, interruption: u64) {
+        self.over = self.over.max(interruption);
     }
 
     /// What to do at `now`.
     pub(super) fn next(&self, now: Instant) -> Step {
-        if self.requested == self.done {
+        if self.last <= self.over {
             return Step::Rest;
         }
-        let left = self
-            .not_before
-            .map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        if left.is_zero() {
-            Step::Reset(self.requested)
+        let left = |since: Option<Instant>, interval: Duration| {
+            since.map_or(Duration::ZERO, |since| {
+                (since + interval).saturating_duration_since(now)
+            })
+        };
+        let until_burst = left(self.burst, BURST_INTERVAL);
+        let resets = self.last > self.reset;
+        let until_next = if resets {
+            left(self.attempted, RETRY)
         } else {
-            Step::Wait(left)
+            until_burst.max(left(self.attempted, RETRY))
+        };
+        if !until_next.is_zero() {
+            return Step::Wait(until_next);
         }
+        Step::Send(Attempt {
+            reset: resets.then_some(self.last),
+            burst: until_burst.is_zero(),
+        })
     }
 
-    /// chronyd has reset its sources for this interruption, or refuses to.
-    pub(super) fn finished(&mut self, interruption: u64, now: Instant) {
-        self.done = self.done.max(interruption);
-        self.not_before = Some(now + QUIET);
+    /// An attempt began at `began`.
+    pub(super) fn began(&mut self, began: Instant) {
+        self.attempted = Some(began);
     }
 
-    /// An attempt that began at `began` was not acknowledged.
-    pub(super) fn failed(&mut self, began: Instant) {
-        self.not_before = Some(began + RETRY);
+    /// chronyd has answered the attempt: it has reset its sources, or refuses to.
+    pub(super) fn answered(&mut self, attempt: Attempt, now: Instant) {
+        self.reset = self.reset.max(attempt.reset.unwrap_or_default());
+        if attempt.burst {
+            self.burst = Some(now);
+        }
     }
 }
 
@@ -75,41 +111,121 @@ mod tests {
 
     const S: Duration = Duration::from_secs(1);
 
+    fn reset(interruption: u64, burst: bool) -> Step {
+        Step::Send(Attempt {
+            reset: Some(interruption),
+            burst,
+        })
+    }
+
+    const BURST: Step = Step::Send(Attempt {
+        reset: None,
+        burst: true,
+    });
+
+    /// What happens in a row of a table, before the schedule is asked.
+    enum Event {
+        Nothing,
+        Interrupted(u64),
+        Trusted(u64),
+    }
+    use Event::{Interrupted, Nothing, Trusted};
+
+    /// Runs a table: at this second this happens, and this is to be done. chronyd answers each
+    /// attempt at once, or none.
+    fn run(answers: bool, table: &[(u32, Event, Step)]) {
+        let (mut schedule, start) = (Schedule::default(), Instant::now());
+        for (second, event, expected) in table {
+            let now = start + S * *second;
+            match *event {
+                Nothing => {}
+                Interrupted(n) => schedule.interrupted(n),
+                Trusted(n) => schedule.trusted(n),
+            }
+            let step = schedule.next(now);
+            assert_eq!(step, *expected, "at {second} s");
+            if let Step::Send(attempt) = step {
+                schedule.began(now);
+                if answers {
+                    schedule.answered(attempt, now);
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_reset_is_tried_each_second_until_it_is_acknowledged() {
-        let (mut schedule, start) = (Schedule::default(), Instant::now());
-        assert_eq!(schedule.next(start), Step::Rest);
-        schedule.request(1);
-        for n in 0..100 {
-            assert_eq!(schedule.next(start + S * n), Step::Reset(1));
-            schedule.failed(start + S * n);
-            assert_eq!(schedule.next(start + S * n), Step::Wait(RETRY));
-        }
-        schedule.finished(1, start + S * 100);
-        assert_eq!(schedule.next(start + S * 1_000), Step::Rest);
+        run(
+            false,
+            &[
+                (0, Nothing, Step::Rest),
+                (0, Interrupted(1), reset(1, true)),
+                (0, Nothing, Step::Wait(RETRY)),
+                (1, Nothing, reset(1, true)),
+                (2, Nothing, reset(1, true)),
+                (500, Nothing, reset(1, true)),
+            ],
+        );
     }
 
     #[test]
-    fn requests_within_the_quiet_time_are_joined_to_one_reset_after_it() {
-        let (mut schedule, start) = (Schedule::default(), Instant::now());
-        schedule.request(1);
-        schedule.finished(1, start);
-        for n in 2..9 {
-            schedule.request(u64::from(n));
-            assert_eq!(schedule.next(start + S * n), Step::Wait(QUIET - S * n));
-        }
-        assert_eq!(schedule.next(start + QUIET), Step::Reset(8));
-        schedule.finished(8, start + QUIET);
-        assert_eq!(schedule.next(start + QUIET * 9), Step::Rest);
+    fn bursts_are_repeated_until_trust_returns() {
+        run(
+            true,
+            &[
+                (0, Interrupted(1), reset(1, true)),
+                (1, Nothing, Step::Wait(S * 9)),
+                (10, Nothing, BURST),
+                (11, Nothing, Step::Wait(S * 9)),
+                (20, Nothing, BURST),
+                (21, Trusted(1), Step::Rest),
+                (50, Nothing, Step::Rest),
+            ],
+        );
     }
 
     #[test]
-    fn an_interruption_during_a_reset_requires_another_one() {
+    fn each_interruption_is_followed_by_a_reset_at_once_and_few_by_a_burst() {
+        run(
+            true,
+            &[
+                (0, Interrupted(1), reset(1, true)),
+                (0, Interrupted(2), Step::Wait(RETRY)),
+                (1, Interrupted(3), reset(3, false)),
+                (2, Interrupted(4), reset(4, false)),
+                (3, Nothing, Step::Wait(S * 7)),
+                (10, Nothing, BURST),
+                (11, Trusted(4), Step::Rest),
+                (12, Interrupted(5), reset(5, false)),
+                (20, Nothing, BURST),
+            ],
+        );
+    }
+
+    #[test]
+    fn nothing_is_sent_for_an_interruption_that_is_over() {
+        run(
+            false,
+            &[
+                (0, Interrupted(1), reset(1, true)),
+                (5, Trusted(1), Step::Rest),
+                (6, Interrupted(2), reset(2, true)),
+                (7, Trusted(1), reset(2, true)),
+                (8, Trusted(2), Step::Rest),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_interruption_during_an_attempt_requires_another_reset() {
         let (mut schedule, start) = (Schedule::default(), Instant::now());
-        schedule.request(1);
-        assert_eq!(schedule.next(start), Step::Reset(1));
-        schedule.request(2);
-        schedule.finished(1, start);
-        assert_eq!(schedule.next(start + QUIET), Step::Reset(2));
+        schedule.interrupted(1);
+        let Step::Send(attempt) = schedule.next(start) else {
+            panic!("nothing to send");
+        };
+        schedule.began(start);
+        schedule.interrupted(2);
+        schedule.answered(attempt, start);
+        assert_eq!(schedule.next(start + RETRY), reset(2, false));
     }
 }

@@ -2,7 +2,8 @@
 //! measure again at once.
 //!
 //! It has a socket of its own, and no other actor waits for it. Without an acknowledgement it tries
-//! again, for as long as the daemon runs; the schedule has the pace.
+//! again, for as long as the daemon runs, and it requests bursts until trust has returned;
+//! the schedule has the pace.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use slog::{Logger, info, warn};
 
 use super::clock_state::{ClockState, SourcesReset};
 use super::rate_limit::ChangeGate;
-use super::reset_schedule::{RETRY, Schedule, Step};
+use super::reset_schedule::{Attempt, RETRY, Schedule, Step};
 use crate::chrony::{ChronySocket, ParseError, QueryError, QueryErrorKind, Reply, Request};
 use crate::fail_points::fail_point;
 use crate::os::clocks;
@@ -76,35 +77,34 @@ impl SourceReset {
             Step::Wait(left) => {
                 self.timer = Some(ctx.run_later(left, |act, ctx| act.proceed(ctx)));
             }
-            Step::Reset(interruption) => self.attempt(interruption, ctx),
+            Step::Send(attempt) => self.attempt(attempt, ctx),
         }
     }
 
-    fn attempt(&mut self, interruption: u64, ctx: &mut Context<Self>) {
+    fn attempt(&mut self, attempt: Attempt, ctx: &mut Context<Self>) {
         self.busy = true;
-        let began = Instant::now();
+        self.schedule.began(Instant::now());
         let (path, clock_state) = (
             self.parts.socket_path.clone(),
             self.parts.clock_state.clone(),
         );
-        let attempt = reset_and_burst(path, move |raw| {
+        let requests = send(attempt, path, move |interruption, raw| {
             clock_state.do_send(SourcesReset { interruption, raw });
         });
-        ctx.spawn(attempt.into_actor(self).map(move |outcome, act, ctx| {
+        ctx.spawn(requests.into_actor(self).map(move |outcome, act, ctx| {
             fail_point!("source_reset.handler");
             act.busy = false;
-            act.finish(interruption, began, outcome);
+            act.finish(attempt, outcome);
             act.proceed(ctx);
         }));
     }
 
-    fn finish(&mut self, interruption: u64, began: Instant, outcome: Outcome) {
+    fn finish(&mut self, attempt: Attempt, outcome: Outcome) {
         let (log, now) = (&self.parts.log, Instant::now());
         let kind = outcome.as_ref().err().map(QueryError::kind);
         let source = self.parts.socket_path.display();
         let (reset, burst) = match outcome {
             Err(err) => {
-                self.schedule.failed(began);
                 if let Some(suppressed) = self.failure.pass(kind, now) {
                     warn!(log, "failed to reset the sources of chronyd, retrying"; "err" => %err,
                         "source" => %source, "unsaid_changes" => suppressed);
@@ -114,21 +114,23 @@ impl SourceReset {
             Ok(replies) => replies,
         };
         self.failure.pass(None, now);
-        self.schedule.finished(interruption, now);
+        self.schedule.answered(attempt, now);
         match reset {
-            Ok(()) => {
+            None => {}
+            Some(Ok(())) => {
                 self.resets += 1;
                 if let Some(suppressed) = self.reset_limit.pass(self.resets, now) {
                     let burst = match burst {
-                        Ok(Ok(())) => "accepted".to_owned(),
-                        Ok(Err(err)) => err.to_string(),
-                        Err(err) => err.to_string(),
+                        None => "later".to_owned(),
+                        Some(Ok(Ok(()))) => "accepted".to_owned(),
+                        Some(Ok(Err(err))) => err.to_string(),
+                        Some(Err(err)) => err.to_string(),
                     };
                     info!(log, "sources of chronyd were reset"; "burst" => burst,
                         "unsaid_changes" => suppressed);
                 }
             }
-            Err(err) => {
+            Some(Err(err)) => {
                 if self.refusal.pass(true, now).is_some() {
                     warn!(log, "chronyd refused to reset its sources"; "err" => %err,
                         "advice" => "use chronyd 4.0 or later: measurements are used 4 s later");
@@ -138,21 +140,34 @@ impl SourceReset {
     }
 }
 
-/// chronyd's answers to the reset and to the burst; the error of the reset if there is no answer.
-type Outcome = Result<(Answer, Result<Answer, QueryError>), QueryError>;
+/// chronyd's answers to the reset and to the burst, as far as they were requested; the error of the
+/// reset if there is no answer.
+type Outcome = Result<(Option<Answer>, Option<Result<Answer, QueryError>>), QueryError>;
 
 /// Whether chronyd has done what was requested, or why it refuses.
 type Answer = Result<(), ParseError>;
 
-/// Resets the sources, calls `acknowledged` if chronyd has done so, and requests a burst.
-async fn reset_and_burst(path: PathBuf, acknowledged: impl FnOnce(RawInstant)) -> Outcome {
+/// Resets the sources, calls `acknowledged` with the number of the interruption if chronyd has done
+/// so, and requests a burst: what the attempt has of these.
+async fn send(
+    attempt: Attempt,
+    path: PathBuf,
+    acknowledged: impl FnOnce(u64, RawInstant),
+) -> Outcome {
     let mut socket = ChronySocket::bind(&path)?;
-    let reset = command(&mut socket, Request::ResetSources).await?;
-    if reset.is_ok() {
-        // chronyd has forgotten outstanding requests before this instant.
-        acknowledged(clocks::monotonic_raw());
+    let mut reset = None;
+    if let Some(interruption) = attempt.reset {
+        let answer = command(&mut socket, Request::ResetSources).await?;
+        if answer.is_ok() {
+            // chronyd has forgotten outstanding requests before this instant.
+            acknowledged(interruption, clocks::monotonic_raw());
+        }
+        reset = Some(answer);
     }
-    let burst = command(&mut socket, BURST).await;
+    let burst = match attempt.burst {
+        true => Some(command(&mut socket, BURST).await),
+        false => None,
+    };
     Ok((reset, burst))
 }
 
@@ -192,7 +207,24 @@ impl Handler<ResetSources> for SourceReset {
     type Result = ();
 
     fn handle(&mut self, request: ResetSources, ctx: &mut Self::Context) {
-        self.schedule.request(request.interruption);
+        self.schedule.interrupted(request.interruption);
+        self.proceed(ctx);
+    }
+}
+
+/// The clock is synchronized again: no more bursts are needed.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct TrustReturned {
+    /// The number of the last interruption.
+    pub interruption: u64,
+}
+
+impl Handler<TrustReturned> for SourceReset {
+    type Result = ();
+
+    fn handle(&mut self, trust: TrustReturned, ctx: &mut Self::Context) {
+        self.schedule.trusted(trust.interruption);
         self.proceed(ctx);
     }
 }
@@ -242,7 +274,11 @@ mod tests {
             .build()
             .expect("a runtime");
         let mut acknowledged = false;
-        let outcome = runtime.block_on(reset_and_burst(path, |_| acknowledged = true));
+        let attempt = Attempt {
+            reset: Some(1),
+            burst: true,
+        };
+        let outcome = runtime.block_on(send(attempt, path, |_, _| acknowledged = true));
         (outcome, acknowledged)
     }
 
@@ -257,8 +293,9 @@ mod tests {
             let chronyd = chronyd(path.clone(), status);
             let (outcome, acknowledged) = run(path);
             let (reset, burst) = outcome.expect("answers");
-            assert_eq!((reset.is_ok(), acknowledged), (succeeds, succeeds));
-            assert_eq!(burst.expect("an answer"), Ok(()));
+            let is_reset = reset.expect("an answer").is_ok();
+            assert_eq!((is_reset, acknowledged), (succeeds, succeeds));
+            assert_eq!(burst.expect("a burst").expect("an answer"), Ok(()));
             let requests = chronyd.join().expect("both requests");
             assert_eq!(requests, [Request::ResetSources, BURST]);
         }
