@@ -387,6 +387,9 @@ fn resume(parts: &Parts, host: &Host) -> Estimator {
     let mut estimator = Estimator::new(parts.settings, resumed, moved_ns, &now).under(disruption);
     if was_disrupted {
         estimator.disrupted(host.marker(), &now);
+    } else if disruption.supported && !estimator.status().is_trusted() {
+        // Nothing shows when the marker last changed: chronyd can have measured before that.
+        estimator.distrust_earlier_measurements(&now);
     }
     estimator
 }
@@ -399,9 +402,10 @@ impl Actor for ClockState {
     /// published at once.
     fn started(&mut self, _ctx: &mut Self::Context) {
         fail_point!("clock_state.started");
-        if self.estimator.interruptions() > 0 {
+        if self.estimator.status() == ClockStatus::Disrupted {
             self.disrupt(Cause::BeforeThisLife);
         }
+        self.make_chronyd_measure();
     }
 }
 

@@ -57,6 +57,13 @@ impl Estimator {
         self.last = Some(*at);
     }
 
+    /// The clocks can have been interrupted before they were read `at`, at the start of this life:
+    /// what chronyd has measured by then is not used.
+    pub fn distrust_earlier_measurements(&mut self, at: &Readings) {
+        self.interrupt(Event::Void, Reason::NeverSynchronized, at);
+        self.last = Some(*at);
+    }
+
     /// Everything known is void, and so is what chronyd measures until the interruption is over.
     pub(super) fn interrupt(&mut self, event: Event, reason: Reason, at: &Readings) {
         self.void(event, reason);
@@ -190,6 +197,28 @@ mod tests {
         bench.poll();
         assert_eq!(state(&bench), DISRUPTED);
         bench.measure_for(16, 0);
+        assert_eq!(bench.published.status, ClockStatus::Synchronized);
+        assert!(bench.contained_truth);
+    }
+
+    #[test]
+    fn a_measurement_from_before_a_life_that_resumes_nothing_is_not_used() {
+        let mut bench = Bench::new(settings(), None);
+        bench.measure(0);
+        // An image is restored, and nothing says so.
+        bench.host.pause(PAUSE_NS);
+        let at = bench.readings();
+        bench.estimator = Estimator::new(settings(), None, 0, &at);
+        bench.estimator.distrust_earlier_measurements(&at);
+        bench.poll();
+        let never = (ClockStatus::Unknown, Reason::NeverSynchronized);
+        assert_eq!(state(&bench), never);
+        bench.pass(10 * NS_PER_S);
+        bench.poll();
+        bench.pass(NS_PER_S);
+        bench.poll();
+        assert_eq!(state(&bench), never);
+        bench.measure_for(2, 0);
         assert_eq!(bench.published.status, ClockStatus::Synchronized);
         assert!(bench.contained_truth);
     }

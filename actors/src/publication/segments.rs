@@ -9,6 +9,7 @@ use shm_layout::layout::native::{self, Native};
 use shm_layout::layout::v1::{self, V1};
 use shm_layout::layout::v2::{self, V2};
 use shm_layout::layout::v3::{self, V3, V3Record};
+use shm_layout::native::NativeRecord;
 use shm_layout::v2::V2Record;
 use shm_layout::writer::{
     self, NativeSegment, OpenError, Segment, V1Segment, V2Segment, V3Segment,
@@ -57,19 +58,24 @@ impl Segments {
     }
 
     /// Whether the clock was disrupted since the last publication of this boot, or is since before
-    /// it, as far as the record shows. The host's disruption marker is `now`.
+    /// it, as far as the record shows, whatever it claims. The host's disruption marker is `now`.
     #[must_use]
     pub fn was_disrupted(&self, now: Disruption) -> bool {
+        let is_of_another =
+            |record: Disruption| now.supported && record.supported && record.marker != now.marker;
         if let Some(native) = &self.native {
-            let record = native.last_record();
-            let claims = record.status.is_trusted();
-            return claims && record.disruption != now || record.status == ClockStatus::Disrupted;
+            let NativeRecord {
+                status, disruption, ..
+            } = native.last_record();
+            return status.is_trusted() && disruption != now
+                || status == ClockStatus::Disrupted
+                || is_of_another(disruption);
         }
         if let Some(v2) = &self.v2 {
             let V2Record { bound, disruption } = v2.last_record();
-            let claims = bound.status.is_trusted();
-            return claims && disruption.marker != now.marker
-                || bound.status == ClockStatus::Disrupted;
+            return bound.status.is_trusted() && disruption.marker != now.marker
+                || bound.status == ClockStatus::Disrupted
+                || is_of_another(disruption);
         }
         // v1 has no marker.
         let v1 = self.v1.as_ref().map(Segment::last_record);
@@ -238,7 +244,6 @@ fn write<L: Layout>(segment: Option<&Segment<L>>, record: &L::Record, rest: impl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shm_layout::native::NativeRecord;
     use std::fs;
 
     #[test]
@@ -264,5 +269,44 @@ mod tests {
         assert!(retire_unpublished(&[&path("other")]).is_empty());
         assert!(v1.exists() && path("other").exists() && !native.exists());
         let _ = fs::remove_dir_all(&directory);
+    }
+
+    #[test]
+    fn a_record_of_another_marker_shows_a_disruption_whatever_it_claims() {
+        let directory =
+            std::env::temp_dir().join(format!("clockbound-marker-{}", std::process::id()));
+        fs::create_dir(&directory).expect("a directory");
+        let (native, _) = NativeSegment::open(&directory.join("native")).expect("a segment");
+        let (v2, _) = V2Segment::open_with(&directory.join("shm0"), |now_ns| V2Record {
+            disruption: support(7),
+            ..V2::no_claim(now_ns)
+        })
+        .expect("a segment");
+        native.publish(&NativeRecord {
+            disruption: support(7),
+            ..NativeRecord::no_claim(1)
+        });
+        let mut segments = Segments {
+            v1: None,
+            v2: Some(v2),
+            v3: None,
+            native: Some(native),
+            grace: Duration::from_secs(5),
+            publication_interval: Duration::from_secs(1),
+        };
+        for _ in 0..2 {
+            assert!(segments.was_disrupted(support(8)));
+            assert!(!segments.was_disrupted(support(7)));
+            assert!(!segments.was_disrupted(Disruption::default()));
+            segments.native = None;
+        }
+        let _ = fs::remove_dir_all(&directory);
+    }
+
+    fn support(marker: u64) -> Disruption {
+        Disruption {
+            marker,
+            supported: true,
+        }
     }
 }
