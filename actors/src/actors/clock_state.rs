@@ -109,6 +109,8 @@ pub struct ClockState {
     interruption: u64,
     /// The clock was not synchronized since.
     awaits_trust: bool,
+    /// When a disruption was last noticed in all lives: no record from before it is resumed.
+    disrupted: Option<RawInstant>,
 }
 
 /// The kernel's clocksource as it was last seen.
@@ -152,7 +154,7 @@ impl ClockState {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let host = first_look(&parts);
-        let estimator = resume(&parts, &host);
+        let estimator = resume(&parts, &host, None);
         Self {
             host,
             notice: ChangeGate::new(HostNotice::default()),
@@ -164,6 +166,7 @@ impl ClockState {
             handled: 0,
             interruption: 0,
             awaits_trust: false,
+            disrupted: None,
             status: ChangeGate::new(estimator.status()),
             estimator,
             parts,
@@ -208,6 +211,7 @@ impl ClockState {
     /// Voids what is known, and publishes that at once.
     fn disrupt(&mut self, cause: Cause) {
         let now = clocks::read();
+        self.disrupted = Some(now.raw);
         self.estimator.disrupted(self.host.marker(), &now);
         self.publish(now);
         self.save(&now);
@@ -374,7 +378,8 @@ fn first_look(parts: &Parts) -> Host {
         })
 }
 
-fn resume(parts: &Parts, host: &Host) -> Estimator {
+/// The estimator of a new life; an earlier one noticed a disruption at `disrupted`.
+fn resume(parts: &Parts, host: &Host, disrupted: Option<RawInstant>) -> Estimator {
     let now = clocks::read();
     let resumed = parts.segments.resume(&now);
     let moved_ns = parts.segments.moved_since_published_ns(&now);
@@ -382,7 +387,9 @@ fn resume(parts: &Parts, host: &Host) -> Estimator {
         marker: host.marker(),
         supported: parts.vmclock.is_some(),
     };
-    let was_disrupted = parts.segments.was_disrupted(disruption);
+    // A panic can have prevented the publication of the disruption.
+    let is_older = |disrupted| parts.segments.is_published_before(disrupted);
+    let was_disrupted = parts.segments.was_disrupted(disruption) || disrupted.is_some_and(is_older);
     let resumed = resumed.filter(|_| !was_disrupted);
     let mut estimator = Estimator::new(parts.settings, resumed, moved_ns, &now).under(disruption);
     if was_disrupted {
@@ -412,7 +419,7 @@ impl Actor for ClockState {
 impl Supervised for ClockState {
     fn restarting(&mut self, _ctx: &mut Self::Context) {
         self.host = first_look(&self.parts);
-        self.estimator = resume(&self.parts, &self.host);
+        self.estimator = resume(&self.parts, &self.host, self.disrupted);
         // A drill that is on begins again.
         (self.handled, self.is_drilled) = (0, false);
         self.status = ChangeGate::new(self.estimator.status());

@@ -21,7 +21,7 @@ use super::counter_projection;
 use super::projection::{self, Pace};
 use crate::estimator::{Estimate, Resumed, State};
 use crate::fail_points::fail_point;
-use crate::time::Readings;
+use crate::time::{RawInstant, Readings};
 
 /// Every segment that estimates are projected onto, each unless it is switched off.
 pub struct Segments {
@@ -80,6 +80,14 @@ impl Segments {
         // v1 has no marker.
         let v1 = self.v1.as_ref().map(Segment::last_record);
         now.supported && v1.is_some_and(|record| record.status.is_trusted())
+    }
+
+    /// Whether the published record is from before `raw`; true when it does not show that.
+    #[must_use]
+    pub fn is_published_before(&self, raw: RawInstant) -> bool {
+        self.native
+            .as_ref()
+            .is_none_or(|native| native.last_record().as_of_ns < raw.as_ns())
     }
 
     /// How far `CLOCK_REALTIME` moved against `CLOCK_MONOTONIC_RAW` since the last publication of
@@ -298,6 +306,9 @@ mod tests {
             assert!(segments.was_disrupted(support(8)));
             assert!(!segments.was_disrupted(support(7)));
             assert!(!segments.was_disrupted(Disruption::default()));
+            let as_of = |ns| segments.is_published_before(RawInstant::from_ns(ns));
+            // v2 does not have the clock that disruptions are noticed at.
+            assert_eq!((as_of(1), as_of(2)), (segments.native.is_none(), true));
             segments.native = None;
         }
         let _ = fs::remove_dir_all(&directory);
