@@ -277,8 +277,13 @@ pub fn inject(socket: &Path, actor: &str, point: &str, actions: &str) {
 /// If it cannot be copied.
 pub fn copy_for_everyone(program: &Path, dir: &Path) -> PathBuf {
     let copy = dir.join("program");
-    fs::copy(program, &copy).expect("copy the daemon");
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("make it executable");
+    // A process of its own has the copy open for writing. Otherwise a process that another thread
+    // starts meanwhile would have it open, too, and the copy could not be executed (ETXTBSY).
+    let status = Command::new("install")
+        .args(["--mode=755"])
+        .args([program, &copy])
+        .status();
+    assert!(status.expect("install").success(), "copy the daemon");
     copy
 }
 
