@@ -130,12 +130,11 @@ impl SourceReset {
                         "unsaid_changes" => suppressed);
                 }
             }
-            Some(Err(err)) => {
-                if self.refusal.pass(true, now).is_some() {
-                    warn!(log, "chronyd refused to reset its sources"; "err" => %err,
-                        "advice" => "use chronyd 4.0 or later: measurements are used 4 s later");
-                }
+            Some(Err(err)) if self.refusal.pass(true, now).is_some() => {
+                warn!(log, "chronyd refused to reset its sources"; "err" => %err,
+                    "advice" => "use chronyd 4.0 or later: measurements are used 4 s later");
             }
+            Some(Err(_)) => {}
         }
     }
 }
