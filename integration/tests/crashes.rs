@@ -5,8 +5,10 @@ mod published;
 use std::time::{Duration, Instant};
 
 use integration::fakes::phc::{PHC_OPTIONS, PHC0, Phc};
+use integration::fakes::vmclock::VmClock;
 use integration::host::namespace::private;
-use integration::host::sandbox::Sandbox;
+use integration::host::sandbox::{Sandbox, vmclock_path};
+use integration::observe::layout::Layout;
 use integration::observe::reader::Reader;
 use integration::observe::reading::Status;
 use integration::observe::segment::Segment;
@@ -110,6 +112,47 @@ fn readers_are_unaffected_by_crashes_at_the_start_of_a_life() {
         });
         assert_readers_unaffected(&testbed, &daemon, actor, "handler", 1);
     }
+}
+
+#[test]
+fn trust_returns_after_crashes_of_the_source_reset() {
+    let testbed = Testbed::new();
+    let page = VmClock::create(&vmclock_path(&testbed.shm()));
+    let daemon = testbed.start_with(&unlimited(&testbed));
+    let reader = Reader::of(Layout::NATIVE, &testbed.shm(), &testbed.truth);
+    reader.wait_for(Status::Synchronized);
+    let before = daemon.count_log(RESTARTED);
+    daemon.inject("source_reset", "started", "1*panic");
+    daemon.inject("source_reset", "handler", "1*panic");
+    page.restore();
+    daemon.wait_until("both lives end", || {
+        daemon.count_log(RESTARTED) >= before + 2
+    });
+    // The reset was not noted, so the next life repeats it.
+    daemon.wait_for_log("sources of chronyd were reset");
+    reader.wait_for(Status::Synchronized);
+    reader.finish().assert_valid();
+}
+
+#[test]
+fn a_crash_of_the_clock_state_does_not_end_a_disruption() {
+    let mut testbed = Testbed::new();
+    let page = VmClock::create(&vmclock_path(&testbed.shm()));
+    let daemon = testbed.start_with(&unlimited(&testbed));
+    let reader = Reader::of(Layout::NATIVE, &testbed.shm(), &testbed.truth);
+    reader.wait_for(Status::Synchronized);
+    testbed.chronyd.freeze();
+    page.restore();
+    reader.wait_for(Status::Disrupted);
+    let disruptions = reader.seen().statuses.len();
+    for _ in 0..3 {
+        crash(&daemon, "clock_state", "handler");
+        Segment::wait_for_writes(&testbed.shm(), 3);
+    }
+    assert_eq!(reader.seen().statuses.len(), disruptions);
+    testbed.chronyd.thaw();
+    reader.wait_for(Status::Synchronized);
+    reader.finish().assert_valid();
 }
 
 #[test]
