@@ -1,23 +1,27 @@
 //! When chronyd's sources are reset, and bursts are requested. Pure: every instant is an argument.
 //!
 //! ```text
-//!   interruption --> reset and burst --> burst again each 10 s --> trust has returned: rest
-//!                     ^     |                   |
-//!                     |     | not acknowledged: again within a second
-//!                     +-----+                   |
+//!   interruption --> reset and burst --> burst again after 10 s, 20 s, 40 s, up to 640 s
+//!                     ^     |                   |            |
+//!                     |     | not acknowledged: |            +--> trust has returned: rest
+//!                     +-----+ again after 1 s   |
 //!                     ^                         | another interruption: reset at once, the burst
 //!                     +-------------------------+ when 10 s have passed since the last one
 //! ```
 //! chronyd ignores the request of a burst while one is under way, also that of `iburst`, which a
-//! reset of the sources does not end. The request is repeated for that reason.
+//! reset of the sources does not end. The request is repeated for that reason, and less and less
+//! often, because servers that do not answer would get eight requests each time.
 
 use std::time::{Duration, Instant};
 
 /// The least time between two attempts.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 
-/// The time between two bursts.
+/// The time between the first two bursts after an interruption. It doubles with each burst.
 const BURST_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often it doubles.
+const MAX_DOUBLINGS: u32 = 6;
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +56,16 @@ pub(super) struct Schedule {
     attempted: Option<Instant>,
     /// When the last burst was requested.
     burst: Option<Instant>,
+    /// The number of bursts since the last interruption.
+    bursts: u32,
 }
 
 impl Schedule {
     /// There was an interruption, of this number.
     pub(super) fn interrupted(&mut self, interruption: u64) {
-        self.last = self.last.max(interruption);
+        if interruption > self.last {
+            (self.last, self.bursts) = (interruption, 0);
+        }
     }
 
     /// Trust has returned after the interruption of this number.
@@ -75,7 +83,8 @@ impl Schedule {
                 (since + interval).saturating_duration_since(now)
             })
         };
-        let until_burst = left(self.burst, BURST_INTERVAL);
+        let doublings = self.bursts.saturating_sub(1).min(MAX_DOUBLINGS);
+        let until_burst = left(self.burst, BURST_INTERVAL * 2u32.pow(doublings));
         let resets = self.last > self.reset;
         let until_next = if resets {
             left(self.attempted, RETRY)
@@ -101,6 +110,7 @@ impl Schedule {
         self.reset = self.reset.max(attempt.reset.unwrap_or_default());
         if attempt.burst {
             self.burst = Some(now);
+            self.bursts = self.bursts.saturating_add(1);
         }
     }
 }
@@ -169,17 +179,24 @@ mod tests {
     }
 
     #[test]
-    fn bursts_are_repeated_until_trust_returns() {
+    fn bursts_are_repeated_less_and_less_often_until_trust_returns() {
         run(
             true,
             &[
                 (0, Interrupted(1), reset(1, true)),
                 (1, Nothing, Step::Wait(S * 9)),
                 (10, Nothing, BURST),
-                (11, Nothing, Step::Wait(S * 9)),
-                (20, Nothing, BURST),
-                (21, Trusted(1), Step::Rest),
-                (50, Nothing, Step::Rest),
+                (11, Nothing, Step::Wait(S * 19)),
+                (30, Nothing, BURST),
+                (70, Nothing, BURST),
+                (150, Nothing, BURST),
+                (310, Nothing, BURST),
+                (630, Nothing, BURST),
+                (1_270, Nothing, BURST),
+                (1_271, Nothing, Step::Wait(S * 639)),
+                (1_910, Nothing, BURST),
+                (1_911, Trusted(1), Step::Rest),
+                (5_000, Nothing, Step::Rest),
             ],
         );
     }
