@@ -283,8 +283,10 @@ impl Host {
         use Status::{Disrupted, Synchronized, Unknown};
         let native = Reader::of(Layout::NATIVE, &self.container.path(SHM), &self.truth);
         let (events, resets) = (self.events(&[]).len(), self.resets_of_chronyd());
+        // The burst comes later if there was one in the last 10 s.
         let is_reset = |event: &Value| {
-            text(event, "MESSAGE").starts_with(RESET) && text(event, "BURST") == "accepted"
+            text(event, "MESSAGE").starts_with(RESET)
+                && ["accepted", "later"].contains(&text(event, "BURST"))
         };
         let seen = self.watched(what, || {
             begin();
