@@ -114,10 +114,10 @@ pub fn growth_ns(elapsed_ns: i64, ppb: u32) -> i64 {
     scaled_ceil::<1_000_000_000>(elapsed_ns, ppb.into())
 }
 
-/// The associated items of [`Layout`](super::Layout) that v1 and v2 have in common. The module has
-/// the constants `VERSION`, `SIZE` and `PAYLOAD_WORDS`.
+/// The associated items of [`Layout`](super::Layout) that v1, v2 and v3 have in common, with the
+/// clock of their instants. The module has the constants `VERSION`, `SIZE` and `PAYLOAD_WORDS`.
 macro_rules! items_of_a_realtime_layout {
-    () => {
+    ($clock:ident) => {
         type Generation = AtomicU16;
         type Words = [u64; PAYLOAD_WORDS];
         type Cells = [AtomicU64; PAYLOAD_WORDS];
@@ -128,7 +128,7 @@ macro_rules! items_of_a_realtime_layout {
         const SIZE: usize = SIZE;
         const MIN_SIZE: usize = SIZE;
         const RECORD_END: usize = SIZE;
-        const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC_COARSE;
+        const CLOCK: ClockId = ClockId::$clock;
 
         #[inline]
         fn generation(map: &Map) -> &AtomicU16 {

@@ -70,7 +70,7 @@ const _: () = {
 pub enum V1 {}
 
 impl Layout for V1 {
-    items_of_a_realtime_layout!();
+    items_of_a_realtime_layout!(CLOCK_MONOTONIC_COARSE);
 
     type Record = V1Record;
 

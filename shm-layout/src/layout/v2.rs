@@ -90,7 +90,7 @@ impl From<RealtimeBound> for V2Record {
 pub enum V2 {}
 
 impl Layout for V2 {
-    items_of_a_realtime_layout!();
+    items_of_a_realtime_layout!(CLOCK_MONOTONIC_COARSE);
 
     type Record = V2Record;
 

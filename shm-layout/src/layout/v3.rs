@@ -29,7 +29,7 @@ use nix::time::ClockId;
 
 use super::realtime_bound::{
     Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, RealtimeBound, encode_bound, first_half,
-    second_half, word,
+    items_of_a_realtime_layout, second_half, word,
 };
 use super::{Layout, SupportFlag};
 use crate::counter;
@@ -230,37 +230,14 @@ fn shifted_ceil(number: u128, bits: u32) -> u128 {
 pub enum V3 {}
 
 impl Layout for V3 {
+    // The nearest clock to UTC.
+    items_of_a_realtime_layout!(CLOCK_REALTIME);
+
     type Record = V3Record;
-    type Generation = AtomicU16;
-    type Words = [u64; PAYLOAD_WORDS];
-    type Cells = [AtomicU64; PAYLOAD_WORDS];
-    type IntervalWords = Self::Words;
 
     const NAME: &'static str = "v3";
-    const MAGIC: [u32; 2] = MAGIC;
-    const VERSION: u16 = VERSION;
-    const SIZE: usize = SIZE;
-    const MIN_SIZE: usize = SIZE;
-    const RECORD_END: usize = SIZE;
-    /// The nearest one to UTC.
-    const CLOCK: ClockId = ClockId::CLOCK_REALTIME;
     const IS_REMOVED_AFTER_BOOT: bool = true;
     const SUPPORT: SupportFlag = SupportFlag::Fixed;
-
-    #[inline]
-    fn generation(map: &Map) -> &AtomicU16 {
-        map.u16_at(GENERATION_OFFSET)
-    }
-
-    #[inline]
-    fn cells(map: &Map) -> &[AtomicU64] {
-        map.words_at::<PAYLOAD_WORDS>(PAYLOAD_OFFSET)
-    }
-
-    #[inline]
-    fn interval_cells(map: &Map) -> &[AtomicU64] {
-        Self::cells(map)
-    }
 
     fn encode(record: &V3Record) -> [u64; PAYLOAD_WORDS] {
         let [as_of_s, as_of_ns, void_s, void_ns, bound] = encode_bound(&RealtimeBound {
