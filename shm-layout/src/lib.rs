@@ -59,7 +59,7 @@ pub mod writer;
 struct Readme;
 
 #[cfg(not(loom))]
-pub use layout::{native, v1, v2, v3};
+pub use layout::{diagnostics, native, v1, v2, v3};
 #[cfg(not(loom))]
 pub use record::{
     ClockStatus, DRIFT_LIMIT_PPB, Disruption, HostNotice, Leap, NO_CLAIM_BOUND_NS, Reason,

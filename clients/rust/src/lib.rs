@@ -39,6 +39,7 @@
 mod client;
 #[doc(hidden)]
 pub mod conformance;
+pub mod diagnostics;
 mod error;
 mod interval;
 mod location;

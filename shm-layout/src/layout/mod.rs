@@ -1,5 +1,6 @@
 //! The layouts, and what the writer and the reader need from any of them.
 
+pub mod diagnostics;
 pub mod header;
 pub mod native;
 pub mod realtime_bound;
