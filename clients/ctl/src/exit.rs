@@ -65,6 +65,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether the reader of standard output has closed it, as `head` does.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(err) if err.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {

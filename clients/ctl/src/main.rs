@@ -10,6 +10,8 @@ mod doctor;
 mod drill;
 mod exit;
 mod explain;
+#[cfg(test)]
+mod fixture;
 mod now;
 mod output;
 mod record;
@@ -17,17 +19,20 @@ mod report;
 mod simulate;
 mod sources;
 mod status;
+mod values;
 mod wait;
 mod watch;
 
+use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clockbound_client::DEFAULT_DIRECTORY;
 
 use crate::exit::Exit;
-use crate::output::Color;
+use crate::output::{Color, print_text};
 
 /// Shows, explains, records and checks the clock error bound that clockbound publishes.
 #[derive(Debug, Parser)]
@@ -82,17 +87,10 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    let line = match CommandLine::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let line = match CommandLine::try_parse_from(&words) {
         Ok(line) => line,
-        Err(err) => {
-            let _ = err.print();
-            return if err.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Success
-            }
-            .into();
-        }
+        Err(err) => return refuse(&err, &words).into(),
     };
     let CommandLine { global, verb } = line;
     let outcome = match verb {
@@ -111,9 +109,67 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(exit) => exit.into(),
+        // What was asked for was printed as far as somebody read it.
+        Err(failure) if failure.is_closed_pipe() => Exit::Success.into(),
         Err(failure) => {
-            eprintln!("clockboundctl: {failure}");
+            complain(&failure.to_string());
             failure.exit().into()
+        }
+    }
+}
+
+/// Prints why a command line is refused, or the help that it asks for.
+fn refuse(err: &clap::Error, words: &[OsString]) -> Exit {
+    // A failed write is ignored: there is no other place to report it.
+    let _ = err.print();
+    if !err.use_stderr() {
+        return Exit::Success;
+    }
+    if is_check(words) {
+        // A monitoring plugin reports its own misuse as "unknown", on standard output.
+        let _ = print_text("UNKNOWN - invalid arguments of clockboundctl check; see --help\n");
+        return Exit::Unknown;
+    }
+    Exit::Usage
+}
+
+/// Whether the verb of a command line that is refused is `check`.
+fn is_check(words: &[OsString]) -> bool {
+    let lenient = CommandLine::command().ignore_errors(true);
+    let matches = lenient.try_get_matches_from(words);
+    matches.is_ok_and(|matches| matches.subcommand_name() == Some("check"))
+}
+
+/// Writes an error to standard error, whose own errors are ignored.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "clockboundctl: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_arguments_of_every_verb_are_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn only_a_refused_check_ends_as_a_monitoring_plugin_does() {
+        for (line, is_refused_check) in [
+            ("clockboundctl check --max-bound soon", true),
+            ("clockboundctl --json check --nonsense", true),
+            ("clockboundctl --directory check status --nonsense", false),
+            ("clockboundctl wait --max-bound soon", false),
+            ("clockboundctl", false),
+        ] {
+            let words = words(line);
+            assert!(CommandLine::try_parse_from(&words).is_err(), "{line}");
+            assert_eq!(is_check(&words), is_refused_check, "{line}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use shm_layout::reader::ReadError;
-use shm_layout::record::IdentityError;
+use shm_layout::record::{IdentityError, STALE_AFTER_NS};
 use shm_layout::{ClockStatus as Status, Reason};
 use thiserror::Error;
 
@@ -33,6 +33,32 @@ pub struct Diagnostics {
     pub now_ns: i64,
     /// `CLOCK_REALTIME` at which it was read, ns since 1970.
     pub realtime_now_ns: i64,
+}
+
+impl Diagnostics {
+    /// Returns the diagnostics of a record when `CLOCK_MONOTONIC_RAW` reads `now_ns` and
+    /// `CLOCK_REALTIME` reads `realtime_now_ns`, ns. Only tests need it besides [`read`].
+    #[must_use]
+    pub fn at(record: DiagnosticsRecord, now_ns: i64, realtime_now_ns: i64) -> Self {
+        let age_ns = now_ns.saturating_sub(record.as_of_ns).max(0);
+        let (status, reason) = match record.status {
+            Status::Synchronized | Status::FreeRunning if now_ns >= record.void_after_ns => {
+                (Status::Unknown, Reason::HoldoverExpired)
+            }
+            Status::Synchronized if age_ns >= STALE_AFTER_NS => {
+                (Status::FreeRunning, Reason::DaemonSilent)
+            }
+            status => (status, record.reason),
+        };
+        Self {
+            record,
+            age: Duration::from_nanos(age_ns.unsigned_abs()),
+            status,
+            reason,
+            now_ns,
+            realtime_now_ns,
+        }
+    }
 }
 
 /// The reason why no diagnostics are returned.

@@ -1,4 +1,5 @@
-//! The programs under test: the daemon, and the chronyd that it polls.
+//! The programs under test: the daemon, the chronyd that it polls, and the operator's tools.
 
 pub mod chronyd;
 pub mod daemon;
+pub mod tools;
