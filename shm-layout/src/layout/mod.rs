@@ -2,6 +2,7 @@
 
 pub mod diagnostics;
 pub mod header;
+pub mod identified;
 pub mod native;
 pub mod realtime_bound;
 pub mod v1;
@@ -32,7 +33,7 @@ pub enum SupportFlag {
 /// A layout: the place of each part of a segment, and the meaning of its payload.
 pub trait Layout: Debug + Send + Sync + 'static {
     /// The decoded record.
-    type Record: Copy + Debug + PartialEq + Send + Sync;
+    type Record: Clone + Debug + PartialEq + Send + Sync;
     /// The generation, as wide as it is in the segment.
     type Generation: Generation;
     /// The words of a record, as a writer writes them.

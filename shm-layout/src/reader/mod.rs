@@ -23,7 +23,9 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 
 use crate::layout::Layout;
-use crate::layout::native::{self, Native};
+use crate::layout::diagnostics::Diagnostics;
+use crate::layout::identified::{self, Identified};
+use crate::layout::native::Native;
 use crate::layout::v1::V1;
 use crate::layout::v2::V2;
 use crate::layout::v3::V3;
@@ -67,6 +69,8 @@ pub type V2Reader = Reader<V2>;
 pub type V3Reader = Reader<V3>;
 /// A reader of the native layout.
 pub type NativeReader = Reader<Native>;
+/// A reader of the diagnostics.
+pub type DiagnosticsReader = Reader<Diagnostics>;
 
 impl<L: Layout> Reader<L> {
     /// Checks the header of the segment at `path` and maps it.
@@ -180,10 +184,10 @@ impl<L: Layout> Reader<L> {
     }
 }
 
-impl Reader<Native> {
+impl<L: Identified> Reader<L> {
     /// The boot and the time namespace of the segment's instants.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        native::identity_of(&self.map)
+        identified::identity_of(&self.map)
     }
 }

@@ -40,6 +40,14 @@ pub enum RecordError {
         /// The interval's end.
         latest_ns: i64,
     },
+    /// A number is outside the range of its field.
+    #[error("{field} is {value}, which is not valid")]
+    Number {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: i64,
+    },
     /// The leap announcement has an unknown number.
     #[error(transparent)]
     Leap(#[from] InvalidLeap),

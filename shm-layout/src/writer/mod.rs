@@ -43,6 +43,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::layout::diagnostics::Diagnostics;
 use crate::layout::native::resume_area::{self, TooLong};
 use crate::layout::native::{self, Native};
 use crate::layout::v1::V1;
@@ -97,6 +98,8 @@ pub type V2Segment = Segment<V2>;
 pub type V3Segment = Segment<V3>;
 /// A segment of the native layout.
 pub type NativeSegment = Segment<Native>;
+/// A segment of the diagnostics.
+pub type DiagnosticsSegment = Segment<Diagnostics>;
 
 impl<L: Layout> Segment<L> {
     /// Opens the segment at `path`, or creates it, in the steps of the [module](self).
@@ -204,7 +207,7 @@ impl<L: Layout> Segment<L> {
             write_record::<L>(&state.map, record);
             state.write_deleted(record);
         }
-        state.last = *record;
+        state.last.clone_from(record);
     }
 
     /// As [`publish`](Self::publish); calls `midway` after half of the record.
@@ -219,7 +222,7 @@ impl<L: Layout> Segment<L> {
             sequence_lock::write_interrupted(generation, cells, words.as_ref(), midway);
             state.write_deleted(record);
         }
-        state.last = *record;
+        state.last.clone_from(record);
     }
 
     /// Checks that the segment and its lock file are still at their paths, and recreates a missing
@@ -242,7 +245,7 @@ impl<L: Layout> Segment<L> {
     /// The current record: the last one that was written completely, or the resumed one.
     #[must_use]
     pub fn last_record(&self) -> L::Record {
-        self.state().last
+        self.state().last.clone()
     }
 
     /// Whether the records that readers find at the path have the disruption support flag. If it is

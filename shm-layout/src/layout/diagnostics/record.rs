@@ -1,6 +1,7 @@
 //! The diagnostics record: its fields.
 
-use crate::record::{ClockStatus, Disruption, HostNotice, Leap, Reason};
+use crate::layout::native::status_at;
+use crate::record::{ClockStatus, Disruption, HostNotice, Leap, NO_CLAIM_BOUND_NS, Reason};
 
 /// The number of sources that a record has room for.
 pub const MAX_SOURCES: usize = 32;
@@ -74,8 +75,10 @@ pub struct DiagnosticsRecord {
     /// The error budget by [`BUDGET_TERMS`], ns: what each adds to half the width. The sum is half
     /// the width, rounded up. All are 0 while the status is not trusted.
     pub budget_ns: [i64; BUDGET_TERMS.len()],
-    /// When chronyd was last known to follow a source.
+    /// When chronyd was last known to follow a source; 0 for never.
     pub validated_ns: i64,
+    /// From when on a synchronized status reads as free running, unless the record is renewed.
+    pub free_running_after_ns: i64,
     /// From when on nothing is claimed any more unless reports arrive.
     pub void_after_ns: i64,
     /// The least frequency offset of UTC relative to `CLOCK_MONOTONIC_RAW`, parts per trillion.
@@ -119,6 +122,113 @@ pub struct DiagnosticsRecord {
     pub source_count: u32,
     /// The sources, at most [`MAX_SOURCES`].
     pub sources: Vec<Source>,
+}
+
+impl DiagnosticsRecord {
+    /// A record that claims nothing, as of `now_ns`: all numbers that are not instants are 0.
+    #[must_use]
+    pub fn no_claim(now_ns: i64) -> Self {
+        Self {
+            as_of_ns: now_ns,
+            realtime_ns: 0,
+            started_ns: now_ns,
+            pid: 0,
+            version: [0; 3],
+            status: ClockStatus::Unknown,
+            reason: Reason::NeverSynchronized,
+            status_since_ns: now_ns,
+            reason_since_ns: now_ns,
+            failure: Reason::NeverSynchronized,
+            failure_since_ns: now_ns,
+            leap: Leap::Unsynchronized,
+            earliest_ns: -NO_CLAIM_BOUND_NS,
+            latest_ns: NO_CLAIM_BOUND_NS,
+            realtime_error_ns: 0,
+            budget_ns: [0; BUDGET_TERMS.len()],
+            validated_ns: 0,
+            free_running_after_ns: now_ns,
+            void_after_ns: now_ns,
+            slowest_ppt: 0,
+            fastest_ppt: 0,
+            settings: Settings::default(),
+            reference_id: 0,
+            stratum: 0,
+            root_delay_ns: 0,
+            root_dispersion_ns: 0,
+            correction_ns: 0,
+            skew_ppb: 0,
+            frequency_ppb: 0,
+            protocol: 0,
+            disruption: Disruption::default(),
+            host: HostNotice::default(),
+            is_drill: false,
+            is_simulated: false,
+            counters: Counters::default(),
+            restarts: [0; ACTORS.len()],
+            publications: [0; SEGMENTS.len()],
+            source_count: 0,
+            sources: Vec::new(),
+        }
+    }
+
+    /// As [`no_claim`](Self::no_claim), for a segment that is not written any more.
+    #[must_use]
+    pub fn retired(now_ns: i64) -> Self {
+        Self {
+            reason: Reason::Retired,
+            failure: Reason::Retired,
+            ..Self::no_claim(now_ns)
+        }
+    }
+
+    /// The status at the instant `raw_ns` of `CLOCK_MONOTONIC_RAW`, with its reason, as in
+    /// [`NativeRecord::status_at`](crate::native::NativeRecord::status_at): a record that the
+    /// daemon does not renew reads as free running, and then as unknown.
+    #[must_use]
+    pub fn status_at(&self, raw_ns: i64) -> (ClockStatus, Reason) {
+        status_at(
+            (self.status, self.reason),
+            self.free_running_after_ns,
+            self.void_after_ns,
+            raw_ns,
+        )
+    }
+
+    /// The record with every instant of `CLOCK_MONOTONIC_RAW` earlier by `ns`, as another time
+    /// namespace shows them. The 0 that stands for none remains.
+    #[must_use]
+    pub fn moved_back(mut self, ns: i64) -> Self {
+        let Self {
+            as_of_ns,
+            started_ns,
+            status_since_ns,
+            reason_since_ns,
+            failure_since_ns,
+            validated_ns,
+            free_running_after_ns,
+            void_after_ns,
+            sources,
+            ..
+        } = &mut self;
+        for instant_ns in [
+            as_of_ns,
+            started_ns,
+            status_since_ns,
+            reason_since_ns,
+            failure_since_ns,
+            free_running_after_ns,
+            void_after_ns,
+        ] {
+            *instant_ns = instant_ns.saturating_sub(ns);
+        }
+        let measured = sources.iter_mut().map(|source| &mut source.measured_ns);
+        for instant_ns in measured.chain([validated_ns]) {
+            if *instant_ns != 0 {
+                *instant_ns = instant_ns.saturating_sub(ns);
+            }
+        }
+        self
+    }
 }
 
 /// What the daemon was told on its command line.

@@ -58,11 +58,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::time::ClockId;
 
+use super::identified::{
+    self, BOOT_ID_OFFSET, Identified, NAMESPACE_OFFSET, REVISION_OFFSET, SEQUENCE_OFFSET,
+};
 use super::{Layout, header};
 use crate::memory::map::Map;
 use crate::record::{Disruption, Identity, Reason, RecordError};
 
 pub use realtime_stamp::{ClockReading, StampError};
+pub(super) use record::{FARTHEST_NS, status_at};
 pub use record::{INTERVAL_WORDS, NativeRecord, UsualCase, WORDS};
 
 /// The name of the file in the daemon's directory.
@@ -77,12 +81,8 @@ pub const SIZE: usize = 4096;
 pub const MIN_SIZE: usize = 136;
 
 const MAGIC: [u32; 2] = [u32::from_ne_bytes(*b"clkb"), u32::from_ne_bytes(*b"ound")];
-const BOOT_ID_OFFSET: usize = 16;
-const NAMESPACE_OFFSET: usize = 32;
-const SEQUENCE_OFFSET: usize = 64;
 const RECORD_OFFSET: usize = 72;
 const RECORD_END: usize = RECORD_OFFSET + 8 * WORDS;
-const REVISION_OFFSET: usize = header::END;
 const RESUME_OFFSET: usize = 192;
 /// The words of a record of revision 0.
 const WORDS_OF_REVISION_0: usize = (MIN_SIZE - RECORD_OFFSET) / 8;
@@ -188,16 +188,7 @@ impl Layout for Native {
 
     fn set_header(map: &Map, identity: &Identity) {
         header::write(map, MAGIC, VERSION, const { header::size_field(SIZE) });
-        map.u16_at(REVISION_OFFSET)
-            .store(REVISION, Ordering::Relaxed);
-        let (first, second) = split_boot_id(identity);
-        map.u64_at(BOOT_ID_OFFSET).store(first, Ordering::Relaxed);
-        map.u64_at(BOOT_ID_OFFSET + 8)
-            .store(second, Ordering::Relaxed);
-        map.u64_at(NAMESPACE_OFFSET).store(
-            identity.namespace_offset_ns.cast_unsigned(),
-            Ordering::Relaxed,
-        );
+        identified::write(map, REVISION, identity);
     }
 
     /// The size is stored last, so it is written only to a complete segment.
@@ -227,20 +218,8 @@ impl Layout for Native {
         }
     }
 
-    /// Readers load the identity when they open a segment, so it never changes in one.
     fn check_identity(map: &Map, identity: &Identity) -> Result<(), String> {
-        let revision = map.u16_at(REVISION_OFFSET).load(Ordering::Relaxed);
-        if revision > REVISION {
-            return Err(format!("it is of revision {revision}"));
-        }
-        let found = identity_of(map);
-        if !found.is_known() || found.boot_id != identity.boot_id {
-            return Err("it is of another boot".to_owned());
-        }
-        if found != *identity {
-            return Err("it is of another time namespace".to_owned());
-        }
-        Ok(())
+        identified::check(map, REVISION, identity)
     }
 
     #[inline]
@@ -294,28 +273,9 @@ impl Layout for Native {
     }
 }
 
+impl Identified for Native {}
+
 /// The words of the resume area.
 pub(crate) fn resume_words(map: &Map) -> &[AtomicU64; resume_area::AREA_WORDS] {
     map.words_at(RESUME_OFFSET)
-}
-
-/// The boot and the time namespace of a native segment.
-pub(crate) fn identity_of(map: &Map) -> Identity {
-    let word = |offset| map.u64_at(offset).load(Ordering::Relaxed).to_ne_bytes();
-    let (first, second) = (word(BOOT_ID_OFFSET), word(BOOT_ID_OFFSET + 8));
-    let mut boot_id = [0; 16];
-    boot_id[..8].copy_from_slice(&first);
-    boot_id[8..].copy_from_slice(&second);
-    Identity {
-        boot_id,
-        namespace_offset_ns: i64::from_ne_bytes(word(NAMESPACE_OFFSET)),
-    }
-}
-
-fn split_boot_id(identity: &Identity) -> (u64, u64) {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = identity.boot_id;
-    (
-        u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
-        u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
-    )
 }

@@ -68,7 +68,7 @@ const TAI_OFFSET_KNOWN: u8 = 1 << 2;
 
 /// The limit of valid instants, 146 years: up to here, sums in [`NativeRecord::aged_to`] fit 64
 /// bits. As UTC since 1970 the limits are in 1823 and 2116.
-const FARTHEST_NS: i64 = 1 << 62;
+pub(in crate::layout) const FARTHEST_NS: i64 = 1 << 62;
 
 /// The number of the only time scale.
 const UTC: u8 = 0;
@@ -126,17 +126,12 @@ impl NativeRecord {
     #[inline]
     #[must_use]
     pub fn status_at(&self, raw_ns: i64) -> (ClockStatus, Reason) {
-        match self.status {
-            ClockStatus::Synchronized | ClockStatus::FreeRunning
-                if raw_ns >= self.void_after_ns =>
-            {
-                (ClockStatus::Unknown, Reason::HoldoverExpired)
-            }
-            ClockStatus::Synchronized if raw_ns >= self.free_running_after_ns => {
-                (ClockStatus::FreeRunning, Reason::DaemonSilent)
-            }
-            status => (status, self.reason),
-        }
+        status_at(
+            (self.status, self.reason),
+            self.free_running_after_ns,
+            self.void_after_ns,
+            raw_ns,
+        )
     }
 
     /// The words after the sequence.
@@ -282,6 +277,25 @@ impl NativeRecord {
             source: u32::from_ne_bytes([s, o, u, r]),
             ..Self::no_claim(0)
         }
+    }
+}
+
+/// The status and its reason at the instant `raw_ns`, of a record with `published` ones.
+#[inline]
+pub(in crate::layout) fn status_at(
+    published: (ClockStatus, Reason),
+    free_running_after_ns: i64,
+    void_after_ns: i64,
+    raw_ns: i64,
+) -> (ClockStatus, Reason) {
+    match published.0 {
+        ClockStatus::Synchronized | ClockStatus::FreeRunning if raw_ns >= void_after_ns => {
+            (ClockStatus::Unknown, Reason::HoldoverExpired)
+        }
+        ClockStatus::Synchronized if raw_ns >= free_running_after_ns => {
+            (ClockStatus::FreeRunning, Reason::DaemonSilent)
+        }
+        _ => published,
     }
 }
 

@@ -1,0 +1,125 @@
+//! What the daemon knows beside the interval: why it is so wide, from which sources, since when.
+//!
+//! [`read`] needs no privileges and no chronyc.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::time::ClockId;
+use shm_layout::clock::try_clock_ns;
+use shm_layout::reader::{DiagnosticsReader, ReadError};
+use shm_layout::record::{Identity, IdentityError};
+use shm_layout::{ClockStatus as Status, Reason};
+use thiserror::Error;
+
+pub use shm_layout::diagnostics::{
+    ACTORS, BUDGET_TERMS, Counters, DiagnosticsRecord, FILE_NAME, MAX_SOURCES, SEGMENTS, Settings,
+    Source, SourceAddress, SourceState,
+};
+pub use shm_layout::{Disruption, HostNotice, Leap};
+
+/// The diagnostics, as they are at the present.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Diagnostics {
+    /// The record, as the daemon wrote it, with instants of this process's clocks.
+    pub record: DiagnosticsRecord,
+    /// The age of the record.
+    pub age: Duration,
+    /// The status at the present: a record that the daemon does not renew becomes free running, and
+    /// then unknown.
+    pub status: Status,
+    /// The reason of this status.
+    pub reason: Reason,
+    /// `CLOCK_MONOTONIC_RAW` at which it was read, ns.
+    pub now_ns: i64,
+    /// `CLOCK_REALTIME` at which it was read, ns since 1970.
+    pub realtime_now_ns: i64,
+}
+
+/// The reason why no diagnostics are returned.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DiagnosticsError {
+    /// The file cannot be read: the daemon has not run yet, publishes in another directory, or is
+    /// older than 0.3.
+    #[error("failed to read {}: {source}; is clockbound running, and does it publish here?", path.display())]
+    Read {
+        /// The path of the file.
+        path: PathBuf,
+        /// The cause.
+        source: ReadError,
+    },
+    /// The file was written before the current boot.
+    #[error("{} is from an earlier boot; is clockbound running?", path.display())]
+    EarlierBoot {
+        /// The path of the file.
+        path: PathBuf,
+    },
+    /// The time namespace of this process cannot be determined.
+    #[error(transparent)]
+    TimeNamespace(#[from] IdentityError),
+    /// A clock cannot be read.
+    #[error("failed to read a clock: {0}")]
+    Clock(io::Error),
+}
+
+/// Reads the diagnostics of the daemon that publishes at `path`: the file, or its directory. The
+/// file is opened each time, so that a program follows a restart of the daemon.
+///
+/// # Errors
+/// [`DiagnosticsError`].
+pub fn read(path: &Path) -> Result<Diagnostics, DiagnosticsError> {
+    let path = &file_at(path);
+    let failed = |source| DiagnosticsError::Read {
+        path: path.clone(),
+        source,
+    };
+    let reader = DiagnosticsReader::open(path).map_err(failed)?;
+    let (own, segments) = (Identity::own()?, reader.identity());
+    if own.is_known() && own.boot_id != segments.boot_id {
+        return Err(DiagnosticsError::EarlierBoot { path: path.clone() });
+    }
+    let ahead_ns = segments
+        .namespace_offset_ns
+        .saturating_sub(own.namespace_offset_ns);
+    let record = reader.snapshot().map_err(failed)?.moved_back(ahead_ns);
+    // After the record, so that its age is not negative.
+    Ok(Diagnostics::at(
+        record,
+        clock_ns(ClockId::CLOCK_MONOTONIC_RAW)?,
+        clock_ns(ClockId::CLOCK_REALTIME)?,
+    ))
+}
+
+impl Diagnostics {
+    /// The diagnostics of `record`, whose instants are those of this process's clocks, when
+    /// `CLOCK_MONOTONIC_RAW` is `now_ns` and `CLOCK_REALTIME` is `realtime_now_ns`.
+    #[must_use]
+    pub fn at(record: DiagnosticsRecord, now_ns: i64, realtime_now_ns: i64) -> Self {
+        let age_ns = now_ns.saturating_sub(record.as_of_ns);
+        let (status, reason) = record.status_at(now_ns);
+        Self {
+            age: Duration::from_nanos(age_ns.try_into().unwrap_or_default()),
+            status,
+            reason,
+            record,
+            now_ns,
+            realtime_now_ns,
+        }
+    }
+}
+
+/// The file of `path`, which is the file itself or its directory.
+fn file_at(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        path.join(FILE_NAME)
+    } else {
+        path.to_owned()
+    }
+}
+
+fn clock_ns(clock: ClockId) -> Result<i64, DiagnosticsError> {
+    try_clock_ns(clock).ok_or_else(|| DiagnosticsError::Clock(io::Error::last_os_error()))
+}
