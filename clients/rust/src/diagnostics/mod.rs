@@ -2,6 +2,10 @@
 //!
 //! [`read`] needs no privileges and no chronyc.
 
+pub mod explain;
+#[doc(hidden)]
+pub mod text;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +17,7 @@ use shm_layout::record::{Identity, IdentityError};
 use shm_layout::{ClockStatus as Status, Reason};
 use thiserror::Error;
 
+pub use explain::{Statement, StatementKind, explain};
 pub use shm_layout::diagnostics::{
     ACTORS, BUDGET_TERMS, Counters, DiagnosticsRecord, FILE_NAME, MAX_SOURCES, SEGMENTS, Settings,
     Source, SourceAddress, SourceState,
