@@ -14,6 +14,33 @@ use crate::time::Rate;
 /// # Errors
 /// A sandbox forbids the call.
 pub fn frequency() -> io::Result<Rate> {
+    let report = read()?;
+    Ok(rate(report.tick, report.freq))
+}
+
+/// What programs have declared of `CLOCK_REALTIME`. chronyd declares it only with `rtcsync`.
+/// Source: adjtimex(2), `status` and `maxerror`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discipline {
+    /// `STA_UNSYNC`: the clock is not declared to be synchronised.
+    pub is_unsynchronised: bool,
+    /// The declared largest error, us; the kernel adds 500 ppm of the time since.
+    pub max_error_us: i64,
+}
+
+/// Reads what programs have declared of `CLOCK_REALTIME`. Reading requires no privilege.
+///
+/// # Errors
+/// A sandbox forbids the call.
+pub fn discipline() -> io::Result<Discipline> {
+    let report = read()?;
+    Ok(Discipline {
+        is_unsynchronised: report.status & libc::STA_UNSYNC != 0,
+        max_error_us: report.maxerror,
+    })
+}
+
+fn read() -> io::Result<libc::timex> {
     // SAFETY: all zeros is a valid value of this struct of integers. `modes` 0 requests a read
     // only.
     let mut report: libc::timex = unsafe { std::mem::zeroed() };
@@ -21,7 +48,7 @@ pub fn frequency() -> io::Result<Rate> {
     if unsafe { libc::adjtimex(&raw mut report) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(rate(report.tick, report.freq))
+    Ok(report)
 }
 
 /// The frequency offset for `tick`, in microseconds per tick of 10 ms, and `freq`, in ppm with 16
@@ -52,5 +79,6 @@ mod tests {
     #[test]
     fn reading_requires_no_privilege() {
         assert!(frequency().expect("readable").abs() < Rate::from_ppm(1_000_000));
+        assert!(discipline().expect("readable").max_error_us >= 0);
     }
 }

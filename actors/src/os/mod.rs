@@ -8,3 +8,5 @@ pub mod clocksource;
 pub mod counter;
 pub(crate) mod ticker;
 pub mod uevent;
+
+pub use adjtimex::{Discipline, discipline};

@@ -1,0 +1,86 @@
+//! The checks: pure functions of the facts of a host.
+
+mod chronyd;
+mod configuration;
+mod daemon;
+mod machine;
+mod other_programs;
+mod segments;
+mod sources;
+mod unit;
+
+use std::path::Path;
+
+use super::facts::Facts;
+use super::facts::files::FileFacts;
+use super::finding::{Finding, Severity};
+
+/// Examines a host.
+pub fn examine(facts: &Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for check in [
+        chronyd::check,
+        configuration::check,
+        sources::check,
+        other_programs::check,
+        unit::check,
+        segments::check,
+        machine::check,
+    ] {
+        findings.extend(check(facts));
+    }
+    let is_explained = findings
+        .iter()
+        .any(|finding| finding.severity >= Severity::Warning);
+    let mut all = daemon::check(facts, is_explained);
+    all.extend(findings);
+    all
+}
+
+/// A length of time with its unit, rounded to three digits.
+fn time_text(ns: i64) -> String {
+    let magnitude = ns.unsigned_abs();
+    let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1000, "us")];
+    let (unit_ns, unit) = units
+        .into_iter()
+        .find(|(unit_ns, _)| magnitude >= *unit_ns)
+        .unwrap_or((1, "ns"));
+    let sign = if ns < 0 { "-" } else { "" };
+    let whole = magnitude / unit_ns;
+    let tenths = magnitude % unit_ns * 10 / unit_ns;
+    if whole >= 100 || tenths == 0 {
+        format!("{sign}{whole} {unit}")
+    } else {
+        format!("{sign}{whole}.{tenths} {unit}")
+    }
+}
+
+/// A rate in parts per million.
+fn ppm_text(ppb: u32) -> String {
+    let (whole, rest) = (ppb / 1000, ppb % 1000);
+    if rest == 0 {
+        format!("{whole} ppm")
+    } else {
+        let text = format!("{whole}.{rest:03}");
+        format!("{} ppm", text.trim_end_matches('0'))
+    }
+}
+
+/// The owner, the group and the mode of a file.
+fn owner_text(facts: &Facts, file: &FileFacts) -> String {
+    let owner = facts.user_name(file.owner);
+    format!("owned by {owner}, group {}, mode {:04o}", file.group, file.mode)
+}
+
+/// The command that restarts chronyd.
+const RESTART_CHRONYD: &str = "systemctl restart chronyd";
+/// The command that restarts the daemon.
+const RESTART: &str = "systemctl restart clockbound";
+
+/// Where a line that is missing in chronyd's configuration goes.
+fn main_configuration(facts: &Facts) -> &Path {
+    &facts.configuration.file
+}
+
+#[cfg(test)]
+mod tests;
