@@ -53,6 +53,13 @@ need_rust() {
     have cargo || die "missing: cargo; please install Rust"
 }
 
+# What the packages contain. Cargo builds what it is told together with one set of features. The
+# tools are built apart, because with theirs tokio would open more descriptors in the daemon.
+build_release() {
+    cargo build --locked --release -p clockbound -p clockbound-c &&
+        cargo build --locked --release -p clockboundctl -p clockbound-exporter
+}
+
 # install_tool NAME [OPTION...]: a cargo command, into the target directory; unoptimised, since
 # compiling it is most of what it costs.
 install_tool() (
