@@ -14,6 +14,7 @@ mod explain;
 mod fixture;
 mod now;
 mod output;
+mod reading;
 mod record;
 mod report;
 mod simulate;

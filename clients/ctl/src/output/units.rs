@@ -53,6 +53,14 @@ pub fn realtime_of(diagnostics: &Diagnostics, raw_ns: i64) -> i64 {
     diagnostics.realtime_now_ns.saturating_sub(ago_ns)
 }
 
+/// Parts per trillion as parts per million, rounded to three decimals, without zeros at the end.
+pub fn ppm(ppt: i128) -> String {
+    let sign = if ppt < 0 { "-" } else { "" };
+    let ppb = (ppt.unsigned_abs() + 500) / 1_000;
+    let text = format!("{}.{:03}", ppb / 1_000, ppb % 1_000);
+    format!("{sign}{} ppm", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +70,19 @@ mod tests {
         assert_eq!(signed_ns(1_500), "+1.50 us");
         assert_eq!(signed_ns(-1_500), "-1.50 us");
         assert_eq!(signed_ns(0), "0 ns");
+    }
+
+    #[test]
+    fn rates_are_in_parts_per_million_without_zeros_at_the_end() {
+        for (ppt, text) in [
+            (0, "0 ppm"),
+            (50_000_000, "50 ppm"),
+            (-2_100_000, "-2.1 ppm"),
+            (1_499, "0.001 ppm"),
+            (10_000_000, "10 ppm"),
+        ] {
+            assert_eq!(ppm(ppt), text);
+        }
     }
 
     #[test]
