@@ -68,8 +68,10 @@ pub struct Estimator {
     pub(super) status: ClockStatus,
     /// Why the status is so, unless it is `Synchronized`.
     pub(super) reason: Reason,
-    /// The reason of the status when the grace is over.
-    pub(super) failure: Reason,
+    /// Why the last reports are unusable; `None` if they are usable.
+    pub(super) failure: Option<Reason>,
+    /// Measurements that were used since they were last taken.
+    pub(super) measurements: u64,
     pub(super) validated: RawInstant,
     /// The held interval is not carried back to earlier instants.
     pub(super) valid_since: RawInstant,
@@ -136,7 +138,8 @@ impl Estimator {
             phc: None,
             status: ClockStatus::Unknown,
             reason: Reason::NeverSynchronized,
-            failure: Reason::ChronySilent,
+            failure: Some(Reason::ChronySilent),
+            measurements: 0,
             validated: now.raw,
             valid_since: now.raw,
             leap: Leap::Unsynchronized,
@@ -199,7 +202,7 @@ impl Estimator {
     /// The report is unusable for this reason, so that the held interval expires unless others
     /// follow.
     pub(super) fn report_unusable(&mut self, reason: Reason) {
-        self.failure = reason;
+        self.failure = Some(reason);
         if self.status == ClockStatus::Unknown {
             self.reason = reason;
         }

@@ -44,6 +44,8 @@ pub struct Estimate {
     pub reference_id: u32,
     /// What makes up half the width.
     pub budget: ErrorBudget,
+    /// A program made it up for a test: it says nothing about the clock.
+    pub is_simulated: bool,
 }
 
 impl Estimate {
@@ -65,6 +67,7 @@ impl Estimate {
             leap: Leap::Unsynchronized,
             reference_id: 0,
             budget: ErrorBudget::default(),
+            is_simulated: false,
         }
     }
 

@@ -85,11 +85,11 @@ impl Estimator {
         match outcome {
             Ok(_) if is_outdated => {}
             Err(failure) => {
-                self.failure = match failure {
+                self.failure = Some(match failure {
                     PollFailure::Silent => Reason::ChronySilent,
                     PollFailure::Refused => Reason::ReportRefused,
                     PollFailure::NotPermitted => Reason::PermissionDenied,
-                };
+                });
                 // The next reply may be from another chronyd.
                 self.chronyd_restarted();
             }
@@ -106,10 +106,16 @@ impl Estimator {
             return;
         }
         let silent_ns = now.raw - self.validated;
+        if silent_ns > self.settings.grace_ns.min(self.settings.holdover_ns) {
+            // No poll may have ended since.
+            self.failure.get_or_insert(Reason::ChronySilent);
+        }
         if silent_ns >= self.settings.holdover_ns {
             self.void(Event::Void, Reason::HoldoverExpired);
-        } else if silent_ns > self.settings.grace_ns {
-            self.advance(Event::Silence, self.failure);
+        } else if silent_ns > self.settings.grace_ns
+            && let Some(failure) = self.failure
+        {
+            self.advance(Event::Silence, failure);
         }
     }
 
@@ -127,7 +133,7 @@ impl Estimator {
         }
         let samples = self.new_samples(poll, at, answered);
         if tracking.leap == Leap::Unsynchronized {
-            self.failure = Reason::LeapUnsynchronized;
+            self.failure = Some(Reason::LeapUnsynchronized);
             self.advance(Event::Unsynchronized, Reason::LeapUnsynchronized);
             return;
         }
@@ -157,7 +163,7 @@ impl Estimator {
         }
         if self.held.point().is_some() {
             self.advance(Event::Report, Reason::Tracking);
-            self.failure = Reason::ChronySilent;
+            self.failure = None;
             self.validated = answered.raw;
             self.leap = tracking.leap;
             self.reference_id = tracking.ref_id;

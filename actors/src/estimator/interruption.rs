@@ -67,6 +67,7 @@ impl Estimator {
     /// Everything known is void, and so is what chronyd measures until the interruption is over.
     pub(super) fn interrupt(&mut self, event: Event, reason: Reason, at: &Readings) {
         self.void(event, reason);
+        self.failure = Some(reason);
         self.sources.forget_last_reports();
         self.slews.reset();
         self.phc = None;

@@ -24,6 +24,7 @@
 //!      | leap_second       in which count of seconds an interval is
 //!      v
 //!   queries                Estimate: interval, growth, status, reason, error budget
+//!   source_list            each source with its own interval, for the diagnostics
 //!   resume                 State: what the next life resumes from
 //! ```
 //! [`Estimator`] is declared in `core`; each of the modules above has a part of its methods. No
@@ -46,6 +47,7 @@ mod core;
 mod error_budget;
 mod estimate;
 mod finding;
+mod forced_reason;
 mod held;
 mod history;
 mod ingestion;
@@ -78,6 +80,7 @@ mod settings;
 pub(crate) mod simulation;
 mod slew_detection;
 mod source_fusion;
+mod source_list;
 mod source_selection;
 #[cfg(test)]
 mod state_tests;
@@ -87,7 +90,9 @@ pub use self::core::{Estimator, PollFailure};
 pub use error_budget::ErrorBudget;
 pub use estimate::{Estimate, NO_CLAIM_NS};
 pub use finding::Finding;
+pub use forced_reason::can_be_forced;
 pub use realtime_rates::RealtimeRates;
 pub use sample::Key;
 pub use saved_state::{Resumed, State};
 pub use settings::Settings;
+pub use source_list::ListedSource;

@@ -37,10 +37,10 @@ impl Estimator {
                 ref_time_ns: poll.tracking.ref_time_ns,
             };
             let new_always = !self.has(Safeguard::NewMeasurement);
-            let Some(source) = self.sources.entry_of(data) else {
+            let Some(source) = self.sources.entry_of(data, at.raw) else {
                 continue;
             };
-            source.data = *data;
+            (source.data, source.reported) = (*data, at.raw);
             let last_report = source.last_report;
             let is_new = match last_report {
                 None | Some(LastReport { report: None, .. }) => sample::has_measurement(data),
@@ -91,7 +91,7 @@ impl Estimator {
                 raw: at.raw,
                 interval,
             };
-            if let Some(source) = self.sources.entry_of(data) {
+            if let Some(source) = self.sources.entry_of(data, at.raw) {
                 source.add_measurement(point, band);
                 samples.push(Sample {
                     key: source.key,

@@ -21,6 +21,7 @@ impl Estimator {
         }
         self.poll_ns = sample.poll_ns;
         self.changed = true;
+        self.measurements += 1;
         self.sampled = Some((point, sample.budget));
         if let (Some(contradiction), Some(held)) = (self.contradiction, self.held.at(point.raw)) {
             self.changed_much = true;

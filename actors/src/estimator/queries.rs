@@ -52,6 +52,7 @@ impl Estimator {
             leap: self.leap,
             reference_id: self.reference_id,
             budget: self.budget(&known, at.raw),
+            is_simulated: false,
         };
         let over_cap = |cap_ns| estimate.realtime_error_ns(at) > cap_ns;
         if self.settings.max_bound_ns.is_some_and(over_cap) {

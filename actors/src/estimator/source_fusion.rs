@@ -24,6 +24,8 @@ pub struct Source {
     pub key: Key,
     /// The last report.
     pub data: SourceData,
+    /// When it was requested.
+    pub reported: RawInstant,
     /// What the next report is compared with; `None` when it is not known which measurements came
     /// before.
     pub last_report: Option<LastReport>,
@@ -31,6 +33,8 @@ pub struct Source {
     pub own: Option<Point>,
     /// Its last measurements, oldest first.
     pub recent: VecDeque<Point>,
+    /// How many measurements were used since the source was added.
+    pub measurements: u64,
 }
 
 impl Source {
@@ -79,6 +83,7 @@ impl Source {
             self.recent.pop_front();
         }
         self.recent.push_back(point);
+        self.measurements += 1;
     }
 
     /// Forgets its measurements.
@@ -115,9 +120,9 @@ impl Sources {
         self.all.iter().find(selected)
     }
 
-    /// Takes a report, and returns its source as it was known before. One that is new here was
-    /// added since all were last requested.
-    pub fn entry_of(&mut self, data: &SourceData) -> Option<&mut Source> {
+    /// Takes a report that was requested at `raw`, and returns its source as it was known before.
+    /// One that is new here was added since all were last requested.
+    pub fn entry_of(&mut self, data: &SourceData, raw: RawInstant) -> Option<&mut Source> {
         let key = Key::of(data);
         if data.state == SourceState::Selected {
             // Only one is; the others' reports may be older.
@@ -135,9 +140,11 @@ impl Sources {
                 self.all.push(Source {
                     key,
                     data: *data,
+                    reported: raw,
                     last_report: self.complete.map(|raw| LastReport { raw, report: None }),
                     own: None,
                     recent: VecDeque::new(),
+                    measurements: 0,
                 });
                 self.all.len() - 1
             }

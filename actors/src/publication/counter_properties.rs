@@ -37,6 +37,7 @@ fn estimate(raw: RawInstant, interval: Interval, band: RateBand) -> Estimate {
         band,
         void_after: raw + 1_000 * NS_PER_S,
         budget: ErrorBudget::default(),
+        is_simulated: false,
         ..unknown
     }
 }

@@ -260,6 +260,7 @@ mod tests {
             leap: Leap::Normal,
             reference_id: 0x7f00_0001,
             budget: ErrorBudget::default(),
+            is_simulated: false,
         }
     }
 
