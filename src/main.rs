@@ -26,6 +26,7 @@ use clockbound_actors::supervision::Ending;
 use clockbound_actors::vmclock::VmClock;
 use crossbeam_channel::Receiver;
 use shm_layout::Disruption;
+use shm_layout::diagnostics::DiagnosticsRecord;
 use shm_layout::layout::Layout;
 use shm_layout::layout::native::{Native, NativeRecord};
 use shm_layout::layout::v1::V1;
@@ -38,6 +39,7 @@ use slog::{Logger, crit, info, warn};
 use crate::exit_codes::Exit;
 use crate::options::{DEFAULT_DRIFT_ADVICE, Disruptions, Options, SegmentPaths};
 use crate::service_manager::ServiceManager;
+use crate::signals::DrillSignal;
 
 fn main() -> ExitCode {
     let options = match Options::from_command_line() {
@@ -47,7 +49,10 @@ fn main() -> ExitCode {
     // This precedes every thread, so that all threads inherit the signal mask.
     let drill = Drill::default();
     let switch = drill.clone();
-    let signals = match signals::receive(move |on| switch.switch(on)) {
+    let signals = match signals::receive(move |signal| match signal {
+        DrillSignal::Begin(value) => switch.begin(value),
+        DrillSignal::End => switch.end(),
+    }) {
         Ok(signals) => signals,
         Err(err) => return exit_codes::os_error("failed to set up signal handling", &err),
     };
@@ -97,7 +102,13 @@ struct HostClock {
 }
 
 fn open_segments(options: &Options, vmclock: Option<&VmClock>) -> Result<Opened, OpenError> {
-    let SegmentPaths { v1, v2, v3, native } = &options.segments;
+    let SegmentPaths {
+        v1,
+        v2,
+        v3,
+        native,
+        diagnostics,
+    } = &options.segments;
     let checked = match v3 {
         Some(_) => counter_clock::check(Path::new(SYS_ROOT), Path::new(PROC_ROOT)),
         None => Ok(()),
@@ -127,6 +138,11 @@ fn open_segments(options: &Options, vmclock: Option<&VmClock>) -> Result<Opened,
             ..V2::no_claim(now_ns)
         })?,
         v1: open_segment(v1.as_deref(), &mut note, V1::no_claim)?,
+        diagnostics: open_segment(
+            diagnostics.as_deref(),
+            &mut note,
+            DiagnosticsRecord::no_claim,
+        )?,
         grace: options.chrony_grace,
         publication_interval: options.poll_interval,
     };
@@ -162,9 +178,19 @@ fn run(
     info!(log, "clockbound starting";
         "version" => env!("CARGO_PKG_VERSION"), "max_drift_ppb" => options.max_drift_ppb,
         "source" => %options.chrony_socket.display(), "segments" => &opened.starts);
-    let SegmentPaths { v1, v2, v3, native } = &options.segments;
+    let SegmentPaths {
+        v1,
+        v2,
+        v3,
+        native,
+        diagnostics,
+    } = &options.segments;
     let v3 = v3.as_ref().filter(|_| opened.segments.v3.is_some());
-    retire_segments(&[v1.as_ref(), v2.as_ref(), v3, native.as_ref()], log);
+    let native = native.as_ref();
+    retire_segments(
+        &[v1.as_ref(), v2.as_ref(), v3, native, diagnostics.as_ref()],
+        log,
+    );
     if let Some(err) = &opened.counter_error {
         info!(log, "3.x segment is not published"; "err" => %err);
     }

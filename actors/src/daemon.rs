@@ -21,7 +21,8 @@ use crate::actors::shm_publisher::ShmPublisher;
 use crate::actors::source_reset::{self, SourceReset};
 use crate::actors::vmclock_watch::{self, VmClockWatch};
 use crate::estimator::Settings;
-use crate::os::adjtimex;
+use crate::os::{adjtimex, clocks};
+use crate::publication::diagnostics::{self, EventCounters, Process};
 use crate::publication::rounds::Rounds;
 use crate::publication::segments::Segments;
 use crate::supervision::{self, ActorName, Ending, RoundObserver, mailbox, supervise};
@@ -46,7 +47,7 @@ pub struct Config {
     pub vmclock: Option<VmClock>,
     /// Whether disruptions are detected at all.
     pub detects_disruptions: bool,
-    /// The switch of the disruption drill.
+    /// The switch of the drill.
     pub drill: Drill,
     /// The number of crashes within ten seconds after which an actor is still restarted.
     pub crash_budget: usize,
@@ -72,6 +73,14 @@ pub fn run(
     let runtime = Runtime::start(config.phc_interface.is_some())?;
     let (ends_tx, ends) = unbounded();
     let rounds = Arc::new(Rounds::default());
+    let counters = Arc::new(EventCounters::default());
+    let process = Process {
+        started: clocks::monotonic_raw(),
+        pid: std::process::id(),
+        version: version(),
+        settings: diagnostics::settings_of(&config.settings, config.poll_interval),
+        stale_ns: segments.stale_ns(),
+    };
     let child_log = |name: ActorName| log.new(o!("actor" => name.as_str()));
 
     let (publisher, publisher_mailbox) = mailbox::<ShmPublisher>();
@@ -91,6 +100,7 @@ pub fn run(
         ShmPublisher::new(
             segments.clone(),
             rounds.clone(),
+            counters.clone(),
             child_log(ActorName::ShmPublisher),
         ),
         ends_tx.clone(),
@@ -117,6 +127,8 @@ pub fn run(
             source_reset: source_reset.clone(),
             vmclock: config.vmclock.clone(),
             drill: config.detects_disruptions.then_some(config.drill),
+            process,
+            counters: counters.clone(),
             log: child_log(ActorName::ClockState),
         }),
         ends_tx.clone(),
@@ -184,7 +196,8 @@ pub fn run(
         ends_tx,
     );
 
-    let ending = supervision::run(&ends, signals, config.crash_budget, &rounds, observer, log);
+    let budget = config.crash_budget;
+    let ending = supervision::run(&ends, signals, budget, &rounds, &counters, observer, log);
     // Kept until here, because actix does not restart an actor without an address.
     drop((publisher, clock_state, poller, phc_reader, clock_watch));
     drop((vmclock_watch, generation_watch, source_reset));
@@ -192,6 +205,16 @@ pub fn run(
         warn!(log, "exiting without waiting for an actor that hangs");
     }
     Ok(ending)
+}
+
+/// The version of the daemon.
+fn version() -> [u16; 3] {
+    [
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        env!("CARGO_PKG_VERSION_MINOR"),
+        env!("CARGO_PKG_VERSION_PATCH"),
+    ]
+    .map(|number| number.parse().unwrap_or_default())
 }
 
 /// The actix system, on a thread of its own.

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `started` | in `started`, when a life of the actor begins |
 //! | `handler` | in the actor's handler of messages, or in its poll |
-//! | `mid_write` | between the two halves of a segment write; `shm_publisher` only |
+//! | `mid_write.LAYOUT` | in the middle of a write of this layout; `shm_publisher` only |
 
 /// Declares a fail point.
 macro_rules! fail_point {
@@ -19,6 +19,19 @@ macro_rules! fail_point {
 }
 
 pub(crate) use fail_point;
+
+/// The fail point in a write of the layout of this name.
+#[cfg(feature = "fault-injection")]
+pub(crate) fn mid_write(layout: &str) {
+    let name = match layout {
+        "v1" => "shm_publisher.mid_write.v1",
+        "v2" => "shm_publisher.mid_write.v2",
+        "v3" => "shm_publisher.mid_write.v3",
+        "native" => "shm_publisher.mid_write.native",
+        _ => "shm_publisher.mid_write.diagnostics",
+    };
+    fail::fail_point!(name);
+}
 
 /// Configures fail points from datagrams at `path`, each of them `<name>=<actions>` with actions
 /// such as `1*panic` and `pause`. An invalid datagram closes the socket.

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use actix::prelude::*;
+use clockbound_actors::publication::diagnostics::EventCounters;
 use clockbound_actors::publication::rounds::Rounds;
 use clockbound_actors::supervision::{self, ActorName, Ending, mailbox, supervise};
 use crossbeam_channel::{Sender, bounded, unbounded};
@@ -110,6 +111,7 @@ impl Bench {
                 &signals,
                 crash_budget,
                 &Rounds::default(),
+                &EventCounters::default(),
                 &mut (),
                 &log,
             ));

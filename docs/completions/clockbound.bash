@@ -23,7 +23,7 @@ _clockbound() {
 
     case "${cmd}" in
         clockbound)
-            opts="-m -j -r -i -d -h -V --max-drift-rate --max-wander --falsetickers --json-output --phc-ref-id --phc-interface --chrony-socket --shm-path --shm0-path --shm1-path --native-path --poll-interval --chrony-grace --holdover --max-bound --allow-local-reference --disable-clock-disruption-support --vmclock --require-vmclock --log-level --help --version"
+            opts="-m -j -r -i -d -h -V --max-drift-rate --max-wander --falsetickers --json-output --phc-ref-id --phc-interface --chrony-socket --shm-path --shm0-path --shm1-path --native-path --diagnostics-path --poll-interval --chrony-grace --holdover --max-bound --allow-local-reference --disable-clock-disruption-support --vmclock --require-vmclock --log-level --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -78,6 +78,10 @@ _clockbound() {
                     return 0
                     ;;
                 --native-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --diagnostics-path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -8,6 +8,7 @@ complete -c clockbound -l shm-path -d 'Path of the segment of the v1 layout, or 
 complete -c clockbound -l shm0-path -d 'Path of the segment of the v2 layout, or "off" [default: "shm0" in the directory of v1]' -r
 complete -c clockbound -l shm1-path -d 'Path of the segment of the v3 layout, or "off" [default: "shm1" in the directory of v1]; it is published only where the processor\'s counter is invariant and is the kernel\'s clocksource' -r
 complete -c clockbound -l native-path -d 'Path of the segment of the native layout, or "off" [default: "native" in the directory of v1]' -r
+complete -c clockbound -l diagnostics-path -d 'Path of the diagnostics, which clockboundctl and clockbound-exporter read, or "off" [default: "diagnostics" in the directory of v1]' -r
 complete -c clockbound -l poll-interval -d 'Time between two polls of chronyd, with a unit, from 10ms to 2s' -r
 complete -c clockbound -l chrony-grace -d 'How long chronyd may be silent or without a source before the clock is free running, with a unit, from 100ms to 1h' -r
 complete -c clockbound -l holdover -d 'How long the last interval is held over without a source, growing, before the status becomes unknown; also the span within which the oscillator\'s rate is measured. With a unit, from 1s to 1day' -r

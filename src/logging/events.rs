@@ -4,7 +4,7 @@
 //! `systemd/clockbound.catalog` explains each event, for `journalctl -x`.
 
 /// Message and `MESSAGE_ID`, sorted by message.
-const EVENTS: [(&str, &str); 52] = [
+const EVENTS: [(&str, &str); 55] = [
     (
         "3.x segment is not published",
         "f984f12c54b2459aaf9e8fb775117142",
@@ -53,6 +53,14 @@ const EVENTS: [(&str, &str); 52] = [
     (
         "disruption support is disabled, ignoring the signal",
         "12300cf3c92e474292a88b484a2efb7a",
+    ),
+    (
+        "drill of a reason is over",
+        "c6c9deaca02c4d5cb3d705c6fc18a108",
+    ),
+    (
+        "drill of a reason, the published status is not that of the clock",
+        "bcbc328cd3d44724917d63071fc3a64f",
     ),
     (
         "exiting without waiting for an actor that hangs",
@@ -131,6 +139,10 @@ const EVENTS: [(&str, &str); 52] = [
     (
         "no drift rate given, assuming 1 ppm",
         "bbd57308d5f0410cab7bf7d02f452bd8",
+    ),
+    (
+        "no drill has this value, ignoring the signal",
+        "bd4a7849a4014fc5ad50c0cca1c33078",
     ),
     (
         "no vmclock, a restored or moved virtual machine may not be detected",

@@ -24,6 +24,7 @@
 //! | `by_ns suspended` | the system clock was set |
 //! | `by_ns alarms` | another program slews the system clock |
 //! | `cause marker` | the clock was disrupted |
+//! | `value` | no drill has the value of the signal |
 //! | `burst` | the sources of chronyd were reset |
 //! | `expected` | the host announces a clock disruption |
 //! | `leap tai_offset_s` | the host reports another leap second or TAI offset |

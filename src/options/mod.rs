@@ -14,7 +14,7 @@ use clap::error::ErrorKind;
 use clockbound_actors::phc::{self, PhcErrorKind};
 #[cfg(feature = "fault-injection")]
 use clockbound_actors::supervision::DEFAULT_CRASH_BUDGET;
-use shm_layout::{native, v2, v3, vmclock};
+use shm_layout::{diagnostics, native, v2, v3, vmclock};
 use slog::Level;
 
 use crate::exit_codes::Exit;
@@ -116,30 +116,37 @@ pub struct SegmentPaths {
     pub v3: Option<PathBuf>,
     /// The native layout.
     pub native: Option<PathBuf>,
+    /// The diagnostics, which no client reads.
+    pub diagnostics: Option<PathBuf>,
 }
 
 impl SegmentPaths {
     fn is_empty(&self) -> bool {
-        let Self { v1, v2, v3, native } = self;
+        let Self {
+            v1,
+            v2,
+            v3,
+            native,
+            diagnostics: _,
+        } = self;
         [v1, v2, v3, native].into_iter().all(Option::is_none)
     }
 
     /// A path that is not given is in the directory of v1, or in the default directory if v1 is
     /// off.
-    fn new(
-        v1: SegmentPath,
-        v2: Option<SegmentPath>,
-        v3: Option<SegmentPath>,
-        native: Option<SegmentPath>,
-    ) -> Self {
+    fn new(args: &Arguments) -> Self {
+        let v1 = args.shm_path.clone();
         let sibling = v1.clone().unwrap_or_else(|| DEFAULT_SHM_PATH.into());
-        let or_default = |given: Option<SegmentPath>, name| {
-            given.unwrap_or_else(|| Some(sibling.with_file_name(name)))
+        let or_default = |given: &Option<SegmentPath>, name| {
+            given
+                .clone()
+                .unwrap_or_else(|| Some(sibling.with_file_name(name)))
         };
         Self {
-            v2: or_default(v2, v2::FILE_NAME),
-            v3: or_default(v3, v3::FILE_NAME),
-            native: or_default(native, native::FILE_NAME),
+            v2: or_default(&args.shm0_path, v2::FILE_NAME),
+            v3: or_default(&args.shm1_path, v3::FILE_NAME),
+            native: or_default(&args.native_path, native::FILE_NAME),
+            diagnostics: or_default(&args.diagnostics_path, diagnostics::FILE_NAME),
             v1,
         }
     }
@@ -192,12 +199,7 @@ impl Options {
         A: Into<OsString> + Clone,
     {
         let args = Arguments::try_parse_from(args).map_err(|err| EarlyExit::from_clap(&err))?;
-        let segments = SegmentPaths::new(
-            args.shm_path,
-            args.shm0_path,
-            args.shm1_path,
-            args.native_path,
-        );
+        let segments = SegmentPaths::new(&args);
         if segments.is_empty() {
             return Err(EarlyExit::Error {
                 message: "nothing to publish: every layout is off; do not switch off all of them"
@@ -371,6 +373,11 @@ struct Arguments {
     /// v1]
     #[arg(long, value_name = "PATH", value_parser = PathBufValueParser::new().try_map(segment_path))]
     native_path: Option<SegmentPath>,
+
+    /// Path of the diagnostics, which clockboundctl and clockbound-exporter read, or "off"
+    /// [default: "diagnostics" in the directory of v1]
+    #[arg(long, value_name = "PATH", value_parser = PathBufValueParser::new().try_map(segment_path))]
+    diagnostics_path: Option<SegmentPath>,
 
     /// Time between two polls of chronyd, with a unit, from 10ms to 2s
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = poll_interval,

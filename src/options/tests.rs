@@ -41,6 +41,7 @@ fn an_empty_command_line_gives_the_defaults_and_marks_the_drift_rate_as_defaulte
             v2: Some("/var/run/clockbound/shm0".into()),
             v3: Some("/var/run/clockbound/shm1".into()),
             native: Some("/var/run/clockbound/native".into()),
+            diagnostics: Some("/var/run/clockbound/diagnostics".into()),
         },
         poll_interval: Duration::from_millis(100),
         chrony_grace: Duration::from_secs(2),
@@ -66,12 +67,14 @@ fn each_layout_can_be_moved_and_switched_off() {
         "--shm0-path=/x/y",
         "--shm1-path=/x/3",
         "--native-path=off",
+        "--diagnostics-path=off",
     ]);
     let paths = SegmentPaths {
         v1: None,
         v2: Some("/x/y".into()),
         v3: Some("/x/3".into()),
         native: None,
+        diagnostics: None,
     };
     assert_eq!(off.map(|options| options.segments), Ok(paths));
     let only_v1_off = parse(&["--shm-path=off"]).expect("options").segments;
@@ -81,6 +84,7 @@ fn each_layout_can_be_moved_and_switched_off() {
         "--shm0-path=off",
         "--shm1-path=off",
         "--native-path=off",
+        "--diagnostics-path=/d",
     ]);
     assert!(nothing.contains("nothing to publish"), "{nothing}");
     assert!(refused(&["--shm0-path", "shm0"]).contains("absolute"));
@@ -105,6 +109,7 @@ fn short_and_long_options_are_equivalent() {
             v2: Some("/shm0".into()),
             v3: Some("/shm1".into()),
             native: Some("/native".into()),
+            diagnostics: Some("/diagnostics".into()),
         },
         poll_interval: Duration::from_secs(1),
         chrony_grace: Duration::from_secs(2),

@@ -8,15 +8,17 @@
 //! with what is known of it and, once a second, the kernel's clocksource. A disruption is published
 //! at once.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
+use shm_layout::diagnostics::DiagnosticsRecord;
+use shm_layout::writer::Segment;
 use slog::{Logger, debug, error, info, o, warn};
 
-use super::drill::Drill;
+use super::disruption_cause::Cause;
+use super::drill::{Drill, Rehearsal};
 use super::rate_limit::ChangeGate;
 use super::shm_publisher::{Publish, ShmPublisher};
 use super::source_reset::{ResetSources, SourceReset, TrustReturned};
@@ -25,13 +27,12 @@ use crate::estimator::status::{ClockStatus, Disruption, HostNotice};
 use crate::estimator::{Estimate, Estimator, Finding, PollFailure, Settings};
 use crate::fail_points::fail_point;
 use crate::os::clocks;
-use crate::os::clocksource::{self, Clocksource, CurrentClocksource};
+use crate::os::clocksource;
+use crate::os::clocksource_watch::ClocksourceWatch;
+use crate::publication::diagnostics::{Diagnostics, EventCounters, Pace, Process, StateTimes};
 use crate::publication::segments::Segments;
 use crate::time::{NS_PER_S, RawInstant, Readings};
-use crate::vmclock::{Change, Host, VmClock};
-
-/// The least time between two looks at the kernel's clocksource, ns.
-const CLOCKSOURCE_CHECK_NS: i64 = NS_PER_S;
+use crate::vmclock::{Host, VmClock};
 
 /// A uevent so long after a change of the VMClock page reports the same event, ns.
 const SAME_EVENT_NS: i64 = NS_PER_S;
@@ -48,40 +49,14 @@ pub struct Parts {
     pub source_reset: Addr<SourceReset>,
     /// The VMClock page; `None` without one.
     pub vmclock: Option<VmClock>,
-    /// The switch of the disruption drill; `None` if disruptions are not supported.
+    /// The switch of the drill; `None` if disruptions are not supported.
     pub drill: Option<Drill>,
+    /// What does not change, for the diagnostics.
+    pub process: Process,
+    /// The counters of the diagnostics.
+    pub counters: Arc<EventCounters>,
     /// The actor's log.
     pub log: Logger,
-}
-
-/// What disrupted the clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
-    /// The VMClock page.
-    Page(Change),
-    /// The uevent of VMGenID.
-    Generation,
-    /// The kernel reads the clocks from another source.
-    Clocksource,
-    /// SIGUSR1.
-    Drill,
-    /// An earlier life, or none, would have noticed it.
-    BeforeThisLife,
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Page(Change::Marker) => "disruption marker",
-            Self::Page(Change::Generation) => "vm generation",
-            Self::Page(Change::Unreadable) => "vmclock cannot be read",
-            Self::Page(Change::Readable) => "vmclock can be read again",
-            Self::Generation => "vm generation event",
-            Self::Clocksource => "clocksource",
-            Self::Drill => "SIGUSR1",
-            Self::BeforeThisLife => "disruption marker of the last record",
-        })
-    }
 }
 
 /// The actor that computes the estimate.
@@ -89,19 +64,20 @@ pub struct ClockState {
     parts: Parts,
     estimator: Estimator,
     status: ChangeGate<ClockStatus>,
-    alarms: u64,
+    diagnostics: Diagnostics,
+    counters: Arc<EventCounters>,
     alarm_limit: ChangeGate<u64>,
-    steps: u64,
     step_limit: ChangeGate<u64>,
-    slews: u64,
     slew_limit: ChangeGate<u64>,
     host: Host,
     notice: ChangeGate<HostNotice>,
     /// When the page last changed.
     page_changed: Option<RawInstant>,
-    clocksource: Watched,
-    is_drilled: bool,
-    disruptions: u64,
+    clocksource: ClocksourceWatch,
+    /// What was rehearsed when it was last looked for.
+    rehearsal: Option<Rehearsal>,
+    /// What was rehearsed when that was last logged.
+    logged_rehearsal: Option<Rehearsal>,
     disruption_limit: ChangeGate<u64>,
     /// The number of interruptions in this life of the estimator that were handled.
     handled: u64,
@@ -113,55 +89,22 @@ pub struct ClockState {
     disrupted: Option<RawInstant>,
 }
 
-/// The kernel's clocksource as it was last seen.
-#[derive(Debug, Default)]
-struct Watched {
-    file: Option<CurrentClocksource>,
-    seen: Option<Clocksource>,
-    looked: Option<RawInstant>,
-}
-
-impl Watched {
-    fn new(sys_root: &Path) -> Self {
-        let file = CurrentClocksource::open(sys_root).ok();
-        Self {
-            seen: file.as_ref().and_then(|file| file.read().ok()),
-            file,
-            looked: None,
-        }
-    }
-
-    /// Whether it has changed, if it is time to look at it.
-    fn has_changed(&mut self, now: RawInstant) -> bool {
-        let is_due = |looked: RawInstant| now - looked >= CLOCKSOURCE_CHECK_NS;
-        let Some(file) = self
-            .file
-            .as_ref()
-            .filter(|_| self.looked.is_none_or(is_due))
-        else {
-            return false;
-        };
-        self.looked = Some(now);
-        let Ok(now) = file.read() else {
-            return false;
-        };
-        self.seen.replace(now).is_some_and(|before| before != now)
-    }
-}
-
 impl ClockState {
     /// An actor that resumes from the published record.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let host = first_look(&parts);
         let estimator = resume(&parts, &host, None);
+        let diagnostics = diagnostics(&parts, estimator.status());
         Self {
             host,
+            diagnostics,
+            counters: parts.counters.clone(),
             notice: ChangeGate::new(HostNotice::default()),
             page_changed: None,
-            clocksource: Watched::new(Path::new(clocksource::SYS_ROOT)),
-            is_drilled: false,
-            disruptions: 0,
+            clocksource: ClocksourceWatch::new(Path::new(clocksource::SYS_ROOT)),
+            rehearsal: None,
+            logged_rehearsal: None,
             disruption_limit: ChangeGate::new(0),
             handled: 0,
             interruption: 0,
@@ -170,11 +113,8 @@ impl ClockState {
             status: ChangeGate::new(estimator.status()),
             estimator,
             parts,
-            alarms: 0,
             alarm_limit: ChangeGate::new(0),
-            steps: 0,
             step_limit: ChangeGate::new(0),
-            slews: 0,
             slew_limit: ChangeGate::new(0),
         }
     }
@@ -195,12 +135,14 @@ impl ClockState {
         if self.clocksource.has_changed(raw) {
             cause = Some(Cause::Clocksource);
         }
-        let is_on = self.parts.drill.as_ref().is_some_and(Drill::is_on);
-        if is_on && !self.is_drilled {
+        let rehearsal = self.parts.drill.as_ref().and_then(Drill::rehearsal);
+        let is_disruption = rehearsal == Some(Rehearsal::Disruption);
+        if is_disruption && self.rehearsal != rehearsal {
             cause = Some(Cause::Drill);
         }
-        self.is_drilled = is_on;
-        self.estimator.withhold(is_on || !self.host.is_readable());
+        self.rehearsal = rehearsal;
+        self.estimator
+            .withhold(is_disruption || !self.host.is_readable());
         if let Some(cause) = cause {
             self.disrupt(cause);
         }
@@ -216,8 +158,8 @@ impl ClockState {
         self.publish(now);
         self.save(&now);
         self.make_chronyd_measure();
-        self.disruptions += 1;
-        if let Some(suppressed) = self.disruption_limit.pass(self.disruptions, Instant::now()) {
+        let number = self.counters.disruptions.increment();
+        if let Some(suppressed) = self.disruption_limit.pass(number, Instant::now()) {
             warn!(self.parts.log, "clock was disrupted, discarding all measurements";
                 "cause" => %cause, "marker" => self.host.marker(),
                 "unsaid_changes" => suppressed);
@@ -274,10 +216,13 @@ impl ClockState {
     /// Publishes the estimate for the instant of `at`.
     fn publish(&mut self, at: Readings) {
         let notice = self.host.notice();
-        let estimate = Estimate {
+        let mut estimate = Estimate {
             notice,
             ..self.estimator.estimate(&at)
         };
+        if let Some(Rehearsal::Reason(reason)) = self.rehearsal {
+            estimate = estimate.with_reason(reason, &at);
+        }
         let from = self.status.logged();
         if let Some(suppressed) = self.status.pass(estimate.status, Instant::now()) {
             let log = self.parts.log.new(o!(
@@ -292,14 +237,16 @@ impl ClockState {
                 warn!(log, "clock status changed");
             }
         }
+        let publish = Publish {
+            estimate,
+            at,
+            clocksource: self.clocksource.current(),
+            diagnostics: self.diagnose(&estimate, &at),
+        };
         // The mailbox is full, or the publisher is being restarted. The next round has a newer
         // estimate.
-        if self
-            .parts
-            .publisher
-            .try_send(Publish { estimate, at })
-            .is_err()
-        {
+        if self.parts.publisher.try_send(publish).is_err() {
+            self.diagnostics.pace.failed();
             debug!(
                 self.parts.log,
                 "mailbox of ShmPublisher is full, estimate dropped"
@@ -307,34 +254,65 @@ impl ClockState {
         }
     }
 
-    fn log_finding(&mut self, finding: Finding) {
-        let log = &self.parts.log;
+    /// The diagnostics of the estimate that is published `at`, if they are due.
+    fn diagnose(&mut self, estimate: &Estimate, at: &Readings) -> Option<Box<DiagnosticsRecord>> {
+        let failure = self.estimator.failure();
+        self.diagnostics.note(estimate, failure, at);
+        self.parts.segments.diagnostics.as_ref()?;
+        let is_drill = self.rehearsal.is_some();
+        self.diagnostics
+            .record_if_due(estimate, &self.estimator, at, is_drill)
+    }
+
+    /// Counts a poll of chronyd.
+    fn count_poll(&mut self, restarted: bool, outcome: Result<&ChronyPoll, PollFailure>) {
+        let counters = &self.counters;
+        if restarted {
+            counters.chronyd_restarts.increment();
+        }
+        let polls = match outcome {
+            Ok(poll) => {
+                self.diagnostics.tracking = Some(poll.tracking);
+                &counters.reports
+            }
+            Err(PollFailure::Refused) => &counters.reports_refused,
+            Err(PollFailure::Silent) => &counters.polls_unanswered,
+            Err(PollFailure::NotPermitted) => &counters.polls_not_permitted,
+        };
+        polls.increment();
+    }
+
+    /// Counts and logs a finding.
+    fn report_finding(&mut self, finding: Finding) {
+        let (log, counters) = (&self.parts.log, &self.counters);
         match finding {
             Finding::Contradiction {
                 held,
                 measured,
                 source,
             } => {
-                self.alarms += 1;
-                if self.alarm_limit.pass(self.alarms, Instant::now()).is_some() {
+                let alarms = counters.contradictions.increment();
+                if self.alarm_limit.pass(alarms, Instant::now()).is_some() {
                     error!(log,
                         "measurement is disjoint from the held interval, publishing their hull";
                         "held_earliest_ns" => held.earliest.as_ns(),
                         "held_latest_ns" => held.latest.as_ns(),
                         "reported_earliest_ns" => measured.earliest.as_ns(),
                         "reported_latest_ns" => measured.latest.as_ns(),
-                        "source" => source.to_string(), "alarms" => self.alarms);
+                        "source" => source.to_string(), "alarms" => alarms);
                 }
             }
             Finding::ContradictionEnded { held_stands } => {
                 info!(log, "contradiction resolved"; "held_interval_stands" => held_stands);
             }
             Finding::DriftExceeded => {
+                counters.drift_exceeded.increment();
                 error!(log, "measured rates contradict --max-drift-rate";
                     "max_drift_ppb" => self.parts.settings.max_drift_ppb,
                     "advice" => "increase --max-drift-rate, or check for a source that is wrong");
             }
             Finding::WanderExceeded => {
+                counters.wander_exceeded.increment();
                 error!(log, "measured rates contradict --max-wander, ignoring it for one holdover";
                     "advice" => "increase --max-wander, or omit it");
             }
@@ -342,6 +320,7 @@ impl ClockState {
                 disjoint,
                 reachable,
             } => {
+                counters.disagreements.increment();
                 error!(log, "sources disagree, publishing the hull with the majority's interval";
                     "disjoint" => disjoint, "reachable" => reachable);
             }
@@ -350,22 +329,41 @@ impl ClockState {
                     "advice" => "set \"delay\" on its refclock line to twice its largest error");
             }
             Finding::ClockStepped { by_ns, suspended } => {
-                self.steps += 1;
-                if self.step_limit.pass(self.steps, Instant::now()).is_some() {
+                let steps = counters.clock_steps.increment();
+                if suspended {
+                    counters.suspends.increment();
+                }
+                if self.step_limit.pass(steps, Instant::now()).is_some() {
                     warn!(log, "system clock was set"; "by_ns" => by_ns, "suspended" => suspended);
                 }
             }
             Finding::ClockSlewed { by_ns } => {
-                self.slews += 1;
-                if self.slew_limit.pass(self.slews, Instant::now()).is_some() {
+                let slews = counters.clock_slews.increment();
+                if self.slew_limit.pass(slews, Instant::now()).is_some() {
                     warn!(log, "another program slews the system clock";
-                        "by_ns" => by_ns, "alarms" => self.slews);
+                        "by_ns" => by_ns, "alarms" => slews);
                 }
             }
             Finding::LeapSecondDecided { happened } => {
                 info!(log, "leap second is over"; "happened" => happened);
             }
         }
+    }
+}
+
+/// The diagnostics of a process that begins with this status.
+fn diagnostics(parts: &Parts, status: ClockStatus) -> Diagnostics {
+    let segment = parts.segments.diagnostics.as_ref();
+    let before = segment.map(Segment::last_record);
+    let stale_ns = parts.process.stale_ns;
+    let now = clocks::monotonic_raw();
+    Diagnostics {
+        process: parts.process.clone(),
+        counters: parts.counters.clone(),
+        times: StateTimes::new(status, now, before.as_ref(), stale_ns),
+        validated: None,
+        tracking: None,
+        pace: Pace::default(),
     }
 }
 
@@ -421,7 +419,7 @@ impl Supervised for ClockState {
         self.host = first_look(&self.parts);
         self.estimator = resume(&self.parts, &self.host, self.disrupted);
         // A drill that is on begins again.
-        (self.handled, self.is_drilled) = (0, false);
+        (self.handled, self.rehearsal) = (0, None);
         self.status = ChangeGate::new(self.estimator.status());
     }
 }
@@ -451,6 +449,8 @@ impl Handler<ChronyPolled> for ClockState {
             restarted,
             outcome,
         } = polled;
+        let outcome = outcome.as_ref().map_err(|&failure| failure);
+        self.count_poll(restarted, outcome);
         if restarted {
             self.estimator.chronyd_restarted();
         }
@@ -458,10 +458,12 @@ impl Handler<ChronyPolled> for ClockState {
             // The poll began before it.
             return;
         }
-        let outcome = outcome.as_ref().map_err(|&failure| failure);
         for finding in self.estimator.polled(outcome, &at, &answered) {
-            self.log_finding(finding);
+            self.report_finding(finding);
         }
+        self.counters
+            .measurements
+            .add(self.estimator.take_measurements());
         self.publish(answered);
         self.save(&answered);
         self.make_chronyd_measure();
@@ -480,7 +482,7 @@ impl Handler<NoReport> for ClockState {
         self.look_for_disruption();
         let now = clocks::read();
         if let Some(finding) = self.estimator.clocks_read(&now) {
-            self.log_finding(finding);
+            self.report_finding(finding);
         }
         self.estimator.pass_time(&now);
         self.publish(now);
@@ -520,7 +522,7 @@ impl Handler<ClockSet> for ClockState {
         self.look_for_disruption();
         let now = clocks::read();
         if let Some(finding) = self.estimator.clock_set(&now) {
-            self.log_finding(finding);
+            self.report_finding(finding);
         }
         self.publish(now);
         self.make_chronyd_measure();
@@ -573,30 +575,46 @@ impl Handler<SourcesReset> for ClockState {
 
     fn handle(&mut self, reset: SourcesReset, _ctx: &mut Self::Context) {
         self.look_for_disruption();
+        self.counters.source_resets.increment();
         if reset.interruption == self.interruption {
             self.estimator.sources_were_reset(reset.raw);
         }
     }
 }
 
-/// The switch of the disruption drill was used.
+/// The switch of the drill was used.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct DrillSwitched;
+pub struct DrillSwitched {
+    /// The value of a signal that requests what cannot be rehearsed.
+    pub refused: Option<i32>,
+}
 
 impl Handler<DrillSwitched> for ClockState {
     type Result = ();
 
-    fn handle(&mut self, DrillSwitched: DrillSwitched, _ctx: &mut Self::Context) {
-        let was_on = self.is_drilled;
+    fn handle(&mut self, DrillSwitched { refused }: DrillSwitched, _ctx: &mut Self::Context) {
         self.look_for_disruption();
+        let before = std::mem::replace(&mut self.logged_rehearsal, self.rehearsal);
+        let log = &self.parts.log;
         if self.parts.drill.is_none() {
-            warn!(
-                self.parts.log,
-                "disruption support is disabled, ignoring the signal"
-            );
-        } else if was_on && !self.is_drilled {
-            info!(self.parts.log, "disruption drill is over");
+            warn!(log, "disruption support is disabled, ignoring the signal");
+        } else if let Some(value) = refused {
+            warn!(log, "no drill has this value, ignoring the signal"; "value" => value,
+                "advice" => "use clockboundctl drill");
+        } else if before != self.rehearsal {
+            match before {
+                None => {}
+                Some(Rehearsal::Disruption) => info!(log, "disruption drill is over"),
+                Some(Rehearsal::Reason(reason)) => {
+                    info!(log, "drill of a reason is over"; "reason" => reason.as_str());
+                }
+            }
+            if let Some(Rehearsal::Reason(reason)) = self.rehearsal {
+                warn!(log, "drill of a reason, the published status is not that of the clock";
+                    "reason" => reason.as_str());
+            }
+            self.publish(clocks::read());
         }
     }
 }

@@ -5,6 +5,7 @@
 pub mod chrony_poller;
 pub mod clock_state;
 pub mod clock_watch;
+mod disruption_cause;
 pub mod drill;
 pub mod generation_watch;
 pub mod phc_reader;

@@ -1,17 +1,19 @@
 //! ShmPublisher: writes the estimates to the segments.
 
-use std::path::Path;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
+use shm_layout::diagnostics::DiagnosticsRecord;
 use slog::{Logger, debug, info, warn};
 
 use super::rate_limit::ChangeGate;
 use crate::estimator::Estimate;
 use crate::fail_points::fail_point;
-use crate::os::clocksource;
+use crate::os::clocksource::Clocksource;
 use crate::publication::counter_clock::{CounterClock, CounterReading};
+use crate::publication::diagnostics::EventCounters;
 use crate::publication::rounds::{PublishedState, Rounds};
 use crate::publication::segments::Segments;
 use crate::time::{RawInstant, Readings};
@@ -24,6 +26,7 @@ const FILE_CHECK_INTERVAL_NS: i64 = 900_000_000;
 pub struct ShmPublisher {
     segments: Arc<Segments>,
     rounds: Arc<Rounds>,
+    counters: Arc<EventCounters>,
     log: Logger,
     /// When the files were last checked, `CLOCK_MONOTONIC_RAW`.
     files_checked: RawInstant,
@@ -35,12 +38,19 @@ pub struct ShmPublisher {
 }
 
 impl ShmPublisher {
-    /// A publisher that writes to `segments` and acknowledges each round to `rounds`.
+    /// A publisher that writes to `segments`, acknowledges each round to `rounds`, and counts what
+    /// it writes.
     #[must_use]
-    pub fn new(segments: Arc<Segments>, rounds: Arc<Rounds>, log: Logger) -> Self {
+    pub fn new(
+        segments: Arc<Segments>,
+        rounds: Arc<Rounds>,
+        counters: Arc<EventCounters>,
+        log: Logger,
+    ) -> Self {
         Self {
             segments,
             rounds,
+            counters,
             log,
             files_checked: RawInstant::MIN,
             files_refused: Vec::new(),
@@ -50,11 +60,11 @@ impl ShmPublisher {
     }
 
     /// Reads the counter, if it is needed, and logs when it becomes invalid and valid again.
-    fn read_counter(&mut self) -> CounterReading {
+    fn read_counter(&mut self, clocksource: Result<Clocksource, io::ErrorKind>) -> CounterReading {
         if self.segments.v3.is_none() {
             return CounterReading::Calibrating;
         }
-        let (reading, found) = self.counter.read(Path::new(clocksource::SYS_ROOT));
+        let (reading, found) = self.counter.read(clocksource);
         let is_invalid = reading == CounterReading::Invalid;
         if let Some(suppressed) = self.is_counter_invalid.pass(is_invalid, Instant::now()) {
             if is_invalid {
@@ -84,6 +94,8 @@ impl ShmPublisher {
             }
         }
         if !created.is_empty() {
+            let number = u64::try_from(created.len()).unwrap_or_default();
+            self.counters.files_recreated.add(number);
             warn!(self.log, "recreated a deleted segment file"; "path" => created.join(", "));
         }
         if !refused.is_empty() && refused != self.files_refused {
@@ -110,22 +122,39 @@ impl Supervised for ShmPublisher {
 }
 
 /// An estimate to publish.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Publish {
     /// The estimate.
     pub estimate: Estimate,
     /// The clocks at the instant that it is published for.
     pub at: Readings,
+    /// The kernel's clocksource, or why it cannot be read.
+    pub clocksource: Result<Clocksource, io::ErrorKind>,
+    /// The diagnostics, if they have to be written.
+    pub diagnostics: Option<Box<DiagnosticsRecord>>,
 }
 
 impl Handler<Publish> for ShmPublisher {
     type Result = ();
 
-    fn handle(&mut self, Publish { estimate, at }: Publish, _ctx: &mut Self::Context) {
+    fn handle(&mut self, publish: Publish, _ctx: &mut Self::Context) {
         fail_point!("shm_publisher.handler");
-        let counter = self.read_counter();
-        self.segments.publish(&estimate, &at, &counter);
+        let Publish {
+            estimate,
+            at,
+            clocksource,
+            diagnostics,
+        } = publish;
+        let counter = self.read_counter(clocksource);
+        let written = self.segments.publish(&estimate, &at, &counter);
+        for (publications, written) in self.counters.publications.iter().zip(written) {
+            publications.add(u64::from(written));
+        }
+        if let Some(mut diagnostics) = diagnostics {
+            diagnostics.publications = self.counters.publications();
+            self.segments.publish_diagnostics(&diagnostics);
+        }
         let state = PublishedState {
             status: estimate.status,
             reason: estimate.reason,

@@ -26,7 +26,7 @@ mod wire;
 
 pub use error::{ParseError, QueryError, QueryErrorKind};
 pub use poll::{ChronyPoll, MAX_BATCH, NextStep, SourceError, SourceWalk};
-pub use protocol::Status;
+pub use protocol::{Status, VERSION as PROTOCOL_VERSION};
 pub use reply::{REPLY_HEADER_BYTES, Reply};
 pub use report::{Leap, SourceData, SourceMode, SourceState, Tracking};
 pub use request::{REQUEST_HEADER_BYTES, Request};

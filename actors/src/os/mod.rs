@@ -5,6 +5,7 @@ pub(crate) mod adjtimex;
 pub(crate) mod async_fd;
 pub mod clocks;
 pub mod clocksource;
+pub mod clocksource_watch;
 pub mod counter;
 pub(crate) mod ticker;
 pub mod uevent;

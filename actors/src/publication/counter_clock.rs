@@ -1,11 +1,10 @@
 //! Whether and how the processor's counter carries an interval, for the layout v3.
 
-use std::fmt;
 use std::io;
 use std::path::Path;
 
 use crate::counter::{Bracket, Calibration, Contradiction, TickPeriod};
-use crate::os::clocksource::{self, Clocksource, CurrentClocksource};
+use crate::os::clocksource::{self, Clocksource};
 use crate::os::counter;
 
 /// A period that is known less exactly is not published, parts per billion. Brackets of 40 ns prove
@@ -62,8 +61,7 @@ pub enum CounterError {
 /// # Errors
 /// [`CounterError`].
 pub fn check(sys_root: &Path, proc_root: &Path) -> Result<(), CounterError> {
-    let file = CurrentClocksource::open(sys_root).map_err(CounterError::UnreadableClocksource)?;
-    check_clocksource(&file)?;
+    check_clocksource(clocksource::current(sys_root))?;
     match clocksource::is_counter_invariant(proc_root) {
         Ok(true) => Ok(()),
         Ok(false) => Err(CounterError::NotInvariant),
@@ -71,8 +69,8 @@ pub fn check(sys_root: &Path, proc_root: &Path) -> Result<(), CounterError> {
     }
 }
 
-fn check_clocksource(file: &CurrentClocksource) -> Result<(), CounterError> {
-    let current = file.read().map_err(CounterError::UnreadableClocksource)?;
+fn check_clocksource(current: io::Result<Clocksource>) -> Result<(), CounterError> {
+    let current = current.map_err(CounterError::UnreadableClocksource)?;
     if current.is_readable_counter() {
         Ok(())
     } else {
@@ -80,57 +78,28 @@ fn check_clocksource(file: &CurrentClocksource) -> Result<(), CounterError> {
     }
 }
 
-/// How often the kernel's clocksource is read: once in so many rounds. A change to another counter
-/// contradicts the brackets at once.
-const ROUNDS_PER_CHECK: u32 = 10;
-
 /// Compares the counter with `CLOCK_MONOTONIC_RAW` at each round.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct CounterClock {
-    clocksource: Option<CurrentClocksource>,
-    /// The rounds until the clocksource is read again.
-    until_check: u32,
     calibration: Option<Calibration>,
     /// Set by an error, until the counter is calibrated again.
     is_invalid: bool,
 }
 
-impl fmt::Debug for CounterClock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CounterClock")
-            .field("calibration", &self.calibration)
-            .field("is_invalid", &self.is_invalid)
-            .finish_non_exhaustive()
-    }
-}
-
 impl CounterClock {
-    /// Reads the counter and the clock, and checks them against all readings before. `sys_root` is
-    /// [`clocksource::SYS_ROOT`], except in tests.
+    /// Reads the counter and the clock, and checks them against all readings before. `clocksource`
+    /// is the kernel's, as of the last second, or why it cannot be read: a change to another counter
+    /// contradicts the brackets at once.
     ///
     /// # Errors
     /// Why the result is [`CounterReading::Invalid`], once for each reason that is found.
-    pub fn read(&mut self, sys_root: &Path) -> (CounterReading, Option<CounterError>) {
-        let bracket = counter::read_bracket().ok_or(CounterError::NoCounter);
-        // After the bracket: a clocksource that changes later did not affect it.
-        let bracket = bracket.and_then(|bracket| self.check(sys_root).map(|()| bracket));
+    pub fn read(
+        &mut self,
+        clocksource: Result<Clocksource, io::ErrorKind>,
+    ) -> (CounterReading, Option<CounterError>) {
+        let bracket = check_clocksource(clocksource.map_err(io::Error::from))
+            .and_then(|()| counter::read_bracket().ok_or(CounterError::NoCounter));
         self.take(bracket)
-    }
-
-    fn check(&mut self, sys_root: &Path) -> Result<(), CounterError> {
-        if self.until_check > 0 {
-            self.until_check -= 1;
-            return Ok(());
-        }
-        let file = match self.clocksource.take() {
-            Some(file) => file,
-            None => {
-                CurrentClocksource::open(sys_root).map_err(CounterError::UnreadableClocksource)?
-            }
-        };
-        check_clocksource(self.clocksource.insert(file))?;
-        self.until_check = ROUNDS_PER_CHECK - 1;
-        Ok(())
     }
 
     /// Takes the bracket of a round, or why there is none.

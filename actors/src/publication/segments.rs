@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use shm_layout::diagnostics::{DiagnosticsRecord, SEGMENTS};
 use shm_layout::layout::Layout;
+use shm_layout::layout::diagnostics::{self, Diagnostics};
 use shm_layout::layout::native::{self, Native};
 use shm_layout::layout::v1::{self, V1};
 use shm_layout::layout::v2::{self, V2};
@@ -12,7 +14,7 @@ use shm_layout::layout::v3::{self, V3, V3Record};
 use shm_layout::native::NativeRecord;
 use shm_layout::v2::V2Record;
 use shm_layout::writer::{
-    self, NativeSegment, OpenError, Segment, V1Segment, V2Segment, V3Segment,
+    self, DiagnosticsSegment, NativeSegment, OpenError, Segment, V1Segment, V2Segment, V3Segment,
 };
 use shm_layout::{ClockStatus, Disruption, STALE_AFTER_NS};
 
@@ -20,7 +22,8 @@ use super::counter_clock::CounterReading;
 use super::counter_projection;
 use super::projection::{self, Pace};
 use crate::estimator::{Estimate, Resumed, State};
-use crate::fail_points::fail_point;
+#[cfg(feature = "fault-injection")]
+use crate::fail_points;
 use crate::time::{RawInstant, Readings};
 
 /// Every segment that estimates are projected onto, each unless it is switched off.
@@ -34,6 +37,8 @@ pub struct Segments {
     pub v3: Option<V3Segment>,
     /// For all others.
     pub native: Option<NativeSegment>,
+    /// What is known beside the interval, for the operator's tools.
+    pub diagnostics: Option<DiagnosticsSegment>,
     /// How long chronyd may be silent before the clock is free running.
     pub grace: Duration,
     /// The longest time between two publications of a daemon that works.
@@ -111,13 +116,18 @@ impl Segments {
     }
 
     /// How long after the last valid report a synchronized record reads as free running, ns.
-    fn stale_ns(&self) -> i64 {
+    pub(crate) fn stale_ns(&self) -> i64 {
         STALE_AFTER_NS.max(ns(self.grace))
     }
 
     /// Projects `estimate` at the instant of `at` onto every layout, and writes it. `counter` is
-    /// what the processor's counter allows.
-    pub fn publish(&self, estimate: &Estimate, at: &Readings, counter: &CounterReading) {
+    /// what the processor's counter allows. Returns which of [`SEGMENTS`] were written.
+    pub fn publish(
+        &self,
+        estimate: &Estimate,
+        at: &Readings,
+        counter: &CounterReading,
+    ) -> [bool; SEGMENTS.len()] {
         let pace = Pace {
             stale_ns: self.stale_ns(),
             interval_ns: ns(self.publication_interval),
@@ -127,45 +137,48 @@ impl Segments {
             projection::to_v2(estimate, at),
             projection::to_v1(estimate, at),
         );
-        let v3 = to_v3(estimate, at, counter);
         // Without a record for it, the segment keeps the one that it has.
-        let v3 = self.v3.as_ref().zip(v3);
-        let write_v3 = |midway: &mut dyn FnMut()| match &v3 {
-            Some((segment, record)) => write(Some(*segment), record, midway),
-            None => midway(),
+        let v3 = to_v3(estimate, at, counter);
+        let v3_segment = self.v3.as_ref().filter(|_| v3.is_some());
+        let write_v3 = || {
+            if let (Some(segment), Some(record)) = (v3_segment, &v3) {
+                write(Some(segment), record);
+            }
         };
-        let write_native = |midway: &mut dyn FnMut()| write(self.native.as_ref(), &native, midway);
-        let write_v2 = |midway: &mut dyn FnMut()| write(self.v2.as_ref(), &v2, midway);
-        let write_v1 = |midway: &mut dyn FnMut()| write(self.v1.as_ref(), &v1, midway);
+        let write_native = || write(self.native.as_ref(), &native);
+        let write_v2 = || write(self.v2.as_ref(), &v2);
+        let write_v1 = || write(self.v1.as_ref(), &v1);
         // If the daemon is killed between two writes, a client of the directory must not find that
         // the preferred layout claims nothing, and change to another that still claims the interval
         // from before; nor, when trust begins, that only another is trusted.
-        let mut order: [&Write; 4] = [&write_native, &write_v3, &write_v2, &write_v1];
+        let mut order: [&dyn Fn(); 4] = [&write_native, &write_v3, &write_v2, &write_v1];
         if !estimate.status.is_trusted() {
             order.reverse();
         }
-        let [first, second, third, fourth] = order;
-        // Tests interrupt the innermost write.
-        first(&mut || {
-            second(&mut || {
-                third(&mut || {
-                    fourth(&mut || {
-                        fail_point!("shm_publisher.mid_write");
-                    })
-                })
-            });
-        });
+        order.into_iter().for_each(|write| write());
+        [
+            self.native.is_some(),
+            self.v2.is_some(),
+            self.v1.is_some(),
+            v3_segment.is_some(),
+        ]
+    }
+
+    /// Writes the diagnostics, if they are published.
+    pub fn publish_diagnostics(&self, record: &DiagnosticsRecord) {
+        write(self.diagnostics.as_ref(), record);
     }
 
     /// Creates deleted files again, with the records that were published last. Each segment's
     /// result is the path of the created file, or why that failed.
-    pub fn check_files(&self) -> [Result<Option<PathBuf>, OpenError>; 4] {
+    pub fn check_files(&self) -> [Result<Option<PathBuf>, OpenError>; 5] {
         // A client that finds the files meanwhile reads the preferred layout.
         [
             check_file(self.native.as_ref()),
             check_file(self.v2.as_ref()),
             check_file(self.v1.as_ref()),
             check_file(self.v3.as_ref()),
+            check_file(self.diagnostics.as_ref()),
         ]
     }
 }
@@ -186,6 +199,7 @@ pub fn retire_unpublished(published: &[&Path]) -> Vec<PathBuf> {
             (v2::FILE_NAME, writer::retire::<V2>),
             (v1::FILE_NAME, writer::retire::<V1>),
             (v3::FILE_NAME, writer::retire::<V3>),
+            (diagnostics::FILE_NAME, writer::retire::<Diagnostics>),
         ] {
             let path = directory.join(name);
             if !published.contains(&path.as_path()) && retire(&path).unwrap_or(false) {
@@ -227,26 +241,15 @@ fn check_file<L: Layout>(segment: Option<&Segment<L>>) -> Result<Option<PathBuf>
     segment.map_or(Ok(None), Segment::check_file)
 }
 
-/// Writes the record of a layout, and calls its argument once: midway if tests interrupt the write,
-/// and otherwise afterwards.
-type Write<'a> = dyn Fn(&mut dyn FnMut()) + 'a;
-
-/// Writes one layout, and does the rest `midway`.
-#[cfg(feature = "fault-injection")]
-fn write<L: Layout>(segment: Option<&Segment<L>>, record: &L::Record, midway: impl FnOnce()) {
-    match segment {
-        Some(segment) => segment.publish_interrupted(record, midway),
-        None => midway(),
-    }
-}
-
-/// Writes one layout, then does the rest.
-#[cfg(not(feature = "fault-injection"))]
-fn write<L: Layout>(segment: Option<&Segment<L>>, record: &L::Record, rest: impl FnOnce()) {
-    if let Some(segment) = segment {
-        segment.publish(record);
-    }
-    rest();
+/// Writes the record of a layout, if it is published.
+fn write<L: Layout>(segment: Option<&Segment<L>>, record: &L::Record) {
+    let Some(segment) = segment else {
+        return;
+    };
+    #[cfg(feature = "fault-injection")]
+    segment.publish_interrupted(record, || fail_points::mid_write(L::NAME));
+    #[cfg(not(feature = "fault-injection"))]
+    segment.publish(record);
 }
 
 #[cfg(test)]
@@ -299,6 +302,7 @@ mod tests {
             v2: Some(v2),
             v3: None,
             native: Some(native),
+            diagnostics: None,
             grace: Duration::from_secs(5),
             publication_interval: Duration::from_secs(1),
         };

@@ -24,7 +24,7 @@ pub enum ActorName {
 }
 
 impl ActorName {
-    /// Every actor, in the order of the flow.
+    /// Every actor, in the order of the flow, which is that of their numbers.
     pub const ALL: [Self; 8] = [
         Self::ChronyPoller,
         Self::PhcReader,

@@ -18,6 +18,7 @@ pub use actor_name::ActorName;
 pub use crash_budget::{CrashBudget, DEFAULT_LIMIT as DEFAULT_CRASH_BUDGET, Verdict};
 pub use life::{LifeEnd, Mailbox, mailbox, supervise};
 
+use crate::publication::diagnostics::EventCounters;
 use crate::publication::rounds::{Round, Rounds};
 
 /// Why the supervisor's loop ended.
@@ -62,12 +63,13 @@ impl RoundObserver for () {
 /// unexpected exit.
 ///
 /// `signals` receives the names of the signals that request an orderly shutdown. `observer`
-/// receives the rounds of `rounds`.
+/// receives the rounds of `rounds`. `counters` counts the restarts.
 pub fn run(
     ends: &Receiver<LifeEnd>,
     signals: &Receiver<&'static str>,
     crash_budget: usize,
     rounds: &Rounds,
+    counters: &EventCounters,
     observer: &mut dyn RoundObserver,
     log: &Logger,
 ) -> Ending {
@@ -99,6 +101,7 @@ pub fn run(
                 match verdict {
                     Verdict::Restart { pause } => {
                         // Pauses are at most a second.
+                        counters.restarts[actor as usize].increment();
                         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                         warn!(log, "actor crashed, restarting it"; "pause_ms" => pause_ms);
                     }
