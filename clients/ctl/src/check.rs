@@ -67,10 +67,7 @@ struct CheckJson<'a> {
 /// # Errors
 /// Those of standard output: what cannot be read is a result.
 pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
-    let (max_bound_ns, warn_ns) = (
-        arguments.max_bound.map(ns_of),
-        arguments.warn.map(ns_of),
-    );
+    let (max_bound_ns, warn_ns) = (arguments.max_bound.map(ns_of), arguments.warn.map(ns_of));
     let reading = reading::read(&global.directory);
     let checked = reading.as_ref().ok().map(Checked::of);
     let verdict = match &reading {
@@ -209,13 +206,34 @@ mod tests {
             (sync, Tracking, 400, None, None, Exit::Success),
             (sync, Tracking, 400, Some(400), Some(400), Exit::Success),
             (sync, Tracking, 401, Some(1_000), Some(400), Exit::Warning),
-            (sync, Tracking, 1_001, Some(1_000), Some(400), Exit::Critical),
+            (
+                sync,
+                Tracking,
+                1_001,
+                Some(1_000),
+                Some(400),
+                Exit::Critical,
+            ),
             (sync, Tracking, 1_001, Some(1_000), None, Exit::Critical),
             (free, ChronySilent, 400, Some(1_000), None, Exit::Warning),
             (free, ChronySilent, 1_001, Some(1_000), None, Exit::Critical),
             (free, DaemonSilent, 400, None, None, Exit::Critical),
-            (Status::Unknown, HoldoverExpired, 1, Some(9), None, Exit::Critical),
-            (Status::Disrupted, Disrupted, 1, Some(9), None, Exit::Critical),
+            (
+                Status::Unknown,
+                HoldoverExpired,
+                1,
+                Some(9),
+                None,
+                Exit::Critical,
+            ),
+            (
+                Status::Disrupted,
+                Disrupted,
+                1,
+                Some(9),
+                None,
+                Exit::Critical,
+            ),
         ] {
             let limit = |us: Option<i64>| us.map(|us| us * US);
             let verdict =

@@ -144,7 +144,10 @@ mod tests {
         }
         let long = "x".repeat(100);
         assert_eq!(wrapped(&long, "- "), format!("- {long}\n"));
-        assert_eq!(wrapped(&format!("a {long} b"), "- "), format!("- a\n  {long}\n  b\n"));
+        assert_eq!(
+            wrapped(&format!("a {long} b"), "- "),
+            format!("- a\n  {long}\n  b\n")
+        );
     }
 
     #[test]

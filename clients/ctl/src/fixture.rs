@@ -1,11 +1,9 @@
 //! Diagnostics for tests.
 
 use clockbound_client::diagnostics::{
-    ACTORS, BUDGET_TERMS, Counters, Diagnostics, DiagnosticsRecord, SEGMENTS, Settings, Source,
-    SourceAddress, SourceState,
+    Counters, Diagnostics, DiagnosticsRecord, Settings, Source, SourceAddress, SourceState,
 };
 use clockbound_client::{Leap, Reason, Status};
-use shm_layout::record::{Disruption, HostNotice};
 
 /// One second, ns.
 pub const S: i64 = 1_000_000_000;
@@ -110,47 +108,9 @@ pub fn synchronized_record() -> DiagnosticsRecord {
 
 /// The record of [`no_claim`].
 pub fn no_claim_record() -> DiagnosticsRecord {
-    let bound_ns = 1_000_000_000 * S;
     DiagnosticsRecord {
-        as_of_ns: NOW_NS,
         realtime_ns: REALTIME_NS,
-        started_ns: NOW_NS - 60 * S,
-        pid: 4_711,
-        version: [0, 3, 0],
-        status: Status::Unknown,
-        reason: Reason::NeverSynchronized,
-        status_since_ns: NOW_NS - 60 * S,
-        reason_since_ns: NOW_NS - 60 * S,
-        failure: Reason::NeverSynchronized,
-        failure_since_ns: NOW_NS - 60 * S,
-        leap: Leap::Normal,
-        earliest_ns: REALTIME_NS - bound_ns,
-        latest_ns: REALTIME_NS + bound_ns,
-        realtime_error_ns: bound_ns,
-        budget_ns: [0; BUDGET_TERMS.len()],
-        validated_ns: 0,
-        free_running_after_ns: 0,
-        void_after_ns: 0,
-        slowest_ppt: 0,
-        fastest_ppt: 0,
-        settings: Settings::default(),
-        reference_id: 0,
-        stratum: 0,
-        root_delay_ns: 0,
-        root_dispersion_ns: 0,
-        correction_ns: 0,
-        skew_ppb: 0,
-        frequency_ppb: 0,
-        protocol: 0,
-        disruption: Disruption::default(),
-        host: HostNotice::default(),
-        is_drill: false,
-        is_simulated: false,
-        counters: Counters::default(),
-        restarts: [0; ACTORS.len()],
-        publications: [0; SEGMENTS.len()],
-        source_count: 0,
-        sources: Vec::new(),
+        ..DiagnosticsRecord::no_claim(NOW_NS)
     }
 }
 

@@ -134,7 +134,12 @@ mod tests {
     }
 
     fn written(status: Status, format: Format) -> Option<String> {
-        line(&interval(status), Reason::ChronySilent, Layout::Native, format)
+        line(
+            &interval(status),
+            Reason::ChronySilent,
+            Layout::Native,
+            format,
+        )
     }
 
     #[test]
@@ -163,7 +168,10 @@ mod tests {
     fn no_format_shows_the_ends_of_an_interval_that_claims_nothing() {
         for status in [Status::Unknown, Status::Disrupted] {
             let text = written(status, Format::Text).expect("a line");
-            assert!(text.contains("nothing is claimed") && !text.contains("2026"), "{text}");
+            assert!(
+                text.contains("nothing is claimed") && !text.contains("2026"),
+                "{text}"
+            );
             for format in [Format::Ns, Format::Rfc3339, Format::Sec] {
                 assert_eq!(written(status, format), None, "{format:?}");
             }

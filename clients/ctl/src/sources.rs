@@ -71,8 +71,7 @@ fn text(diagnostics: &Diagnostics, paint: Paint) -> String {
     if record.sources.is_empty() {
         return "chronyd has no sources, or has not reported them yet\n".to_owned();
     }
-    let published =
-        (record.status.is_trusted()).then_some((record.earliest_ns, record.latest_ns));
+    let published = (record.status.is_trusted()).then_some((record.earliest_ns, record.latest_ns));
     let own = record.sources.iter().filter_map(|source| source.own_ns);
     let axis = Axis::of(published, own);
     let names: Vec<String> = (record.sources.iter())
@@ -125,7 +124,10 @@ fn text(diagnostics: &Diagnostics, paint: Paint) -> String {
         .unwrap_or(usize::MAX)
         .saturating_sub(record.sources.len());
     if left_out > 0 {
-        let _ = writeln!(text, "  and {left_out} more, which the diagnostics have no room for");
+        let _ = writeln!(
+            text,
+            "  and {left_out} more, which the diagnostics have no room for"
+        );
     }
     let legend = "* followed   + combined   - not combined   x disjoint or falseticker   \
                   ~ too variable   ? unusable";
@@ -249,19 +251,33 @@ mod tests {
 
     #[test]
     fn what_is_beyond_the_drawing_is_an_arrow() {
-        let axis = Axis::of(Some((-10, 10)), [(-1_000_000, 5), (900_000, 1_000_000)].into_iter());
+        let axis = Axis::of(
+            Some((-10, 10)),
+            [(-1_000_000, 5), (900_000, 1_000_000)].into_iter(),
+        );
         let axis = axis.expect("an axis");
         assert_eq!(axis.half_ns, 80);
         let wide = axis.bar(-1_000_000, 5, '-');
-        assert!(wide.starts_with("<---") && wide.trim_end().ends_with(']'), "{wide}");
-        assert_eq!(axis.bar(900_000, 1_000_000, '-'), format!("{:>COLUMNS$}", ">"));
+        assert!(
+            wide.starts_with("<---") && wide.trim_end().ends_with(']'),
+            "{wide}"
+        );
+        assert_eq!(
+            axis.bar(900_000, 1_000_000, '-'),
+            format!("{:>COLUMNS$}", ">")
+        );
         assert_eq!(axis.bar(-1_000_000, -900_000, '-').trim_end(), "<");
         assert_eq!(axis.bar(0, 0, '-').trim(), "|");
     }
 
     #[test]
     fn no_interval_overflows_the_drawing() {
-        let extreme = [(i64::MIN, i64::MAX), (i64::MIN, i64::MIN), (i64::MAX, i64::MAX), (0, 0)];
+        let extreme = [
+            (i64::MIN, i64::MAX),
+            (i64::MIN, i64::MIN),
+            (i64::MAX, i64::MAX),
+            (0, 0),
+        ];
         for published in extreme.into_iter().map(Some).chain([None]) {
             let axis = Axis::of(published, extreme.into_iter()).expect("an axis");
             for (earliest_ns, latest_ns) in extreme {

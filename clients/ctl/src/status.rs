@@ -63,7 +63,10 @@ fn text(diagnostics: &Diagnostics, paint: Paint) -> String {
             utc_second(realtime_of(diagnostics, raw_ns))
         )
     };
-    let marks = [(record.is_simulated, "SIMULATED"), (record.is_drill, "DRILL")];
+    let marks = [
+        (record.is_simulated, "SIMULATED"),
+        (record.is_drill, "DRILL"),
+    ];
     for (_, mark) in marks.into_iter().filter(|(is_set, _)| *is_set) {
         lines.add(mark, "not what the daemon would publish of this clock");
     }
@@ -75,7 +78,10 @@ fn text(diagnostics: &Diagnostics, paint: Paint) -> String {
     };
     let status = paint.status(diagnostics.status, diagnostics.status.as_str());
     let reason = diagnostics.reason;
-    lines.add("status", &format!("{status} ({reason}) {}", since(since_ns)));
+    lines.add(
+        "status",
+        &format!("{status} ({reason}) {}", since(since_ns)),
+    );
     if record.failure != Reason::Tracking && record.failure != reason {
         let failure = format!("{} {}", record.failure, since(record.failure_since_ns));
         lines.add("reports", &failure);
@@ -255,7 +261,11 @@ events       status changes 1
     fn an_interval_that_claims_nothing_is_not_shown() {
         let silent = |seconds: i64| {
             let record = fixture::synchronized_record();
-            Diagnostics::at(record, NOW_NS + seconds * S, fixture::REALTIME_NS + seconds * S)
+            Diagnostics::at(
+                record,
+                NOW_NS + seconds * S,
+                fixture::REALTIME_NS + seconds * S,
+            )
         };
         for diagnostics in [fixture::no_claim(), silent(2_000)] {
             let text = text(&diagnostics, Paint::PLAIN);
@@ -263,8 +273,14 @@ events       status changes 1
             assert!(!text.contains("earliest"), "{text}");
         }
         let text = text(&silent(12), Paint::PLAIN);
-        assert!(text.contains("status       free_running (daemon_silent) for 12 s"), "{text}");
-        assert!(text.contains("published    synchronized (tracking), 12 s ago"), "{text}");
+        assert!(
+            text.contains("status       free_running (daemon_silent) for 12 s"),
+            "{text}"
+        );
+        assert!(
+            text.contains("published    synchronized (tracking), 12 s ago"),
+            "{text}"
+        );
         assert!(text.contains("earliest"), "{text}");
     }
 
@@ -278,6 +294,9 @@ events       status changes 1
         let text = text(&fixture::at_present(record), Paint::PLAIN);
         assert!(text.starts_with("SIMULATED"), "{text}");
         assert!(text.contains("\nDRILL"), "{text}");
-        assert!(text.contains("\nreports      chrony_silent for 1.0 s"), "{text}");
+        assert!(
+            text.contains("\nreports      chrony_silent for 1.0 s"),
+            "{text}"
+        );
     }
 }

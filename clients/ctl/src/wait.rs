@@ -71,7 +71,13 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
             Ok(reading) => {
                 let (status, reason) = (reading.status(), reading.reason());
                 let bound_ns = reading.interval.bound_ns();
-                cause(status, reason, bound_ns, max_bound_ns, reading.diagnostics.as_ref())
+                cause(
+                    status,
+                    reason,
+                    bound_ns,
+                    max_bound_ns,
+                    reading.diagnostics.as_ref(),
+                )
             }
             Err(err) => Some(unreadable(err)),
         };
@@ -209,7 +215,10 @@ mod tests {
     fn a_trusted_interval_that_is_narrow_enough_is_not_waited_for() {
         for status in [Status::Synchronized, Status::FreeRunning] {
             for max_bound_ns in [None, Some(MS)] {
-                assert_eq!(cause(status, Reason::Tracking, MS, max_bound_ns, None), None);
+                assert_eq!(
+                    cause(status, Reason::Tracking, MS, max_bound_ns, None),
+                    None
+                );
             }
         }
     }
@@ -225,7 +234,10 @@ mod tests {
         };
         let detailed = cause(Some(&diagnostics));
         assert!(detailed.text.contains("permission_denied"), "{detailed:?}");
-        assert!(detailed.text.contains("not permitted to query"), "{detailed:?}");
+        assert!(
+            detailed.text.contains("not permitted to query"),
+            "{detailed:?}"
+        );
         let without = cause(None);
         assert!(without.text.contains("never_synchronized"), "{without:?}");
         assert_ne!(detailed.key, without.key);

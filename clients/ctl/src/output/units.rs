@@ -58,7 +58,10 @@ pub fn ppm(ppt: i128) -> String {
     let sign = if ppt < 0 { "-" } else { "" };
     let ppb = (ppt.unsigned_abs() + 500) / 1_000;
     let text = format!("{}.{:03}", ppb / 1_000, ppb % 1_000);
-    format!("{sign}{} ppm", text.trim_end_matches('0').trim_end_matches('.'))
+    format!(
+        "{sign}{} ppm",
+        text.trim_end_matches('0').trim_end_matches('.')
+    )
 }
 
 #[cfg(test)]

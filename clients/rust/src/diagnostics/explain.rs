@@ -335,7 +335,10 @@ fn disagreement(record: &DiagnosticsRecord) -> (String, Vec<String>) {
     let named = if disjoint.is_empty() {
         String::new()
     } else {
-        format!(" Disjoint from the published interval: {}.", disjoint.join(", "))
+        format!(
+            " Disjoint from the published interval: {}.",
+            disjoint.join(", ")
+        )
     };
     let advice = format!(
         "Find the wrong source and remove its line from chrony.conf.{named} A source that smears \
@@ -413,7 +416,10 @@ impl<'a> Bound<'a> {
 
 fn bound_statement(diagnostics: &Diagnostics, bound: &Bound<'_>) -> Statement {
     let record = bound.record;
-    let mut text = format!("The bound, half the width of the interval, is {}", duration_ns(bound.ns));
+    let mut text = format!(
+        "The bound, half the width of the interval, is {}",
+        duration_ns(bound.ns)
+    );
     if age_ns(diagnostics) >= 2_000_000_000 {
         text += &format!(" as of {} ago", span_ns(age_ns(diagnostics)));
     }
@@ -456,10 +462,14 @@ fn components(bound: &Bound<'_>) -> Vec<Statement> {
             Statement::new(StatementKind::Component, text)
         })
         .collect();
-    let rest_ns: i64 = rest.iter().map(|(_, ns)| ns).sum();
+    let rest_ns = (rest.iter()).fold(0, |sum: i64, (_, ns)| sum.saturating_add(*ns));
     if !rest.is_empty() {
         let names: Vec<&str> = rest.iter().map(|(name, _)| *name).collect();
-        let text = format!("The rest is {}: {}.", duration_ns(rest_ns), names.join(", "));
+        let text = format!(
+            "The rest is {}: {}.",
+            duration_ns(rest_ns),
+            names.join(", ")
+        );
         statements.push(Statement::new(StatementKind::Component, text));
     }
     statements
@@ -490,9 +500,11 @@ fn component_meaning(name: &str, bound: &Bound<'_>) -> String {
             duration_ns(growth_ns(record, 1_000_000_000)),
             duration_ns(bound.peak_growth_ns)
         ),
-        "excluded" => "what earlier measurements, other sources and --max-wander exclude; the last \
+        "excluded" => {
+            "what earlier measurements, other sources and --max-wander exclude; the last \
                        measurement is less precise than what they allow"
-            .to_owned(),
+                .to_owned()
+        }
         "resumed" => "half the width of the interval from before the restart of the daemon, until \
                       the next measurement"
             .to_owned(),
@@ -792,14 +804,12 @@ fn followed_own_ns(bound: &Bound<'_>) -> Option<i64> {
 
 /// The lines of all servers, with iburst.
 fn iburst_lines(record: &DiagnosticsRecord) -> Vec<String> {
-    let is_server = |source: &&Source| {
-        matches!(
-            source.address,
-            SourceAddress::V4(_) | SourceAddress::V6(_)
-        )
-    };
+    let is_server =
+        |source: &&Source| matches!(source.address, SourceAddress::V4(_) | SourceAddress::V6(_));
     let servers = record.sources.iter().filter(is_server);
-    servers.map(|source| source_line(source, "iburst")).collect()
+    servers
+        .map(|source| source_line(source, "iburst"))
+        .collect()
 }
 
 /// The line of a source with this polling interval.
