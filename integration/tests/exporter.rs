@@ -11,12 +11,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clockbound_client::diagnostics;
+use integration::fakes::ntp_server::NtpServer;
+use integration::host::container::Root;
+use integration::host::namespace;
 use integration::host::process::{Log, Process};
 use integration::host::sandbox::{Sandbox, mode_of, names_in};
 use integration::host::wait::{self, PATIENCE};
 use integration::observe::publications::Publications;
+use integration::programs::chronyd::server_line;
 use integration::programs::tools::{self, Ended};
 use integration::setup::testbed::Testbed;
+use integration::time::truth::Truth;
 use serde_json::Value;
 
 mod scraping;
@@ -26,7 +31,9 @@ use scraping::{
 };
 
 const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
-const UNIT: &str = "systemd/clockbound-exporter.service";
+const UNIT: &str = "clockbound-exporter.service";
+/// The largest permitted exposure level of `systemd-analyze security`.
+const EXPOSURE: f64 = 0.2;
 
 /// The directory in which the daemon of a test publishes.
 fn directory(bed: &Testbed) -> PathBuf {
@@ -548,26 +555,67 @@ fn a_text_file_is_replaced_by_one_of_the_present() {
 }
 
 #[test]
-fn the_unit_is_hardened() {
-    if !is_installed("the_unit_is_hardened", "systemd-analyze") {
+fn the_unit_is_hardened_and_serves_the_metrics_of_the_daemon() {
+    const NAME: &str = "the_unit_is_hardened_and_serves_the_metrics_of_the_daemon";
+    if !is_installed(NAME, "systemd-nspawn") {
         return;
     }
-    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join(UNIT);
-    let mut command = Command::new("systemd-analyze");
-    command
-        .args(["--no-pager", "security", "--offline=yes"])
-        .arg(&unit);
-    let ended = tools::run(command);
-    let (_, level) = ended
-        .stdout
-        .split_once("Overall exposure level for clockbound-exporter.service: ")
-        .unwrap_or_else(|| panic!("no level: {ended:?}"));
-    let level: f64 = level
-        .split_whitespace()
-        .next()
-        .and_then(|word| word.parse().ok())
-        .expect("a number");
-    assert!(level <= 0.2, "{}", ended.stdout);
+    // Outlives the namespaces and their mounts.
+    let sandbox = Sandbox::new();
+    namespace::private(|host| {
+        host.loopback(&[]);
+        let server = NtpServer::start(&Truth::default());
+        let root = Root::overlay(host, &sandbox);
+        root.enable_chrony(&server_line(server.address()));
+        for (program, name) in [
+            (Path::new(BIN), "clockbound"),
+            (tools::clockbound_exporter(), "clockbound-exporter"),
+        ] {
+            fs::copy(program, root.path(&format!("usr/bin/{name}"))).expect("copy a program");
+        }
+        for (source, destination) in [
+            ("clockbound.service", "clockbound.service"),
+            (
+                "debian/10-debian.conf",
+                "clockbound.service.d/10-debian.conf",
+            ),
+            ("clockbound-exporter.service", "clockbound-exporter.service"),
+            ("clockbound-exporter.socket", "clockbound-exporter.socket"),
+        ] {
+            let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("systemd")
+                .join(source);
+            let text = fs::read(source).expect("read a unit");
+            root.write(&format!("etc/systemd/system/{destination}"), text);
+        }
+        let container = root.boot();
+        container.run(&["systemctl", "start", "clockbound.service"]);
+        container.run(&["systemctl", "start", "clockbound-exporter.socket"]);
+        assert_eq!(container.property(UNIT, "ActiveState"), "inactive");
+
+        let address = SocketAddr::from(([127, 0, 0, 1], 19_123));
+        let bound = wait::within(PATIENCE, || {
+            let metrics = get(address, "/metrics", &[]).ok()?.body;
+            metrics
+                .contains("\nclockbound_bound_seconds ")
+                .then_some(())
+        });
+        if bound.is_none() {
+            let (_, journal) = container.try_run(&["journalctl", "--lines", "50"]);
+            panic!("no bound:\n{journal}");
+        }
+        assert_eq!(container.property(UNIT, "ActiveState"), "active");
+        assert_eq!(container.property(UNIT, "NRestarts"), "0");
+
+        let text = container.run(&["systemd-analyze", "--no-pager", "security", UNIT]);
+        let level = text
+            .split_once(&format!("Overall exposure level for {UNIT}: "))
+            .and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<f64>().ok());
+        println!("exposure: {level:?}");
+        assert!(level.is_some_and(|level| level <= EXPOSURE), "{text}");
+        container.run(&["systemctl", "stop", UNIT]);
+        assert_eq!(container.property(UNIT, "Result"), "success");
+    });
 }
 
 #[test]
