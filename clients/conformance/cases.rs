@@ -17,6 +17,8 @@ pub struct Case {
     pub record: Option<Value>,
     /// The expected details about disruptions, if they are tested.
     pub disruption: Option<Value>,
+    /// Whether the record is expected to be simulated, if that is tested.
+    pub is_simulated: Option<bool>,
     pub times: Vec<Time>,
 }
 
@@ -45,7 +47,10 @@ pub fn all() -> Vec<Case> {
     let case = |case: Value| Case {
         name: text(&case["name"]).to_owned(),
         path: directory.join("segments").join(text(&case["segment"])),
-        environment: environment(&case["surroundings"]),
+        environment: Environment {
+            refuse_simulated: case["refuse_simulated"] == true,
+            ..environment(&case["surroundings"])
+        },
         instant: match (&case["at_monotonic_raw_ns"], &case["at_realtime_ns"]) {
             (Value::Null, Value::Null) => Instant::Present,
             (raw, Value::Null) => Instant::MonotonicRaw(integer(raw)),
@@ -54,6 +59,7 @@ pub fn all() -> Vec<Case> {
         expect: case["expect"].clone(),
         record: case.get("record").cloned(),
         disruption: case.get("disruption").cloned(),
+        is_simulated: case["is_simulated"].as_bool(),
         times: case["times"]
             .as_array()
             .map_or(Vec::new(), |times| times.iter().map(time).collect()),
@@ -94,5 +100,6 @@ fn environment(value: &Value) -> Environment {
         namespace_offset_ns: number("namespace_offset_ns"),
         vmclock_marker: unsigned("vmclock_marker"),
         counter: unsigned("counter"),
+        refuse_simulated: false,
     }
 }

@@ -105,6 +105,7 @@ fn record(truth: &Truth, period_s: f64, disruption: Disruption) -> V3Record {
         disruption,
         max_drift_ppb: 0,
         status: ClockStatus::Synchronized,
+        is_simulated: false,
     }
 }
 

@@ -45,6 +45,7 @@ fn published(sandbox: &Sandbox) -> PathBuf {
         bound_ns: HALF_NS,
         max_drift_ppb: 50_000,
         status: ClockStatus::Synchronized,
+        is_simulated: false,
     });
     directory
 }

@@ -74,8 +74,8 @@ fn record() -> DiagnosticsRecord {
             leap: 2,
             tai_offset_s: Some(37),
         },
-        is_drill: false,
-        is_simulated: true,
+        is_drill: true,
+        is_simulated: false,
         counters: Counters {
             reports: 101,
             reports_refused: 102,
@@ -204,7 +204,7 @@ fn each_field_is_at_its_offset() {
     bench.open().0.publish(&record());
     let bytes = bench.bytes();
     let mut expected: Vec<(usize, Vec<u8>)> = vec![
-        (184, vec![2, 4, 1, 7, 0b10, 6]),
+        (184, vec![2, 4, 1, 7, 0b01, 6]),
         (190, 12u16.to_ne_bytes().into()),
         (232, 4_711u32.to_ne_bytes().into()),
         (236, 1u16.to_ne_bytes().into()),
@@ -516,7 +516,7 @@ proptest! {
         budget_ns in prop::array::uniform11(0i64..=1 << 58),
         width_ns in 0i64..1 << 61, earliest_ns in -(1i64 << 61)..1 << 61,
         restarts: [u32; 8], publications: [u64; 4], numbers: [u64; 3], pid: u32,
-        reason: u8, tai_offset_s: Option<i16>, is_drill: bool, frequency_ppb: i32,
+        reason: u8, tai_offset_s: Option<i16>, is_drill: bool, is_simulated: bool, frequency_ppb: i32,
     ) {
         let record = DiagnosticsRecord {
             as_of_ns: instants[0],
@@ -542,6 +542,7 @@ proptest! {
             reason: Reason::from(reason),
             host: HostNotice { tai_offset_s, ..HostNotice::default() },
             is_drill,
+            is_simulated,
             frequency_ppb,
             sources,
             ..record()

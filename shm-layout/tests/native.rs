@@ -41,6 +41,7 @@ const RECORD: NativeRecord = NativeRecord {
         leap: 1,
         tai_offset_s: Some(-37),
     },
+    is_simulated: false,
 };
 
 /// `RECORD` as a segment of revision 0 has it.

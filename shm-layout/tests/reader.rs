@@ -43,6 +43,7 @@ fn record(n: i64) -> V1Record {
         bound_ns: n,
         max_drift_ppb: u32::try_from(n).expect("a number below 2^32"),
         status: ClockStatus::Synchronized,
+        is_simulated: false,
     }
 }
 

@@ -21,6 +21,7 @@ const BOUND: V1Record = V1Record {
     bound_ns: 4_000,
     max_drift_ppb: 50_000,
     status: ClockStatus::Synchronized,
+    is_simulated: false,
 };
 
 /// A temporary directory, removed when dropped.

@@ -42,6 +42,7 @@ fn v3(disruption: Disruption) -> V3Record {
         disruption,
         max_drift_ppb: 50_000,
         status: ClockStatus::Synchronized,
+        is_simulated: false,
     }
 }
 
@@ -52,6 +53,7 @@ fn v2(disruption: Disruption) -> V2Record {
         bound_ns: 4_000,
         max_drift_ppb: 50_000,
         status: ClockStatus::Synchronized,
+        is_simulated: false,
     };
     V2Record { bound, disruption }
 }

@@ -19,6 +19,7 @@ const RECORD: V1Record = V1Record {
     bound_ns: 4_000,
     max_drift_ppb: 50_000,
     status: ClockStatus::Synchronized,
+    is_simulated: false,
 };
 
 const FIRST_BOOT: &str = "00000000-0000-4000-8000-000000000001\n";

@@ -85,6 +85,7 @@ pub fn to_v1(estimate: &Estimate, at: &Readings) -> V1Record {
             ClockStatus::Disrupted => ClockStatus::Unknown,
             status => status,
         },
+        is_simulated: false,
     }
 }
 

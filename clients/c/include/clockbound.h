@@ -102,7 +102,10 @@ typedef enum clockbound_err_kind {
     /* Extension: the record holds only while the VMClock page has its disruption marker, and this
      * process cannot read that page. If opening it failed, detail is "open" and sys_errno the
      * errno; otherwise detail names what is wrong with the page. */
-    CLOCKBOUND_ERR_VMCLOCK = 10
+    CLOCKBOUND_ERR_VMCLOCK = 10,
+    /* Extension: a program wrote the record for a test, and the context was opened with
+     * CLOCKBOUND_REFUSE_SIMULATED. */
+    CLOCKBOUND_ERR_SIMULATED = 11
 } clockbound_err_kind;
 
 typedef struct clockbound_err {
@@ -274,6 +277,10 @@ typedef struct clockbound_record {
     bool tai_offset_known;
     /* TAI - UTC, s, if tai_offset_known; otherwise 0. */
     int32_t tai_offset_s;
+    /* Whether a program wrote the record for a test: the interval is not that of the clock. */
+    bool is_simulated;
+    /* 0 */
+    uint8_t reserved_too[7];
 } clockbound_record;
 
 /* The intervals immediately before and after an operation. The operation took place between
@@ -289,10 +296,16 @@ typedef struct clockbound_timing {
  * file was deleted, the interval grows and its status becomes unknown; open a new context then. */
 #define CLOCKBOUND_OPEN_NO_FOLLOW 1u
 
+/* A flag of clockbound_open_with(): a record that a program wrote for a test is an error of kind
+ * SIMULATED. Programs that simulate the daemon mark their records. In a directory, such a segment is
+ * skipped if there is another one. */
+#define CLOCKBOUND_REFUSE_SIMULATED 2u
+
 /* Returns the version of the library, as in CLOCKBOUND_VERSION. */
 char const *clockbound_version(void);
 
-/* Like clockbound_open(). flags is 0 or CLOCKBOUND_OPEN_NO_FOLLOW. */
+/* Like clockbound_open(). flags is 0, or CLOCKBOUND_OPEN_NO_FOLLOW and
+ * CLOCKBOUND_REFUSE_SIMULATED, one or both. */
 clockbound_ctx *clockbound_open_with(char const *shm_path, unsigned int flags,
                                      clockbound_err *err);
 
@@ -422,9 +435,10 @@ CLOCKBOUND_ASSERT(clock_status, offsetof(clockbound_now_result, clock_status) ==
 CLOCKBOUND_ASSERT(interval, sizeof(clockbound_interval) == 24);
 CLOCKBOUND_ASSERT(status, offsetof(clockbound_interval, status) == 16);
 CLOCKBOUND_ASSERT(reason, offsetof(clockbound_interval, reason) == 20);
-CLOCKBOUND_ASSERT(record, sizeof(clockbound_record) == 80);
+CLOCKBOUND_ASSERT(record, sizeof(clockbound_record) == 88);
 CLOCKBOUND_ASSERT(disruption_marker, offsetof(clockbound_record, disruption_marker) == 64);
 CLOCKBOUND_ASSERT(tai_offset_s, offsetof(clockbound_record, tai_offset_s) == 76);
+CLOCKBOUND_ASSERT(is_simulated, offsetof(clockbound_record, is_simulated) == 80);
 CLOCKBOUND_ASSERT(as_of, offsetof(clockbound_record, as_of_ns) == 24);
 CLOCKBOUND_ASSERT(source, offsetof(clockbound_record, source) == 56);
 #undef CLOCKBOUND_ASSERT

@@ -98,6 +98,10 @@ pub struct clockbound_record {
     pub tai_offset_known: bool,
     /// TAI - UTC, s, if `tai_offset_known`; otherwise 0.
     pub tai_offset_s: i32,
+    /// Whether a program wrote the record for a test.
+    pub is_simulated: bool,
+    /// 0.
+    pub reserved_too: [u8; 7],
 }
 
 const _: () = {
@@ -109,9 +113,10 @@ const _: () = {
     assert!(size_of::<clockbound_interval>() == 24);
     assert!(offset_of!(clockbound_interval, status) == 16);
     assert!(offset_of!(clockbound_interval, reason) == 20);
-    assert!(size_of::<clockbound_record>() == 80);
+    assert!(size_of::<clockbound_record>() == 88);
     assert!(offset_of!(clockbound_record, disruption_marker) == clockbound_record::FIRST_SIZE);
     assert!(offset_of!(clockbound_record, tai_offset_s) == 76);
+    assert!(offset_of!(clockbound_record, is_simulated) == 80);
     assert!(offset_of!(clockbound_record, as_of_ns) == 24);
     assert!(offset_of!(clockbound_record, source) == 56);
 };
@@ -211,6 +216,8 @@ impl clockbound_record {
             disruption_imminent: details.disruption_imminent,
             tai_offset_known: details.tai_offset_s.is_some(),
             tai_offset_s: details.tai_offset_s.unwrap_or(0).into(),
+            is_simulated: details.is_simulated,
+            reserved_too: [0; 7],
         }
     }
 }

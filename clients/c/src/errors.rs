@@ -20,6 +20,7 @@ const UNTRUSTED: c_int = 7;
 const NOT_KNOWN: c_int = 8;
 const TIMED_OUT: c_int = 9;
 const VMCLOCK: c_int = 10;
+const SIMULATED: c_int = 11;
 
 /// The number of values of errno on Linux, with 0.
 const ERRNO_COUNT: usize = 134;
@@ -178,6 +179,7 @@ fn describe(err: &Error) -> Description {
                 StampError::TooLongAgo => constant!(NOT_KNOWN, c"the time stamp is too old"),
             };
         }
+        Error::Simulated => return constant!(SIMULATED, c"a program wrote the record for a test"),
         Error::TimedOut => return constant!(TIMED_OUT, c"commit wait"),
         _ => return constant!(MALFORMED, c"failed to read the segment"),
     };
@@ -194,6 +196,7 @@ fn describe(err: &Error) -> Description {
         ReadError::Header(_) => constant!(MALFORMED, c"not a segment"),
         ReadError::NotInitialized => constant!(NOT_INITIALIZED, c"the segment is not initialized"),
         ReadError::WriteInProgress => constant!(NOT_INITIALIZED, c"a write is incomplete"),
+        ReadError::Simulated => constant!(SIMULATED, c"a program wrote the record for a test"),
         ReadError::Record(_) => constant!(MALFORMED, c"the record is invalid"),
     }
 }
@@ -243,6 +246,7 @@ pub(crate) fn message(kind: c_int) -> &'static CStr {
             c"the segment requires the VMClock page, which cannot be read; \
               see detail and sys_errno; may this process read the device?"
         }
+        SIMULATED => c"the record is simulated; start clockbound, or pass the path where it publishes",
         NOT_KNOWN => c"the segment has no interval at this instant; see detail",
         _ => c"unknown error",
     }

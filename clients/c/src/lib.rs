@@ -48,6 +48,8 @@ pub unsafe extern "C" fn clockbound_open(
 
 /// `CLOCKBOUND_OPEN_NO_FOLLOW`
 const OPEN_NO_FOLLOW: c_uint = 1;
+/// `CLOCKBOUND_REFUSE_SIMULATED`
+const REFUSE_SIMULATED: c_uint = 2;
 
 /// Like [`clockbound_open`], with flags.
 ///
@@ -497,12 +499,14 @@ unsafe fn options_from_c(
     vmclock_path: *const c_char,
     flags: c_uint,
 ) -> Option<OpenOptions> {
-    if flags & !OPEN_NO_FOLLOW != 0 {
+    if flags & !(OPEN_NO_FOLLOW | REFUSE_SIMULATED) != 0 {
         return None;
     }
     // SAFETY: `shm_path` is null or a C string by contract.
     let options = OpenOptions::new().path(unsafe { path_from_c(shm_path) });
-    let options = options.follow(flags & OPEN_NO_FOLLOW == 0);
+    let options = options
+        .follow(flags & OPEN_NO_FOLLOW == 0)
+        .refuse_simulated(flags & REFUSE_SIMULATED != 0);
     if vmclock_path.is_null() {
         return Some(options);
     }

@@ -131,7 +131,7 @@ impl Client {
             path: location.path().to_owned(),
             source: ReadError::Io(err),
         };
-        let places = Places::new().map_err(map_error)?;
+        let places = Places::new(location.refuse_simulated()).map_err(map_error)?;
         let current = Current::default();
         let put = current.replace(|number| places.put(segment, number));
         put.map_err(map_error)?;
@@ -150,8 +150,12 @@ impl Client {
         };
         // The first read is as fast as all others. If the record is invalid, the next call returns
         // the error.
-        if let Ok(snapshot) = client.snapshot() {
-            snapshot.is_disrupted(&client.host())?;
+        match client.snapshot() {
+            Ok(snapshot) => {
+                snapshot.is_disrupted(&client.host())?;
+            }
+            Err(Error::Simulated) => return Err(Error::Simulated),
+            Err(_) => {}
         }
         Ok(client)
     }
@@ -160,6 +164,7 @@ impl Client {
     ///
     /// # Errors
     /// - [`Error::Read`] if the content of the segment is invalid.
+    /// - [`Error::Simulated`] if a program simulates the record, and the client refuses that.
     /// - [`Error::Causality`] if the record is ahead of the clock that it refers to.
     /// - [`Error::Clock`] if `clock_gettime` fails.
     /// - [`Error::VmClock`] if the record requires the VMClock page, which could not be opened: the

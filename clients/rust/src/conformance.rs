@@ -33,6 +33,8 @@ pub struct Environment {
     pub vmclock_marker: Option<u64>,
     /// The counter of the processor; `None` if a program cannot read it.
     pub counter: Option<u64>,
+    /// Whether the client refuses simulated records.
+    pub refuse_simulated: bool,
 }
 
 impl Surroundings for Environment {
@@ -112,6 +114,6 @@ pub fn follow_at_once(client: &Client) -> bool {
 }
 
 fn snapshot(path: &Path, environment: &Environment) -> Result<Snapshot, Error> {
-    let segment = Location::new(path)?.open(environment)?;
+    let segment = Location::new(path, environment.refuse_simulated)?.open(environment)?;
     segment.snapshot(Wait::Briefly)
 }

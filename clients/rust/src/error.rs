@@ -82,6 +82,11 @@ pub enum Error {
     /// wrote to it. Restart the daemon, which repairs it.
     #[error("failed to read the segment: {0}")]
     Read(#[source] ReadError),
+    /// A program wrote the record for a test, so the interval says nothing about the clock, and the
+    /// client was opened with [`OpenOptions::refuse_simulated`](crate::OpenOptions::refuse_simulated).
+    /// Start the daemon, or pass the path at which it publishes.
+    #[error("the record is simulated: a program wrote it for a test")]
+    Simulated,
     /// The record is ahead of the clock of this process that it refers to: the v1, v2 or v3 segment
     /// is from another boot, or the daemon runs in a time namespace.
     #[error(
@@ -118,6 +123,13 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn from_read(err: ReadError) -> Self {
+        match err {
+            ReadError::Simulated => Self::Simulated,
+            err => Self::Read(err),
+        }
+    }
+
     /// Returns whether the segment has no interval of the requested instant, although it can be
     /// read.
     #[must_use]

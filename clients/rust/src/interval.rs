@@ -445,6 +445,7 @@ mod tests {
         bound_ns: 10_000,
         max_drift_ppb: 50_000,
         status: Status::Synchronized,
+        is_simulated: false,
     };
 
     fn between(earliest_ns: i64, latest_ns: i64, status: Status) -> Interval {
@@ -547,7 +548,9 @@ mod tests {
             realtime_ns: i64, monotonic_ns: i64,
         ) {
             let status = Status::Synchronized;
-            let record = Record { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status };
+            let record = Record {
+                as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status, is_simulated: false,
+            };
             if let Ok(interval) = interval_at(&record, realtime_ns, monotonic_ns) {
                 let (earliest_ns, latest_ns) = (interval.earliest_ns(), interval.latest_ns());
                 prop_assert!(earliest_ns <= realtime_ns && realtime_ns <= latest_ns);

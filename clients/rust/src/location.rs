@@ -14,34 +14,46 @@ use crate::surroundings::Surroundings;
 pub const DEFAULT_DIRECTORY: &str = "/var/run/clockbound";
 
 /// The path that the program gave, made absolute. Each use checks whether it is a directory,
-/// because a directory can be mounted after the program started.
+/// because a directory can be mounted after the program started. With `refuse_simulated`, records
+/// that a program simulates are errors.
 #[derive(Debug)]
-pub(crate) struct Location(PathBuf);
+pub(crate) struct Location {
+    path: PathBuf,
+    refuse_simulated: bool,
+}
 
 impl Location {
     /// # Errors
     /// [`Error::Open`] if the path is relative, and the working directory cannot be determined.
-    pub(crate) fn new(path: &Path) -> Result<Self, Error> {
-        absolute(path).map(Self).map_err(|err| Error::Open {
+    pub(crate) fn new(path: &Path, refuse_simulated: bool) -> Result<Self, Error> {
+        let path = absolute(path).map_err(|err| Error::Open {
             path: path.to_owned(),
             source: ReadError::Io(err),
+        })?;
+        Ok(Self {
+            path,
+            refuse_simulated,
         })
+    }
+
+    pub(crate) fn refuse_simulated(&self) -> bool {
+        self.refuse_simulated
     }
 
     /// Returns the path.
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Returns the files to try, in order of preference.
     fn candidates(&self) -> Vec<PathBuf> {
         // A path that does not exist yet is taken for a file. Should it become a directory, the
         // next call lists the files in it.
-        if !self.0.is_dir() {
-            return vec![self.0.clone()];
+        if !self.path.is_dir() {
+            return vec![self.path.clone()];
         }
         Layout::ALL
-            .map(|layout| self.0.join(layout.file_name()))
+            .map(|layout| self.path.join(layout.file_name()))
             .into()
     }
 
@@ -54,7 +66,7 @@ impl Location {
         let mut opened = Vec::new();
         let mut first_err = None;
         for path in self.candidates() {
-            match Segment::open(&path, Wait::Briefly, surroundings) {
+            match Segment::open(&path, Wait::Briefly, self.refuse_simulated, surroundings) {
                 Ok(segment) => {
                     let snapshot = segment.snapshot(Wait::Briefly);
                     let standing = snapshot.and_then(|it| it.standing(surroundings)).ok();
@@ -68,7 +80,7 @@ impl Location {
         }
         preferred(opened).ok_or_else(|| {
             first_err.unwrap_or_else(|| Error::Open {
-                path: self.0.clone(),
+                path: self.path.clone(),
                 source: ReadError::Io(io::ErrorKind::NotFound.into()),
             })
         })
@@ -94,7 +106,8 @@ impl Location {
         for (file, path) in files {
             if file == current {
                 opened.push((standing, None));
-            } else if let Ok(segment) = Segment::open(&path, Wait::No, surroundings)
+            } else if let Ok(segment) =
+                Segment::open(&path, Wait::No, self.refuse_simulated, surroundings)
                 && let Ok(snapshot) = segment.snapshot(Wait::No)
                 && let Ok(standing) = snapshot.standing(surroundings)
             {

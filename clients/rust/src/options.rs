@@ -30,6 +30,7 @@ pub struct OpenOptions {
     path: PathBuf,
     vmclock: PathBuf,
     follow: bool,
+    refuse_simulated: bool,
 }
 
 impl Default for OpenOptions {
@@ -38,6 +39,7 @@ impl Default for OpenOptions {
             path: DEFAULT_DIRECTORY.into(),
             vmclock: DEFAULT_VMCLOCK.into(),
             follow: true,
+            refuse_simulated: false,
         }
     }
 }
@@ -85,6 +87,15 @@ impl OpenOptions {
         self
     }
 
+    /// Sets whether a record that a program simulates is an error, [`Error::Simulated`] (default:
+    /// `false`). Programs that simulate the daemon for tests mark their records. A service that must
+    /// never run on such time sets this. In a directory, the client then skips such segments if
+    /// there is another one.
+    pub fn refuse_simulated(mut self, refuse_simulated: bool) -> Self {
+        self.refuse_simulated = refuse_simulated;
+        self
+    }
+
     /// Opens the segment.
     ///
     /// # Errors
@@ -94,9 +105,11 @@ impl OpenOptions {
     /// - [`Error::TimeNamespace`] if the time namespace of this process cannot be determined, which
     ///   only the native layout needs.
     /// - [`Error::VmClock`] if the record requires the VMClock page, and that cannot be opened.
+    /// - [`Error::Simulated`] if a program simulates the record, and the client refuses that.
     pub fn open(&self) -> Result<Client, Error> {
         let vmclock = VmClock::open(&self.vmclock);
-        Client::open_location(Location::new(&self.path)?, vmclock, self.follow)
+        let location = Location::new(&self.path, self.refuse_simulated)?;
+        Client::open_location(location, vmclock, self.follow)
     }
 
     /// Opens the segment when a trusted interval is published. With `max_bound`, the clock error

@@ -75,17 +75,24 @@ enum AnyReader {
 }
 
 impl Segment {
-    /// Opens the segment of any layout at `path`, for a process in `surroundings`.
+    /// Opens the segment of any layout at `path`, for a process in `surroundings`. With
+    /// `refuse_simulated`, a record that a program simulates is an error when it is read.
     ///
     /// # Errors
     /// [`Error::Open`], [`Error::EarlierBoot`] and [`Error::TimeNamespace`].
     pub(crate) fn open(
         path: &Path,
         wait: Wait,
+        refuse_simulated: bool,
         surroundings: &impl Surroundings,
     ) -> Result<Self, Error> {
         let opened = open_file(path).map_err(ReadError::Io);
-        let opened = opened.and_then(|file| Ok((open_reader(&file, wait)?, file.metadata()?)));
+        let opened = opened.and_then(|file| {
+            Ok((
+                open_reader(&file, wait, refuse_simulated)?,
+                file.metadata()?,
+            ))
+        });
         let (reader, metadata) = opened.map_err(|source| {
             let path = path.to_owned();
             Error::Open { path, source }
@@ -119,7 +126,7 @@ impl Segment {
     /// Returns the record that was written last.
     ///
     /// # Errors
-    /// [`Error::Read`].
+    /// [`Error::Read`] and [`Error::Simulated`].
     pub(crate) fn snapshot(&self, wait: Wait) -> Result<Snapshot, Error> {
         fn read<L: shm_layout::layout::Layout>(
             reader: &Reader<L>,
@@ -129,7 +136,7 @@ impl Segment {
                 Wait::Briefly => reader.snapshot(),
                 Wait::No => reader.snapshot_at_once(),
             }
-            .map_err(Error::Read)
+            .map_err(Error::from_read)
         }
         let (layout, record) = match &self.reader {
             AnyReader::Native(reader) => (Layout::Native, Record::Native(read(reader, wait)?)),
@@ -147,26 +154,30 @@ impl Segment {
 
 /// Opens the reader of the layout that the header declares. The magic number distinguishes the
 /// native layout from the others, and the version number distinguishes these.
-fn open_reader(file: &File, wait: Wait) -> Result<AnyReader, ReadError> {
+fn open_reader(file: &File, wait: Wait, refuse_simulated: bool) -> Result<AnyReader, ReadError> {
     fn open<L: shm_layout::layout::Layout>(
         file: &File,
         wait: Wait,
+        refuse_simulated: bool,
     ) -> Result<Reader<L>, ReadError> {
-        match wait {
-            Wait::Briefly => Reader::from_file(file),
-            Wait::No => Reader::from_file_at_once(file),
+        let reader = Reader::from_file_at_once(file)?.refusing_simulated(refuse_simulated);
+        if wait == Wait::Briefly {
+            reader.wait_for_unfinished_write();
         }
+        Ok(reader)
     }
-    match open(file, wait) {
+    match open(file, wait, refuse_simulated) {
         Err(ReadError::Header(HeaderError::Magic(_))) => {}
         native => return native.map(AnyReader::Native),
     }
-    match open(file, wait) {
+    match open(file, wait, refuse_simulated) {
         Err(ReadError::Header(HeaderError::Version { .. })) => {}
         v2 => return v2.map(AnyReader::V2),
     }
-    match open(file, wait) {
-        Err(ReadError::Header(HeaderError::Version { .. })) => open(file, wait).map(AnyReader::V3),
+    match open(file, wait, refuse_simulated) {
+        Err(ReadError::Header(HeaderError::Version { .. })) => {
+            open(file, wait, refuse_simulated).map(AnyReader::V3)
+        }
         v1 => v1.map(AnyReader::V1),
     }
 }
@@ -224,12 +235,12 @@ impl Reading {
 }
 
 impl Place {
-    fn new() -> Self {
+    fn new(refuse_simulated: bool) -> Self {
         Self {
-            native: Kept::default(),
-            v2: Kept::default(),
-            v1: Kept::default(),
-            v3: Kept::default(),
+            native: Kept::refusing_simulated(refuse_simulated),
+            v2: Kept::refusing_simulated(refuse_simulated),
+            v1: Kept::refusing_simulated(refuse_simulated),
+            v3: Kept::refusing_simulated(refuse_simulated),
             layout: AtomicU8::new(NATIVE),
             ahead_ns: AtomicI64::new(0),
             late_age_ns: AtomicI64::new(i64::MAX),
@@ -238,14 +249,15 @@ impl Place {
 }
 
 impl Places {
-    /// Returns places without segments.
+    /// Returns places without segments. With `refuse_simulated`, a record that a program simulates
+    /// is an error when it is read.
     ///
     /// # Errors
     /// Those of mmap(2).
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(refuse_simulated: bool) -> io::Result<Self> {
         Ok(Self {
             maps: MapPair::new()?,
-            of_maps: [Place::new(), Place::new()],
+            of_maps: [refuse_simulated; 2].map(Place::new),
         })
     }
 
@@ -358,26 +370,29 @@ impl Places {
     /// Returns the record that was written last.
     ///
     /// # Errors
-    /// [`Error::Read`].
+    /// [`Error::Read`] and [`Error::Simulated`].
     pub(crate) fn snapshot(&self, number: u64) -> Result<Snapshot, Error> {
         let index = index_of(number);
         let (map, place) = (&self.maps.get(index), &self.of_maps[index]);
         let ahead_ns = place.ahead_ns.load(Ordering::Relaxed);
         let (layout, record) = match place.layout.load(Ordering::Relaxed) {
             NATIVE => {
-                let record = place.native.snapshot(map, number).map_err(Error::Read)?;
+                let record = place
+                    .native
+                    .snapshot(map, number)
+                    .map_err(Error::from_read)?;
                 (Layout::Native, Record::Native(record))
             }
             V2_LAYOUT => {
-                let record = place.v2.snapshot(map, number).map_err(Error::Read)?;
+                let record = place.v2.snapshot(map, number).map_err(Error::from_read)?;
                 (Layout::V2, Record::Bound(record))
             }
             V3_LAYOUT => {
-                let record = place.v3.snapshot(map, number).map_err(Error::Read)?;
+                let record = place.v3.snapshot(map, number).map_err(Error::from_read)?;
                 (Layout::V3, Record::V3(record))
             }
             _ => {
-                let record = place.v1.snapshot(map, number).map_err(Error::Read)?;
+                let record = place.v1.snapshot(map, number).map_err(Error::from_read)?;
                 (Layout::V1, Record::Bound(record.into()))
             }
         };

@@ -107,6 +107,8 @@ pub struct RecordDetails {
     pub disruption_imminent: bool,
     /// TAI - UTC, s, if the host of the virtual machine reports it. Native layout only.
     pub tai_offset_s: Option<i16>,
+    /// Whether a program wrote the record for a test: the interval is not that of the clock.
+    pub is_simulated: bool,
 }
 
 /// A record.
@@ -299,6 +301,7 @@ impl Snapshot {
             disruption_soon: host.soon,
             disruption_imminent: host.imminent,
             tai_offset_s: host.tai_offset_s,
+            is_simulated: self.is_simulated(),
         })
     }
 
@@ -362,6 +365,14 @@ impl Snapshot {
             Record::Native(record) => record.as_of_ns,
             Record::Bound(record) => record.bound.as_of_ns,
             Record::V3(record) => record.as_of_ns,
+        }
+    }
+
+    fn is_simulated(&self) -> bool {
+        match &self.record {
+            Record::Native(record) => record.is_simulated,
+            Record::Bound(record) => record.bound.is_simulated,
+            Record::V3(record) => record.is_simulated,
         }
     }
 

@@ -111,6 +111,10 @@ fn every_golden_segment_reads_as_expected() {
             });
             assert_eq!(actual, expected, "{}", case.name);
         }
+        if let Some(expected) = case.is_simulated {
+            let record = record_in(&case.path, &case.environment).expect("a record");
+            assert_eq!(record.is_simulated, expected, "{}", case.name);
+        }
     }
 }
 
@@ -129,10 +133,12 @@ fn error_kind(err: &Error) -> &'static str {
         Error::EarlierBoot { .. } => "not_initialized",
         Error::Causality { .. } => "causality",
         Error::VmClock { .. } => "vmclock",
+        Error::Simulated => "simulated",
         Error::Open { source, .. } | Error::Read(source) => match source {
             ReadError::NotInitialized | ReadError::WriteInProgress => "not_initialized",
             ReadError::Header(HeaderError::Version { .. }) => "version",
             ReadError::TooShort { .. } | ReadError::Header(_) | ReadError::Record(_) => "malformed",
+            ReadError::Simulated => "simulated",
             ReadError::Io(_) | ReadError::NotAFile => "system",
         },
         _ if err.is_not_known() => "not_known",

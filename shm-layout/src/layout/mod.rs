@@ -150,6 +150,9 @@ pub trait Layout: Debug + Send + Sync + 'static {
         Disruption::default()
     }
 
+    /// Whether a program wrote the record for a test, so that it says nothing about the clock.
+    fn is_simulated(record: &Self::Record) -> bool;
+
     /// Whether the support flag is set in words that may be invalid. Only for layouts whose flag is
     /// not [`Free`](SupportFlag::Free).
     fn support_in(_words: &Self::Words) -> bool {

@@ -44,7 +44,12 @@ pub struct RealtimeBound {
     pub max_drift_ppb: u32,
     /// The status at `as_of_ns`.
     pub status: ClockStatus,
+    /// A program wrote the record for a test: the bound is not that of the clock.
+    pub is_simulated: bool,
 }
+
+/// The byte that marks a record of a program that simulates a daemon.
+pub(super) const SIMULATED: u8 = 1;
 
 impl RealtimeBound {
     /// A record that claims nothing, as of `now_ns`.
@@ -56,6 +61,7 @@ impl RealtimeBound {
             bound_ns: NO_CLAIM_BOUND_NS,
             max_drift_ppb: 0,
             status: ClockStatus::Unknown,
+            is_simulated: false,
         }
     }
 
@@ -155,6 +161,7 @@ pub(super) struct Fields {
     pub(super) bound_ns: i64,
     pub(super) max_drift_ppb: u32,
     pub(super) status: i32,
+    pub(super) mark: u8,
 }
 
 impl Fields {
@@ -181,6 +188,7 @@ impl Fields {
             bound_ns: self.bound_ns,
             max_drift_ppb: self.max_drift_ppb,
             status: ClockStatus::or_unknown(self.status),
+            is_simulated: self.mark == SIMULATED,
         }
     }
 }
@@ -256,6 +264,7 @@ mod tests {
         bound_ns: 10_000,
         max_drift_ppb: 50_000,
         status: ClockStatus::Synchronized,
+        is_simulated: false,
     };
 
     /// Half the width at an instant; the interval is centred on `CLOCK_REALTIME`.
@@ -309,7 +318,9 @@ mod tests {
             realtime_ns: i64, coarse_ns: i64,
         ) {
             let status = ClockStatus::Synchronized;
-            let record = RealtimeBound { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status };
+            let record = RealtimeBound {
+                as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status, is_simulated: false,
+            };
             let (earliest_ns, latest_ns) = record.aged_to(realtime_ns, coarse_ns);
             prop_assert!(earliest_ns <= realtime_ns && realtime_ns <= latest_ns);
             let _ = record.status_at(coarse_ns);

@@ -8,7 +8,8 @@
 //! | 32 | i64, i64 | void_after: as as_of |
 //! | 48 | i64 | bound, ns |
 //! | 56 | u32 | maximum drift rate, parts per billion |
-//! | 60 | u32 | reserved, 0 |
+//! | 60 | u8 | 1 if a program wrote the record for a test, otherwise 0 |
+//! | 61 | 3 bytes | reserved, 0 |
 //! | 64 | i32 | clock status: 0 unknown, 1 synchronized, 2 free running |
 //! | 68 | 4 bytes | padding, 0 |
 //!
@@ -23,7 +24,7 @@ use super::Layout;
 pub use super::realtime_bound::RealtimeBound as V1Record;
 use super::realtime_bound::{
     Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, encode_bound, first_half,
-    items_of_a_realtime_layout, word,
+    items_of_a_realtime_layout, second_half, word,
 };
 use crate::memory::map::Map;
 use crate::record::{ClockStatus, InvalidStatus, RecordError};
@@ -48,7 +49,8 @@ struct Bytes {
     void_after: [i64; 2],
     bound_nsec: i64,
     max_drift_ppb: u32,
-    reserved: u32,
+    simulated: u8,
+    reserved: [u8; 3],
     clock_status: i32,
     padding: [u8; 4],
 }
@@ -59,7 +61,8 @@ const _: () = {
     assert!(offset_of!(Bytes, version) == 12 && offset_of!(Bytes, generation) == 14);
     assert!(offset_of!(Bytes, as_of) == 16 && offset_of!(Bytes, void_after) == 32);
     assert!(offset_of!(Bytes, bound_nsec) == 48 && offset_of!(Bytes, max_drift_ppb) == 56);
-    assert!(offset_of!(Bytes, reserved) == 60 && offset_of!(Bytes, clock_status) == 64);
+    assert!(offset_of!(Bytes, simulated) == 60 && offset_of!(Bytes, reserved) == 61);
+    assert!(offset_of!(Bytes, clock_status) == 64);
     assert!(offset_of!(Bytes, padding) == 68 && PAYLOAD_WORDS == 7);
     assert!(GENERATION_OFFSET == 14 && PAYLOAD_OFFSET == 16);
 };
@@ -89,7 +92,10 @@ impl Layout for V1 {
             void_s,
             void_ns,
             bound,
-            word(record.max_drift_ppb.to_ne_bytes(), [0; 4]),
+            word(
+                record.max_drift_ppb.to_ne_bytes(),
+                [record.is_simulated.into(), 0, 0, 0],
+            ),
             word(status.to_ne_bytes(), [0; 4]),
         ]
     }
@@ -114,6 +120,10 @@ impl Layout for V1 {
     fn as_of_ns(record: &V1Record) -> i64 {
         record.as_of_ns
     }
+
+    fn is_simulated(record: &V1Record) -> bool {
+        record.is_simulated
+    }
 }
 
 #[inline]
@@ -125,6 +135,7 @@ fn fields(payload: &[u64; PAYLOAD_WORDS]) -> Fields {
         bound_ns: bound.cast_signed(),
         max_drift_ppb: u32::from_ne_bytes(first_half(drift)),
         status: i32::from_ne_bytes(first_half(status)),
+        mark: second_half(drift)[0],
     }
 }
 
@@ -140,6 +151,7 @@ mod tests {
         bound_ns: 56_789,
         max_drift_ppb: 50_000,
         status: ClockStatus::FreeRunning,
+        is_simulated: true,
     };
 
     #[test]
@@ -149,7 +161,7 @@ mod tests {
             expected.extend(number.to_ne_bytes());
         }
         expected.extend(50_000u32.to_ne_bytes());
-        expected.extend(0u32.to_ne_bytes());
+        expected.extend([1, 0, 0, 0]);
         expected.extend(2i32.to_ne_bytes());
         expected.extend([0; 4]);
         let encoded: Vec<u8> = V1::encode(&RECORD)
@@ -210,10 +222,12 @@ mod tests {
         fn every_record_survives_encoding_and_decoding(
             as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX,
             bound_ns in 0..=NO_CLAIM_BOUND_NS, max_drift_ppb in 0..DRIFT_LIMIT_PPB,
-            status in 0..3i32,
+            status in 0..3i32, is_simulated: bool,
         ) {
             let status = ClockStatus::try_from(status).expect("in range");
-            let record = V1Record { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status };
+            let record = V1Record {
+                as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status, is_simulated,
+            };
             prop_assert_eq!(V1::decode(&V1::encode(&record)), Ok(record));
         }
 

@@ -11,7 +11,8 @@
 //! | 64 | u32 | maximum drift rate, parts per billion |
 //! | 68 | i32 | clock status: 0 unknown, 1 synchronized, 2 free running, 3 disrupted |
 //! | 72 | u8 | whether the disruption marker is maintained |
-//! | 73 | 7 bytes | padding, 0 |
+//! | 73 | u8 | 1 if a program wrote the record for a test, otherwise 0 |
+//! | 74 | 6 bytes | padding, 0 |
 //!
 //! [`realtime_bound`](super::realtime_bound) describes the meaning and the ageing of the bound.
 
@@ -51,7 +52,8 @@ struct Bytes {
     max_drift_ppb: u32,
     clock_status: i32,
     disruption_support_enabled: u8,
-    padding: [u8; 7],
+    simulated: u8,
+    padding: [u8; 6],
 }
 
 const _: () = {
@@ -62,7 +64,8 @@ const _: () = {
     assert!(offset_of!(Bytes, bound_nsec) == 48 && offset_of!(Bytes, disruption_marker) == 56);
     assert!(offset_of!(Bytes, max_drift_ppb) == 64 && offset_of!(Bytes, clock_status) == 68);
     assert!(offset_of!(Bytes, disruption_support_enabled) == 72);
-    assert!(offset_of!(Bytes, padding) == 73 && PAYLOAD_WORDS == 8);
+    assert!(offset_of!(Bytes, simulated) == 73 && offset_of!(Bytes, padding) == 74);
+    assert!(PAYLOAD_WORDS == 8);
 };
 
 /// The record of a v2 segment.
@@ -111,7 +114,15 @@ impl Layout for V2 {
                 record.bound.max_drift_ppb.to_ne_bytes(),
                 status.to_ne_bytes(),
             ),
-            word([record.disruption.supported.into(), 0, 0, 0], [0; 4]),
+            word(
+                [
+                    record.disruption.supported.into(),
+                    record.bound.is_simulated.into(),
+                    0,
+                    0,
+                ],
+                [0; 4],
+            ),
         ]
     }
 
@@ -137,6 +148,10 @@ impl Layout for V2 {
         record.disruption
     }
 
+    fn is_simulated(record: &V2Record) -> bool {
+        record.bound.is_simulated
+    }
+
     fn support_in(words: &[u64; PAYLOAD_WORDS]) -> bool {
         let [.., support] = words;
         let [supported, ..] = support.to_ne_bytes();
@@ -145,7 +160,8 @@ impl Layout for V2 {
 
     fn set_support(words: &mut [u64; PAYLOAD_WORDS], supported: bool) {
         let [.., support] = words;
-        *support = word([supported.into(), 0, 0, 0], [0; 4]);
+        let [_, simulated, ..] = support.to_ne_bytes();
+        *support = word([supported.into(), simulated, 0, 0], [0; 4]);
     }
 }
 
@@ -159,14 +175,16 @@ fn fields(payload: &[u64; PAYLOAD_WORDS]) -> Fields {
         bound,
         _marker,
         drift,
-        _support,
+        support,
     ] = *payload;
+    let [_, mark, ..] = support.to_ne_bytes();
     Fields {
         as_of: [as_of_s, as_of_ns],
         void_after: [void_s, void_ns],
         bound_ns: bound.cast_signed(),
         max_drift_ppb: u32::from_ne_bytes(first_half(drift)),
         status: i32::from_ne_bytes(second_half(drift)),
+        mark,
     }
 }
 
@@ -196,6 +214,7 @@ mod tests {
             bound_ns: 56_789,
             max_drift_ppb: 50_000,
             status: ClockStatus::Disrupted,
+            is_simulated: true,
         },
         disruption: Disruption {
             marker: 77,
@@ -211,7 +230,7 @@ mod tests {
         }
         expected.extend(50_000u32.to_ne_bytes());
         expected.extend(3i32.to_ne_bytes());
-        expected.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend([1, 1, 0, 0, 0, 0, 0, 0]);
         let encoded: Vec<u8> = V2::encode(&RECORD)
             .iter()
             .flat_map(|word| word.to_ne_bytes())
@@ -248,10 +267,12 @@ mod tests {
             as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX,
             bound_ns in 0..=NO_CLAIM_BOUND_NS, max_drift_ppb in 0..DRIFT_LIMIT_PPB,
             status in 0..4i32,
-            marker: u64, supported: bool,
+            marker: u64, supported: bool, is_simulated: bool,
         ) {
             let status = ClockStatus::try_from(status).expect("in range");
-            let bound = RealtimeBound { as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status };
+            let bound = RealtimeBound {
+                as_of_ns, void_after_ns, bound_ns, max_drift_ppb, status, is_simulated,
+            };
             let record = V2Record { bound, disruption: Disruption { marker, supported } };
             prop_assert_eq!(V2::decode(&V2::encode(&record)), Ok(record));
         }

@@ -17,7 +17,8 @@
 //! | 96 | u8 | whether the disruption marker is maintained |
 //! | 97 | u8 | shift of the period |
 //! | 98 | u8 | shift of its error |
-//! | 99 | 5 bytes | padding, 0 |
+//! | 99 | u8 | 1 if a program wrote the record for a test, otherwise 0 |
+//! | 100 | 4 bytes | padding, 0 |
 //!
 //! A [`Fraction`] is `numerator / 2^(64 + shift)`. The period is in seconds; its error is a part of
 //! it. Both the error and the maximum drift rate widen the interval.
@@ -67,7 +68,8 @@ struct Bytes {
     disruption_support_enabled: u8,
     period_shift: u8,
     period_error_shift: u8,
-    padding: [u8; 5],
+    simulated: u8,
+    padding: [u8; 4],
 }
 
 const _: () = {
@@ -81,7 +83,8 @@ const _: () = {
     assert!(offset_of!(Bytes, max_drift_ppb) == 88 && offset_of!(Bytes, clock_status) == 92);
     assert!(offset_of!(Bytes, disruption_support_enabled) == 96);
     assert!(offset_of!(Bytes, period_shift) == 97 && offset_of!(Bytes, period_error_shift) == 98);
-    assert!(offset_of!(Bytes, padding) == 99 && PAYLOAD_WORDS == 11);
+    assert!(offset_of!(Bytes, simulated) == 99 && offset_of!(Bytes, padding) == 100);
+    assert!(PAYLOAD_WORDS == 11);
     assert!(GENERATION_OFFSET == 14 && PAYLOAD_OFFSET == 16);
 };
 
@@ -127,6 +130,8 @@ pub struct V3Record {
     pub max_drift_ppb: u32,
     /// The status at `as_of_counter`.
     pub status: ClockStatus,
+    /// A program wrote the record for a test: the interval is not that of the clock.
+    pub is_simulated: bool,
 }
 
 impl V3Record {
@@ -144,6 +149,7 @@ impl V3Record {
             disruption: Disruption::default(),
             max_drift_ppb: 0,
             status: ClockStatus::Unknown,
+            is_simulated: false,
         }
     }
 
@@ -246,6 +252,7 @@ impl Layout for V3 {
             bound_ns: record.bound_ns,
             max_drift_ppb: record.max_drift_ppb,
             status: record.status,
+            is_simulated: record.is_simulated,
         });
         let status = record.status as i32;
         let supported = record.disruption.supported.into();
@@ -261,7 +268,12 @@ impl Layout for V3 {
             record.disruption.marker,
             word(record.max_drift_ppb.to_ne_bytes(), status.to_ne_bytes()),
             word(
-                [supported, record.period.shift, record.period_error.shift, 0],
+                [
+                    supported,
+                    record.period.shift,
+                    record.period_error.shift,
+                    record.is_simulated.into(),
+                ],
                 [0; 4],
             ),
         ]
@@ -294,6 +306,10 @@ impl Layout for V3 {
         record.disruption
     }
 
+    fn is_simulated(record: &V3Record) -> bool {
+        record.is_simulated
+    }
+
     fn support_in(words: &[u64; PAYLOAD_WORDS]) -> bool {
         let [.., support] = words;
         let [supported, ..] = support.to_ne_bytes();
@@ -302,8 +318,8 @@ impl Layout for V3 {
 
     fn set_support(words: &mut [u64; PAYLOAD_WORDS], supported: bool) {
         let [.., support] = words;
-        let [_, shift, error_shift, ..] = support.to_ne_bytes();
-        *support = word([supported.into(), shift, error_shift, 0], [0; 4]);
+        let [_, shift, error_shift, simulated, ..] = support.to_ne_bytes();
+        *support = word([supported.into(), shift, error_shift, simulated], [0; 4]);
     }
 }
 
@@ -320,14 +336,16 @@ fn fields(payload: &[u64; PAYLOAD_WORDS]) -> Fields {
         bound,
         _marker,
         drift,
-        _support,
+        support,
     ] = *payload;
+    let [_, _, _, mark, ..] = support.to_ne_bytes();
     Fields {
         as_of: [as_of_s, as_of_ns],
         void_after: [void_s, void_ns],
         bound_ns: bound.cast_signed(),
         max_drift_ppb: u32::from_ne_bytes(first_half(drift)),
         status: i32::from_ne_bytes(second_half(drift)),
+        mark,
     }
 }
 
@@ -361,6 +379,7 @@ fn with_counter_fields(bound: &RealtimeBound, payload: &[u64; PAYLOAD_WORDS]) ->
         },
         max_drift_ppb: bound.max_drift_ppb,
         status: bound.status,
+        is_simulated: bound.is_simulated,
     }
 }
 
@@ -389,6 +408,7 @@ mod tests {
         },
         max_drift_ppb: 50_000,
         status: ClockStatus::Synchronized,
+        is_simulated: true,
     };
 
     #[test]
@@ -404,7 +424,7 @@ mod tests {
         expected.extend(77u64.to_ne_bytes());
         expected.extend(50_000u32.to_ne_bytes());
         expected.extend(1i32.to_ne_bytes());
-        expected.extend([1, 31, 29, 0, 0, 0, 0, 0]);
+        expected.extend([1, 31, 29, 1, 0, 0, 0, 0]);
         let encoded: Vec<u8> = V3::encode(&RECORD)
             .iter()
             .flat_map(|word| word.to_ne_bytes())
@@ -530,13 +550,13 @@ mod tests {
             as_of_counter: u64, as_of_ns in 0..i64::MAX, void_after_ns in 0..i64::MAX,
             fractions: [(u64, u8); 2], bound_ns in 0..=NO_CLAIM_BOUND_NS,
             marker: u64, supported: bool,
-            max_drift_ppb in 0..crate::DRIFT_LIMIT_PPB, status in 0..4i32,
+            max_drift_ppb in 0..crate::DRIFT_LIMIT_PPB, status in 0..4i32, is_simulated: bool,
         ) {
             let [period, period_error] = fractions.map(|(frac, shift)| Fraction { frac, shift });
             let record = V3Record {
                 as_of_counter, as_of_ns, void_after_ns, period, period_error, bound_ns,
                 disruption: Disruption { marker, supported }, max_drift_ppb,
-                status: ClockStatus::try_from(status).expect("in range"),
+                status: ClockStatus::try_from(status).expect("in range"), is_simulated,
             };
             prop_assert_eq!(V3::decode(&V3::encode(&record)), Ok(record));
         }

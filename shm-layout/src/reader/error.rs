@@ -33,6 +33,9 @@ pub enum ReadError {
     /// A write is unfinished, and no earlier record was read.
     #[error("a write is in progress and does not end")]
     WriteInProgress,
+    /// A program wrote the record for a test, and the reader refuses such records.
+    #[error("the record is simulated: a program wrote it for a test")]
+    Simulated,
     /// The record has an invalid field.
     #[error(transparent)]
     Record(#[from] RecordError),

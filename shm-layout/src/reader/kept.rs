@@ -33,6 +33,15 @@ impl<L: Layout> Default for Kept<L> {
 }
 
 impl<L: Layout> Kept<L> {
+    /// What readers keep that refuse simulated records if `is_refused`. Such a record is never kept,
+    /// so that [`glance`](Self::glance) does not find it.
+    #[must_use]
+    pub fn refusing_simulated(is_refused: bool) -> Self {
+        let mut kept = Self::default();
+        kept.cache.refuses_simulated = is_refused;
+        kept
+    }
+
     /// What the interval needs of the record that was written last to the file `number` in `map`,
     /// if that was read here before and no write is in progress. This is the usual case. All other
     /// fields of the record are 0. A native record with disruption support is not returned.
@@ -79,7 +88,7 @@ impl<L: Layout> Kept<L> {
     /// unfinished, the last record of that file that was read here.
     ///
     /// # Errors
-    /// `WriteInProgress`, `NotInitialized` or `Record`.
+    /// `WriteInProgress`, `NotInitialized`, `Simulated` or `Record`.
     pub fn snapshot(&self, map: &Map, number: u64) -> Result<L::Record, ReadError> {
         let (generation, cells) = (L::generation(map), L::cells(map));
         // The cache has valid words only.
@@ -129,6 +138,9 @@ impl<L: Layout> Kept<L> {
         words: &L::Words,
     ) -> Result<L::Record, ReadError> {
         let record = L::decode(words)?;
+        if self.cache.refuses_simulated && L::is_simulated(&record) {
+            return Err(ReadError::Simulated);
+        }
         let disruption = L::disruption(&record);
         let kept = of_file(number, generation ^ support_bit::<L>(disruption));
         if !self.cache.holds(kept) {

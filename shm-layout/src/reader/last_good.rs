@@ -19,6 +19,8 @@ const NO_FILE: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct LastGood<L: Layout> {
     is_locked: AtomicBool,
+    /// Whether the reader refuses simulated records. Here, since it takes no further memory here.
+    pub(crate) refuses_simulated: bool,
     /// The segment's generation from which the newest words were read, and their disruption marker.
     known: Known,
     /// The index of the newer slot.
@@ -48,6 +50,7 @@ impl<L: Layout> Default for LastGood<L> {
     fn default() -> Self {
         Self {
             is_locked: AtomicBool::new(false),
+            refuses_simulated: false,
             known: Known::new(NONE),
             newer: AtomicUsize::new(0),
             slots: [Slot::default(), Slot::default()],

@@ -76,7 +76,7 @@ impl<L: Layout> Reader<L> {
     /// Checks the header of the segment at `path` and maps it.
     ///
     /// # Errors
-    /// Every [`ReadError`] except `Record` and `WriteInProgress`.
+    /// Every [`ReadError`] except `Record`, `Simulated` and `WriteInProgress`.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         Self::from_file(&open_file(path)?)
     }
@@ -124,9 +124,16 @@ impl<L: Layout> Reader<L> {
         })
     }
 
+    /// The same reader, which refuses simulated records from now on if `is_refused`.
+    #[must_use]
+    pub fn refusing_simulated(self, is_refused: bool) -> Self {
+        let kept = Kept::refusing_simulated(is_refused);
+        Self { kept, ..self }
+    }
+
     /// Waits for an unfinished write, whose writer may have been preempted, so that a fallback
     /// record is available from the beginning.
-    fn wait_for_unfinished_write(&self) {
+    pub fn wait_for_unfinished_write(&self) {
         for _ in 0..OPENING_WAITS {
             match self.snapshot() {
                 Err(ReadError::WriteInProgress) => thread::sleep(OPENING_WAIT),
@@ -147,7 +154,7 @@ impl<L: Layout> Reader<L> {
     /// was read here.
     ///
     /// # Errors
-    /// `WriteInProgress`, `NotInitialized` or `Record`.
+    /// `WriteInProgress`, `NotInitialized`, `Simulated` or `Record`.
     pub fn snapshot(&self) -> Result<L::Record, ReadError> {
         self.kept.snapshot(&self.map, 0)
     }

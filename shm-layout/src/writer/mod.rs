@@ -5,9 +5,9 @@
 //!    accepted;
 //! 2. lock the lock file beside it, so that each path has one writer;
 //! 3. if the header is valid, reuse the file in place and continue its generation. A complete
-//!    record of this boot is resumed; any other is replaced at once by one that claims nothing.
-//!    Exception: after an unfinished write of this boot the record stays until the next write,
-//!    since readers still use the previous one;
+//!    record of this boot that is not simulated is resumed; any other is replaced at once by one
+//!    that claims nothing. Exception: after an unfinished write of this boot the record stays until
+//!    the next write, since readers still use the previous one;
 //! 4. otherwise, replace the file: create a segment in a temporary file and rename it. Readers of
 //!    the old inode keep it;
 //! 5. write this boot's id to the lock file: from now on the segment's record is of this boot.
@@ -388,6 +388,8 @@ fn reuse<L: Layout>(map: &Map, same_boot: bool, nothing: L::Record) -> (L::Recor
         Ok(Ok(record)) if L::is_from_future(&record, &nothing) => {
             "it is from the future".to_owned()
         }
+        // A daemon must not take over what is not true.
+        Ok(Ok(record)) if L::is_simulated(&record) => "a program simulated it".to_owned(),
         Ok(Ok(record)) => return (record, Start::Warm),
     };
     write_record::<L>(map, &nothing);

@@ -5,11 +5,13 @@
  *   conformance PROC REALTIME COARSE RAW PATH at_realtime STAMP [SECONDS NANOSECONDS]...
  *   conformance PROC REALTIME COARSE RAW PATH record 0
  *   conformance PROC REALTIME COARSE RAW PATH disruption 0
+ *   conformance PROC REALTIME COARSE RAW PATH simulated 0
  *
  * The directory PROC contains boot_id and timens_offsets, and vmclock if there is a VMClock page.
  * This program replaces the functions of libc with which the library reads the clocks and /proc;
  * the library is the one that programs use. Prints the fields of the result, or "error KIND". For
- * each time, prints whether it has certainly passed and whether it is certainly in the future. */
+ * each time, prints whether it has certainly passed and whether it is certainly in the future. If
+ * REFUSE_SIMULATED is set in the environment, simulated records are refused. */
 #define _GNU_SOURCE
 #include <clockbound.h>
 #include <fcntl.h>
@@ -83,7 +85,8 @@ int main(int argc, char **argv)
     coarse_ns = strtoll(argv[3], NULL, 10);
     raw_ns = strtoll(argv[4], NULL, 10);
     what = argv[6];
-    ctx = clockbound_vmclock_open(argv[5], page, &open_err);
+    ctx = clockbound_open_with_vmclock(
+        argv[5], page, getenv("REFUSE_SIMULATED") ? CLOCKBOUND_REFUSE_SIMULATED : 0, &open_err);
     if (!ctx)
         return print_error(&open_err);
     if (!strcmp(what, "now")) {
@@ -105,6 +108,13 @@ int main(int argc, char **argv)
         printf("%d %" PRIu64 " %d %d %d %" PRId32, record.disruption_supported,
                record.disruption_marker, record.disruption_soon, record.disruption_imminent,
                record.tai_offset_known, record.tai_offset_s);
+    } else if (!strcmp(what, "simulated")) {
+        clockbound_record record;
+        record.size = sizeof record;
+        err = clockbound_record_now(ctx, &record);
+        if (err)
+            return print_error(err);
+        printf("%d", record.is_simulated);
     } else if (!strcmp(what, "record")) {
         clockbound_record record;
         record.size = sizeof record;

@@ -196,6 +196,7 @@ fn error_name(kind: &str) -> &'static str {
         "5" => "version",
         "8" => "not_known",
         "10" => "vmclock",
+        "11" => "simulated",
         _ => "other",
     }
 }

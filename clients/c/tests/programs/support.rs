@@ -83,6 +83,7 @@ impl TestDirectory {
             bound_ns: HALF_NS,
             max_drift_ppb: 50_000,
             status,
+            is_simulated: false,
         };
         let (v1, _) = V1Segment::open(&self.path("shm")).expect("a segment");
         v1.publish(&record);

@@ -6,6 +6,7 @@ mod directories;
 mod disruption;
 mod far_times;
 mod instants;
+mod simulated;
 
 use serde_json::{Value, json};
 
@@ -184,7 +185,7 @@ fn expected(elapsed: i64, (early, late): (i64, i64), status: &str, reason: &str)
     })
 }
 
-fn golden(name: &'static str, bytes: Bytes, environment: Value, expect: Value) -> Golden {
+fn golden(name: &str, bytes: Bytes, environment: Value, expect: Value) -> Golden {
     let segment = format!("{name}.bin");
     let case = json!({
         "name": name,
@@ -219,6 +220,7 @@ pub fn all() -> Vec<Golden> {
     all.extend(instants::all());
     all.extend(directories::all());
     all.extend(disruption::all());
+    all.extend(simulated::all());
     all.extend(far_times::all());
     all
 }

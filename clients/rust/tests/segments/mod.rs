@@ -68,6 +68,7 @@ pub fn v1(bound_ns: i64) -> V1Record {
         bound_ns,
         max_drift_ppb: 50_000,
         status: Status::Synchronized,
+        is_simulated: false,
     }
 }
 
@@ -172,6 +173,7 @@ pub fn v3(bound_ns: i64) -> Option<V3Record> {
         disruption: Disruption::default(),
         max_drift_ppb: 1_000_000,
         status: Status::Synchronized,
+        is_simulated: false,
     })
 }
 

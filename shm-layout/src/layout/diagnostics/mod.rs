@@ -382,6 +382,10 @@ impl Layout for Diagnostics {
     fn disruption(record: &DiagnosticsRecord) -> Disruption {
         record.disruption
     }
+
+    fn is_simulated(record: &DiagnosticsRecord) -> bool {
+        record.is_simulated
+    }
 }
 
 impl Identified for Diagnostics {}

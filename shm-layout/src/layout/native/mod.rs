@@ -34,7 +34,7 @@
 //! | 184 | u8 | disruption support: 1 when readers have to compare the marker with the page |
 //! | 185 | u8 | notices: bit 0 disruption soon, 1 disruption imminent, 2 TAI - UTC is known |
 //! | 186 | u8 | the page's leap indicator, 0 none to 5; 0 without a page |
-//! | 187 | u8 | reserved, 0 |
+//! | 187 | u8 | 1 if a program wrote the record for a test, otherwise 0 |
 //! | 188 | i16 | TAI - UTC, s, with bit 2 of the notices; otherwise 0 |
 //! | 190 | u16 | reserved, 0 |
 //! | 192 | 3904 bytes | the [resume area](resume_area), for writers only |
@@ -126,7 +126,7 @@ struct Bytes {
     disruption_support: u8,
     notices: u8,
     host_leap: u8,
-    reserved_too: u8,
+    simulated: u8,
     tai_offset: i16,
     reserved_also: u16,
     resume: [u64; resume_area::AREA_WORDS],
@@ -159,7 +159,7 @@ const _: () = {
     assert!(offset_of!(Bytes, realtime_error) == 172);
     assert!(offset_of!(Bytes, disruption_marker) == END_OF_REVISION_2 && END_OF_REVISION_2 == 176);
     assert!(offset_of!(Bytes, disruption_support) == 184 && offset_of!(Bytes, notices) == 185);
-    assert!(offset_of!(Bytes, host_leap) == 186 && offset_of!(Bytes, reserved_too) == 187);
+    assert!(offset_of!(Bytes, host_leap) == 186 && offset_of!(Bytes, simulated) == 187);
     assert!(offset_of!(Bytes, tai_offset) == 188 && offset_of!(Bytes, reserved_also) == 190);
     assert!(offset_of!(Bytes, resume) == RESUME_OFFSET && RECORD_END == RESUME_OFFSET);
     assert!(RECORD_OFFSET + 8 * INTERVAL_WORDS == 128 && SEQUENCE_OFFSET.is_multiple_of(64));
@@ -270,6 +270,10 @@ impl Layout for Native {
 
     fn disruption(record: &NativeRecord) -> Disruption {
         record.disruption
+    }
+
+    fn is_simulated(record: &NativeRecord) -> bool {
+        record.is_simulated
     }
 }
 

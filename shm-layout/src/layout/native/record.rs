@@ -60,6 +60,8 @@ pub struct NativeRecord {
     pub disruption: Disruption,
     /// What the host announces.
     pub host: HostNotice,
+    /// A program wrote the record for a test: the interval is not that of the clock.
+    pub is_simulated: bool,
 }
 
 const SOON: u8 = 1 << 0;
@@ -69,6 +71,9 @@ const TAI_OFFSET_KNOWN: u8 = 1 << 2;
 /// The limit of valid instants, 146 years: up to here, sums in [`NativeRecord::aged_to`] fit 64
 /// bits. As UTC since 1970 the limits are in 1823 and 2116.
 pub(in crate::layout) const FARTHEST_NS: i64 = 1 << 62;
+
+/// The byte that marks a record of a program that simulates a daemon.
+const SIMULATED: u8 = 1;
 
 /// The number of the only time scale.
 const UTC: u8 = 0;
@@ -100,6 +105,7 @@ impl NativeRecord {
             realtime_error_ns: 0,
             disruption: Disruption::default(),
             host: HostNotice::default(),
+            is_simulated: false,
         }
     }
 
@@ -180,7 +186,8 @@ impl NativeRecord {
             | notice(self.host.tai_offset_s.is_some(), TAI_OFFSET_KNOWN);
         let [t, a] = self.host.tai_offset_s.unwrap_or_default().to_ne_bytes();
         let supported = self.disruption.supported.into();
-        u64::from_ne_bytes([supported, notices, self.host.leap, 0, t, a, 0, 0])
+        let simulated = self.is_simulated.into();
+        u64::from_ne_bytes([supported, notices, self.host.leap, simulated, t, a, 0, 0])
     }
 
     /// Decodes a record. Any process may have written it.
@@ -199,7 +206,7 @@ impl NativeRecord {
             marker,
             host,
         ] = *words;
-        let [supported, notices, host_leap, _reserved, t, a, ..] = host.to_ne_bytes();
+        let [supported, notices, host_leap, simulated, t, a, ..] = host.to_ne_bytes();
         let has = |bit| notices & bit != 0;
         let (slowest, fastest) = split(rates);
         let (publication_interval, realtime_error) = split(limits);
@@ -222,6 +229,7 @@ impl NativeRecord {
                 leap: host_leap,
                 tai_offset_s: has(TAI_OFFSET_KNOWN).then_some(i16::from_ne_bytes([t, a])),
             },
+            is_simulated: simulated == SIMULATED,
             ..Self::recall(&interval)
         };
         for (field, ns) in [
@@ -454,6 +462,7 @@ mod tests {
             leap: 4,
             tai_offset_s: Some(37),
         },
+        is_simulated: true,
     };
 
     #[test]
@@ -476,7 +485,7 @@ mod tests {
             expected.extend(number.to_ne_bytes());
         }
         expected.extend(77u64.to_ne_bytes());
-        expected.extend([1, 0b101, 4, 0]);
+        expected.extend([1, 0b101, 4, 1]);
         expected.extend(37i16.to_ne_bytes());
         expected.extend([0, 0]);
         let encoded: Vec<u8> = RECORD
