@@ -69,7 +69,10 @@ fn ppm_text(ppb: u32) -> String {
 /// The owner, the group and the mode of a file.
 fn owner_text(facts: &Facts, file: &FileFacts) -> String {
     let owner = facts.user_name(file.owner);
-    format!("owned by {owner}, group {}, mode {:04o}", file.group, file.mode)
+    format!(
+        "owned by {owner}, group {}, mode {:04o}",
+        file.group, file.mode
+    )
 }
 
 /// The command that restarts chronyd.

@@ -229,7 +229,9 @@ pub struct Places<'a> {
 impl Facts {
     /// Reads the facts.
     pub fn collect(places: &Places<'_>) -> Self {
-        let &Places { root, directory, .. } = places;
+        let &Places {
+            root, directory, ..
+        } = places;
         let is_live = root == Path::new("/");
         let published = published(root, directory);
         let processes = processes(root);
@@ -538,8 +540,7 @@ fn segments(root: &Path, directory: &Path) -> Vec<SegmentFacts> {
                 layout,
                 file: file(root, &path),
                 damage: damage.map(|err| err.to_string()),
-                lock_pid: lock_text
-                    .and_then(|text| text.split_whitespace().next()?.parse().ok()),
+                lock_pid: lock_text.and_then(|text| text.split_whitespace().next()?.parse().ok()),
             }
         })
         .collect()
@@ -627,7 +628,14 @@ fn hypervisor(root: &Path) -> Fact<Option<String>> {
                 .lines()
                 .filter(|line| line.starts_with("flags"))
                 .any(|line| line.split_whitespace().any(|flag| flag == "hypervisor"));
-            let known = ["KVM", "QEMU", "VMware", "VirtualBox", "Virtual Machine", "Firecracker"];
+            let known = [
+                "KVM",
+                "QEMU",
+                "VMware",
+                "VirtualBox",
+                "Virtual Machine",
+                "Firecracker",
+            ];
             let is_named = known.iter().any(|name| identity.contains(name));
             let kind = match (xen, identity) {
                 (Some(kind), _) => kind.trim().to_owned(),
@@ -644,9 +652,13 @@ fn chronyd_version(is_live: bool) -> Fact<String> {
     if !is_live {
         return Fact::Unknown("it is asked for only on this host: chronyd --version".to_owned());
     }
-    let program = ["/usr/sbin/chronyd", "/usr/local/sbin/chronyd", "/usr/bin/chronyd"]
-        .into_iter()
-        .find(|path| Path::new(path).exists());
+    let program = [
+        "/usr/sbin/chronyd",
+        "/usr/local/sbin/chronyd",
+        "/usr/bin/chronyd",
+    ]
+    .into_iter()
+    .find(|path| Path::new(path).exists());
     let Some(program) = program else {
         return Fact::Unknown("chronyd is not at its usual path".to_owned());
     };
@@ -673,9 +685,7 @@ fn needs_reload(is_live: bool) -> Fact<bool> {
         .args(["show", "--property=NeedDaemonReload", "--value", UNIT])
         .output();
     match output {
-        Ok(output) if output.status.success() => {
-            Fact::Known(output.stdout.trim_ascii() == b"yes")
-        }
+        Ok(output) if output.status.success() => Fact::Known(output.stdout.trim_ascii() == b"yes"),
         Ok(output) => Fact::Unknown(format!(
             "systemctl show: {}",
             String::from_utf8_lossy(&output.stderr).trim()

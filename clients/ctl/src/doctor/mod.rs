@@ -128,7 +128,9 @@ fn change_text(change: &Change) -> String {
 
 fn summary(findings: &[Finding]) -> String {
     let count = |severity| {
-        let of = findings.iter().filter(|finding| finding.severity == severity);
+        let of = findings
+            .iter()
+            .filter(|finding| finding.severity == severity);
         of.count()
     };
     format!(

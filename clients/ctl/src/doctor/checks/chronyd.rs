@@ -112,7 +112,10 @@ fn socket(facts: &Facts) -> Finding {
     if below(root, &own) != below(root, &facts.socket) {
         let finding = Finding::error(
             CHECK,
-            format!("chronyd's command socket is {}, and clockbound uses {path}", own.display()),
+            format!(
+                "chronyd's command socket is {}, and clockbound uses {path}",
+                own.display()
+            ),
             "clockbound queries chronyd by this socket",
         );
         return match facts.configuration.last("bindcmdaddress") {
@@ -124,11 +127,8 @@ fn socket(facts: &Facts) -> Finding {
                 )
             }
             None => finding.change(
-                Change::add(
-                    main_configuration(facts),
-                    format!("bindcmdaddress {path}"),
-                )
-                .then(RESTART_CHRONYD),
+                Change::add(main_configuration(facts), format!("bindcmdaddress {path}"))
+                    .then(RESTART_CHRONYD),
             ),
         };
     }

@@ -60,10 +60,16 @@ fn maxclockerror(facts: &Facts) -> Option<Finding> {
     if present_ppb >= max_drift_ppb {
         return Some(Finding::ok(
             CHECK,
-            format!("maxclockerror covers --max-drift-rate {}", ppm_text(max_drift_ppb)),
+            format!(
+                "maxclockerror covers --max-drift-rate {}",
+                ppm_text(max_drift_ppb)
+            ),
         ));
     }
-    let wanted = format!("maxclockerror {}", ppm_text(max_drift_ppb).trim_end_matches(" ppm"));
+    let wanted = format!(
+        "maxclockerror {}",
+        ppm_text(max_drift_ppb).trim_end_matches(" ppm")
+    );
     let finding = Finding::warning(
         CHECK,
         format!(
@@ -150,7 +156,10 @@ fn polls(facts: &Facts) -> Vec<Finding> {
     if findings.is_empty() && facts.configuration.sources().next().is_some() {
         findings.push(Finding::ok(
             CHECK,
-            format!("between two measurements the bound grows by {} at most", time_text(WIDE_NS)),
+            format!(
+                "between two measurements the bound grows by {} at most",
+                time_text(WIDE_NS)
+            ),
         ));
     }
     findings
@@ -296,10 +305,16 @@ fn leap_seconds(facts: &Facts) -> Option<Finding> {
                 ),
             );
         }
-        return Some(Finding::ok(CHECK, format!("leap seconds are those of {zone}")));
+        return Some(Finding::ok(
+            CHECK,
+            format!("leap seconds are those of {zone}"),
+        ));
     }
     if let Some(line) = configuration.last("leapseclist") {
-        return Some(Finding::ok(CHECK, format!("leap seconds are those of {}", line.words.join(" "))));
+        return Some(Finding::ok(
+            CHECK,
+            format!("leap seconds are those of {}", line.words.join(" ")),
+        ));
     }
     let has_only_clocks = configuration.sources().next().is_some()
         && configuration.sources().all(|line| line.name == "refclock");
@@ -329,7 +344,10 @@ fn maxdelay(facts: &Facts) -> Vec<Finding> {
         .map(|line| {
             Finding::warning(
                 "maxdelay",
-                format!("maxdelay of {} is above 4 s", line.source().unwrap_or_default()),
+                format!(
+                    "maxdelay of {} is above 4 s",
+                    line.source().unwrap_or_default()
+                ),
                 "after a disruption clockbound uses reports that are requested 4 s later, unless \
                  chronyd has acknowledged a reset of its sources. An answer that took longer can \
                  belong to a request from before the disruption",

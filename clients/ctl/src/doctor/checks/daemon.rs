@@ -73,7 +73,9 @@ fn diagnostics(facts: &Facts) -> Finding {
         }
         (Published::EarlierBoot, ..) => Finding::error(
             CHECK,
-            format!("clockbound has not run since the boot: the files in {at} are from an earlier one"),
+            format!(
+                "clockbound has not run since the boot: the files in {at} are from an earlier one"
+            ),
             WHY,
         )
         .change(start()),
@@ -301,7 +303,10 @@ fn broken_premises(facts: &Facts, diagnosed: &Diagnosed) -> Vec<Finding> {
     if counters.files_recreated > 0 {
         findings.push(Finding::info(
             "files_recreated",
-            format!("{} files of segments were deleted by another program", counters.files_recreated),
+            format!(
+                "{} files of segments were deleted by another program",
+                counters.files_recreated
+            ),
             "clockbound creates them again within about a second; a program that opens one \
              meanwhile fails",
         ));

@@ -11,7 +11,14 @@ use crate::doctor::finding::{Change, Finding};
 const COUNTERS: [&str; 2] = ["tsc", "arch_sys_counter"];
 /// Clocksources that are slow to read. The kernel uses one of the first three on x86 when it has
 /// marked the counter as unstable.
-const SLOW: [&str; 6] = ["hpet", "acpi_pm", "refined-jiffies", "jiffies", "pit", "xen"];
+const SLOW: [&str; 6] = [
+    "hpet",
+    "acpi_pm",
+    "refined-jiffies",
+    "jiffies",
+    "pit",
+    "xen",
+];
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let mut findings = vec![clocksource(facts)];

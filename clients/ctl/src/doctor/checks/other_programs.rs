@@ -77,7 +77,11 @@ fn other(facts: &Facts, process: &Process) -> Option<Finding> {
             .chronyds()
             .all(|chronyd| chronyd_options(&chronyd.arguments).leaves_the_clock);
         let finding = if is_alone {
-            Finding::info(CHECK, what, "chronyd runs with -x and leaves the clock to it")
+            Finding::info(
+                CHECK,
+                what,
+                "chronyd runs with -x and leaves the clock to it",
+            )
         } else {
             Finding::warning(CHECK, what, WHY)
         };
@@ -100,8 +104,7 @@ fn other(facts: &Facts, process: &Process) -> Option<Finding> {
         "chronyd" => {
             let is_chosen = facts.chronyd().is_some_and(|chosen| chosen.pid == pid);
             let is_child = !facts.chronyds().any(|chronyd| chronyd.pid == pid);
-            let is_harmless =
-                is_chosen || is_child || chronyd_options(arguments).leaves_the_clock;
+            let is_harmless = is_chosen || is_child || chronyd_options(arguments).leaves_the_clock;
             (!is_harmless).then(|| {
                 finding(
                     format!("a second chronyd, process {pid}, also disciplines the clock"),

@@ -37,8 +37,12 @@ fn run_directory(facts: &Facts, directory: &FileFacts) -> Finding {
     let at = directory.path.display();
     let what = format!("{at} is {}", owner_text(facts, directory));
     if directory.kind != Kind::Directory {
-        return Finding::error(CHECK, format!("{at} is not a directory"), "nothing is published")
-            .change(Change::command(format!("rm {at} && {RESTART}")));
+        return Finding::error(
+            CHECK,
+            format!("{at} is not a directory"),
+            "nothing is published",
+        )
+        .change(Change::command(format!("rm {at} && {RESTART}")));
     }
     if directory.mode & 0o005 != 0o005 {
         return Finding::warning(
@@ -120,7 +124,11 @@ fn segments(facts: &Facts, directory: &FileFacts) -> Vec<Finding> {
 /// A file that the daemon writes, and that is not there.
 fn missing(facts: &Facts, index: usize, segment: &SegmentFacts) -> Option<Finding> {
     let diagnosed = facts.diagnosed()?;
-    let is_written = diagnosed.record.publications.get(index).is_some_and(|count| *count > 0);
+    let is_written = diagnosed
+        .record
+        .publications
+        .get(index)
+        .is_some_and(|count| *count > 0);
     // A program that deleted it just now is not a fault of this host.
     is_written.then(|| {
         Finding::warning(

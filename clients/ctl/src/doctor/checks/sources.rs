@@ -57,7 +57,11 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 }
 
 fn scale(line: &Directive) -> Scale {
-    let name = line.source().unwrap_or_default().trim_end_matches('.').to_lowercase();
+    let name = line
+        .source()
+        .unwrap_or_default()
+        .trim_end_matches('.')
+        .to_lowercase();
     let is_of = |names: &[&str]| {
         names.iter().any(|known| {
             let rest = name.strip_suffix(known);
@@ -157,7 +161,9 @@ fn smearing_here(facts: &Facts) -> Vec<Finding> {
 /// The number of sources of a line.
 fn sources_of(line: &Directive) -> usize {
     if line.name == "pool" {
-        let given = line.value("maxsources").and_then(|value| value.parse().ok());
+        let given = line
+            .value("maxsources")
+            .and_then(|value| value.parse().ok());
         given.unwrap_or(POOL_SOURCES)
     } else {
         1
@@ -216,7 +222,9 @@ fn count(facts: &Facts) -> Finding {
                 main_configuration(facts),
                 "server ntp.example.net iburst minpoll 4 maxpoll 4",
             )
-            .then(format!("{RESTART_CHRONYD}, or lower --falsetickers and {RESTART}")),
+            .then(format!(
+                "{RESTART_CHRONYD}, or lower --falsetickers and {RESTART}"
+            )),
         );
     }
     if count == 1 {

@@ -56,7 +56,9 @@ const NEEDED: [Needed; 15] = [
     Needed {
         key: "WatchdogSec",
         line: "WatchdogSec=2s",
-        is_met: |unit| seconds(unit.value("WatchdogSec")).is_some_and(|s| (1..=MAX_WATCHDOG_S).contains(&s)),
+        is_met: |unit| {
+            seconds(unit.value("WatchdogSec")).is_some_and(|s| (1..=MAX_WATCHDOG_S).contains(&s))
+        },
         why: "a daemon that hangs is not restarted before readers treat its record as free \
               running, 5 s after the last publication",
     },
@@ -103,7 +105,8 @@ const NEEDED: [Needed; 15] = [
         line: "BindReadOnlyPaths=-/dev/vmclock0",
         is_met: |unit| {
             let paths = unit.words("BindReadOnlyPaths");
-            !unit.is_yes("PrivateDevices") || paths.iter().any(|path| path.contains("/dev/vmclock0"))
+            !unit.is_yes("PrivateDevices")
+                || paths.iter().any(|path| path.contains("/dev/vmclock0"))
         },
         why: "PrivateDevices= hides the VMClock device, so that a restored snapshot is not \
               detected",
@@ -113,7 +116,10 @@ const NEEDED: [Needed; 15] = [
         line: "RestrictAddressFamilies=AF_UNIX AF_NETLINK",
         is_met: |unit| {
             let families = unit.words("RestrictAddressFamilies");
-            families.is_empty() || ["AF_UNIX", "AF_NETLINK"].iter().all(|name| families.contains(name))
+            families.is_empty()
+                || ["AF_UNIX", "AF_NETLINK"]
+                    .iter()
+                    .all(|name| families.contains(name))
         },
         why: "without AF_UNIX chronyd cannot be queried, and without AF_NETLINK the kernel's \
               message about a restored snapshot does not arrive",
@@ -123,7 +129,10 @@ const NEEDED: [Needed; 15] = [
         line: "ReadWritePaths=/run",
         is_met: |unit| {
             unit.value("ProtectSystem") != Some("strict")
-                || unit.words("ReadWritePaths").iter().any(|path| *path == "/run")
+                || unit
+                    .words("ReadWritePaths")
+                    .iter()
+                    .any(|path| *path == "/run")
         },
         why: "the daemon creates its client socket in chronyd's directory, which chronyd creates \
               again at each start",
@@ -178,7 +187,10 @@ fn settings(unit: &Unit) -> Vec<Finding> {
     if findings.is_empty() {
         findings.push(Finding::ok(
             "unit_setting",
-            format!("{} has the settings that the daemon needs", unit.file.display()),
+            format!(
+                "{} has the settings that the daemon needs",
+                unit.file.display()
+            ),
         ));
     }
     findings
@@ -193,7 +205,10 @@ fn seconds(span: Option<&str>) -> Option<u32> {
     if let Some(minutes) = span.strip_suffix("min") {
         return minutes.parse::<u32>().ok()?.checked_mul(60);
     }
-    span.trim_end_matches("sec").trim_end_matches('s').parse().ok()
+    span.trim_end_matches("sec")
+        .trim_end_matches('s')
+        .parse()
+        .ok()
 }
 
 fn is_enough_memory(limit: &str) -> bool {
@@ -227,9 +242,10 @@ fn hidden(unit: &Unit) -> Option<Finding> {
 
 /// The published daemon's unit, which replaces chronyd.
 fn published(unit: &Unit) -> Option<Finding> {
-    let conflict = unit.assignments.iter().find(|assignment| {
-        assignment.key == "Conflicts" && assignment.value.contains("chrony")
-    })?;
+    let conflict = unit
+        .assignments
+        .iter()
+        .find(|assignment| assignment.key == "Conflicts" && assignment.value.contains("chrony"))?;
     Some(
         Finding::error(
             "published_unit",
@@ -249,7 +265,9 @@ fn hardware_clock(facts: &Facts, unit: &Unit) -> Option<Finding> {
     let is_used = options
         .iter()
         .any(|word| word.starts_with("--phc-interface") || word.starts_with("-i"));
-    let private = unit.last("PrivateNetwork").filter(|_| unit.is_yes("PrivateNetwork"))?;
+    let private = unit
+        .last("PrivateNetwork")
+        .filter(|_| unit.is_yes("PrivateNetwork"))?;
     is_used.then(|| {
         Finding::error(
             "unit_setting",
@@ -329,7 +347,10 @@ fn consumers(facts: &Facts) -> Vec<Finding> {
             let file = format!("/etc/systemd/system/{}.d/clockbound.conf", consumer.name);
             Finding::info(
                 "consumer_does_not_wait",
-                format!("{} starts after {UNIT} and does not wait for an interval", consumer.name),
+                format!(
+                    "{} starts after {UNIT} and does not wait for an interval",
+                    consumer.name
+                ),
                 "clockbound is ready after its first publication, which can have status unknown",
             )
             .change(Change::add(
@@ -346,10 +367,21 @@ mod tests {
 
     #[test]
     fn time_spans_and_memory_limits_are_parsed() {
-        for (span, expected) in [("2s", Some(2)), ("2", Some(2)), ("500ms", Some(1)), ("1min", Some(60))] {
+        for (span, expected) in [
+            ("2s", Some(2)),
+            ("2", Some(2)),
+            ("500ms", Some(1)),
+            ("1min", Some(60)),
+        ] {
             assert_eq!(seconds(Some(span)), expected, "{span}");
         }
-        for (limit, expected) in [("32M", true), ("4M", false), ("1G", true), ("infinity", true), ("4096K", false)] {
+        for (limit, expected) in [
+            ("32M", true),
+            ("4M", false),
+            ("1G", true),
+            ("infinity", true),
+            ("4096K", false),
+        ] {
             assert_eq!(is_enough_memory(limit), expected, "{limit}");
         }
     }

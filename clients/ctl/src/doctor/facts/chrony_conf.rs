@@ -44,7 +44,9 @@ impl Directive {
 
     /// Whether it has this option.
     pub fn has(&self, option: &str) -> bool {
-        self.words.iter().any(|word| word.eq_ignore_ascii_case(option))
+        self.words
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(option))
     }
 
     /// The value after this option.
@@ -268,7 +270,10 @@ mod tests {
         );
         assert!(configuration.unreadable.is_empty());
         assert_eq!(configuration.directives[0].name, "server");
-        let sources: Vec<_> = configuration.sources().filter_map(Directive::source).collect();
+        let sources: Vec<_> = configuration
+            .sources()
+            .filter_map(Directive::source)
+            .collect();
         assert_eq!(sources, ["a.example", "b.example"]);
     }
 
@@ -285,8 +290,14 @@ mod tests {
         let line = "server a minpoll 6 maxpoll 10";
         let directive = Directive::parse(Path::new("f"), 1, line).expect("a directive");
         assert_eq!(directive.value("maxpoll"), Some("10"));
-        assert_eq!(directive.with("maxpoll", "4"), "server a minpoll 6 maxpoll 4");
-        assert_eq!(directive.with("delay", "1e-3"), format!("{line} delay 1e-3"));
+        assert_eq!(
+            directive.with("maxpoll", "4"),
+            "server a minpoll 6 maxpoll 4"
+        );
+        assert_eq!(
+            directive.with("delay", "1e-3"),
+            format!("{line} delay 1e-3")
+        );
     }
 
     #[test]

@@ -68,10 +68,7 @@ impl Process {
         let effective = |name: &str| numbers(name).get(1).copied();
         let mut groups: Vec<u32> = effective("Gid").into_iter().collect();
         groups.extend(numbers("Groups"));
-        let arguments: Vec<String> = arguments
-            .split('\0')
-            .map(str::to_owned)
-            .collect();
+        let arguments: Vec<String> = arguments.split('\0').map(str::to_owned).collect();
         // The last argument ends with a zero, too.
         let count = arguments.len().saturating_sub(1);
         if count == 0 {
@@ -118,7 +115,10 @@ pub fn option<'a>(arguments: &'a [String], long: &str, short: Option<char>) -> O
         let short = short.and_then(|short| word.strip_prefix(&format!("-{short}")));
         if word == long || short == Some("") {
             found = words.peek().copied().or(found);
-        } else if let Some(value) = word.strip_prefix(long).and_then(|rest| rest.strip_prefix('=')) {
+        } else if let Some(value) = word
+            .strip_prefix(long)
+            .and_then(|rest| rest.strip_prefix('='))
+        {
             found = Some(value);
         } else if let Some(value) = short.filter(|_| !word.starts_with("--")) {
             found = Some(value.strip_prefix('=').unwrap_or(value));
@@ -158,7 +158,11 @@ mod tests {
         assert_eq!(process.groups, [103, 7, 8]);
         assert_eq!(process.arguments, ["/usr/sbin/chronyd", "-F", "1"]);
         assert_eq!(process.namespace_pids, [712, 5]);
-        assert_eq!(Process::parse(2, STATUS, ""), None, "a thread of the kernel");
+        assert_eq!(
+            Process::parse(2, STATUS, ""),
+            None,
+            "a thread of the kernel"
+        );
     }
 
     #[test]
@@ -184,7 +188,11 @@ mod tests {
             ("clockbound --max-wander 1", None),
         ] {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            assert_eq!(option(&words, "--max-drift-rate", Some('m')), expected, "{line}");
+            assert_eq!(
+                option(&words, "--max-drift-rate", Some('m')),
+                expected,
+                "{line}"
+            );
         }
     }
 }

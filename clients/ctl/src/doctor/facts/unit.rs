@@ -86,7 +86,10 @@ impl Unit {
             if line.starts_with(['#', ';']) {
                 continue;
             }
-            if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            if let Some(name) = line
+                .strip_prefix('[')
+                .and_then(|line| line.strip_suffix(']'))
+            {
                 section = name.to_owned();
                 continue;
             }
@@ -188,13 +191,17 @@ pub fn services(root: &Path) -> Vec<String> {
 fn directories_of(root: &Path, suffix: &str) -> Vec<PathBuf> {
     let names = names_in(root, Path::new(ADMINISTRATOR));
     let matching = names.into_iter().filter(|name| name.ends_with(suffix));
-    matching.map(|name| Path::new(ADMINISTRATOR).join(name)).collect()
+    matching
+        .map(|name| Path::new(ADMINISTRATOR).join(name))
+        .collect()
 }
 
 fn names_in(root: &Path, directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(below(root, directory));
     let names = entries.into_iter().flatten().flatten();
-    names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    names
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -216,8 +223,16 @@ mod tests {
             "usr/lib/systemd/system/a.service",
             "# c\n[Service]\nUser=chrony\nReadWritePaths=/run \\\n  /tmp\nPrivateTmp=yes\n",
         );
-        write(root, "usr/lib/systemd/system/a.service.d/10.conf", "[Service]\nUser=_chrony\n");
-        write(root, "usr/lib/systemd/system/a.service.d/20.conf", "[Service]\nUser=ignored\n");
+        write(
+            root,
+            "usr/lib/systemd/system/a.service.d/10.conf",
+            "[Service]\nUser=_chrony\n",
+        );
+        write(
+            root,
+            "usr/lib/systemd/system/a.service.d/20.conf",
+            "[Service]\nUser=ignored\n",
+        );
         write(
             root,
             "etc/systemd/system/a.service.d/20.conf",
@@ -229,7 +244,10 @@ mod tests {
         assert_eq!(unit.value("PrivateTmp"), None);
         let user = unit.last("User").expect("set");
         assert_eq!((user.number, user.section.as_str()), (2, "Service"));
-        assert_eq!(user.file, Path::new("/usr/lib/systemd/system/a.service.d/10.conf"));
+        assert_eq!(
+            user.file,
+            Path::new("/usr/lib/systemd/system/a.service.d/10.conf")
+        );
         assert!(unit.hidden.is_empty());
         assert_eq!(Unit::read(root, "b.service"), None);
     }
@@ -238,12 +256,27 @@ mod tests {
     fn a_unit_of_the_administrator_hides_that_of_the_package() {
         let root = tempfile::tempdir().expect("a directory");
         let root = root.path();
-        write(root, "usr/lib/systemd/system/a.service", "[Service]\nType=notify\n");
-        write(root, "etc/systemd/system/a.service", "[Service]\nType=simple\n");
-        write(root, "etc/systemd/system/multi-user.target.wants/a.service", "");
+        write(
+            root,
+            "usr/lib/systemd/system/a.service",
+            "[Service]\nType=notify\n",
+        );
+        write(
+            root,
+            "etc/systemd/system/a.service",
+            "[Service]\nType=simple\n",
+        );
+        write(
+            root,
+            "etc/systemd/system/multi-user.target.wants/a.service",
+            "",
+        );
         let unit = Unit::read(root, "a.service").expect("a unit");
         assert_eq!(unit.value("Type"), Some("simple"));
-        assert_eq!(unit.hidden, [Path::new("/usr/lib/systemd/system/a.service")]);
+        assert_eq!(
+            unit.hidden,
+            [Path::new("/usr/lib/systemd/system/a.service")]
+        );
         assert_eq!(enabled(root), ["a.service"]);
         assert_eq!(services(root), ["a.service"]);
     }
