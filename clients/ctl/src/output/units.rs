@@ -40,8 +40,18 @@ pub fn rfc3339(utc_ns: i64) -> String {
 
 /// An instant, ns of UTC since 1970, as `2026-11-24 20:05:31 UTC`, for people. It is rounded down.
 pub fn utc_second(utc_ns: i64) -> String {
+    utc(utc_ns, "%Y-%m-%d %H:%M:%S UTC")
+}
+
+/// An instant, ns of UTC since 1970, as `2026-11-24 20:05:31`, for tables. It is rounded down.
+pub fn utc_time(utc_ns: i64) -> String {
+    utc(utc_ns, "%Y-%m-%d %H:%M:%S")
+}
+
+/// An instant, ns of UTC since 1970, in this format of strftime(3). It is rounded down.
+pub fn utc(utc_ns: i64, format: &str) -> String {
     match Timestamp::from_second(utc_ns.div_euclid(NS_PER_S)) {
-        Ok(instant) => instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        Ok(instant) => instant.strftime(format).to_string(),
         Err(_) => format!("{utc_ns} ns"),
     }
 }
