@@ -55,6 +55,7 @@ pub fn without_claim(estimate: &Estimate, status: ClockStatus, at: &Readings) ->
     V3Record {
         status,
         disruption: estimate.disruption,
+        is_simulated: estimate.is_simulated,
         ..V3Record::no_claim(at.realtime.as_ns())
     }
 }

@@ -64,6 +64,7 @@ pub fn to_native(estimate: &Estimate, pace: Pace, at: &Readings) -> NativeRecord
         realtime_error_ns: as_u32(realtime_error_ns),
         disruption: estimate.disruption,
         host: estimate.notice,
+        is_simulated: estimate.is_simulated,
     }
 }
 
@@ -85,7 +86,7 @@ pub fn to_v1(estimate: &Estimate, at: &Readings) -> V1Record {
             ClockStatus::Disrupted => ClockStatus::Unknown,
             status => status,
         },
-        is_simulated: false,
+        is_simulated: estimate.is_simulated,
     }
 }
 
