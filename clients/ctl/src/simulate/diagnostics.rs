@@ -2,10 +2,10 @@
 
 use clockbound_actors::estimator::Estimate;
 use clockbound_actors::time::RawInstant;
-use shm_layout::Reason;
 use shm_layout::diagnostics::{
     Counters, DiagnosticsRecord, Settings, Source, SourceAddress, SourceState,
 };
+use shm_layout::{Reason, STALE_AFTER_NS};
 
 use super::files::{GRACE, PUBLICATION_INTERVAL};
 use super::player::State;
@@ -60,6 +60,7 @@ pub fn diagnostics(
         realtime_error_ns: estimate.realtime_error_ns(at),
         budget_ns: estimate.budget.terms().map(|(_, ns)| ns),
         validated_ns: estimate.validated.as_ns(),
+        free_running_after_ns: estimate.validated.as_ns().saturating_add(STALE_AFTER_NS),
         void_after_ns: estimate.void_after.as_ns(),
         slowest_ppt: estimate.band.slowest.as_ppt(),
         fastest_ppt: estimate.band.fastest.as_ppt(),

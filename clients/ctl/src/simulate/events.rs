@@ -35,8 +35,6 @@ enum Event<'a> {
         true_offset_ns: i64,
         /// Whether the interval contains true time, or claims nothing.
         is_true: bool,
-        /// Whether records are written.
-        is_writing: bool,
     },
     /// The playing has ended.
     End { cause: &'static str },
@@ -99,7 +97,6 @@ impl Events {
                 bound_ns: state.half_width_ns(),
                 true_offset_ns: state.offset_ns,
                 is_true: state.is_true(),
-                is_writing: state.is_writing,
             })?;
         }
         Ok(count)

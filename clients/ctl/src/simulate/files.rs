@@ -18,7 +18,6 @@ use shm_layout::layout::v1::V1;
 use shm_layout::layout::v2::V2;
 use shm_layout::layout::v3::V3;
 use shm_layout::native::NativeRecord;
-use shm_layout::v1::V1Record;
 use shm_layout::v2::V2Record;
 use shm_layout::v3::V3Record;
 use shm_layout::writer::{OpenError, Segment};
@@ -92,7 +91,6 @@ impl Files {
         let v3 = self.has_v3.then(|| {
             open(&path(v3::FILE_NAME), |now_ns| V3Record {
                 disruption,
-                is_simulated: true,
                 ..V3::no_claim(now_ns)
             })
         });
@@ -101,20 +99,13 @@ impl Files {
             v3: v3.transpose()?,
             native: Some(open(&path(native::FILE_NAME), |now_ns| NativeRecord {
                 disruption,
-                is_simulated: true,
                 ..Native::no_claim(now_ns)
             })?),
             v2: Some(open(&path(v2::FILE_NAME), |now_ns| V2Record {
-                bound: V1Record {
-                    is_simulated: true,
-                    ..V2::no_claim(now_ns).bound
-                },
                 disruption,
+                ..V2::no_claim(now_ns)
             })?),
-            v1: Some(open(&path(v1::FILE_NAME), |now_ns| V1Record {
-                is_simulated: true,
-                ..V1::no_claim(now_ns)
-            })?),
+            v1: Some(open(&path(v1::FILE_NAME), V1::no_claim)?),
             diagnostics: Some(open(&path(diagnostics::FILE_NAME), |now_ns| {
                 DiagnosticsRecord {
                     is_simulated: true,
@@ -147,7 +138,9 @@ impl Files {
     /// The names of the published files.
     pub fn published(&self) -> impl Iterator<Item = &'static str> + use<> {
         let has_v3 = self.has_v3;
-        NAMES.into_iter().filter(move |&name| has_v3 || name != v3::FILE_NAME)
+        NAMES
+            .into_iter()
+            .filter(move |&name| has_v3 || name != v3::FILE_NAME)
     }
 }
 
@@ -181,7 +174,9 @@ fn writer_of(path: &Path) -> io::Result<Option<String>> {
 /// Whether the daemon publishes in this directory by default.
 pub fn is_default(directory: &Path) -> bool {
     let resolved = |path: &Path| {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
         path.canonicalize().ok().or_else(|| {
             let parent = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
             Some(parent.join(path.file_name()?))
@@ -197,7 +192,11 @@ mod tests {
 
     #[test]
     fn the_default_directory_is_recognised_by_every_name() {
-        for name in ["/var/run/clockbound", "/run/clockbound", "/run/../run/clockbound/"] {
+        for name in [
+            "/var/run/clockbound",
+            "/run/clockbound",
+            "/run/../run/clockbound/",
+        ] {
             assert!(is_default(Path::new(name)), "{name}");
         }
         for name in ["/run/clockbound/test", "/tmp/clockbound", "clockbound", "/"] {
@@ -211,7 +210,10 @@ mod tests {
         let path = directory.path();
         let (held, _) = Segment::<V1>::open(&path.join(v1::FILE_NAME)).expect("a segment");
         let refused = Files::new(path).expect_err("refused").to_string();
-        let own = format!("process {} publishes the segment shm here", std::process::id());
+        let own = format!(
+            "process {} publishes the segment shm here",
+            std::process::id()
+        );
         assert!(refused.contains(&own), "{refused}");
         assert!(!path.join(native::FILE_NAME).exists());
         drop(held);

@@ -89,11 +89,17 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
         );
         return Err(Failure::Other(Exit::Usage, why));
     }
-    let in_directory = |source| Failure::File {
-        path: arguments.to.clone(),
-        source,
-    };
-    let (files, counter_error) = Files::new(&arguments.to).map_err(in_directory)?;
+    let (files, counter_error) =
+        Files::new(&arguments.to).map_err(|source| match source.kind() {
+            io::ErrorKind::ResourceBusy => Failure::Other(
+                Exit::CannotCreate,
+                format!("{}: {source}", arguments.to.display()),
+            ),
+            _ => Failure::File {
+                path: arguments.to.clone(),
+                source,
+            },
+        })?;
     if let Some(err) = counter_error {
         eprintln!("clockboundctl: the segment of the 3.x layout is not published: {err}");
     }
@@ -133,8 +139,8 @@ fn check(script: &Script, arguments: &Arguments) -> Result<(), Failure> {
         && speed.real_ns(holdover_ns) < MIN_HOLDOVER_NS
     {
         return wrong(format!(
-            "the holdover must be at least 3 s of real time, which is {} s at --speed {speed}",
-            speed.script_ns(MIN_HOLDOVER_NS).div_ceil(1_000_000_000)
+            "the holdover must be at least 3 s of real time, which is {} at --speed {speed}",
+            units::seconds(speed.script_ns(MIN_HOLDOVER_NS))
         ));
     }
     Ok(())

@@ -56,6 +56,9 @@ impl Page {
     }
 
     fn create(path: &Path) -> io::Result<Self> {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
         let file = File::options()
             .read(true)
             .write(true)
@@ -129,7 +132,7 @@ mod tests {
     #[test]
     fn readers_of_the_page_see_its_marker_change() {
         let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("vmclock0");
+        let path = directory.path().join("missing/vmclock0");
         let mut page = Page::open(&path).expect("created");
         let reader = vmclock::Page::open(&path).expect("a page");
         let content = reader.read().expect("not amid a write");
@@ -149,10 +152,16 @@ mod tests {
         let path = directory.path().join("text");
         std::fs::write(&path, "text").expect("written");
         let refused = Page::open(&path).expect_err("refused").to_string();
-        assert!(refused.contains("give the path of a VMClock page"), "{refused}");
+        assert!(
+            refused.contains("give the path of a VMClock page"),
+            "{refused}"
+        );
         assert_eq!(std::fs::read(&path).expect("unchanged"), b"text");
         let refused = Page::open(Path::new("/dev/null")).expect_err("refused");
-        assert!(refused.to_string().contains("this is a device"), "{refused}");
+        assert!(
+            refused.to_string().contains("this is a device"),
+            "{refused}"
+        );
         assert!(Page::open(directory.path()).is_err());
     }
 }

@@ -42,6 +42,9 @@ pub struct State {
     /// Nothing is claimed about earlier instants: the offset did not change at this rate then, or
     /// the status was not trusted.
     pub valid_since_ns: i64,
+    /// By how much the midpoint of the interval is after true time, ns, unless that is more than half
+    /// the width.
+    pub midpoint_ns: i64,
     /// How far true time is before the interval, or, if negative, after it, ns; 0 if it is inside.
     pub lie_ns: i64,
     /// How long a record holds after `validated_ns`, ns.
@@ -79,6 +82,7 @@ impl State {
         offset_ns: 0,
         offset_ppb: 0,
         valid_since_ns: 0,
+        midpoint_ns: 0,
         lie_ns: 0,
         holdover_ns: DEFAULT_HOLDOVER_NS,
         validated_ns: 0,
@@ -101,7 +105,7 @@ impl State {
     pub fn interval_ns(&self) -> (i64, i64) {
         let half_ns = self.half_width_ns();
         let shift_ns = match self.lie_ns.signum() {
-            0 => 0,
+            0 => self.midpoint_ns.clamp(-half_ns, half_ns),
             sign => sign.saturating_mul(half_ns).saturating_add(self.lie_ns),
         };
         let centre_ns = self.offset_ns.saturating_add(shift_ns);
@@ -166,6 +170,7 @@ impl State {
             Setting::Bound(ns) => self.set_bound(ns, t_ns),
             Setting::Drift(ppb) => self.drift_ppb = ppb,
             Setting::Offset(ns) => self.set_offset(ns, 0, t_ns),
+            Setting::Midpoint(ns) => self.midpoint_ns = ns,
             Setting::Lie(ns) => self.lie_ns = ns,
             Setting::Holdover(ns) => self.holdover_ns = ns,
         }
@@ -205,7 +210,8 @@ impl State {
                 }
             }
             Action::Wait => {}
-            Action::Gap => self.is_writing = is_over,
+            // What was set at the same instant is written before.
+            Action::Gap => self.is_writing = is_over || t_ns == step.start_ns,
             Action::Restart => {
                 self.restarts += 1;
                 self.is_writing = is_over;
@@ -297,7 +303,11 @@ mod tests {
     fn a_status_has_its_usual_reason_unless_another_is_given() {
         for (text, status, reason) in [
             ("wait 1s", ClockStatus::Unknown, Reason::NeverSynchronized),
-            ("status synchronized", ClockStatus::Synchronized, Reason::Tracking),
+            (
+                "status synchronized",
+                ClockStatus::Synchronized,
+                Reason::Tracking,
+            ),
             (
                 "reason contradiction status synchronized",
                 ClockStatus::Synchronized,
@@ -308,7 +318,11 @@ mod tests {
                 ClockStatus::Unknown,
                 Reason::NeverSynchronized,
             ),
-            ("status free_running", ClockStatus::FreeRunning, Reason::ChronySilent),
+            (
+                "status free_running",
+                ClockStatus::FreeRunning,
+                Reason::ChronySilent,
+            ),
             ("disrupt", ClockStatus::Disrupted, Reason::Disrupted),
         ] {
             let state = at(text, 0);
@@ -318,7 +332,8 @@ mod tests {
 
     #[test]
     fn a_step_counts_from_its_own_instant_on() {
-        let script = Script::parse("status synchronized bound 1ms\nat 2s bound 3ms").expect("valid");
+        let script =
+            Script::parse("status synchronized bound 1ms\nat 2s bound 3ms").expect("valid");
         for (t_ns, bound_ns) in [(0, MS), (2 * S - 1, MS), (2 * S, 3 * MS), (9 * S, 3 * MS)] {
             assert_eq!(script.state_at(t_ns).half_width_ns(), bound_ns, "{t_ns}");
         }
@@ -337,7 +352,10 @@ mod tests {
         for t_ns in [35 * S, 3_600 * S] {
             let expired = at(text, t_ns);
             let found = (expired.status, expired.reason, expired.status_since_ns);
-            assert_eq!(found, (ClockStatus::Unknown, Reason::HoldoverExpired, 35 * S));
+            assert_eq!(
+                found,
+                (ClockStatus::Unknown, Reason::HoldoverExpired, 35 * S)
+            );
         }
         // A bound that is set counts from then on, and synchronization ends the growth.
         let set = format!("{text}\n").replace("wait 1h", "bound 2ms\nwait 2s\nstatus synchronized");
@@ -363,6 +381,15 @@ mod tests {
     }
 
     #[test]
+    fn a_midpoint_is_off_by_the_bound_at_most() {
+        let text = |by: &str| format!("status synchronized bound 1ms offset 7ms midpoint {by}");
+        let interval_of = |by: &str| at(&text(by), 0).interval_ns();
+        assert_eq!(interval_of("600us"), (6_600_000, 8_600_000));
+        assert_eq!(interval_of("-1h"), (5 * MS, 7 * MS));
+        assert!(at(&text("-1h"), 0).is_true());
+    }
+
+    #[test]
     fn a_lie_is_outside_whatever_the_bound_is() {
         let text = "status synchronized bound 1ms offset 7ms lie 5ms\nbound 20ms lie -5ms";
         let lying = at("status synchronized bound 1ms offset 7ms lie 5ms", 0);
@@ -378,20 +405,26 @@ mod tests {
         let text = "status synchronized\nwait 1s\ngap 2s\nrestart 1s\nwait 1s\nrestart";
         for (t_ns, is_writing, restarts) in [
             (0, true, 0),
-            (S, false, 0),
+            (S, true, 0),
+            (S + 1, false, 0),
             (3 * S - 1, false, 0),
             (3 * S, false, 1),
             (4 * S, true, 1),
             (5 * S, true, 2),
         ] {
             let state = at(text, t_ns);
-            assert_eq!((state.is_writing, state.restarts), (is_writing, restarts), "{t_ns}");
+            assert_eq!(
+                (state.is_writing, state.restarts),
+                (is_writing, restarts),
+                "{t_ns}"
+            );
         }
     }
 
     #[test]
     fn a_disruption_changes_the_page_first() {
-        let text = "status synchronized\nwait 1s\ndisrupt unnoticed 2s\nwait 1s\nstatus synchronized";
+        let text =
+            "status synchronized\nwait 1s\ndisrupt unnoticed 2s\nwait 1s\nstatus synchronized";
         for (t_ns, status, page, noticed) in [
             (S - 1, ClockStatus::Synchronized, 0, 0),
             (S, ClockStatus::Synchronized, 1, 0),
@@ -412,6 +445,9 @@ mod tests {
         let state = at(text, 9 * S);
         assert_eq!((state.status_changes, state.contradictions), (6, 3));
         let ended = state.ended(9 * S);
-        assert_eq!((ended.status, ended.reason), (ClockStatus::Unknown, Reason::Retired));
+        assert_eq!(
+            (ended.status, ended.reason),
+            (ClockStatus::Unknown, Reason::Retired)
+        );
     }
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use clockbound_actors::os::clocks;
 use clockbound_actors::os::clocksource::SYS_ROOT;
+use clockbound_actors::os::clocksource_watch::ClocksourceWatch;
 use clockbound_actors::publication::counter_clock::{CounterClock, CounterReading};
 use clockbound_actors::publication::segments::Segments;
 use shm_layout::Disruption;
 
+use super::diagnostics::{Process, diagnostics};
 use super::events::Events;
 use super::files::Files;
 use super::page::Page;
@@ -18,7 +20,6 @@ use super::player::State;
 use super::projection::{Now, estimate};
 use super::script::Script;
 use super::speed::Speed;
-use super::diagnostics::{Process, diagnostics};
 use crate::exit::{Exit, Failure};
 
 /// The time between two publications.
@@ -60,6 +61,7 @@ pub struct Publisher {
     /// `None` between the removal of the files and their creation.
     segments: Option<Segments>,
     counter: CounterClock,
+    clocksource: ClocksourceWatch,
     /// The marker of the records.
     marker: u64,
     /// How many disruptions and restarts were done.
@@ -113,6 +115,7 @@ impl Publisher {
             page,
             segments: None,
             counter: CounterClock::default(),
+            clocksource: ClocksourceWatch::new(Path::new(SYS_ROOT)),
             done: Done::default(),
             process,
         };
@@ -163,7 +166,12 @@ impl Publisher {
                 *is_ready = true;
             }
             begun = events.begun(&self.plan.script, begun, t_ns, &state)?;
-            if self.plan.script.length_ns.is_some_and(|length_ns| t_ns >= length_ns) {
+            if self
+                .plan
+                .script
+                .length_ns
+                .is_some_and(|length_ns| t_ns >= length_ns)
+            {
                 return Ok((End::Script, state, t_ns));
             }
             next_ns = self.plan.script.next_change_after(t_ns);
@@ -241,7 +249,8 @@ impl Publisher {
 
     fn read_counter(&mut self) -> CounterReading {
         if self.files.has_v3() {
-            self.counter.read(Path::new(SYS_ROOT)).0
+            self.clocksource.has_changed(clocks::monotonic_raw());
+            self.counter.read(self.clocksource.current()).0
         } else {
             CounterReading::Calibrating
         }

@@ -9,7 +9,7 @@
 //!           | "restart" [ TIME ]
 //!           | "disrupt" [ "unnoticed" TIME ]
 //! setting   = "status" STATUS | "reason" REASON | "bound" TIME | "drift" RATE
-//!           | "offset" [SIGN]TIME | "lie" [SIGN]TIME | "holdover" TIME
+//!           | "offset" [SIGN]TIME | "midpoint" [SIGN]TIME | "lie" [SIGN]TIME | "holdover" TIME
 //! ramped    = ( "bound" | "offset" ) [FROM] ".." TO
 //! ```
 //! A `#` begins a comment. [`Script::parse`] is total: it returns a script or an error for every
@@ -85,6 +85,8 @@ pub enum Setting {
     Drift(u32),
     /// By how much true time is ahead of `CLOCK_REALTIME`, ns.
     Offset(i64),
+    /// By how much the midpoint of the interval is after true time, ns; at most the bound is used.
+    Midpoint(i64),
     /// How far true time is outside the interval, ns: it is before the interval if positive, after
     /// it if negative, and inside if 0.
     Lie(i64),
@@ -212,20 +214,23 @@ impl Timeline {
                 "the script has more than {MAX_STEPS} steps, with every round counted"
             ));
         }
-        let start_ns = statement.at_ns.map_or(self.now_ns, |at_ns| begin_ns + at_ns);
+        let start_ns = statement
+            .at_ns
+            .map_or(self.now_ns, |at_ns| begin_ns + at_ns);
         if start_ns < self.now_ns {
             let (at, earliest) = (start_ns - begin_ns, self.now_ns - begin_ns);
             return wrong(format!(
                 "found the time {}, expected {} or later, when the statement before it ends",
-                seconds(at),
-                seconds(earliest)
+                units::seconds(at),
+                units::seconds(earliest)
             ));
         }
         let end_ns = start_ns + statement.lasts_ns;
         if end_ns > units::MAX_TIME_NS {
             return wrong("the script is longer than 366 days".to_owned());
         }
-        self.note(&statement.action, statement.lasts_ns).or_else(wrong)?;
+        self.note(&statement.action, statement.lasts_ns)
+            .or_else(wrong)?;
         self.now_ns = end_ns;
         self.is_endless = statement.is_endless;
         self.steps.push(Step {
@@ -246,7 +251,8 @@ impl Timeline {
                         Setting::Offset(ns) => self.offset_ns = ns,
                         Setting::Drift(ppb) => self.drift_ppb = self.drift_ppb.max(ppb.into()),
                         Setting::Holdover(ns) => {
-                            self.holdover_ns = Some(self.holdover_ns.map_or(ns, |least| least.min(ns)));
+                            self.holdover_ns =
+                                Some(self.holdover_ns.map_or(ns, |least| least.min(ns)));
                         }
                         _ => {}
                     }
@@ -257,8 +263,10 @@ impl Timeline {
                     let from_ns = ramp.from_ns.unwrap_or(self.offset_ns);
                     let slope_ppb = slope_ppb(from_ns, ramp.to_ns, lasts_ns).abs();
                     if slope_ppb > i64::from(units::MAX_RATE_PPB) {
-                        return Err("the offset changes by more than 100000 ppm, expected a longer ramp"
-                            .to_owned());
+                        return Err(
+                            "the offset changes by more than 100000 ppm, expected a longer ramp"
+                                .to_owned(),
+                        );
                     }
                     self.slope_ppb = self.slope_ppb.max(slope_ppb);
                     self.offset_ns = ramp.to_ns;
@@ -277,14 +285,6 @@ pub fn slope_ppb(from_ns: i64, to_ns: i64, lasts_ns: i64) -> i64 {
     let lasts = i128::from(lasts_ns.max(1));
     let magnitude = (scaled.abs() + lasts - 1) / lasts;
     i64::try_from(magnitude * scaled.signum()).unwrap_or(i64::MAX)
-}
-
-/// A time in seconds, for messages.
-fn seconds(ns: i64) -> String {
-    let (whole, fraction) = (ns / 1_000_000_000, ns % 1_000_000_000);
-    let text = format!("{whole}.{fraction:09}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    format!("{text}s")
 }
 
 /// The lines of the script, with `repeat` and `end` resolved.
@@ -333,7 +333,10 @@ fn rounds(words: &[&str]) -> Result<u32, String> {
             words.len()
         ));
     };
-    let rounds = word.parse().ok().filter(|rounds| (1..=10_000).contains(rounds));
+    let rounds = word
+        .parse()
+        .ok()
+        .filter(|rounds| (1..=10_000).contains(rounds));
     rounds.ok_or_else(|| format!("found \"{word}\", {expected}"))
 }
 
@@ -396,7 +399,7 @@ fn statement(words: &[&str], line: usize) -> Result<Statement, String> {
 }
 
 const STATEMENTS: &str = "a statement (wait, ramp, gap, restart, disrupt, repeat, end) or a setting \
-                          (status, reason, bound, drift, offset, lie, holdover)";
+                          (status, reason, bound, drift, offset, midpoint, lie, holdover)";
 
 /// The settings of a line.
 fn settings(mut words: &[&str]) -> Result<Vec<Setting>, String> {
@@ -429,6 +432,11 @@ fn settings(mut words: &[&str]) -> Result<Vec<Setting>, String> {
                 let (ns, rest) = take(rest, expected, units::signed_time)?;
                 (Setting::Offset(ns), rest)
             }
+            "midpoint" => {
+                let expected = "a time such as 5ms or -5ms after \"midpoint\"";
+                let (ns, rest) = take(rest, expected, units::signed_time)?;
+                (Setting::Midpoint(ns), rest)
+            }
             "lie" => {
                 let expected = "a time such as 5ms or -5ms, or 0, after \"lie\"";
                 let (ns, rest) = take(rest, expected, units::signed_time)?;
@@ -448,7 +456,7 @@ fn settings(mut words: &[&str]) -> Result<Vec<Setting>, String> {
             word => {
                 return Err(format!(
                     "found \"{word}\", expected another setting (status, reason, bound, drift, \
-                     offset, lie, holdover) or the end of the line"
+                     offset, midpoint, lie, holdover) or the end of the line"
                 ));
             }
         };
@@ -600,38 +608,154 @@ mod tests {
         for (text, line, problem) in [
             ("", 1, "the script has no statement"),
             ("# nothing\n\n", 1, "the script has no statement"),
-            ("\nstatsu unknown", 2, "found \"statsu\", expected a statement (wait, ramp, "),
-            ("status", 1, "found the end of the line, expected one of unknown, synchronized"),
-            ("status good", 1, "found \"good\", expected one of unknown, synchronized"),
-            ("reason daemon_silent", 1, "found \"daemon_silent\", expected one of tracking"),
-            ("bound 5", 1, "found \"5\", expected a time such as 500us after \"bound\""),
-            ("bound -5us", 1, "found \"-5us\", expected a time such as 500us"),
-            ("bound 1ms 2ms", 1, "found \"2ms\", expected another setting"),
-            ("bound 1ms bound 2ms", 1, "found a second \"bound\" in one line"),
+            (
+                "\nstatsu unknown",
+                2,
+                "found \"statsu\", expected a statement (wait, ramp, ",
+            ),
+            (
+                "status",
+                1,
+                "found the end of the line, expected one of unknown, synchronized",
+            ),
+            (
+                "status good",
+                1,
+                "found \"good\", expected one of unknown, synchronized",
+            ),
+            (
+                "reason daemon_silent",
+                1,
+                "found \"daemon_silent\", expected one of tracking",
+            ),
+            (
+                "bound 5",
+                1,
+                "found \"5\", expected a time such as 500us after \"bound\"",
+            ),
+            (
+                "bound -5us",
+                1,
+                "found \"-5us\", expected a time such as 500us",
+            ),
+            (
+                "bound 1ms 2ms",
+                1,
+                "found \"2ms\", expected another setting",
+            ),
+            (
+                "bound 1ms bound 2ms",
+                1,
+                "found a second \"bound\" in one line",
+            ),
             ("bound 1ms at 5s", 1, "found \"at\" amid the line"),
             ("drift 5%", 1, "found \"5%\", expected a rate such as 50ppm"),
-            ("at status unknown", 1, "found \"status\", expected a time such as 10s after \"at\""),
-            ("at 5s", 1, "found the end of the line, expected a statement"),
-            ("wait", 1, "found the end of the line, expected a time such as 10s, or \"forever\""),
-            ("wait 5s 6s", 1, "found \"6s\", expected the end of the line"),
-            ("wait forever\nwait 1s", 2, "nothing can follow \"wait forever\""),
-            ("repeat 2\nwait forever\nend", 2, "nothing can follow \"wait forever\""),
-            ("wait 5s\nat 4.5s gap 1s", 2, "found the time 4.5s, expected 5s or later"),
-            ("repeat 2\nwait 1s\nat 0.5s gap 1s\nend", 3, "found the time 0.5s, expected 1s"),
-            ("repeat", 1, "found 0 words after \"repeat\", expected a number of rounds"),
-            ("repeat x\nend", 1, "found \"x\", expected a number of rounds from 1 to 10000"),
-            ("repeat 0\nend", 1, "found \"0\", expected a number of rounds from 1"),
-            ("wait 1s\nrepeat 2\nwait 1s", 2, "\"repeat\" without an \"end\" after it"),
+            (
+                "at status unknown",
+                1,
+                "found \"status\", expected a time such as 10s after \"at\"",
+            ),
+            (
+                "at 5s",
+                1,
+                "found the end of the line, expected a statement",
+            ),
+            (
+                "wait",
+                1,
+                "found the end of the line, expected a time such as 10s, or \"forever\"",
+            ),
+            (
+                "wait 5s 6s",
+                1,
+                "found \"6s\", expected the end of the line",
+            ),
+            (
+                "wait forever\nwait 1s",
+                2,
+                "nothing can follow \"wait forever\"",
+            ),
+            (
+                "repeat 2\nwait forever\nend",
+                2,
+                "nothing can follow \"wait forever\"",
+            ),
+            (
+                "wait 5s\nat 4.5s gap 1s",
+                2,
+                "found the time 4.5s, expected 5s or later",
+            ),
+            (
+                "repeat 2\nwait 1s\nat 0.5s gap 1s\nend",
+                3,
+                "found the time 0.5s, expected 1s",
+            ),
+            (
+                "repeat",
+                1,
+                "found 0 words after \"repeat\", expected a number of rounds",
+            ),
+            (
+                "repeat x\nend",
+                1,
+                "found \"x\", expected a number of rounds from 1 to 10000",
+            ),
+            (
+                "repeat 0\nend",
+                1,
+                "found \"0\", expected a number of rounds from 1",
+            ),
+            (
+                "wait 1s\nrepeat 2\nwait 1s",
+                2,
+                "\"repeat\" without an \"end\" after it",
+            ),
             ("end", 1, "\"end\" without a \"repeat\" before it"),
-            ("repeat 101\nrepeat 100\nwait 1s\nend\nend", 3, "the script has more than 10000"),
-            ("repeat 10000\nwait 1h\nend", 2, "the script is longer than 366 days"),
-            ("ramp 0s bound 1ms..2ms", 1, "found the time 0, expected a longer time"),
-            ("ramp 1s", 1, "found the end of the line, expected \"bound\" or \"offset\""),
-            ("ramp 1s drift 1ppm..2ppm", 1, "found \"drift\", expected \"bound\" or \"offset\""),
-            ("ramp 1s bound 1ms", 1, "found \"1ms\", expected a range such as 500us..20ms"),
-            ("ramp 1s offset 0..1s", 1, "the offset changes by more than 100000 ppm"),
-            ("offset 1s\nramp 1s offset ..0", 2, "the offset changes by more than 100000 ppm"),
-            ("disrupt now", 1, "found \"now\", expected \"unnoticed\" or the end of the line"),
+            (
+                "repeat 101\nrepeat 100\nwait 1s\nend\nend",
+                3,
+                "the script has more than 10000",
+            ),
+            (
+                "repeat 10000\nwait 1h\nend",
+                2,
+                "the script is longer than 366 days",
+            ),
+            (
+                "ramp 0s bound 1ms..2ms",
+                1,
+                "found the time 0, expected a longer time",
+            ),
+            (
+                "ramp 1s",
+                1,
+                "found the end of the line, expected \"bound\" or \"offset\"",
+            ),
+            (
+                "ramp 1s drift 1ppm..2ppm",
+                1,
+                "found \"drift\", expected \"bound\" or \"offset\"",
+            ),
+            (
+                "ramp 1s bound 1ms",
+                1,
+                "found \"1ms\", expected a range such as 500us..20ms",
+            ),
+            (
+                "ramp 1s offset 0..1s",
+                1,
+                "the offset changes by more than 100000 ppm",
+            ),
+            (
+                "offset 1s\nramp 1s offset ..0",
+                2,
+                "the offset changes by more than 100000 ppm",
+            ),
+            (
+                "disrupt now",
+                1,
+                "found \"now\", expected \"unnoticed\" or the end of the line",
+            ),
         ] {
             let err = Script::parse(text).expect_err(text);
             assert_eq!(err.line, line, "{text:?}: {err}");
@@ -656,6 +780,9 @@ mod tests {
         assert_eq!(script.greatest_rate_ppb, 50_000 + 2_000_000);
         assert_eq!(script.least_holdover_ns, Some(10 * S));
         let script = Script::parse("wait 1s").expect("a script");
-        assert_eq!((script.greatest_rate_ppb, script.least_holdover_ns), (0, None));
+        assert_eq!(
+            (script.greatest_rate_ppb, script.least_holdover_ns),
+            (0, None)
+        );
     }
 }

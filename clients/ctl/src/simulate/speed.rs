@@ -29,11 +29,16 @@ impl std::str::FromStr for Speed {
     fn from_str(text: &str) -> Result<Self, String> {
         let refused = || format!("found \"{text}\", expected a number from 0.001 to 1000");
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let is_number = whole.bytes().chain(fraction.bytes()).all(|c| c.is_ascii_digit());
+        let is_number = whole
+            .bytes()
+            .chain(fraction.bytes())
+            .all(|c| c.is_ascii_digit());
         if !is_number || whole.is_empty() || whole.len() > 4 || fraction.len() > 3 {
             return Err(refused());
         }
-        let thousandths = format!("{whole}{fraction:0<3}").parse().map_err(|_| refused())?;
+        let thousandths = format!("{whole}{fraction:0<3}")
+            .parse()
+            .map_err(|_| refused())?;
         if !(1..=1_000_000).contains(&thousandths) {
             return Err(refused());
         }
@@ -59,7 +64,12 @@ mod tests {
 
     #[test]
     fn a_speed_has_at_most_three_places() {
-        for (text, shown) in [("1", "1"), ("0.5", "0.5"), ("1000", "1000"), ("2.250", "2.25")] {
+        for (text, shown) in [
+            ("1", "1"),
+            ("0.5", "0.5"),
+            ("1000", "1000"),
+            ("2.250", "2.25"),
+        ] {
             let speed: Speed = text.parse().expect("a speed");
             assert_eq!(speed.to_string(), shown);
         }

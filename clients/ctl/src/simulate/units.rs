@@ -78,6 +78,14 @@ fn published_reasons() -> impl Iterator<Item = Reason> {
     Reason::ALL.into_iter().filter(is_published)
 }
 
+/// A time in seconds, for messages.
+pub fn seconds(ns: i64) -> String {
+    let (whole, fraction) = (ns / 1_000_000_000, ns % 1_000_000_000);
+    let text = format!("{whole}.{fraction:09}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{text}s")
+}
+
 /// A decimal number with one of the units, without fractions of the smallest one. Zero needs no
 /// unit.
 fn quantity(text: &str, units: &[(&str, i64)]) -> Option<i64> {
@@ -142,6 +150,10 @@ mod tests {
         assert_eq!(signed_time("-1.5ms"), Some(-1_500_000));
         assert_eq!(signed_time("+2us"), Some(2_000));
         assert_eq!(signed_time("--2us"), None);
+        assert_eq!(
+            (seconds(0), seconds(4_500_000_000)),
+            ("0s".to_owned(), "4.5s".to_owned())
+        );
     }
 
     #[test]
