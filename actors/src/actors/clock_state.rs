@@ -66,6 +66,8 @@ pub struct ClockState {
     status: ChangeGate<ClockStatus>,
     diagnostics: Diagnostics,
     counters: Arc<EventCounters>,
+    /// chronyd was restarted, and has not replied since.
+    chronyd_restarted: bool,
     alarm_limit: ChangeGate<u64>,
     step_limit: ChangeGate<u64>,
     slew_limit: ChangeGate<u64>,
@@ -100,6 +102,7 @@ impl ClockState {
             host,
             diagnostics,
             counters: parts.counters.clone(),
+            chronyd_restarted: false,
             notice: ChangeGate::new(HostNotice::default()),
             page_changed: None,
             clocksource: ClocksourceWatch::new(Path::new(clocksource::SYS_ROOT)),
@@ -267,7 +270,9 @@ impl ClockState {
     /// Counts a poll of chronyd.
     fn count_poll(&mut self, restarted: bool, outcome: Result<&ChronyPoll, PollFailure>) {
         let counters = &self.counters;
-        if restarted {
+        // While chronyd restarts, several polls can notice it.
+        self.chronyd_restarted |= restarted;
+        if outcome.is_ok() && std::mem::take(&mut self.chronyd_restarted) {
             counters.chronyd_restarts.increment();
         }
         let polls = match outcome {
