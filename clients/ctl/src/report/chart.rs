@@ -10,22 +10,39 @@ use clockbound_client::diagnostics::BUDGET_TERMS;
 
 use super::columns::{Claims, Column, Columns};
 use super::html::Escaped;
+use super::summary::DAY_NS;
 use crate::output::units::{duration_ns, span_ns, utc, utc_time};
 
 const WIDTH: f64 = 1160.0;
-const LEFT: f64 = 76.0;
+const LEFT: f64 = 92.0;
 const RIGHT: f64 = 12.0;
 const PLOT: f64 = WIDTH - LEFT - RIGHT;
-const BOUND_TOP: f64 = 14.0;
-const BOUND_HEIGHT: f64 = 290.0;
-const BAND_TOP: f64 = BOUND_TOP + BOUND_HEIGHT + 12.0;
-const BAND_HEIGHT: f64 = 18.0;
-const OFFSET_TOP: f64 = BAND_TOP + BAND_HEIGHT + 48.0;
-const OFFSET_HEIGHT: f64 = 170.0;
-const AXIS_TOP: f64 = OFFSET_TOP + OFFSET_HEIGHT;
-const HEIGHT: f64 = AXIS_TOP + 40.0;
+/// The panels, from top to bottom: bound by component, status, bound on a logarithmic axis, and UTC
+/// relative to `CLOCK_REALTIME`.
+const BOUND: Panel = Panel::new(14.0, 270.0);
+const BAND: Panel = Panel::new(BOUND.bottom() + 12.0, 18.0);
+const LOGARITHMIC: Panel = Panel::new(BAND.bottom() + 40.0, 120.0);
+const OFFSET: Panel = Panel::new(LOGARITHMIC.bottom() + 28.0, 170.0);
+const HEIGHT: f64 = OFFSET.bottom() + 40.0;
 /// A longer time without rows is drawn with this share of the width.
 const LONGEST_GAP: f64 = 0.05;
+
+/// The place of a panel in the picture.
+#[derive(Clone, Copy)]
+struct Panel {
+    top: f64,
+    height: f64,
+}
+
+impl Panel {
+    const fn new(top: f64, height: f64) -> Panel {
+        Panel { top, height }
+    }
+
+    const fn bottom(self) -> f64 {
+        self.top + self.height
+    }
+}
 
 /// A column with its place in the chart.
 struct Place<'a> {
@@ -68,14 +85,15 @@ fn write_svg(svg: &mut String, columns: &Columns) -> fmt::Result {
          <rect width=\"1.5\" height=\"6\" class=\"stripe\"/></pattern></defs>\n"
     )?;
     let bounds = values(&places, |claims| claims.largest_ns);
-    let bound_scale = Scale::new(&bounds, BOUND_TOP, BOUND_HEIGHT, false);
-    write_y_axis(svg, &bound_scale, "largest bound")?;
-    write_time_axis(svg, &places)?;
+    let bound_scale = Scale::new(&bounds, BOUND, false);
+    write_y_axis(svg, &bound_scale, "bound by component")?;
+    write_time_axis(svg, &places, columns.width_ns())?;
     write_components(svg, &places, columns, &bound_scale)?;
     write_clipped(svg, &places, &bound_scale, |claims| claims.largest_ns)?;
     write_band(svg, &places)?;
+    write_logarithmic(svg, &places)?;
     let offsets = values(&places, offset_ns);
-    let offset_scale = Scale::new(&offsets, OFFSET_TOP, OFFSET_HEIGHT, true);
+    let offset_scale = Scale::new(&offsets, OFFSET, true);
     write_y_axis(svg, &offset_scale, "UTC - CLOCK_REALTIME")?;
     write_offsets(svg, &places, &offset_scale)?;
     write_clipped(svg, &places, &offset_scale, offset_ns)?;
@@ -136,21 +154,22 @@ fn places(columns: &Columns) -> Vec<Place<'_>> {
 
 /// A linear axis of nanoseconds that ends above most of the values.
 struct Scale {
-    top: f64,
-    height: f64,
+    panel: Panel,
     end_ns: f64,
     tick_ns: f64,
     is_signed: bool,
 }
 
 impl Scale {
-    fn new(values: &[i64], top: f64, height: f64, is_signed: bool) -> Scale {
+    fn new(values: &[i64], panel: Panel, is_signed: bool) -> Scale {
         let mut sorted = values.to_vec();
         sorted.sort_unstable();
+        let of_values =
+            |tenths: usize| sorted.get(sorted.len() * tenths / 10).copied().unwrap_or(0);
         let largest = sorted.last().copied().unwrap_or(0);
-        let usual = sorted.get(sorted.len() * 97 / 100).copied().unwrap_or(0);
-        // Short peaks are cut, and marked, so that the rest can be seen.
-        let end_ns = if largest > usual.saturating_mul(4) && usual > 0 {
+        // Peaks are cut, and marked, so that the rest can be seen. The logarithmic panel has them.
+        let usual = of_values(8).max(of_values(5).saturating_mul(2));
+        let end_ns = if largest > usual.saturating_mul(5) && usual > 0 {
             usual.saturating_mul(2)
         } else {
             largest
@@ -158,8 +177,7 @@ impl Scale {
         let end_ns = (end_ns.max(1) as f64) * 1.06;
         let ticks = if is_signed { 2.2 } else { 5.0 };
         Scale {
-            top,
-            height,
+            panel,
             end_ns,
             tick_ns: round_step(end_ns / ticks),
             is_signed,
@@ -168,10 +186,11 @@ impl Scale {
 
     fn y(&self, ns: f64) -> f64 {
         let ns = ns.clamp(if self.is_signed { -self.end_ns } else { 0.0 }, self.end_ns);
+        let Panel { top, height } = self.panel;
         if self.is_signed {
-            self.top + self.height / 2.0 * (1.0 - ns / self.end_ns)
+            top + height / 2.0 * (1.0 - ns / self.end_ns)
         } else {
-            self.top + self.height * (1.0 - ns / self.end_ns)
+            top + height * (1.0 - ns / self.end_ns)
         }
     }
 }
@@ -196,18 +215,9 @@ fn whole(ns: f64) -> i64 {
 
 fn write_y_axis(svg: &mut String, scale: &Scale, title: &str) -> fmt::Result {
     let mut label = |ns: f64| {
-        let y = scale.y(ns);
-        let kind = if ns == 0.0 { "base" } else { "grid" };
         let sign = if scale.is_signed && ns > 0.0 { "+" } else { "" };
-        writeln!(
-            svg,
-            "<line class=\"{kind}\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-             <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{sign}{}</text>",
-            LEFT + PLOT,
-            LEFT - 8.0,
-            y + 4.0,
-            tick_text(whole(ns)),
-        )
+        let text = format!("{sign}{}", tick_text(whole(ns)));
+        write_tick(svg, scale.y(ns), &text, ns == 0.0)
     };
     label(0.0)?;
     let mut ns = scale.tick_ns;
@@ -218,12 +228,55 @@ fn write_y_axis(svg: &mut String, scale: &Scale, title: &str) -> fmt::Result {
         }
         ns += scale.tick_ns;
     }
+    write_title(svg, scale.panel, title)
+}
+
+fn write_tick(svg: &mut String, y: f64, text: &str, is_base: bool) -> fmt::Result {
+    let kind = if is_base { "base" } else { "grid" };
     writeln!(
         svg,
-        "<text class=\"title\" x=\"14\" y=\"{y:.1}\" text-anchor=\"middle\" \
-         transform=\"rotate(-90 14 {y:.1})\">{title}</text>",
-        y = scale.top + scale.height / 2.0,
+        "<line class=\"{kind}\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+         <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
+        LEFT + PLOT,
+        LEFT - 8.0,
+        y + 4.0,
     )
+}
+
+fn write_title(svg: &mut String, panel: Panel, title: &str) -> fmt::Result {
+    writeln!(
+        svg,
+        "<text class=\"title\" x=\"12\" y=\"{y:.1}\" text-anchor=\"middle\" \
+         transform=\"rotate(-90 12 {y:.1})\">{title}</text>",
+        y = panel.top + panel.height / 2.0,
+    )
+}
+
+/// The smallest and the largest bound of each column, over all decades that occur.
+fn write_logarithmic(svg: &mut String, places: &[Place<'_>]) -> fmt::Result {
+    let decade = |ns: f64| ns.max(1.0).log10();
+    let least = values(places, |claims| claims.least_ns).into_iter().min();
+    let largest = values(places, |claims| claims.largest_ns).into_iter().max();
+    let (Some(least), Some(largest)) = (least, largest) else {
+        return Ok(());
+    };
+    let first = decade(least as f64).floor();
+    let last = decade(largest as f64).ceil().max(first + 1.0);
+    let Panel { top, height } = LOGARITHMIC;
+    let y = |ns: f64| top + height * (last - decade(ns)) / (last - first);
+    let mut exponent = first;
+    while exponent <= last {
+        let ns = 10_f64.powf(exponent);
+        write_tick(svg, y(ns), &tick_text(whole(ns)), exponent <= first)?;
+        exponent += 1.0;
+    }
+    write_title(svg, LOGARITHMIC, "logarithmic")?;
+    svg.write_str("<path class=\"bound\" d=\"")?;
+    for run in runs(places) {
+        let low = |claims: &Claims| claims.least_ns as f64;
+        write_area(svg, run, y, low, |claims| claims.largest_ns as f64)?;
+    }
+    svg.write_str("\"/>\n")
 }
 
 /// A round number with its unit, without trailing zeros.
@@ -238,67 +291,52 @@ fn tick_text(ns: i64) -> String {
     }
 }
 
-fn write_time_axis(svg: &mut String, places: &[Place<'_>]) -> fmt::Result {
+fn write_time_axis(svg: &mut String, places: &[Place<'_>], width_ns: i64) -> fmt::Result {
     let (Some(first), Some(last)) = (places.first(), places.last()) else {
         return Ok(());
     };
-    let shown = (last.x + last.width - first.x) / first.width;
-    let width_ns = match places {
-        [a, b, ..] => ((b.start_ns - a.start_ns) as f64 / ((b.x - a.x) / b.width)).max(1.0),
-        _ => 1e9,
+    let shown_ns = (last.x + last.width - first.x) / first.width * width_ns as f64;
+    let step_ns = time_step_ns(shown_ns / 10.0);
+    let format = match step_ns {
+        DAY_NS.. => "%d %b",
+        60_000_000_000.. => "%H:%M",
+        _ => "%H:%M:%S",
     };
-    let step_ns = time_step_ns(shown * width_ns / 9.0);
-    let (format, spans_days) = if step_ns >= 86_400_000_000_000 {
-        ("%d %b", true)
-    } else if step_ns >= 60_000_000_000 {
-        ("%H:%M", false)
-    } else {
-        ("%H:%M:%S", false)
-    };
-    let mut previous_day = None;
     let mut free_from = LEFT - 1.0;
-    let mut previous_step = first.start_ns.div_euclid(step_ns) - 1;
+    let mut previous_day = None;
     for place in places {
-        let step = place.start_ns.div_euclid(step_ns);
-        let is_first = std::ptr::eq(place, first);
-        if step == previous_step && !is_first {
+        // The first step in the column.
+        let tick_ns = (place.start_ns + step_ns - 1).div_euclid(step_ns) * step_ns;
+        let into_column_ns = tick_ns - place.start_ns;
+        if into_column_ns >= width_ns {
             continue;
         }
-        let begins_step = place.start_ns.rem_euclid(step_ns) as f64 <= width_ns;
-        previous_step = step;
-        if !begins_step && place.gap_before_ns.is_none() {
+        let x = place.x + into_column_ns as f64 / width_ns as f64 * place.width;
+        if x < free_from || x > LEFT + PLOT - 20.0 {
             continue;
         }
-        if place.x < free_from {
-            continue;
-        }
-        let day = place.start_ns.div_euclid(86_400_000_000_000);
-        writeln!(
-            svg,
-            "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{BOUND_TOP}\" y2=\"{:.1}\"/>\
-             <line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{OFFSET_TOP}\" y2=\"{AXIS_TOP}\"/>",
-            BOUND_TOP + BOUND_HEIGHT,
-            x = place.x,
-        )?;
-        for y in [BAND_TOP + BAND_HEIGHT + 16.0, AXIS_TOP + 16.0] {
+        free_from = x + 64.0;
+        for panel in [BOUND, LOGARITHMIC, OFFSET] {
             writeln!(
                 svg,
-                "<text class=\"tick\" x=\"{:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{}</text>",
-                place.x,
-                utc(place.start_ns, format),
+                "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/>",
+                panel.top,
+                panel.bottom(),
             )?;
         }
-        if !spans_days && previous_day != Some(day) {
+        let mut label = |y: f64, text: String| {
             writeln!(
                 svg,
-                "<text class=\"tick day\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-                place.x,
-                AXIS_TOP + 32.0,
-                utc(place.start_ns, "%Y-%m-%d"),
-            )?;
+                "<text class=\"tick\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{text}</text>"
+            )
+        };
+        label(BAND.bottom() + 16.0, utc(tick_ns, format))?;
+        label(OFFSET.bottom() + 16.0, utc(tick_ns, format))?;
+        let day = tick_ns.div_euclid(DAY_NS);
+        if step_ns < DAY_NS && previous_day != Some(day) {
+            label(OFFSET.bottom() + 32.0, utc(tick_ns, "%Y-%m-%d"))?;
         }
         previous_day = Some(day);
-        free_from = place.x + 70.0;
     }
     Ok(())
 }
@@ -338,13 +376,13 @@ fn write_components(
         let above = |claims: &Claims| sum(claims, &terms[..=index]);
         write!(svg, "<path class=\"t{term}\" d=\"")?;
         for run in runs(places) {
-            write_area(svg, run, scale, below, above)?;
+            write_area(svg, run, |ns| scale.y(ns), below, above)?;
         }
         svg.write_str("\"/>\n")?;
     }
     svg.write_str("<path class=\"least\" d=\"")?;
     for run in runs(places) {
-        write_line(svg, run, scale, |claims| claims.least_ns as f64)?;
+        write_line(svg, run, |ns| scale.y(ns), |claims| claims.least_ns as f64)?;
     }
     svg.write_str("\"/>\n")
 }
@@ -361,15 +399,14 @@ fn sum(claims: &Claims, terms: &[usize]) -> f64 {
 fn write_area(
     svg: &mut String,
     run: &[Place<'_>],
-    scale: &Scale,
+    y: impl Fn(f64) -> f64,
     below: impl Fn(&Claims) -> f64,
     above: impl Fn(&Claims) -> f64,
 ) -> fmt::Result {
-    write_line(svg, run, scale, above)?;
+    write_line(svg, run, &y, above)?;
     for place in run.iter().rev() {
         if let Some(claims) = &place.column.claims {
-            let y = scale.y(below(claims));
-            write!(svg, "V{y:.1}H{:.1}", place.x)?;
+            write!(svg, "V{:.1}H{:.1}", y(below(claims)), place.x)?;
         }
     }
     svg.write_str("Z")
@@ -379,14 +416,14 @@ fn write_area(
 fn write_line(
     svg: &mut String,
     run: &[Place<'_>],
-    scale: &Scale,
+    y: impl Fn(f64) -> f64,
     value: impl Fn(&Claims) -> f64,
 ) -> fmt::Result {
     for (index, place) in run.iter().enumerate() {
         let Some(claims) = &place.column.claims else {
             continue;
         };
-        let y = scale.y(value(claims));
+        let y = y(value(claims));
         if index == 0 {
             write!(svg, "M{:.1} {y:.1}", place.x)?;
         } else {
@@ -415,7 +452,7 @@ fn write_clipped(
     svg.write_str("<path class=\"clipped\" d=\"")?;
     for (place, _) in &clipped {
         let end = place.x + place.width.max(1.5);
-        write!(svg, "M{:.1} {:.1}H{end:.1}", place.x, scale.top)?;
+        write!(svg, "M{:.1} {:.1}H{end:.1}", place.x, scale.panel.top)?;
     }
     let is_right = largest.x > LEFT + PLOT * 0.8;
     let (x, anchor) = if is_right {
@@ -426,7 +463,7 @@ fn write_clipped(
     writeln!(
         svg,
         "\"/>\n<text class=\"note\" x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">up to {}</text>",
-        scale.top + 12.0,
+        scale.panel.top + 14.0,
         duration_ns(*ns),
     )
 }
@@ -436,12 +473,12 @@ fn write_band(svg: &mut String, places: &[Place<'_>]) -> fmt::Result {
         svg,
         "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">status</text>",
         LEFT - 8.0,
-        BAND_TOP + 13.0
+        BAND.top + 13.0
     )?;
     // Holes between columns are times without rows.
     if let (Some(first), Some(last)) = (places.first(), places.last()) {
         let width = last.x + last.width - first.x;
-        write_rect(svg, "no_data", first.x, width, BAND_TOP, BAND_HEIGHT)?;
+        write_rect(svg, "no_data", first.x, width, BAND)?;
     }
     let same = |a: &Place<'_>, b: &Place<'_>| a.column.state == b.column.state && !b.is_detached;
     for run in places.chunk_by(same) {
@@ -451,7 +488,7 @@ fn write_band(svg: &mut String, places: &[Place<'_>]) -> fmt::Result {
         // A column that is narrower than a pixel could not be seen.
         let width = (last.x + last.width - first.x).max(1.5);
         let class = first.column.state.as_str();
-        write_rect(svg, class, first.x, width, BAND_TOP, BAND_HEIGHT)?;
+        write_rect(svg, class, first.x, width, BAND)?;
     }
     for pair in places.windows(2) {
         let [before, after] = pair else { continue };
@@ -459,45 +496,26 @@ fn write_band(svg: &mut String, places: &[Place<'_>]) -> fmt::Result {
         let Some(gap_ns) = after.gap_before_ns else {
             continue;
         };
-        write_rect(
-            svg,
-            "hatched",
-            start,
-            after.x - start,
-            BOUND_TOP,
-            BOUND_HEIGHT,
-        )?;
-        write_rect(
-            svg,
-            "hatched",
-            start,
-            after.x - start,
-            OFFSET_TOP,
-            OFFSET_HEIGHT,
-        )?;
+        for panel in [BOUND, LOGARITHMIC, OFFSET] {
+            write_rect(svg, "hatched", start, after.x - start, panel)?;
+        }
         writeln!(
             svg,
             "<text class=\"note\" text-anchor=\"middle\" \
              transform=\"translate({:.1} {:.1}) rotate(-90)\">{} without rows</text>",
             (start + after.x) / 2.0 + 4.0,
-            BOUND_TOP + BOUND_HEIGHT / 2.0,
+            BOUND.top + BOUND.height / 2.0,
             span_ns(gap_ns),
         )?;
     }
     Ok(())
 }
 
-fn write_rect(
-    svg: &mut String,
-    class: &str,
-    x: f64,
-    width: f64,
-    y: f64,
-    height: f64,
-) -> fmt::Result {
+fn write_rect(svg: &mut String, class: &str, x: f64, width: f64, panel: Panel) -> fmt::Result {
+    let Panel { top, height } = panel;
     writeln!(
         svg,
-        "<rect class=\"s-{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" \
+        "<rect class=\"s-{class}\" x=\"{x:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" \
          height=\"{height:.1}\"/>"
     )
 }
@@ -506,12 +524,24 @@ fn write_offsets(svg: &mut String, places: &[Place<'_>], scale: &Scale) -> fmt::
     svg.write_str("<path class=\"interval\" d=\"")?;
     for run in runs(places) {
         let low = |claims: &Claims| claims.low_ns as f64;
-        write_area(svg, run, scale, low, |claims| claims.high_ns as f64)?;
+        write_area(
+            svg,
+            run,
+            |ns| scale.y(ns),
+            low,
+            |claims| claims.high_ns as f64,
+        )?;
     }
     svg.write_str("\"/>\n<path class=\"midpoint\" d=\"")?;
     for run in runs(places) {
         let low = |claims: &Claims| claims.divergence_ns.0 as f64;
-        write_area(svg, run, scale, low, |claims| claims.divergence_ns.1 as f64)?;
+        write_area(
+            svg,
+            run,
+            |ns| scale.y(ns),
+            low,
+            |claims| claims.divergence_ns.1 as f64,
+        )?;
     }
     let y = scale.y(0.0);
     writeln!(
@@ -524,7 +554,6 @@ fn write_offsets(svg: &mut String, places: &[Place<'_>], scale: &Scale) -> fmt::
 /// Over each column an area that a browser shows the numbers of.
 fn write_tips(svg: &mut String, places: &[Place<'_>], width_ns: i64) -> fmt::Result {
     svg.write_str("<g class=\"tips\">\n")?;
-    let bottom = OFFSET_TOP + OFFSET_HEIGHT;
     for place in places {
         let column = place.column;
         let mut text = format!(
@@ -548,10 +577,11 @@ fn write_tips(svg: &mut String, places: &[Place<'_>], width_ns: i64) -> fmt::Res
         }
         writeln!(
             svg,
-            "<rect x=\"{:.1}\" y=\"{BOUND_TOP}\" width=\"{:.1}\" height=\"{:.0}\"><title>{}</title></rect>",
+            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.0}\"><title>{}</title></rect>",
             place.x,
+            BOUND.top,
             place.width,
-            bottom - BOUND_TOP,
+            OFFSET.bottom() - BOUND.top,
             Escaped(&text),
         )?;
     }
@@ -585,8 +615,8 @@ mod tests {
     fn a_short_peak_does_not_flatten_the_rest() {
         let mut values = vec![1_000_000; 999];
         values.push(1_000_000_000);
-        let scale = Scale::new(&values, 0.0, 100.0, false);
-        assert!(scale.end_ns < 3e6, "{}", scale.end_ns);
+        let scale = Scale::new(&values, Panel::new(0.0, 100.0), false);
+        assert!(scale.end_ns < 5e6, "{}", scale.end_ns);
         assert!((scale.y(1e9) - 0.0).abs() < 1e-9);
     }
 }

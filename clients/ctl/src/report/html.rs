@@ -150,7 +150,7 @@ fn write_figures(page: &mut String, summary: &Summary) -> fmt::Result {
 
 fn write_charts(page: &mut String, summary: &Summary) -> fmt::Result {
     page.write_str(
-        "<section class=\"charts\">\n<h2>Bound by component</h2>\n<p class=\"legend\">",
+        "<section class=\"charts\">\n<h2>Bound over time</h2>\n<p class=\"legend\"><b>component</b>",
     )?;
     for term in chart::terms_in_use(&summary.columns) {
         write!(
@@ -160,7 +160,7 @@ fn write_charts(page: &mut String, summary: &Summary) -> fmt::Result {
         )?;
     }
     page.write_str("<span><i class=\"line least\"></i>smallest bound</span></p>\n")?;
-    page.write_str("<p class=\"legend\">")?;
+    page.write_str("<p class=\"legend\"><b>status</b>")?;
     for state in State::ALL {
         write!(
             page,
@@ -170,14 +170,17 @@ fn write_charts(page: &mut String, summary: &Summary) -> fmt::Result {
         )?;
     }
     page.write_str(
-        "<span><i class=\"b-interval\"></i>interval around CLOCK_REALTIME</span>\
+        "</p>\n<p class=\"legend\"><b>UTC - CLOCK_REALTIME</b>\
+         <span><i class=\"b-interval\"></i>interval</span>\
          <span><i class=\"b-midpoint\"></i>its midpoint</span></p>\n",
     )?;
     page.write_str(&chart::svg(&summary.columns))?;
     writeln!(
         page,
         "<p class=\"caption\">Each column covers {}, and shows the sample with the largest bound \
-         and the worst status in it.</p>\n</section>",
+         and the worst status in it. What several measurements exclude together (excluded) is \
+         subtracted from the lowest component. A red line at the upper end marks what is larger \
+         than the axis.</p>\n</section>",
         span_ns(summary.columns.width_ns())
     )
 }
