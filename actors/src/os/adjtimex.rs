@@ -1,5 +1,5 @@
-//! Reads the kernel's clock discipline. This is the only module of the crate with unsafe code,
-//! because no safe wrapper of adjtimex(2) reports the tick length, which a slew changes.
+//! Reads the kernel's clock discipline, with unsafe code, because no safe wrapper of adjtimex(2)
+//! reports the tick length, which a slew changes.
 #![expect(unsafe_code, reason = "adjtimex(2) is called through libc")]
 
 use std::io;

@@ -7,6 +7,7 @@ pub mod clocks;
 pub mod clocksource;
 pub mod clocksource_watch;
 pub mod counter;
+pub mod queued_signal;
 pub(crate) mod ticker;
 pub mod uevent;
 
