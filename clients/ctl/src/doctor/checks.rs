@@ -37,24 +37,6 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     all
 }
 
-/// A length of time with its unit, rounded to three digits.
-fn time_text(ns: i64) -> String {
-    let magnitude = ns.unsigned_abs();
-    let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1000, "us")];
-    let (unit_ns, unit) = units
-        .into_iter()
-        .find(|(unit_ns, _)| magnitude >= *unit_ns)
-        .unwrap_or((1, "ns"));
-    let sign = if ns < 0 { "-" } else { "" };
-    let whole = magnitude / unit_ns;
-    let tenths = magnitude % unit_ns * 10 / unit_ns;
-    if whole >= 100 || tenths == 0 {
-        format!("{sign}{whole} {unit}")
-    } else {
-        format!("{sign}{whole}.{tenths} {unit}")
-    }
-}
-
 /// A rate in parts per million.
 fn ppm_text(ppb: u32) -> String {
     let (whole, rest) = (ppb / 1000, ppb % 1000);

@@ -9,10 +9,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use clockbound_client::diagnostics::{self, DiagnosticsError, DiagnosticsRecord};
-use clockbound_client::{Reason, Status};
+use clockbound_client::diagnostics::{self, Diagnostics, DiagnosticsError};
 use shm_layout::native::Native;
 use shm_layout::reader::{ReadError, Reader};
 use shm_layout::v1::V1;
@@ -72,7 +70,7 @@ impl<T> Fact<T> {
 #[derive(Clone, Debug)]
 pub enum Published {
     /// The diagnostics.
-    Read(Box<Diagnosed>),
+    Read(Box<Diagnostics>),
     /// There is no such file.
     Missing,
     /// The file was written before the current boot.
@@ -81,21 +79,6 @@ pub enum Published {
     NotPermitted(String),
     /// It is damaged, or of another kind.
     Unreadable(String),
-}
-
-/// The diagnostics, as they are at the present.
-#[derive(Clone, Debug)]
-pub struct Diagnosed {
-    /// The record.
-    pub record: DiagnosticsRecord,
-    /// Its age.
-    pub age: Duration,
-    /// The status at the present.
-    pub status: Status,
-    /// Its reason.
-    pub reason: Reason,
-    /// `CLOCK_MONOTONIC_RAW` at which it was read, ns.
-    pub now_ns: i64,
 }
 
 /// A segment of the daemon.
@@ -298,7 +281,7 @@ impl Facts {
     }
 
     /// The diagnostics, if they can be read.
-    pub fn diagnosed(&self) -> Option<&Diagnosed> {
+    pub fn diagnosed(&self) -> Option<&Diagnostics> {
         match &self.published {
             Published::Read(diagnosed) => Some(diagnosed),
             _ => None,
@@ -461,15 +444,7 @@ fn daemon_of<'a>(running: &'a [Process], published: &Published) -> Option<&'a Pr
 
 fn published(root: &Path, directory: &Path) -> Published {
     let error = match diagnostics::read(&below(root, directory)) {
-        Ok(read) => {
-            return Published::Read(Box::new(Diagnosed {
-                record: read.record,
-                age: read.age,
-                status: read.status,
-                reason: read.reason,
-                now_ns: read.now_ns,
-            }));
-        }
+        Ok(diagnostics) => return Published::Read(Box::new(diagnostics)),
         Err(error) => error,
     };
     match &error {

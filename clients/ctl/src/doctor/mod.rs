@@ -9,17 +9,17 @@ mod facts;
 mod finding;
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::styling::AnsiColor;
 use serde::Serialize;
 
 use self::facts::{Facts, Places};
 use self::finding::{Change, Finding, Severity};
 use crate::Global;
 use crate::exit::Outcome;
-use crate::output::print_json;
+use crate::output::{Paint, print_json, print_text};
 
 /// The arguments of `doctor`.
 #[derive(Debug, Args)]
@@ -52,10 +52,7 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
             findings: &findings,
         })?;
     } else {
-        let text = text(&findings, global.color.is_on());
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()?;
+        print_text(&text(&findings, global.color.paint()))?;
     }
     Ok(worst.exit())
 }
@@ -74,22 +71,17 @@ fn worst(findings: &[Finding]) -> Severity {
     severities.max().unwrap_or(Severity::Ok)
 }
 
-fn text(findings: &[Finding], is_colored: bool) -> String {
+fn text(findings: &[Finding], paint: Paint) -> String {
     let mut text = String::new();
     for finding in findings {
         let (label, color) = match finding.severity {
-            Severity::Ok => ("ok", 32),
-            Severity::Info => ("info", 36),
-            Severity::Unknown => ("unknown", 35),
-            Severity::Warning => ("WARNING", 33),
-            Severity::Error => ("ERROR", 31),
+            Severity::Ok => ("ok", AnsiColor::Green),
+            Severity::Info => ("info", AnsiColor::Cyan),
+            Severity::Unknown => ("unknown", AnsiColor::Magenta),
+            Severity::Warning => ("WARNING", AnsiColor::Yellow),
+            Severity::Error => ("ERROR", AnsiColor::Red),
         };
-        let label = format!("[{label:^7}]");
-        let label = if is_colored {
-            format!("\x1b[{color}m{label}\x1b[0m")
-        } else {
-            label
-        };
+        let label = paint.styled(color.on_default(), &format!("[{label:^7}]"));
         // Writing to a string does not fail.
         let _ = writeln!(text, "{label} {}: {}", finding.check, finding.what);
         if !finding.why.is_empty() {

@@ -190,7 +190,6 @@ fn permission(facts: &Facts, directory: &FileFacts, socket: &FileFacts) -> Findi
         (socket, 0o2, "connect to"),
     ] {
         if !user.may(file, needed) {
-            let owner = facts.user_name(directory.owner);
             let at = file.path.display();
             let finding = Finding::error(
                 CHECK,
@@ -201,7 +200,15 @@ fn permission(facts: &Facts, directory: &FileFacts, socket: &FileFacts) -> Findi
                 ),
                 "only chronyd's user may query chronyd by its socket, so no measurement arrives",
             );
-            return finding.change(user.remedy(facts, &owner));
+            let chronyd = facts
+                .chronyd()
+                .map_or(directory.owner, |chronyd| chronyd.user);
+            let owner = facts.user_name(chronyd);
+            return finding.change(if file.owner == chronyd {
+                user.remedy(facts, &owner)
+            } else {
+                Change::command(format!("chown {owner}: {at} && {RESTART_CHRONYD}"))
+            });
         }
     }
     Finding::ok(

@@ -1,9 +1,10 @@
 //! The directives of chrony.conf that change the bound.
 
-use super::{RESTART_CHRONYD, main_configuration, ppm_text, time_text};
+use super::{RESTART_CHRONYD, main_configuration, ppm_text};
 use crate::doctor::facts::Facts;
 use crate::doctor::facts::chrony_conf::Directive;
 use crate::doctor::finding::{Change, Finding};
+use crate::output::units::duration_ns;
 
 /// A growth of the bound between two measurements above which shorter polls are proposed, ns.
 const WIDE_NS: i64 = 1_000_000;
@@ -121,12 +122,12 @@ fn polls(facts: &Facts) -> Vec<Finding> {
                 "{} {} is polled every {} at most",
                 line.name,
                 line.source().unwrap_or_default(),
-                time_text(poll_ns(maxpoll)),
+                duration_ns(poll_ns(maxpoll)),
             );
             let why = format!(
                 "until the next measurement the bound grows by {}, at {}; a source that no longer \
                  answers is reachable for eight polls",
-                time_text(growth_ns),
+                duration_ns(growth_ns),
                 ppm_text(max_drift_ppb)
             );
             let shorter = shorter_poll(max_drift_ppb);
@@ -144,7 +145,7 @@ fn polls(facts: &Facts) -> Vec<Finding> {
             let finding = if max_bound_ns > 0 && growth_ns > max_bound_ns {
                 let why = format!(
                     "{why}. This is more than --max-bound {}, above which the status is unknown",
-                    time_text(max_bound_ns)
+                    duration_ns(max_bound_ns)
                 );
                 Finding::warning(CHECK, what, why)
             } else {
@@ -158,7 +159,7 @@ fn polls(facts: &Facts) -> Vec<Finding> {
             CHECK,
             format!(
                 "between two measurements the bound grows by {} at most",
-                time_text(WIDE_NS)
+                duration_ns(WIDE_NS)
             ),
         ));
     }

@@ -1,12 +1,14 @@
 //! The daemon: its process, the age of what it publishes, its status, and its options.
 
+use clockbound_client::diagnostics::Diagnostics;
 use clockbound_client::{Reason, Status};
 use shm_layout::STALE_AFTER_NS;
 
-use super::{RESTART, ppm_text, time_text};
+use super::{RESTART, ppm_text};
 use crate::doctor::facts::process::option;
-use crate::doctor::facts::{Diagnosed, Fact, Facts, OptionsFile, Published};
+use crate::doctor::facts::{Fact, Facts, OptionsFile, Published};
 use crate::doctor::finding::{Change, Finding};
+use crate::output::units::{ns_of, span, span_ns};
 
 /// The option for the drift rate.
 const DRIFT_OPTION: (&str, Option<char>) = ("--max-drift-rate", Some('m'));
@@ -32,12 +34,8 @@ pub(super) fn check(facts: &Facts, is_explained: bool) -> Vec<Finding> {
     findings
 }
 
-fn is_fresh(diagnosed: &Diagnosed) -> bool {
-    age_ns(diagnosed) < STALE_AFTER_NS
-}
-
-fn age_ns(diagnosed: &Diagnosed) -> i64 {
-    i64::try_from(diagnosed.age.as_nanos()).unwrap_or(i64::MAX)
+fn is_fresh(diagnosed: &Diagnostics) -> bool {
+    ns_of(diagnosed.age) < STALE_AFTER_NS
 }
 
 fn diagnostics(facts: &Facts) -> Finding {
@@ -93,10 +91,10 @@ fn diagnostics(facts: &Facts) -> Finding {
     }
 }
 
-fn published(diagnosed: &Diagnosed, has_processes: bool, is_alive: bool) -> Finding {
+fn published(diagnosed: &Diagnostics, has_processes: bool, is_alive: bool) -> Finding {
     const CHECK: &str = "daemon";
     let record = &diagnosed.record;
-    let age = time_text(age_ns(diagnosed));
+    let age = span(diagnosed.age);
     let [major, minor, patch] = record.version;
     let pid = record.pid;
     if record.is_simulated {
@@ -146,7 +144,7 @@ fn published(diagnosed: &Diagnosed, has_processes: bool, is_alive: bool) -> Find
     }
 }
 
-fn drill(diagnosed: &Diagnosed) -> Option<Finding> {
+fn drill(diagnosed: &Diagnostics) -> Option<Finding> {
     diagnosed.record.is_drill.then(|| {
         Finding::warning(
             "drill",
@@ -158,16 +156,12 @@ fn drill(diagnosed: &Diagnosed) -> Option<Finding> {
     })
 }
 
-fn status(diagnosed: &Diagnosed, is_explained: bool) -> Finding {
+fn status(diagnosed: &Diagnostics, is_explained: bool) -> Finding {
     const CHECK: &str = "status";
     let (status, reason) = (diagnosed.status, diagnosed.reason);
     let record = &diagnosed.record;
-    let since = time_text(diagnosed.now_ns.saturating_sub(record.status_since_ns));
-    let what = format!("the status is {status:?} with reason {reason}, since {since}")
-        .replace("Synchronized", "synchronized")
-        .replace("FreeRunning", "free_running")
-        .replace("Unknown", "unknown")
-        .replace("Disrupted", "disrupted");
+    let since = span_ns(diagnosed.now_ns.saturating_sub(record.status_since_ns));
+    let what = format!("the status is {status} with reason {reason} for {since}");
     let is_usual = matches!(reason, Reason::Tracking | Reason::Resumed);
     if is_usual && status == Status::Synchronized {
         return Finding::ok(CHECK, what);
@@ -248,7 +242,7 @@ fn meaning(reason: Reason) -> (&'static str, &'static str) {
     }
 }
 
-fn broken_premises(facts: &Facts, diagnosed: &Diagnosed) -> Vec<Finding> {
+fn broken_premises(facts: &Facts, diagnosed: &Diagnostics) -> Vec<Finding> {
     let counters = &diagnosed.record.counters;
     let settings = &diagnosed.record.settings;
     let mut findings = Vec::new();
@@ -314,7 +308,7 @@ fn broken_premises(facts: &Facts, diagnosed: &Diagnosed) -> Vec<Finding> {
     findings
 }
 
-fn restarts(diagnosed: &Diagnosed) -> Option<Finding> {
+fn restarts(diagnosed: &Diagnostics) -> Option<Finding> {
     let count: u32 = diagnosed.record.restarts.iter().sum();
     (count > 0).then(|| {
         Finding::info(
