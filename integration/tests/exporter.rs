@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -34,6 +34,8 @@ const BIN: &str = env!("CARGO_BIN_EXE_clockbound");
 const UNIT: &str = "clockbound-exporter.service";
 /// The largest permitted exposure level of `systemd-analyze security`.
 const EXPOSURE: f64 = 0.2;
+/// An address that is not a loopback address.
+const REMOTE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// The directory in which the daemon of a test publishes.
 fn directory(bed: &Testbed) -> PathBuf {
@@ -261,7 +263,8 @@ fn scrapes_change_neither_the_publication_interval_nor_the_bound() {
     let publications = Publications::watch(&bed.shm());
     // Alternately with and without scrapes, so that other load of the machine is in both.
     let mut spans = [Duration::ZERO; 2];
-    let mut bounds = [Vec::new(), Vec::new()];
+    // The least of each: other load makes the bound wider now and then.
+    let mut bounds = [i64::MAX; 2];
     let mut scrapes = 0_u64;
     for round in 0..2 * ROUNDS {
         let is_scraped = round % 2 == 1;
@@ -274,23 +277,20 @@ fn scrapes_change_neither_the_publication_interval_nor_the_bound() {
                 exporter.metrics();
                 scrapes += 1;
             }
+            let record = diagnostics::read(&directory).expect("diagnostics").record;
+            let bound = &mut bounds[usize::from(is_scraped)];
+            *bound = (*bound).min((record.latest_ns - record.earliest_ns) / 2);
             publications.count() >= first + PUBLICATIONS
         });
-        let index = usize::from(is_scraped);
-        spans[index] += start.elapsed();
-        let record = diagnostics::read(&directory).expect("diagnostics").record;
-        bounds[index].push((record.latest_ns - record.earliest_ns) / 2);
+        spans[usize::from(is_scraped)] += start.elapsed();
     }
     let [idle, scraped] = spans.map(|span| span.as_secs_f64());
     let rate = f64::from(u32::try_from(scrapes).expect("few")) / scraped;
     let ratio = scraped / idle;
-    let [without, with] = bounds.map(|mut bounds| {
-        bounds.sort_unstable();
-        bounds[ROUNDS / 2]
-    });
+    let [without, with] = bounds;
     println!(
         "{rate:.0} scrapes a second: the publication interval is {ratio:.3} of the one without, \
-         the bound {with} ns, {without} ns without"
+         the bound at least {with} ns, {without} ns without"
     );
     assert!(rate > 30.0, "{rate}");
     assert!((0.8..1.25).contains(&ratio), "{ratio}");
@@ -563,7 +563,7 @@ fn the_unit_is_hardened_and_serves_the_metrics_of_the_daemon() {
     // Outlives the namespaces and their mounts.
     let sandbox = Sandbox::new();
     namespace::private(|host| {
-        host.loopback(&[]);
+        host.loopback(&[REMOTE]);
         let server = NtpServer::start(&Truth::default());
         let root = Root::overlay(host, &sandbox);
         root.enable_chrony(&server_line(server.address()));
@@ -615,6 +615,30 @@ fn the_unit_is_hardened_and_serves_the_metrics_of_the_daemon() {
         assert!(level.is_some_and(|level| level <= EXPOSURE), "{text}");
         container.run(&["systemctl", "stop", UNIT]);
         assert_eq!(container.property(UNIT, "Result"), "success");
+
+        // For a scraper on another host, as the man page describes it.
+        let allow = format!("IPAddressAllow={REMOTE}\n");
+        let listen = format!("ListenStream=\nListenStream={REMOTE}:19123\n");
+        let options = "CLOCKBOUND_EXPORTER_OPTIONS=--allow-remote\n";
+        for (name, text) in [
+            (
+                "etc/systemd/system/clockbound-exporter.service.d/remote.conf",
+                format!("[Service]\n{allow}"),
+            ),
+            (
+                "etc/systemd/system/clockbound-exporter.socket.d/remote.conf",
+                format!("[Socket]\n{listen}{allow}"),
+            ),
+            ("etc/default/clockbound-exporter", options.to_owned()),
+        ] {
+            let path = container.path(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("make directories");
+            fs::write(path, text).expect("write a drop-in");
+        }
+        container.run(&["systemctl", "daemon-reload"]);
+        container.run(&["systemctl", "restart", "clockbound-exporter.socket"]);
+        let metrics = get(SocketAddr::from((REMOTE, 19_123)), "/metrics", &[]).expect("a response");
+        assert!(metrics.body.contains("\nclockbound_up 1\n"), "{metrics:?}");
     });
 }
 
