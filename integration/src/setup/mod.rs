@@ -2,4 +2,5 @@
 
 pub mod c_library;
 pub mod client_check;
+pub mod packages;
 pub mod testbed;

@@ -1,13 +1,12 @@
 //! A container of this machine's root file system with the packages of the project.
 
-use std::path::{Path, PathBuf};
-
 use integration::host::container::{Container, Root};
 use integration::host::wait;
 use integration::observe::publications::Publications;
 use integration::observe::reader::{Observations, Reader};
 use integration::observe::reading::Status;
 use integration::observe::segment::Segment;
+use integration::setup::packages;
 use integration::time::truth::Truth;
 use serde_json::Value;
 
@@ -34,22 +33,6 @@ pub struct Host {
     pub truth: Truth,
 }
 
-/// The package `name` that was built last.
-fn package(dir: &str, name: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .expect("a parent");
-    let dir = target.join("packages").join(dir);
-    let files = std::fs::read_dir(&dir).into_iter().flatten().flatten();
-    files
-        .map(|file| file.path())
-        .find(|path| {
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
-            file.starts_with(&format!("{name}_")) && file.ends_with(".deb")
-        })
-        .unwrap_or_else(|| panic!("no {name} in {}: integration/package deb", dir.display()))
-}
-
 /// Copies packages and programs into `root`, and installs the previous package.
 pub fn install_before_boot(root: &Root) {
     for (dir, name, file) in [
@@ -58,7 +41,7 @@ pub fn install_before_boot(root: &Root) {
         ("", "libclockbound1", "library"),
         ("", "libclockbound-dev", "dev"),
     ] {
-        let package = std::fs::read(package(dir, name)).expect("read the package");
+        let package = std::fs::read(packages::deb(dir, name)).expect("read the package");
         root.write(&format!("opt/{file}.deb"), package);
     }
     std::fs::copy(FAULTY, root.path("opt/faulty")).expect("copy the daemon");
