@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use document::{Account, Part};
 
+/// The document with the commands.
 const DOCUMENT: &str = "docs/operations.md";
 const DAEMON: &str = "clockbound.service";
 const SOCKET: &str = "clockbound-exporter.socket";
