@@ -42,7 +42,8 @@ const (
 // usable. The daemon publishes more often while it works. A call then makes no system call on
 // amd64, and only that which reads the clock on other architectures.
 type Client struct {
-	vmclock *vmclock
+	vmclock         *vmclock
+	refuseSimulated bool
 	// path is absolute. It is empty if the client does not check it.
 	path string
 	// segment is nil after Close.
@@ -68,6 +69,10 @@ type Options struct {
 	// clock. An interval has StatusDisrupted if a disruption occurred that the daemon has not
 	// published yet.
 	VMClock string
+	// RefuseSimulated makes a record that a program wrote for a test an error, ErrSimulated.
+	// Programs that simulate the daemon mark their records. In a directory, such a segment is
+	// skipped if there is another one.
+	RefuseSimulated bool
 }
 
 // Open opens the segment at path. If path is a directory, Open opens one of native, shm0 (v2) and
@@ -77,7 +82,8 @@ type Options struct {
 //
 // The error is that of the first file that exists. It wraps that of the system call (os.ErrNotExist
 // if no segment exists), ErrNotInitialized, ErrMalformed or ErrVersion. It is ErrVMClock if the
-// record of the segment requires the VMClock page, and the page is not usable.
+// record of the segment requires the VMClock page, and the page is not usable, and ErrSimulated if
+// it is simulated and Options.RefuseSimulated is set.
 func Open(path string) (*Client, error) { return OpenWith(path, Options{}) }
 
 // OpenWith is like Open, with options.
@@ -89,8 +95,10 @@ func OpenWith(path string, options Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{vmclock: openVMClock(options.VMClock)}
-	s, err := openPreferred(path, ownEnvironment(c.vmclock))
+	c := &Client{
+		vmclock: openVMClock(options.VMClock), refuseSimulated: options.RefuseSimulated,
+	}
+	s, err := openPreferred(path, c.environment())
 	if err != nil {
 		c.vmclock.page.Load().unmap()
 		return nil, err
@@ -100,6 +108,13 @@ func OpenWith(path string, options Options) (*Client, error) {
 	}
 	c.segment.Store(s)
 	return c, nil
+}
+
+// environment returns that of this process.
+func (c *Client) environment() environment {
+	env := ownEnvironment(c.vmclock)
+	env.refuseSimulated = c.refuseSimulated
+	return env
 }
 
 // OpenWhenReady waits until the daemon publishes a trusted interval with a clock error bound of at
@@ -170,7 +185,8 @@ func (c *Client) Close() error {
 //
 // The error is ErrNotInitialized or ErrMalformed if the content of the segment is invalid,
 // ErrCausality if the record is ahead of the monotonic clock, ErrVMClock if the record requires the
-// VMClock page and the page is not usable, ErrClosed, or that of clock_gettime.
+// VMClock page and the page is not usable, ErrSimulated if it is simulated and that is refused,
+// ErrClosed, or that of clock_gettime.
 func (c *Client) Now() (Interval, error) { return follow(c, (*segment).now) }
 
 // IntervalAt returns the interval at the instant at which CLOCK_MONOTONIC_RAW in this process reads
@@ -244,6 +260,9 @@ type Record struct {
 	TAIOffset time.Duration
 	// TAIOffsetKnown is whether the hypervisor reports TAIOffset. It is false from v1 and v2.
 	TAIOffsetKnown bool
+	// IsSimulated is whether a program wrote the record for a test: the interval is not that of the
+	// clock.
+	IsSimulated bool
 }
 
 // Record returns the details of the record in the segment.
@@ -284,7 +303,7 @@ func (c *Client) checkPath(held *segment) *segment {
 		return nil
 	}
 	c.vmclock.reopen()
-	other := openOther(c.path, ownEnvironment(c.vmclock), held)
+	other := openOther(c.path, c.environment(), held)
 	if other == nil {
 		return nil
 	}

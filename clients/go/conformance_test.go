@@ -36,6 +36,9 @@ type golden struct {
 	}
 	Record     *recordResult
 	Disruption *disruptionResult
+	// Whether the client refuses simulated records, and whether the record is one.
+	RefuseSimulated bool  `json:"refuse_simulated"`
+	IsSimulated     *bool `json:"is_simulated"`
 }
 
 type result struct {
@@ -81,6 +84,7 @@ func TestEveryGoldenSegmentReadsAsExpected(t *testing.T) {
 			if c.Surroundings.Counter != nil && isFile(t, path) {
 				// The library does not read the layout v3.
 				c.Expect, c.Record, c.Disruption = result{Error: "version"}, nil, nil
+				c.IsSimulated = nil
 			}
 			s, err := openPreferred(path, c.environment(t))
 			interval, err := c.read(s, err)
@@ -98,6 +102,12 @@ func TestEveryGoldenSegmentReadsAsExpected(t *testing.T) {
 			}
 			if c.Disruption != nil {
 				c.Disruption.check(t, s)
+			}
+			if c.IsSimulated != nil {
+				if details, _, err := s.details(); err != nil ||
+					details.IsSimulated != *c.IsSimulated {
+					t.Error(details, err)
+				}
 			}
 		})
 	}
@@ -118,6 +128,7 @@ func (c *golden) environment(t *testing.T) environment {
 	}
 	return environment{
 		vmclock:           openVMClock(path),
+		refuseSimulated:   c.RefuseSimulated,
 		bootID:            parseBootID(c.Surroundings.BootID),
 		namespaceOffsetNs: c.Surroundings.NamespaceOffsetNs,
 		clockNs: func(id clock) (int64, error) {
@@ -207,6 +218,7 @@ func errorKind(err error) string {
 		ErrCausality:      "causality",
 		ErrNotKnown:       "not_known",
 		ErrVMClock:        "vmclock",
+		ErrSimulated:      "simulated",
 	} {
 		if errors.Is(err, kind) {
 			return name

@@ -34,6 +34,9 @@ var (
 	// ErrVMClock: the record holds only while the VMClock page has its marker, and the page is not
 	// usable. Permit this process to read the device, or set Options.VMClock.
 	ErrVMClock = errors.New("the VMClock page, which the record requires, is not usable")
+	// ErrSimulated: a program wrote the record for a test, so the interval says nothing about the
+	// clock, and Options.RefuseSimulated is set.
+	ErrSimulated = errors.New("the record is simulated: a program wrote it for a test")
 	// ErrClosed: the client was closed.
 	ErrClosed = errors.New("the client is closed")
 )

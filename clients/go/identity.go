@@ -21,6 +21,8 @@ type environment struct {
 	// clockNs reads a clock, ns.
 	clockNs func(clock) (int64, error)
 	vmclock *vmclock
+	// refuseSimulated is whether a record that a program simulates is an error.
+	refuseSimulated bool
 }
 
 // ownEnvironment returns the environment of this process, with this page.

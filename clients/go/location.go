@@ -125,7 +125,8 @@ func unmapOthers(all []opened, first, second *segment) {
 // order of preference. It waits for a write in progress.
 //
 // The error is that of the first file that exists, or else that of the first file. It is ErrVMClock
-// if the record of the segment requires the VMClock page, and the page is not usable.
+// if the record of the segment requires the VMClock page, and the page is not usable, and
+// ErrSimulated if it is simulated, and that is refused.
 func openPreferred(path string, env environment) (*segment, error) {
 	var (
 		all   []opened
@@ -148,17 +149,21 @@ func openPreferred(path string, env environment) (*segment, error) {
 	if best == nil {
 		return nil, cause
 	}
-	if err := best.checkVMClock(); err != nil {
+	if err := best.check(); err != nil {
 		best.unmap()
 		return nil, err
 	}
 	return best, nil
 }
 
-// checkVMClock returns ErrVMClock if the record requires the VMClock page, and the page is not
-// usable.
-func (s *segment) checkVMClock() error {
-	if record, err := s.read(); err == nil && record.disruption().isSupported {
+// check returns ErrSimulated if the record is simulated, and that is refused, and ErrVMClock if it
+// requires the VMClock page, and the page is not usable.
+func (s *segment) check() error {
+	record, err := s.read()
+	if errors.Is(err, ErrSimulated) {
+		return err
+	}
+	if err == nil && record.disruption().isSupported {
 		_, err := s.vmclock.marker()
 		return err
 	}

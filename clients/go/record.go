@@ -33,6 +33,8 @@ type record interface {
 	// disruption returns whether the record holds only while the VMClock page has a marker, and that
 	// marker.
 	disruption() disruption
+	// isSimulated returns whether a program wrote the record for a test.
+	isSimulated() bool
 	// describe returns the details that the record has by itself.
 	describe() Record
 }
@@ -73,7 +75,11 @@ type nativeRecord struct {
 	notices  uint8
 	// TAI - UTC, s, with noticeTAIOffset.
 	taiOffsetS int16
+	mark       uint8
 }
+
+// simulatedMark is the byte that marks a record of a program that simulates a daemon.
+const simulatedMark = 1
 
 // The bits of the notices of the hypervisor.
 const (
@@ -85,6 +91,8 @@ const (
 func (r *nativeRecord) asOf() int64 { return r.asOfNs }
 
 func (r *nativeRecord) disruption() disruption { return r.required }
+
+func (r *nativeRecord) isSimulated() bool { return r.mark == simulatedMark }
 
 func (r *nativeRecord) pathCheckAge() int64 {
 	switch {
@@ -107,6 +115,7 @@ func (r *nativeRecord) describe() Record {
 		DisruptionSoon:      r.notices&noticeDisruptionSoon != 0,
 		DisruptionImminent:  r.notices&noticeDisruptionImminent != 0,
 		TAIOffsetKnown:      r.notices&noticeTAIOffset != 0,
+		IsSimulated:         r.isSimulated(),
 	}
 	if details.TAIOffsetKnown {
 		details.TAIOffset = time.Duration(r.taiOffsetS) * time.Second
@@ -160,18 +169,23 @@ type boundRecord struct {
 	status                       Status
 	layout                       Layout
 	required                     disruption
+	mark                         uint8
 }
 
 func (r *boundRecord) asOf() int64 { return r.asOfNs }
 
 func (r *boundRecord) disruption() disruption { return r.required }
 
+func (r *boundRecord) isSimulated() bool { return r.mark == simulatedMark }
+
 func (r *boundRecord) pathCheckAge() int64 {
 	return 2*longestPublicationIntervalNs + publicationDelayNs
 }
 
 func (r *boundRecord) describe() Record {
-	details := Record{Layout: r.layout, AsOfNs: r.asOfNs, Leap: LeapUntold}
+	details := Record{
+		Layout: r.layout, AsOfNs: r.asOfNs, Leap: LeapUntold, IsSimulated: r.isSimulated(),
+	}
 	r.required.addTo(&details)
 	return details
 }
@@ -231,6 +245,7 @@ func decodeNative(valid *validRecord) error {
 		required:   disruption{marker: words[13], isSupported: host[0] != 0},
 		notices:    host[1],
 		taiOffsetS: int16((*[4]uint16)(unsafe.Pointer(&words[14]))[2]),
+		mark:       host[3],
 	}
 	r := &valid.native
 	for _, ns := range []int64{r.asOfNs, r.earliestNs, r.latestNs} {
@@ -254,7 +269,9 @@ func decodeNative(valid *validRecord) error {
 
 func decodeV1(valid *validRecord) error {
 	words := &valid.words
-	return decodeBound(valid, halvesOf(&words[5])[0], halvesOf(&words[6])[0], LayoutV1)
+	err := decodeBound(valid, halvesOf(&words[5])[0], halvesOf(&words[6])[0], LayoutV1)
+	valid.bound.mark = bytesOf(&words[5])[4]
+	return err
 }
 
 func decodeV2(valid *validRecord) error {
@@ -263,9 +280,9 @@ func decodeV2(valid *validRecord) error {
 	if err := decodeBound(valid, halves[0], halves[1], LayoutV2); err != nil {
 		return err
 	}
-	valid.bound.required = disruption{
-		marker: words[5], isSupported: bytesOf(&words[7])[0] != 0,
-	}
+	flags := bytesOf(&words[7])
+	valid.bound.required = disruption{marker: words[5], isSupported: flags[0] != 0}
+	valid.bound.mark = flags[1]
 	return nil
 }
 

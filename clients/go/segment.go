@@ -75,6 +75,8 @@ type segment struct {
 	clockNs func(clock) (int64, error)
 	// vmclock is shared by the segments of a client.
 	vmclock *vmclock
+	// refuseSimulated is whether a record that a program simulates is an error.
+	refuseSimulated bool
 	// last is the record that was validated last. It is not decoded again while its words are
 	// unchanged, and is used while a write is incomplete.
 	last atomic.Pointer[validRecord]
@@ -144,6 +146,7 @@ func mapSegment(file *os.File, env environment) (*segment, error) {
 	}
 	s := &segment{
 		layout: layout, file: fileIDOf(info), bytes: bytes, clockNs: env.clockNs, vmclock: env.vmclock,
+		refuseSimulated: env.refuseSimulated,
 	}
 	runtime.SetFinalizer(s, (*segment).unmap)
 	if err := s.identify(env); err != nil {

@@ -100,6 +100,10 @@ func (s *segment) readAndDecode() (record, error) {
 			if err := s.layout.decode(valid); err != nil {
 				return nil, err
 			}
+			// It is not kept, so that no later read finds it.
+			if s.refuseSimulated && valid.record.isSimulated() {
+				return nil, ErrSimulated
+			}
 			valid.sequence = before
 			s.last.Store(valid)
 			return valid.record, nil

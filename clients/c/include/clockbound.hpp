@@ -176,27 +176,43 @@ private:
 // Whether a client reads a file that replaces the segment.
 enum class follow { yes, no };
 
+// Whether a record that a program wrote for a test is an error of kind CLOCKBOUND_ERR_SIMULATED.
+enum class simulated { accept, refuse };
+
+// The intervals immediately before and after a call, which took place between began.earliest() and
+// ended.latest().
+struct timed {
+    interval began;
+    interval ended;
+};
+
 // A handle to the daemon's segment.
 class client {
 public:
     // Opens the segment at a path, or in CLOCKBOUND_DEFAULT_DIRECTORY.
-    explicit client(const char *path = nullptr, follow how = follow::yes)
+    explicit client(const char *path = nullptr, follow how = follow::yes,
+                    simulated which = simulated::accept)
     {
         clockbound_err err;
-        ctx_.reset(clockbound_open_with(path, how == follow::no ? CLOCKBOUND_OPEN_NO_FOLLOW : 0,
-                                        &err));
+        ctx_.reset(clockbound_open_with(path, flags(how, which), &err));
         if (!ctx_)
             throw error(err);
     }
-    explicit client(const std::string &path, follow how = follow::yes) : client(path.c_str(), how)
+    explicit client(const std::string &path, follow how = follow::yes,
+                    simulated which = simulated::accept)
+        : client(path.c_str(), how, which)
     {
     }
 
-    // Waits until the segment contains a trusted interval.
-    static client when_ready(const char *path, std::chrono::nanoseconds timeout)
+    // Waits until the segment contains a trusted interval. With a max_bound that is not 0, the clock
+    // error bound of that interval is at most max_bound.
+    static client when_ready(const char *path, std::chrono::nanoseconds timeout,
+                             std::chrono::nanoseconds max_bound = std::chrono::nanoseconds(0),
+                             follow how = follow::yes, simulated which = simulated::accept)
     {
         clockbound_err err;
-        client opened{handle(clockbound_open_when_ready(path, positive(timeout), 0, &err))};
+        client opened{handle(clockbound_open_when_ready_with(
+            path, nullptr, flags(how, which), positive(timeout), positive(max_bound), &err))};
         if (!opened.ctx_)
             throw error(err);
         return opened;
@@ -230,6 +246,16 @@ public:
                          std::chrono::nanoseconds timeout) const
     {
         return value(clockbound_commit_wait_timeout, ctx_.get(), to_ns(t), positive(timeout));
+    }
+
+    // Calls f, and reads the interval immediately before and immediately after it. An exception of f
+    // is passed on.
+    template <typename Function>
+    timed timing(Function &&f) const
+    {
+        const interval began = now();
+        std::forward<Function>(f)();
+        return timed{began, now()};
     }
 
     // The details of the record that was published last.
@@ -268,6 +294,12 @@ private:
     using handle = std::unique_ptr<clockbound_ctx, close>;
 
     explicit client(handle ctx) noexcept : ctx_(std::move(ctx)) {}
+
+    static unsigned flags(follow how, simulated which) noexcept
+    {
+        return (how == follow::no ? CLOCKBOUND_OPEN_NO_FOLLOW : 0) |
+               (which == simulated::refuse ? CLOCKBOUND_REFUSE_SIMULATED : 0);
+    }
 
     static std::uint64_t positive(std::chrono::nanoseconds time) noexcept
     {

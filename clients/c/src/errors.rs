@@ -246,7 +246,9 @@ pub(crate) fn message(kind: c_int) -> &'static CStr {
             c"the segment requires the VMClock page, which cannot be read; \
               see detail and sys_errno; may this process read the device?"
         }
-        SIMULATED => c"the record is simulated; start clockbound, or pass the path where it publishes",
+        SIMULATED => {
+            c"the record is simulated; start clockbound, or pass the path where it publishes"
+        }
         NOT_KNOWN => c"the segment has no interval at this instant; see detail",
         _ => c"unknown error",
     }

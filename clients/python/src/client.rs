@@ -27,28 +27,42 @@ impl Client {
     #[new]
     #[pyo3(
         signature = (
-            path = DEFAULT_DIRECTORY.into(), *, follow = true, vmclock = DEFAULT_VMCLOCK.into()
+            path = DEFAULT_DIRECTORY.into(), *, follow = true, vmclock = DEFAULT_VMCLOCK.into(),
+            refuse_simulated = false
         ),
-        text_signature = "(path=DEFAULT_DIRECTORY, *, follow=True, vmclock=DEFAULT_VMCLOCK)"
+        text_signature = "(path=DEFAULT_DIRECTORY, *, follow=True, vmclock=DEFAULT_VMCLOCK, refuse_simulated=False)"
     )]
-    fn new(py: Python<'_>, path: PathBuf, follow: bool, vmclock: PathBuf) -> PyResult<Self> {
-        let options = OpenOptions::new().path(path);
-        let options = options.follow(follow).vmclock(vmclock);
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        follow: bool,
+        vmclock: PathBuf,
+        refuse_simulated: bool,
+    ) -> PyResult<Self> {
+        let options = OpenOptions::new().path(path).vmclock(vmclock);
+        let options = options.follow(follow).refuse_simulated(refuse_simulated);
         py.detach(|| options.open())
             .map(Self)
             .map_err(|err| exception(py, &err))
     }
 
-    /// The same as `Client(path, follow=follow, vmclock=vmclock)`.
+    /// The same as `Client`, with the same arguments.
     #[staticmethod]
     #[pyo3(
         signature = (
-            path = DEFAULT_DIRECTORY.into(), *, follow = true, vmclock = DEFAULT_VMCLOCK.into()
+            path = DEFAULT_DIRECTORY.into(), *, follow = true, vmclock = DEFAULT_VMCLOCK.into(),
+            refuse_simulated = false
         ),
-        text_signature = "(path=DEFAULT_DIRECTORY, *, follow=True, vmclock=DEFAULT_VMCLOCK)"
+        text_signature = "(path=DEFAULT_DIRECTORY, *, follow=True, vmclock=DEFAULT_VMCLOCK, refuse_simulated=False)"
     )]
-    fn open(py: Python<'_>, path: PathBuf, follow: bool, vmclock: PathBuf) -> PyResult<Self> {
-        Self::new(py, path, follow, vmclock)
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        follow: bool,
+        vmclock: PathBuf,
+        refuse_simulated: bool,
+    ) -> PyResult<Self> {
+        Self::new(py, path, follow, vmclock, refuse_simulated)
     }
 
     /// Waits until a trusted interval is published whose clock error bound is at most `max_bound`.
@@ -56,9 +70,9 @@ impl Client {
     #[pyo3(
         signature = (
             timeout, max_bound = None, path = DEFAULT_DIRECTORY.into(), *,
-            follow = true, vmclock = DEFAULT_VMCLOCK.into()
+            follow = true, vmclock = DEFAULT_VMCLOCK.into(), refuse_simulated = false
         ),
-        text_signature = "(timeout, max_bound=None, path=DEFAULT_DIRECTORY, *, follow=True, vmclock=DEFAULT_VMCLOCK)"
+        text_signature = "(timeout, max_bound=None, path=DEFAULT_DIRECTORY, *, follow=True, vmclock=DEFAULT_VMCLOCK, refuse_simulated=False)"
     )]
     fn open_when_ready(
         py: Python<'_>,
@@ -67,10 +81,11 @@ impl Client {
         path: PathBuf,
         follow: bool,
         vmclock: PathBuf,
+        refuse_simulated: bool,
     ) -> PyResult<Self> {
         let begun = Instant::now();
-        let options = OpenOptions::new().path(path);
-        let options = options.follow(follow).vmclock(vmclock);
+        let options = OpenOptions::new().path(path).vmclock(vmclock);
+        let options = options.follow(follow).refuse_simulated(refuse_simulated);
         let max_bound = max_bound.map(|span| span.0);
         loop {
             let wait = SIGNAL_CHECK_INTERVAL.min(timeout.0.saturating_sub(begun.elapsed()));

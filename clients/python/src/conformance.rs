@@ -22,6 +22,7 @@ pub(crate) struct Surroundings {
     namespace_offset_ns: i64,
     vmclock_marker: Option<u64>,
     counter: Option<u64>,
+    refuse_simulated: bool,
 }
 
 impl From<Surroundings> for Environment {
@@ -34,6 +35,7 @@ impl From<Surroundings> for Environment {
             namespace_offset_ns: it.namespace_offset_ns,
             vmclock_marker: it.vmclock_marker,
             counter: it.counter,
+            refuse_simulated: it.refuse_simulated,
         }
     }
 }

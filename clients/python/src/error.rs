@@ -72,6 +72,10 @@ fn class_and_remedy(err: &Error) -> (&'static str, &'static str) {
             "TooWideError",
             "; wait until it decreases, or request a larger maximum",
         ),
+        Error::Simulated => (
+            "SimulatedError",
+            "; start the daemon, or pass the path at which it publishes",
+        ),
         Error::Read(_) => ("ReadError", "; restart the daemon"),
         Error::Causality { .. } => (
             "CausalityError",

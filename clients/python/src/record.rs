@@ -34,12 +34,13 @@ pub(crate) fn convert<'py>(
         it.disruption_marker,
     );
     // A tuple has twelve members at most.
-    let host = PyDict::new(py);
-    host.set_item("disruption_soon", it.disruption_soon)?;
-    host.set_item("disruption_imminent", it.disruption_imminent)?;
-    host.set_item("tai_offset_s", it.tai_offset_s)?;
+    let others = PyDict::new(py);
+    others.set_item("disruption_soon", it.disruption_soon)?;
+    others.set_item("disruption_imminent", it.disruption_imminent)?;
+    others.set_item("tai_offset_s", it.tai_offset_s)?;
+    others.set_item("is_simulated", it.is_simulated)?;
     let class = py.import("clockbound.record")?.getattr("Record")?;
-    class.call(record, Some(&host))
+    class.call(record, Some(&others))
 }
 
 fn leap_name(leap: Leap) -> &'static str {

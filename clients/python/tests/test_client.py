@@ -92,6 +92,31 @@ class Disruption(SegmentTestCase):
         self.assertIsNone(client.record().disruption_marker)
 
 
+class Simulation(SegmentTestCase):
+    def publish_simulated(self) -> None:
+        segment = bytearray(native(HALF_NS))
+        segment[187] = 1
+        self.publish(bytes(segment))
+
+    def test_a_simulated_record_is_read_unless_it_is_refused(self) -> None:
+        self.publish_simulated()
+        client = Client(self.directory)
+        self.assertTrue(client.now().status.is_trusted)
+        self.assertTrue(client.record().is_simulated)
+        for opened in (Client, Client.open):
+            with self.assertRaisesRegex(clockbound.SimulatedError, "for a test; start the daemon"):
+                opened(self.directory, refuse_simulated=True)
+        with self.assertRaises(clockbound.NotReadyError) as raised:
+            Client.open_when_ready(0.01, path=self.directory, refuse_simulated=True)
+        self.assertIsInstance(raised.exception.__cause__, clockbound.SimulatedError)
+
+    def test_a_record_of_a_daemon_is_not_refused(self) -> None:
+        self.publish(native(HALF_NS))
+        client = Client(self.directory, refuse_simulated=True)
+        self.assertTrue(client.now().status.is_trusted)
+        self.assertFalse(client.record().is_simulated)
+
+
 class Opening(SegmentTestCase):
     def test_open_prefers_native_to_v2_and_v2_to_v1_in_a_directory(self) -> None:
         for segment, name, half_ns in [

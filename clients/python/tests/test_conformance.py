@@ -16,6 +16,7 @@ from clockbound import (
     OpenError,
     ReadError,
     Record,
+    SimulatedError,
     VMClockError,
 )
 from clockbound._native import _interval_in, _record_in
@@ -23,7 +24,7 @@ from clockbound._native import _interval_in, _record_in
 S = 1_000_000_000
 # The optional instant of a case, and its results.
 INSTANTS = ("at_monotonic_raw_ns", "at_realtime_ns")
-RESULTS = ("expect", "times", "record", "disruption")
+RESULTS = ("expect", "times", "record", "disruption", "is_simulated")
 
 CONFORMANCE = Path(__file__).parents[2] / "conformance"
 
@@ -42,6 +43,8 @@ def error_kind(err: Error) -> str:
         return "not_known"
     if isinstance(err, VMClockError):
         return "vmclock"
+    if isinstance(err, SimulatedError):
+        return "simulated"
     if not isinstance(err, OpenError | ReadError):
         return "other"
     if re.search(NOT_INITIALIZED, str(err)):
@@ -70,6 +73,7 @@ def read_case(case: dict[str, Any]) -> dict[str, Any]:
     """Returns what the case should expect."""
     path = CONFORMANCE / "segments" / case["segment"]
     environment = {"vmclock_marker": None, "counter": None} | case["surroundings"]
+    environment["refuse_simulated"] = case.get("refuse_simulated", False)
     environment["boot_id"] = bytes.fromhex(environment["boot_id"])
     instant = {name: case[name] for name in INSTANTS if name in case}
     found: dict[str, Any] = {}
@@ -93,6 +97,8 @@ def read_case(case: dict[str, Any]) -> dict[str, Any]:
         found["record"] = record_fields(_record_in(path, environment))
     if "disruption" in case:
         found["disruption"] = disruption_fields(_record_in(path, environment))
+    if "is_simulated" in case:
+        found["is_simulated"] = _record_in(path, environment).is_simulated
     return found
 
 

@@ -22,7 +22,14 @@ int main(int argc, char **argv)
     } catch (const clockbound::error &err) {
         CHECK(err.kind() == CLOCKBOUND_ERR_NOT_READY);
     }
-    const clockbound::client client(argv[1], clockbound::follow::no);
+    try {
+        clockbound::client::when_ready(argv[1], milliseconds(1), nanoseconds(1));
+        return 1;
+    } catch (const clockbound::error &err) {
+        CHECK(err.kind() == CLOCKBOUND_ERR_NOT_READY);
+    }
+    const clockbound::client client = clockbound::client::when_ready(
+        argv[1], seconds(10), hours(1), clockbound::follow::no, clockbound::simulated::refuse);
     const clockbound::interval first = client.now();
     CHECK(first.is_trusted() && first.status() == CLOCKBOUND_STA_SYNCHRONIZED);
     CHECK(first.reason() == CLOCKBOUND_REASON_TRACKING);
@@ -47,9 +54,14 @@ int main(int argc, char **argv)
     } catch (const clockbound::error &err) {
         CHECK(err.kind() == CLOCKBOUND_ERR_TIMED_OUT);
     }
-    CHECK(client.record().source == 1);
+    CHECK(client.record().source == 1 && !client.record().is_simulated);
+    bool is_called = false;
+    const clockbound::timed timed = client.timing([&is_called] { is_called = true; });
+    CHECK(is_called && timed.began.is_trusted() && timed.ended.is_trusted());
+    CHECK(timed.began.earliest() <= timed.ended.latest());
 
-    clockbound::client moved = clockbound::client(argv[2]);
+    clockbound::client moved =
+        clockbound::client(argv[2], clockbound::follow::yes, clockbound::simulated::refuse);
     const clockbound::interval unknown = moved.now();
     CHECK(!unknown.is_trusted() && !(unknown < second) && !(first < unknown));
     CHECK(!(unknown == unknown) && !first.is_before(unknown.earliest()));

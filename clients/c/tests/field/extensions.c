@@ -24,8 +24,10 @@ int main(int argc, char **argv)
     ctx = clockbound_open_when_ready("/nonexistent/clockbound", 1000000, 0, &err);
     CHECK(!ctx && err.kind == CLOCKBOUND_ERR_NOT_READY);
     CHECK(err.sys_errno == ENOENT && !strcmp(err.detail, "open"));
-    ctx = clockbound_open_with(argv[1], 2, &err);
+    ctx = clockbound_open_with(argv[1], 4, &err);
     CHECK(!ctx && err.kind == CLOCKBOUND_ERR_SYSCALL && err.sys_errno == EINVAL);
+    ctx = clockbound_open_with(argv[1], CLOCKBOUND_REFUSE_SIMULATED, &err);
+    CHECK(ctx && !clockbound_close(ctx));
     CHECK(!strcmp(clockbound_version(), CLOCKBOUND_VERSION));
     ctx = clockbound_open_when_ready(argv[1], 5000000000, 0, &err);
     CHECK(ctx && err.kind == CLOCKBOUND_ERR_NONE);
@@ -67,6 +69,12 @@ int main(int argc, char **argv)
     CHECK(record.valid_since_ns == record.as_of_ns - INT64_C(100000000000));
     CHECK(record.status == CLOCKBOUND_STA_SYNCHRONIZED && record.size == sizeof record);
     CHECK(!record.disruption_supported && !record.disruption_marker && !record.tai_offset_known);
+    CHECK(!record.is_simulated);
+    /* A program of the version before the last member. */
+    memset(&record, 0x55, sizeof record);
+    record.size = 80;
+    CHECK(!clockbound_record_now(ctx, &record) && record.size == 80);
+    CHECK(((unsigned char *)&record)[80] == 0x55);
     record.size = 63;
     why = clockbound_record_now(ctx, &record);
     CHECK(why && why->kind == CLOCKBOUND_ERR_SYSCALL && why->sys_errno == EINVAL);

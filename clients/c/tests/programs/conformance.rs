@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use crate::support::{S, TestDirectory, VmClockPage, run};
+use crate::support::{S, TestDirectory, VmClockPage, output_of};
 use serde_json::{Value, json};
 
 /// Statuses by their numbers.
@@ -30,11 +31,11 @@ fn every_golden_segment_reads_as_expected() {
         arguments.extend(clocks.map(|clock| surroundings[clock].to_string().into()));
         arguments.push(golden.join("segments").join(text(&case["segment"])).into());
         let read = |request: &[String]| {
-            let request = request.iter().map(OsString::from);
-            run(
-                &program,
-                &arguments.iter().cloned().chain(request).collect::<Vec<_>>(),
-            )
+            let mut command = Command::new(&program);
+            if case["refuse_simulated"] == true {
+                command.env("REFUSE_SIMULATED", "1");
+            }
+            output_of(command.args(&arguments).args(request))
         };
         check_interval(case, &read);
         if !case["record"].is_null() {
@@ -44,6 +45,10 @@ fn every_golden_segment_reads_as_expected() {
         if !case["disruption"].is_null() {
             let disruption = disruption(&read(&["disruption".to_owned(), "0".to_owned()]));
             assert_eq!(disruption, case["disruption"], "{}", case["name"]);
+        }
+        if let Some(expected) = case["is_simulated"].as_bool() {
+            let is_simulated = read(&["simulated".to_owned(), "0".to_owned()]);
+            assert_eq!(is_simulated.trim() == "1", expected, "{}", case["name"]);
         }
     }
 }

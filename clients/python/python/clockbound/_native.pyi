@@ -51,6 +51,7 @@ class Client:
         *,
         follow: bool = True,
         vmclock: str | PathLike[str] = ...,
+        refuse_simulated: bool = False,
     ) -> Client:
         """Opens the segment at `path`.
 
@@ -61,10 +62,14 @@ class Client:
         `vmclock` is the path of the VMClock page. If the record has disruption support, each read
         compares the page with it, and the status is DISRUPTED if they differ.
 
+        `refuse_simulated` makes a record that a program wrote for a test an error. In a directory,
+        such a segment is skipped if there is another one.
+
         Raises OpenError if no segment exists, or the file is not a segment of a supported layout;
         EarlierBootError if the native segment was written before the current boot;
         TimeNamespaceError if the time namespace of this process cannot be determined; VMClockError
-        if the record has disruption support and the page cannot be opened.
+        if the record has disruption support and the page cannot be opened; SimulatedError if a
+        program wrote the record for a test and the client refuses that.
         """
 
     @staticmethod
@@ -73,8 +78,9 @@ class Client:
         *,
         follow: bool = True,
         vmclock: str | PathLike[str] = ...,
+        refuse_simulated: bool = False,
     ) -> Client:
-        """The same as `Client(path, follow=follow, vmclock=vmclock)`."""
+        """The same as `Client`, with the same arguments."""
 
     @staticmethod
     def open_when_ready(
@@ -84,6 +90,7 @@ class Client:
         *,
         follow: bool = True,
         vmclock: str | PathLike[str] = ...,
+        refuse_simulated: bool = False,
     ) -> Client:
         """Waits until the daemon publishes a trusted interval, and opens the segment.
 
@@ -263,8 +270,8 @@ class Timed(Generic[_T_co]):
 # For the conformance tests: reads a segment with given clock readings.
 def _interval_in(
     path: str | PathLike[str],
-    surroundings: Mapping[str, int | bytes | None],
+    surroundings: Mapping[str, int | bytes | bool | None],
     at_monotonic_raw_ns: int | None = None,
     at_realtime_ns: int | None = None,
 ) -> Interval: ...
-def _record_in(path: str | PathLike[str], surroundings: Mapping[str, int | bytes | None]) -> Record: ...
+def _record_in(path: str | PathLike[str], surroundings: Mapping[str, int | bytes | bool | None]) -> Record: ...

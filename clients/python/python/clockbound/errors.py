@@ -74,6 +74,14 @@ class ReadError(Error):
     """
 
 
+class SimulatedError(Error):
+    """A program wrote the record for a test, so the interval says nothing about the clock.
+
+    The client was opened with `refuse_simulated=True`. Start the daemon, or pass the path at which
+    it publishes.
+    """
+
+
 class CausalityError(Error):
     """The record is ahead of the monotonic clock of this process.
 

@@ -48,3 +48,5 @@ class Record:
     tai_offset_s: int | None = None
     """TAI - UTC, s; None if the host of the virtual machine does not report it. Native layout
     only."""
+    is_simulated: bool = False
+    """Whether a program wrote the record for a test: the interval is not that of the clock."""
