@@ -1,10 +1,11 @@
 //! The verb `check`: one line and the exit codes of monitoring plugins.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use clockbound_client::diagnostics::explain::meaning;
-use clockbound_client::{Reason, Status};
+use clockbound_client::{Error, Reason, Status};
 use serde::Serialize;
 
 use crate::Global;
@@ -38,6 +39,7 @@ struct Checked {
     status: Status,
     reason: Reason,
     bound_ns: i64,
+    is_drill: bool,
     is_simulated: bool,
 }
 
@@ -59,6 +61,7 @@ struct CheckJson<'a> {
     bound_ns: Option<i64>,
     max_bound_ns: Option<i64>,
     warn_ns: Option<i64>,
+    is_drill: Option<bool>,
     is_simulated: Option<bool>,
 }
 
@@ -74,7 +77,7 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
         Ok(reading) => Checked::of(reading).verdict(max_bound_ns, warn_ns),
         Err(err) => Verdict {
             exit: Exit::Unknown,
-            message: err.to_string(),
+            message: short(err, &global.directory),
         },
     };
     if global.json {
@@ -88,6 +91,7 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
             bound_ns: trusted.map(|checked| checked.bound_ns),
             max_bound_ns,
             warn_ns,
+            is_drill: checked.map(|checked| checked.is_drill),
             is_simulated: checked.map(|checked| checked.is_simulated),
         })?;
     } else {
@@ -106,6 +110,7 @@ impl Checked {
             status: reading.status(),
             reason: reading.reason(),
             bound_ns: reading.interval.bound_ns(),
+            is_drill: reading.is_drill(),
             is_simulated: reading.is_simulated(),
         }
     }
@@ -115,6 +120,7 @@ impl Checked {
             status,
             reason,
             bound_ns,
+            is_drill,
             is_simulated,
         } = self;
         let bound = duration_ns(bound_ns);
@@ -132,7 +138,7 @@ impl Checked {
         } else if is_above(max_bound_ns) {
             (Exit::Critical, above(max_bound_ns))
         } else if reason == Reason::DaemonSilent {
-            let message = format!("{status} ({reason}): {}, bound {bound}", meaning(reason));
+            let message = format!("{status} ({reason}), bound {bound}: {}", meaning(reason));
             (Exit::Critical, message)
         } else if is_above(warn_ns) {
             (Exit::Warning, above(warn_ns))
@@ -143,7 +149,29 @@ impl Checked {
             };
             (exit, format!("{status} ({reason}), bound {bound}"))
         };
+        let message = if is_drill {
+            format!("drill: {message}")
+        } else {
+            message
+        };
         Verdict { exit, message }
+    }
+}
+
+/// Why nothing can be read, as far as possible within the line.
+fn short(err: &Error, directory: &Path) -> String {
+    match err {
+        Error::Open { .. } if !directory.is_dir() => {
+            format!("no directory {}; does clockbound run?", directory.display())
+        }
+        Error::Open { .. } => {
+            format!(
+                "no segment in {}; does clockbound run?",
+                directory.display()
+            )
+        }
+        Error::EarlierBoot { .. } => "the segment is from an earlier boot".to_owned(),
+        err => err.to_string(),
     }
 }
 
@@ -194,6 +222,7 @@ mod tests {
             status,
             reason,
             bound_ns,
+            is_drill: false,
             is_simulated: false,
         }
     }
@@ -245,6 +274,15 @@ mod tests {
             ..checked(sync, Tracking, 1)
         };
         assert_eq!(simulated.verdict(None, None).exit, Exit::Critical);
+        let drill = Checked {
+            is_drill: true,
+            ..checked(free, ChronySilent, 400 * US)
+        };
+        let drill = line(&drill.verdict(None, None));
+        assert_eq!(
+            drill,
+            "WARNING - drill: free_running (chrony_silent), bound 400 us"
+        );
     }
 
     #[test]

@@ -54,6 +54,12 @@ impl Reading {
         diagnostics.is_some_and(|diagnostics| diagnostics.record.is_simulated)
     }
 
+    /// Whether a drill is in progress.
+    pub fn is_drill(&self) -> bool {
+        let diagnostics = self.diagnostics.as_ref();
+        diagnostics.is_some_and(|diagnostics| diagnostics.record.is_drill)
+    }
+
     /// Whether the daemon has stopped renewing the record, by the record's age.
     fn is_silent(&self) -> bool {
         self.status() == Status::FreeRunning && self.record.age_ns >= SILENT_AFTER_NS

@@ -2,6 +2,7 @@
 //! would make it narrower.
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use shm_layout::Reason;
 
@@ -136,6 +137,9 @@ pub fn explain(diagnostics: &Diagnostics) -> Vec<Statement> {
     statements.extend(sources(diagnostics));
     if record.status.is_trusted() && diagnostics.status.is_trusted() {
         statements.extend(premises(record));
+    }
+    // In holdover the bound grows until there is a measurement, whatever is configured.
+    if diagnostics.status == super::Status::Synchronized {
         statements.extend(narrower(&Bound::of(diagnostics)));
     }
     statements
@@ -233,6 +237,9 @@ fn status(diagnostics: &Diagnostics) -> Statement {
         );
     }
     let statement = Statement::new(StatementKind::Status, text);
+    if record.is_drill {
+        return statement;
+    }
     match remedy(diagnostics.reason, record) {
         Some((advice, lines)) => statement.advising(advice).with_lines(lines),
         None => statement,
@@ -548,7 +555,7 @@ fn source_statement(source: &Source) -> Option<Statement> {
     } else if source.address == SourceAddress::Unresolved {
         "The name of a source is not resolved.".to_owned()
     } else if answered == 0 {
-        format!("{name} has not answered chronyd's last eight polls.")
+        format!("{name} does not answer chronyd's polls.")
     } else if source.state == SourceState::Falseticker {
         format!("chronyd takes {name} for a falseticker.")
     } else if source.state == SourceState::Jittery {
@@ -599,6 +606,8 @@ fn narrower(bound: &Bound<'_>) -> Vec<Statement> {
         let growth_ns = bound.peak_growth_ns.max(bound.term_ns("growth"));
         if bound.is_advised(growth_ns) {
             statements.extend(shorter_polls(bound));
+        }
+        if bound.is_advised(growth_ns.saturating_add(bound.term_ns("sample_age"))) {
             statements.extend(lower_drift_rate(bound));
         }
         if bound.is_advised(bound.term_ns("root_distance")) {
@@ -760,6 +769,13 @@ fn nearer_source(bound: &Bound<'_>) -> Option<Statement> {
                 .with_lines([line]),
         );
     }
+    if bound
+        .followed
+        .iter()
+        .all(|source| is_loopback(source.address))
+    {
+        return None;
+    }
     let text = format!(
         "The server is near: the round trip to the reference is {}. Part of it is the time in the \
          kernels and in interrupt handling.",
@@ -830,6 +846,15 @@ fn source_line(source: &Source, options: &str) -> String {
         SourceAddress::Unresolved => format!("server NAME {options}"),
         _ if source.is_peer => format!("peer {name} {options}"),
         _ => format!("server {name} {options}"),
+    }
+}
+
+/// Whether the source is on this host.
+fn is_loopback(address: SourceAddress) -> bool {
+    match address {
+        SourceAddress::V4(octets) => Ipv4Addr::from(octets).is_loopback(),
+        SourceAddress::V6(octets) => Ipv6Addr::from(octets).is_loopback(),
+        SourceAddress::Unresolved | SourceAddress::ReferenceClock(_) => false,
     }
 }
 
