@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clockbound_client::diagnostics;
+use clockbound_client::diagnostics::{self, BUDGET_TERMS};
 use integration::fakes::ntp_server::NtpServer;
 use integration::host::container::Root;
 use integration::host::namespace;
@@ -552,6 +552,42 @@ fn a_text_file_is_replaced_by_one_of_the_present() {
         .to_string_lossy()
         .into_owned();
     assert_eq!(run(&["--textfile", &missing]).code, Some(73));
+}
+
+#[test]
+fn node_exporter_serves_the_text_file() {
+    const COLLECTOR: &str = "prometheus-node-exporter";
+    if !is_installed("node_exporter_serves_the_text_file", COLLECTOR) {
+        return;
+    }
+    let bed = Testbed::new();
+    let _daemon = bed.start(BIN);
+    let from = directory(&bed).to_string_lossy().into_owned();
+    let collected = bed.sandbox.dir("collected", 0o755);
+    let path = collected.join("clockbound.prom");
+    let address = free_address();
+    let mut command = Command::new(COLLECTOR);
+    command.args(["--collector.disable-defaults", "--collector.textfile"]);
+    command.arg(format!(
+        "--collector.textfile.directory={}",
+        collected.display()
+    ));
+    command.arg(format!("--web.listen-address={address}"));
+    let _process = Process::start(COLLECTOR, command, Log::Kept);
+    let words = ["--directory", &from, "--textfile", &path.to_string_lossy()];
+    let metrics = wait::until_some(PATIENCE, "node_exporter serves a bound", || {
+        assert_eq!(run(&words).code, Some(0));
+        let metrics = get(address, "/metrics", &[]).ok()?.body;
+        let is_served = metrics.contains("\nclockbound_bound_seconds ");
+        is_served.then_some(metrics)
+    });
+    assert!(
+        metrics.contains("\nnode_textfile_scrape_error 0\n"),
+        "{metrics}"
+    );
+    let component = "clockbound_bound_component_seconds{";
+    let components = metrics.lines().filter(|line| line.starts_with(component));
+    assert_eq!(components.count(), BUDGET_TERMS.len(), "{metrics}");
 }
 
 #[test]
