@@ -277,6 +277,37 @@ fn a_daemon_without_a_report_has_counters_and_no_values_of_chronyd() {
 }
 
 #[test]
+fn numbers_at_the_limits_of_their_range_are_stated() {
+    for limit in [i64::MIN, i64::MAX] {
+        let mut record = record();
+        record.earliest_ns = limit;
+        record.latest_ns = i64::MAX;
+        record.realtime_ns = limit;
+        record.realtime_error_ns = limit;
+        record.budget_ns = [limit; BUDGET_TERMS.len()];
+        record.validated_ns = limit;
+        record.started_ns = limit;
+        record.slowest_ppt = limit;
+        record.correction_ns = limit;
+        record.counters.reports = u64::MAX;
+        record.sources[0].own_ns = Some((limit, limit));
+        record.sources[0].measured_ns = limit;
+        let lines = lines(record, 0);
+        assert_has(
+            &lines,
+            &format!(
+                "clockbound_chrony_correction_seconds {}",
+                Decimal {
+                    units: limit,
+                    digits: 9
+                }
+            ),
+        );
+        assert_eq!(lines.last().unwrap(), "# EOF");
+    }
+}
+
+#[test]
 fn the_document_describes_every_family_and_no_other() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
     // The rows of its tables: | `name` | type | meaning |
