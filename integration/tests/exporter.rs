@@ -170,7 +170,7 @@ fn prometheus_evaluates_every_rule_and_finds_data_for_every_query_of_the_dashboa
         return;
     }
     let bed = Testbed::new();
-    let _daemon = bed.start(BIN);
+    let mut daemon = bed.start(BIN);
     let exporter = Exporter::start(&directory(&bed));
     let prometheus = Prometheus::start(&bed.sandbox, exporter.address);
     wait::until(PATIENCE, "prometheus scrapes the exporter", || {
@@ -212,6 +212,14 @@ fn prometheus_evaluates_every_rule_and_finds_data_for_every_query_of_the_dashboa
     for rule in &rules {
         assert_eq!(rule["health"], "ok", "{rule}");
     }
+    let alert = r#"ALERTS{alertname="ClockBoundDown"}"#;
+    assert_eq!(prometheus.query(alert), Ok(Vec::new()));
+    daemon.kill();
+    wait::until(PATIENCE, "the alert about the daemon is pending", || {
+        prometheus
+            .query(alert)
+            .is_ok_and(|samples| samples.len() == 1)
+    });
     println!(
         "{} queries have data, {} rules are evaluated",
         queries.len(),
