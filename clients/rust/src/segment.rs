@@ -10,7 +10,7 @@ use nix::time::ClockId;
 use shm_layout::Disruption;
 use shm_layout::clock::{try_clock_ns, try_clock_since_ns};
 use shm_layout::counter;
-use shm_layout::layout::Layout as _;
+use shm_layout::layout::IntervalLayout as _;
 use shm_layout::layout::header::HeaderError;
 use shm_layout::memory::map::MapPair;
 use shm_layout::memory::slot::index_of;

@@ -40,8 +40,6 @@ pub trait Layout: Debug + Send + Sync + 'static {
     type Words: AsRef<[u64]> + AsMut<[u64]> + Copy + Debug + Default;
     /// As many words in shared memory.
     type Cells: AsRef<[AtomicU64]> + Debug + Default + Send + Sync;
-    /// The first words of a record: those that the interval needs.
-    type IntervalWords: AsMut<[u64]> + Copy + Debug + Default;
 
     /// The layout's name in messages.
     const NAME: &'static str;
@@ -112,9 +110,6 @@ pub trait Layout: Debug + Send + Sync + 'static {
     /// The cells of the record. If `map` is shorter than the record, those that it has.
     fn cells(map: &Map) -> &[AtomicU64];
 
-    /// The cells of [`IntervalWords`](Self::IntervalWords).
-    fn interval_cells(map: &Map) -> &[AtomicU64];
-
     /// Encodes a record.
     fn encode(record: &Self::Record) -> Self::Words;
 
@@ -123,11 +118,6 @@ pub trait Layout: Debug + Send + Sync + 'static {
     /// # Errors
     /// The first field that is not valid.
     fn decode(words: &Self::Words) -> Result<Self::Record, RecordError>;
-
-    /// The part of a record that the interval needs, of words that [`decode`](Self::decode) has
-    /// accepted before, without validation. All other fields are 0. For any other words the record
-    /// is undefined, but this never panics.
-    fn recall(words: &Self::IntervalWords) -> Self::Record;
 
     /// A record that claims nothing, as of `now_ns` of [`CLOCK`](Self::CLOCK).
     fn no_claim(now_ns: i64) -> Self::Record;
@@ -162,4 +152,18 @@ pub trait Layout: Debug + Send + Sync + 'static {
     /// Sets the support flag of encoded words to `supported`. Only for layouts whose flag is not
     /// [`Free`](SupportFlag::Free).
     fn set_support(_words: &mut Self::Words, _supported: bool) {}
+}
+
+/// A layout with an interval, which readers read often: they copy only the words that it needs.
+pub trait IntervalLayout: Layout {
+    /// The first words of a record: those that the interval needs.
+    type IntervalWords: AsMut<[u64]> + Copy + Debug + Default;
+
+    /// The cells of [`IntervalWords`](Self::IntervalWords).
+    fn interval_cells(map: &Map) -> &[AtomicU64];
+
+    /// The part of a record that the interval needs, of words that [`decode`](Layout::decode) has
+    /// accepted before, without validation. All other fields are 0. For any other words the record
+    /// is undefined, but this never panics.
+    fn recall(words: &Self::IntervalWords) -> Self::Record;
 }

@@ -127,7 +127,6 @@ macro_rules! items_of_a_realtime_layout {
         type Generation = AtomicU16;
         type Words = [u64; PAYLOAD_WORDS];
         type Cells = [AtomicU64; PAYLOAD_WORDS];
-        type IntervalWords = Self::Words;
 
         const MAGIC: [u32; 2] = MAGIC;
         const VERSION: u16 = VERSION;
@@ -144,11 +143,6 @@ macro_rules! items_of_a_realtime_layout {
         #[inline]
         fn cells(map: &Map) -> &[AtomicU64] {
             map.words_at::<PAYLOAD_WORDS>(PAYLOAD_OFFSET)
-        }
-
-        #[inline]
-        fn interval_cells(map: &Map) -> &[AtomicU64] {
-            Self::cells(map)
         }
     };
 }

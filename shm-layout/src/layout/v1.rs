@@ -20,12 +20,12 @@ use std::sync::atomic::{AtomicU16, AtomicU64};
 
 use nix::time::ClockId;
 
-use super::Layout;
 pub use super::realtime_bound::RealtimeBound as V1Record;
 use super::realtime_bound::{
     Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, encode_bound, first_half,
     items_of_a_realtime_layout, second_half, word,
 };
+use super::{IntervalLayout, Layout};
 use crate::memory::map::Map;
 use crate::record::{ClockStatus, InvalidStatus, RecordError};
 
@@ -108,11 +108,6 @@ impl Layout for V1 {
         Ok(record)
     }
 
-    #[inline]
-    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> V1Record {
-        fields(payload).recall()
-    }
-
     fn no_claim(now_ns: i64) -> V1Record {
         V1Record::no_claim(now_ns)
     }
@@ -123,6 +118,20 @@ impl Layout for V1 {
 
     fn is_simulated(record: &V1Record) -> bool {
         record.is_simulated
+    }
+}
+
+impl IntervalLayout for V1 {
+    type IntervalWords = Self::Words;
+
+    #[inline]
+    fn interval_cells(map: &Map) -> &[AtomicU64] {
+        Self::cells(map)
+    }
+
+    #[inline]
+    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> V1Record {
+        fields(payload).recall()
     }
 }
 

@@ -25,7 +25,7 @@ use super::realtime_bound::{
     Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, RealtimeBound, encode_bound, first_half,
     items_of_a_realtime_layout, second_half, word,
 };
-use super::{Layout, SupportFlag};
+use super::{IntervalLayout, Layout, SupportFlag};
 use crate::memory::map::Map;
 use crate::record::{Disruption, RecordError};
 
@@ -131,11 +131,6 @@ impl Layout for V2 {
         Ok(with_disruption_fields(bound, payload))
     }
 
-    #[inline]
-    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> V2Record {
-        with_disruption_fields(fields(payload).recall(), payload)
-    }
-
     fn no_claim(now_ns: i64) -> V2Record {
         RealtimeBound::no_claim(now_ns).into()
     }
@@ -162,6 +157,20 @@ impl Layout for V2 {
         let [.., support] = words;
         let [_, simulated, ..] = support.to_ne_bytes();
         *support = word([supported.into(), simulated, 0, 0], [0; 4]);
+    }
+}
+
+impl IntervalLayout for V2 {
+    type IntervalWords = Self::Words;
+
+    #[inline]
+    fn interval_cells(map: &Map) -> &[AtomicU64] {
+        Self::cells(map)
+    }
+
+    #[inline]
+    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> V2Record {
+        with_disruption_fields(fields(payload).recall(), payload)
     }
 }
 

@@ -32,7 +32,7 @@ use super::realtime_bound::{
     Fields, GENERATION_OFFSET, MAGIC, PAYLOAD_OFFSET, RealtimeBound, encode_bound, first_half,
     items_of_a_realtime_layout, second_half, word,
 };
-use super::{Layout, SupportFlag};
+use super::{IntervalLayout, Layout, SupportFlag};
 use crate::counter;
 use crate::memory::map::Map;
 use crate::record::scale::{saturated, scaled_ceil};
@@ -284,11 +284,6 @@ impl Layout for V3 {
         Ok(with_counter_fields(&bound, payload))
     }
 
-    #[inline]
-    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> V3Record {
-        with_counter_fields(&fields(payload).recall(), payload)
-    }
-
     fn no_claim(now_ns: i64) -> V3Record {
         V3Record::no_claim(now_ns)
     }
@@ -320,6 +315,20 @@ impl Layout for V3 {
         let [.., support] = words;
         let [_, shift, error_shift, simulated, ..] = support.to_ne_bytes();
         *support = word([supported.into(), shift, error_shift, simulated], [0; 4]);
+    }
+}
+
+impl IntervalLayout for V3 {
+    type IntervalWords = Self::Words;
+
+    #[inline]
+    fn interval_cells(map: &Map) -> &[AtomicU64] {
+        Self::cells(map)
+    }
+
+    #[inline]
+    fn recall(payload: &[u64; PAYLOAD_WORDS]) -> V3Record {
+        with_counter_fields(&fields(payload).recall(), payload)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ReadError;
 use super::last_good::LastGood;
-use crate::layout::{Layout, SupportFlag};
+use crate::layout::{IntervalLayout, Layout, SupportFlag};
 use crate::memory::map::Map;
 use crate::memory::sequence_lock::{self, Generation, NoSnapshot};
 use crate::record::Disruption;
@@ -40,48 +40,6 @@ impl<L: Layout> Kept<L> {
         let mut kept = Self::default();
         kept.cache.refuses_simulated = is_refused;
         kept
-    }
-
-    /// What the interval needs of the record that was written last to the file `number` in `map`,
-    /// if that was read here before and no write is in progress. This is the usual case. All other
-    /// fields of the record are 0. A native record with disruption support is not returned.
-    #[inline]
-    #[must_use]
-    pub fn glance(&self, map: &Map, number: u64) -> Option<L::Record> {
-        let words = self.glance_at_words(map, number)?;
-        Some(L::recall(&words))
-    }
-
-    /// The words of [`glance`](Self::glance).
-    #[inline]
-    #[must_use]
-    pub fn glance_at_words(&self, map: &Map, number: u64) -> Option<L::IntervalWords> {
-        let known = of_file(number, self.cache.generation());
-        let (generation, cells) = (L::generation(map), L::interval_cells(map));
-        let mut words = L::IntervalWords::default();
-        sequence_lock::read_known(generation, known, cells, words.as_mut()).then_some(words)
-    }
-
-    /// As [`glance_at_words`](Self::glance_at_words), for a record with or without disruption
-    /// support; with its disruption marker if the record has support. The words of a native record
-    /// do not contain it, so [`glance`](Self::glance) and `glance_at_words` return no record with
-    /// support.
-    #[inline(always)]
-    #[must_use]
-    pub fn glance_with_marker(
-        &self,
-        map: &Map,
-        number: u64,
-    ) -> Option<(L::IntervalWords, Option<u64>)> {
-        let known = of_file(number, self.cache.generation());
-        let is_supported = known & WITH_MARKER != 0;
-        // Before the validation in `read_known`: see `memory::known`.
-        let marker = is_supported.then(|| self.cache.marker());
-        let (generation, cells) = (L::generation(map), L::interval_cells(map));
-        let mut words = L::IntervalWords::default();
-        let is_known =
-            sequence_lock::read_known(generation, known & !WITH_MARKER, cells, words.as_mut());
-        is_known.then_some((words, marker))
     }
 
     /// The whole record that was written last to the file `number` in `map`. While a write is
@@ -163,6 +121,50 @@ impl<L: Layout> Kept<L> {
             self.cache
                 .keep(number, generation, &words, marker, |_| false);
         }
+    }
+}
+
+impl<L: IntervalLayout> Kept<L> {
+    /// What the interval needs of the record that was written last to the file `number` in `map`,
+    /// if that was read here before and no write is in progress. This is the usual case. All other
+    /// fields of the record are 0. A native record with disruption support is not returned.
+    #[inline]
+    #[must_use]
+    pub fn glance(&self, map: &Map, number: u64) -> Option<L::Record> {
+        let words = self.glance_at_words(map, number)?;
+        Some(L::recall(&words))
+    }
+
+    /// The words of [`glance`](Self::glance).
+    #[inline]
+    #[must_use]
+    pub fn glance_at_words(&self, map: &Map, number: u64) -> Option<L::IntervalWords> {
+        let known = of_file(number, self.cache.generation());
+        let (generation, cells) = (L::generation(map), L::interval_cells(map));
+        let mut words = L::IntervalWords::default();
+        sequence_lock::read_known(generation, known, cells, words.as_mut()).then_some(words)
+    }
+
+    /// As [`glance_at_words`](Self::glance_at_words), for a record with or without disruption
+    /// support; with its disruption marker if the record has support. The words of a native record
+    /// do not contain it, so [`glance`](Self::glance) and `glance_at_words` return no record with
+    /// support.
+    #[inline(always)]
+    #[must_use]
+    pub fn glance_with_marker(
+        &self,
+        map: &Map,
+        number: u64,
+    ) -> Option<(L::IntervalWords, Option<u64>)> {
+        let known = of_file(number, self.cache.generation());
+        let is_supported = known & WITH_MARKER != 0;
+        // Before the validation in `read_known`: see `memory::known`.
+        let marker = is_supported.then(|| self.cache.marker());
+        let (generation, cells) = (L::generation(map), L::interval_cells(map));
+        let mut words = L::IntervalWords::default();
+        let is_known =
+            sequence_lock::read_known(generation, known & !WITH_MARKER, cells, words.as_mut());
+        is_known.then_some((words, marker))
     }
 }
 

@@ -22,13 +22,13 @@ use std::time::Duration;
 
 use nix::fcntl::OFlag;
 
-use crate::layout::Layout;
 use crate::layout::diagnostics::Diagnostics;
 use crate::layout::identified::{self, Identified};
 use crate::layout::native::Native;
 use crate::layout::v1::V1;
 use crate::layout::v2::V2;
 use crate::layout::v3::V3;
+use crate::layout::{IntervalLayout, Layout};
 use crate::memory::map::{Access, MIN_BYTES, Map, MapPair};
 use crate::memory::sequence_lock::Generation;
 use crate::record::Identity;
@@ -142,14 +142,6 @@ impl<L: Layout> Reader<L> {
         }
     }
 
-    /// What the interval needs of the record that was written last, if that was read here before
-    /// and no write is in progress. This is the usual case. All other fields of the record are 0.
-    #[inline]
-    #[must_use]
-    pub fn glance(&self) -> Option<L::Record> {
-        self.kept.glance(&self.map, 0)
-    }
-
     /// The whole record that was written last. While a write is unfinished, the last record that
     /// was read here.
     ///
@@ -188,6 +180,16 @@ impl<L: Layout> Reader<L> {
     #[must_use]
     pub fn generation(&self) -> u64 {
         L::generation(&self.map).load(Ordering::Relaxed)
+    }
+}
+
+impl<L: IntervalLayout> Reader<L> {
+    /// What the interval needs of the record that was written last, if that was read here before
+    /// and no write is in progress. This is the usual case. All other fields of the record are 0.
+    #[inline]
+    #[must_use]
+    pub fn glance(&self) -> Option<L::Record> {
+        self.kept.glance(&self.map, 0)
     }
 }
 

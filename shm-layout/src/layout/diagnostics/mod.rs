@@ -323,8 +323,6 @@ impl Layout for Diagnostics {
     type Generation = AtomicU64;
     type Words = Words;
     type Cells = Cells;
-    /// Readers take the whole record or nothing.
-    type IntervalWords = [u64; 0];
 
     const NAME: &'static str = "diagnostics";
     const MAGIC: [u32; 2] = MAGIC;
@@ -351,20 +349,12 @@ impl Layout for Diagnostics {
         map.words_at::<WORDS>(RECORD_OFFSET)
     }
 
-    fn interval_cells(_map: &Map) -> &[AtomicU64] {
-        &[]
-    }
-
     fn encode(record: &DiagnosticsRecord) -> Words {
         codec::encode(record)
     }
 
     fn decode(words: &Words) -> Result<DiagnosticsRecord, RecordError> {
         codec::decode(words)
-    }
-
-    fn recall(_words: &[u64; 0]) -> DiagnosticsRecord {
-        DiagnosticsRecord::no_claim(0)
     }
 
     fn no_claim(now_ns: i64) -> DiagnosticsRecord {

@@ -61,7 +61,7 @@ use nix::time::ClockId;
 use super::identified::{
     self, BOOT_ID_OFFSET, Identified, NAMESPACE_OFFSET, REVISION_OFFSET, SEQUENCE_OFFSET,
 };
-use super::{Layout, header};
+use super::{IntervalLayout, Layout, header};
 use crate::memory::map::Map;
 use crate::record::{Disruption, Identity, Reason, RecordError};
 
@@ -176,7 +176,6 @@ impl Layout for Native {
     type Generation = AtomicU64;
     type Words = [u64; WORDS];
     type Cells = [AtomicU64; WORDS];
-    type IntervalWords = [u64; INTERVAL_WORDS];
 
     const NAME: &'static str = "native";
     const MAGIC: [u32; 2] = MAGIC;
@@ -235,22 +234,12 @@ impl Layout for Native {
         }
     }
 
-    #[inline]
-    fn interval_cells(map: &Map) -> &[AtomicU64] {
-        map.words_at::<INTERVAL_WORDS>(RECORD_OFFSET)
-    }
-
     fn encode(record: &NativeRecord) -> [u64; WORDS] {
         record.encode()
     }
 
     fn decode(words: &[u64; WORDS]) -> Result<NativeRecord, RecordError> {
         NativeRecord::decode(words)
-    }
-
-    #[inline]
-    fn recall(words: &[u64; INTERVAL_WORDS]) -> NativeRecord {
-        NativeRecord::recall(words)
     }
 
     fn no_claim(now_ns: i64) -> NativeRecord {
@@ -274,6 +263,20 @@ impl Layout for Native {
 
     fn is_simulated(record: &NativeRecord) -> bool {
         record.is_simulated
+    }
+}
+
+impl IntervalLayout for Native {
+    type IntervalWords = [u64; INTERVAL_WORDS];
+
+    #[inline]
+    fn interval_cells(map: &Map) -> &[AtomicU64] {
+        map.words_at::<INTERVAL_WORDS>(RECORD_OFFSET)
+    }
+
+    #[inline]
+    fn recall(words: &[u64; INTERVAL_WORDS]) -> NativeRecord {
+        NativeRecord::recall(words)
     }
 }
 
