@@ -9,6 +9,7 @@ use shm_layout::record::Identity;
 use shm_layout::vmclock::DEFAULT_PATH as DEFAULT_VMCLOCK;
 
 use crate::client::Client;
+use crate::diagnostics::{Diagnostics, DiagnosticsError, read_in};
 use crate::error::Error;
 use crate::interval::Interval;
 use crate::location::Location;
@@ -104,6 +105,27 @@ pub fn interval_at_realtime_in(
 /// The errors of opening and of reading the segment.
 pub fn record_in(path: &Path, environment: &Environment) -> Result<RecordDetails, Error> {
     snapshot(path, environment)?.details(environment)
+}
+
+/// Returns what [`diagnostics::read`](crate::diagnostics::read) returns in `environment`.
+///
+/// # Errors
+/// As [`diagnostics::read`](crate::diagnostics::read).
+pub fn diagnostics_in(
+    path: &Path,
+    environment: &Environment,
+) -> Result<Diagnostics, DiagnosticsError> {
+    let own = Identity {
+        boot_id: environment.boot_id,
+        namespace_offset_ns: environment.namespace_offset_ns,
+    };
+    read_in(path, &own, |clock| {
+        Ok(if clock == ClockId::CLOCK_REALTIME {
+            environment.realtime_ns
+        } else {
+            environment.monotonic_raw_ns
+        })
+    })
 }
 
 /// Checks the path of `client`, although that is not due. Returns whether it reads another file

@@ -76,13 +76,24 @@ pub enum DiagnosticsError {
 /// # Errors
 /// [`DiagnosticsError`].
 pub fn read(path: &Path) -> Result<Diagnostics, DiagnosticsError> {
+    read_in(path, &Identity::own()?, |clock| {
+        try_clock_ns(clock).ok_or_else(|| DiagnosticsError::Clock(io::Error::last_os_error()))
+    })
+}
+
+/// Like [`read`], in a process of this identity and with these clocks.
+pub(crate) fn read_in(
+    path: &Path,
+    own: &Identity,
+    clock_ns: impl Fn(ClockId) -> Result<i64, DiagnosticsError>,
+) -> Result<Diagnostics, DiagnosticsError> {
     let path = &file_at(path);
     let failed = |source| DiagnosticsError::Read {
         path: path.clone(),
         source,
     };
     let reader = DiagnosticsReader::open(path).map_err(failed)?;
-    let (own, segments) = (Identity::own()?, reader.identity());
+    let segments = reader.identity();
     if own.is_known() && own.boot_id != segments.boot_id {
         return Err(DiagnosticsError::EarlierBoot { path: path.clone() });
     }
@@ -123,8 +134,4 @@ fn file_at(path: &Path) -> PathBuf {
     } else {
         path.to_owned()
     }
-}
-
-fn clock_ns(clock: ClockId) -> Result<i64, DiagnosticsError> {
-    try_clock_ns(clock).ok_or_else(|| DiagnosticsError::Clock(io::Error::last_os_error()))
 }
