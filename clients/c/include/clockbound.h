@@ -380,6 +380,19 @@ clockbound_err const *clockbound_timing_end(clockbound_ctx *ctx, clockbound_timi
  * of the struct. The other errors are those of clockbound_now(). */
 clockbound_err const *clockbound_record_now(clockbound_ctx *ctx, clockbound_record *record);
 
+/* Explains in sentences, in English, why the interval is as wide as it is or why the status is not
+ * trusted, since when, by which sources, and what would make the interval narrower. path is the
+ * file diagnostics of the daemon or its directory; NULL is CLOCKBOUND_DEFAULT_DIRECTORY.
+ *
+ * Writes at most size bytes to buffer, with a terminating zero byte: one statement a line, and
+ * lines for chrony.conf indented by four spaces. Returns the length of the whole text without the
+ * zero byte, which can be size or more; 0 after an error, with *err of kind SYSCALL,
+ * SEGMENT_NOT_INITIALIZED, SEGMENT_MALFORMED or SEGMENT_VERSION_NOT_SUPPORTED. buffer can be NULL
+ * if size is 0. The text is for people; it can differ in another version.
+ *
+ * Opens the file at each call and allocates memory. Not for signal handlers. */
+size_t clockbound_explain(char const *path, char *buffer, size_t size, clockbound_err *err);
+
 /* Returns whether t_ns (UTC since 1970) has certainly passed: whether it is less than earliest_ns.
  * Returns false while the status is not trusted. To order two intervals, do not pass an end of one
  * of them: call clockbound_interval_is_after(), which also checks its status. */

@@ -173,6 +173,22 @@ private:
     clockbound_interval raw_;
 };
 
+// What clockbound_explain() writes. Throws clockbound::error.
+inline std::string explain(const char *path = nullptr)
+{
+    std::string text(4096, '\0');
+    for (;;) {
+        clockbound_err err;
+        const std::size_t length = clockbound_explain(path, &text[0], text.size(), &err);
+        if (err.kind != CLOCKBOUND_ERR_NONE)
+            throw error(err);
+        const bool is_whole = length < text.size();
+        text.resize(is_whole ? length : length + 1);
+        if (is_whole)
+            return text;
+    }
+}
+
 // Whether a client reads a file that replaces the segment.
 enum class follow { yes, no };
 

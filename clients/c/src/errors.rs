@@ -5,6 +5,7 @@
 
 use std::ffi::{CStr, c_int};
 
+use clockbound_client::diagnostics::DiagnosticsError;
 use clockbound_client::read_error::{HeaderError, ReadError, VmClockError};
 use clockbound_client::{Error, Reason, StampError};
 
@@ -109,6 +110,34 @@ pub(crate) fn convert(err: &Error) -> clockbound_err {
     }
 }
 
+/// Converts an error of reading the diagnostics.
+pub(crate) fn convert_diagnostics(err: &DiagnosticsError) -> clockbound_err {
+    let description = match err {
+        DiagnosticsError::Read { source, .. } => describe_read(source),
+        DiagnosticsError::EarlierBoot { .. } => Description::Constant(&EARLIER_BOOT),
+        DiagnosticsError::TimeNamespace(_) => TIME_NAMESPACE,
+        DiagnosticsError::Clock(source) => Description::System {
+            errno: source.raw_os_error().unwrap_or(0),
+            call: c"clock_gettime",
+        },
+        _ => Description::Constant(&UNREADABLE),
+    };
+    match description {
+        Description::Constant(err) => *err,
+        Description::System { errno, call } => system(errno, call),
+    }
+}
+
+static EARLIER_BOOT: clockbound_err =
+    error(NOT_INITIALIZED, c"the segment is from an earlier boot");
+
+static UNREADABLE: clockbound_err = error(MALFORMED, c"failed to read the segment");
+
+const TIME_NAMESPACE: Description = Description::System {
+    errno: libc::ENOENT,
+    call: c"failed to read /proc/self/timens_offsets",
+};
+
 enum Description {
     Constant(&'static clockbound_err),
     /// A system call failed.
@@ -118,24 +147,18 @@ enum Description {
     },
 }
 
+macro_rules! constant {
+    ($kind:expr, $detail:expr) => {{
+        static ERROR: clockbound_err = error($kind, $detail);
+        Description::Constant(&ERROR)
+    }};
+}
+
 fn describe(err: &Error) -> Description {
-    macro_rules! constant {
-        ($kind:expr, $detail:expr) => {{
-            static ERROR: clockbound_err = error($kind, $detail);
-            Description::Constant(&ERROR)
-        }};
-    }
     let source = match err {
         Error::Open { source, .. } | Error::Read(source) => source,
-        Error::EarlierBoot { .. } => {
-            return constant!(NOT_INITIALIZED, c"the segment is from an earlier boot");
-        }
-        Error::TimeNamespace(_) => {
-            return Description::System {
-                errno: libc::ENOENT,
-                call: c"failed to read /proc/self/timens_offsets",
-            };
-        }
+        Error::EarlierBoot { .. } => return Description::Constant(&EARLIER_BOOT),
+        Error::TimeNamespace(_) => return TIME_NAMESPACE,
         Error::Causality { .. } => {
             return constant!(CAUSALITY, c"the record is ahead of the monotonic clock");
         }
@@ -181,9 +204,13 @@ fn describe(err: &Error) -> Description {
         }
         Error::Simulated => return constant!(SIMULATED, c"a program wrote the record for a test"),
         Error::TimedOut => return constant!(TIMED_OUT, c"commit wait"),
-        _ => return constant!(MALFORMED, c"failed to read the segment"),
+        _ => return Description::Constant(&UNREADABLE),
     };
-    match source {
+    describe_read(source)
+}
+
+fn describe_read(err: &ReadError) -> Description {
+    match err {
         ReadError::Io(source) => Description::System {
             errno: source.raw_os_error().unwrap_or(libc::ENOENT),
             call: c"open",

@@ -13,13 +13,16 @@ use std::ptr;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use clockbound_client::diagnostics::{self, Diagnostics};
 use clockbound_client::{Client, DEFAULT_DIRECTORY, Interval, OpenOptions, Reason, Status};
 
 pub use abi::{
     clockbound_err, clockbound_interval, clockbound_now_result, clockbound_record,
     clockbound_timing,
 };
-use errors::{NULL_ARGUMENT, RECORD_SIZE, UNKNOWN_FLAG, constant, convert, write_to};
+use errors::{
+    NULL_ARGUMENT, RECORD_SIZE, UNKNOWN_FLAG, constant, convert, convert_diagnostics, write_to,
+};
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("libclockbound supports 64-bit processors only: elsewhere time_t has two sizes");
@@ -295,6 +298,50 @@ pub unsafe extern "C" fn clockbound_record_now(
         }
         Err(err) => constant(&err),
     }
+}
+
+/// Writes what the daemon's diagnostics say, in sentences, to `buffer`: as much as fits, and a zero
+/// byte. Returns the length of the whole text; 0 after an error.
+///
+/// # Safety
+/// `path` is null or a C string. `buffer` is writable for `size` bytes, or null if `size` is 0.
+/// `err` is null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clockbound_explain(
+    path: *const c_char,
+    buffer: *mut c_char,
+    size: usize,
+    err: *mut clockbound_err,
+) -> usize {
+    if buffer.is_null() && size > 0 {
+        // SAFETY: `err` is null or writable by contract.
+        unsafe { write_to(err, NULL_ARGUMENT) };
+        return 0;
+    }
+    // SAFETY: `path` is null or a C string by contract.
+    let read = diagnostics::read(unsafe { path_from_c(path) });
+    let (text, outcome) = match &read {
+        Ok(read) => (explained(read), clockbound_err::none()),
+        Err(cause) => (String::new(), convert_diagnostics(cause)),
+    };
+    // SAFETY: `err` is null or writable by contract.
+    unsafe { write_to(err, outcome) };
+    if let Some(room) = size.checked_sub(1) {
+        let fits = |&length: &usize| text.is_char_boundary(length);
+        let length = (0..=room.min(text.len())).rev().find(fits).unwrap_or(0);
+        // SAFETY: `buffer` is writable for `size` bytes by contract, which are more than `length`.
+        unsafe {
+            text.as_ptr().copy_to_nonoverlapping(buffer.cast(), length);
+            buffer.add(length).write(0);
+        }
+    }
+    text.len()
+}
+
+/// One statement a line, with its advice; lines for chrony.conf are indented.
+fn explained(read: &Diagnostics) -> String {
+    let statements = diagnostics::explain(read);
+    statements.iter().map(|it| format!("{it}\n")).collect()
 }
 
 /// Returns whether `t_ns` has certainly passed; false while the status is not trusted.

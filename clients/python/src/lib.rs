@@ -8,6 +8,7 @@
 
 mod client;
 mod conformance;
+mod diagnostics;
 mod enums;
 mod error;
 mod interval;
@@ -23,6 +24,8 @@ mod _native {
     use crate::client::{Client, Timed};
     #[pymodule_export]
     use crate::conformance::{interval_in_environment, record_in_environment};
+    #[pymodule_export]
+    use crate::diagnostics::explain;
     #[pymodule_export]
     use crate::interval::Interval;
     #[pymodule_export]

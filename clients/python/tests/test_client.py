@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import unittest
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -115,6 +116,30 @@ class Simulation(SegmentTestCase):
         client = Client(self.directory, refuse_simulated=True)
         self.assertTrue(client.now().status.is_trusted)
         self.assertFalse(client.record().is_simulated)
+
+
+class Explanation(SegmentTestCase):
+    GOLDEN = Path(__file__).parents[2] / "conformance" / "diagnostics" / "published.bin"
+
+    def test_the_diagnostics_are_explained_in_sentences(self) -> None:
+        segment = bytearray(self.GOLDEN.read_bytes())
+        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        segment[16:32] = uuid.UUID(boot_id).bytes
+        path = self.directory / "diagnostics"
+        self.publish(bytes(segment), path.name)
+        statements = clockbound.explain(path)
+        self.assertGreater(len(statements), 1)
+        self.assertTrue(all(statement.rstrip() for statement in statements))
+        self.assertEqual(len(clockbound.explain(self.directory)), len(statements))
+
+    def test_missing_diagnostics_and_those_of_an_earlier_boot_are_errors(self) -> None:
+        path = self.directory / "diagnostics"
+        with self.assertRaises(clockbound.OpenError) as raised:
+            clockbound.explain(path)
+        self.assertEqual(raised.exception.errno, errno.ENOENT)
+        self.publish(self.GOLDEN.read_bytes(), path.name)
+        with self.assertRaises(clockbound.EarlierBootError):
+            clockbound.explain(self.directory)
 
 
 class Opening(SegmentTestCase):

@@ -28,6 +28,13 @@ int main(int argc, char **argv)
     } catch (const clockbound::error &err) {
         CHECK(err.kind() == CLOCKBOUND_ERR_NOT_READY);
     }
+    CHECK(clockbound::explain(argv[1]).size() > 20 && clockbound::explain(argv[1]).back() == '\n');
+    try {
+        clockbound::explain(argv[2]);
+        return 1;
+    } catch (const clockbound::error &err) {
+        CHECK(err.kind() == CLOCKBOUND_ERR_SYSCALL && err.sys_errno() == 2);
+    }
     const clockbound::client client = clockbound::client::when_ready(
         argv[1], seconds(10), hours(1), clockbound::follow::no, clockbound::simulated::refuse);
     const clockbound::interval first = client.now();

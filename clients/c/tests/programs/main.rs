@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 
+use clockbound_client::diagnostics;
 use shm_layout::{ClockStatus, Reason};
 use support::{S, TestDirectory, check_disruption, libraries, now_ns, run};
 
@@ -74,6 +75,18 @@ fn the_extensions_work() {
     let directory = TestDirectory::with_segments();
     let program = directory.compile("cc", "tests/field/extensions.c", &["-std=gnu11"]);
     run(&program, &[&directory]);
+}
+
+#[test]
+fn the_diagnostics_are_explained_in_a_buffer_of_any_size() {
+    let directory = TestDirectory::new();
+    directory.publish_diagnostics();
+    let program = directory.compile("cc", "tests/field/explain.c", &["-std=gnu11"]);
+    let none = TestDirectory::new();
+    let text = run(&program, &[&directory, &none]);
+    let read = diagnostics::read(directory.path("diagnostics").as_path()).expect("diagnostics");
+    let status = &diagnostics::explain(&read)[0];
+    assert!(text.contains(&status.text[..20]), "{text}");
 }
 
 #[test]
@@ -235,6 +248,7 @@ fn a_32_bit_compiler_gets_a_sentence() {
 #[test]
 fn the_cpp_header_works_in_every_standard() {
     let trusted = TestDirectory::with_segments();
+    trusted.publish_diagnostics();
     let unknown = TestDirectory::new();
     unknown.publish(ClockStatus::Unknown, 0);
     for standard in ["c++11", "c++17", "c++20", "c++23"] {

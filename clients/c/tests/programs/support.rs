@@ -11,10 +11,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::time::{ClockId, clock_gettime};
+use shm_layout::diagnostics::DiagnosticsRecord;
 use shm_layout::native::NativeRecord;
 use shm_layout::v1::V1Record;
 use shm_layout::v2::V2Record;
-use shm_layout::writer::{NativeSegment, V1Segment, V2Segment};
+use shm_layout::writer::{DiagnosticsSegment, NativeSegment, V1Segment, V2Segment};
 use shm_layout::{ClockStatus, Disruption, HostNotice, Leap, Reason};
 
 pub const S: i64 = 1_000_000_000;
@@ -67,6 +68,18 @@ impl TestDirectory {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// Publishes diagnostics, of a daemon that has had no report for ten days. Their text does not
+    /// change within seconds.
+    pub fn publish_diagnostics(&self) {
+        let raw_ns = clock_ns(ClockId::CLOCK_MONOTONIC_RAW);
+        let record = DiagnosticsRecord {
+            as_of_ns: raw_ns,
+            ..DiagnosticsRecord::no_claim(raw_ns - 864_000 * S)
+        };
+        let (segment, _) = DiagnosticsSegment::open(&self.path("diagnostics")).expect("a segment");
+        segment.publish(&record);
     }
 
     /// Publishes a record of this status and age in every layout.

@@ -40,6 +40,7 @@ from ._native import (
     Interval,
     Timed,
     __version__,
+    explain,
 )
 
 __all__ = [
@@ -70,4 +71,5 @@ __all__ = [
     "UntrustedError",
     "VMClockError",
     "__version__",
+    "explain",
 ]

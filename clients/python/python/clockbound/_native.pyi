@@ -267,6 +267,18 @@ class Timed(Generic[_T_co]):
 
     def __class_getitem__(cls, key: Any) -> GenericAlias: ...
 
+def explain(path: str | PathLike[str] = ...) -> list[str]:
+    """Explains in sentences why the interval is so wide, or why its status is not trusted.
+
+    Says also since when, by which sources, and what would make the interval narrower. `path` is the
+    file `diagnostics` of the daemon, or its directory (by default the daemon's). Each statement is
+    a paragraph; lines for chrony.conf are indented in it. The text is for people, and can differ in
+    another version.
+
+    Raises OpenError if there are no diagnostics, EarlierBootError if they were written before the
+    current boot, TimeNamespaceError, and ClockError.
+    """
+
 # For the conformance tests: reads a segment with given clock readings.
 def _interval_in(
     path: str | PathLike[str],
