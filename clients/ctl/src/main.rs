@@ -7,6 +7,8 @@
 
 mod check;
 mod doctor;
+#[cfg(test)]
+mod documents;
 mod drill;
 mod exit;
 mod explain;
