@@ -161,15 +161,7 @@ impl Checked {
 /// Why nothing can be read, as far as possible within the line.
 fn short(err: &Error, directory: &Path) -> String {
     match err {
-        Error::Open { .. } if !directory.is_dir() => {
-            format!("no directory {}; does clockbound run?", directory.display())
-        }
-        Error::Open { .. } => {
-            format!(
-                "no segment in {}; does clockbound run?",
-                directory.display()
-            )
-        }
+        Error::Open { .. } => format!("clockbound publishes nothing in {}", directory.display()),
         Error::EarlierBoot { .. } => "the segment is from an earlier boot".to_owned(),
         err => err.to_string(),
     }

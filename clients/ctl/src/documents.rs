@@ -59,8 +59,14 @@ fn verbs(command: &Command) -> String {
         } else {
             String::new()
         };
-        let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
-        format!(".SS {}\n{about}.\n.PP\n{synopsis}{options}", verb.get_name())
+        let about = verb
+            .get_about()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        format!(
+            ".SS {}\n{about}.\n.PP\n{synopsis}{options}",
+            verb.get_name()
+        )
     });
     sections.collect()
 }
@@ -80,15 +86,24 @@ fn the_man_page_contains_every_verb_with_its_options() {
     let page = page
         .replace("@VERSION@", env!("CARGO_PKG_VERSION"))
         .replace("@NAME@\n", &part(|roff| man.render_name_section(roff)))
-        .replace("@SYNOPSIS@\n", &part(|roff| man.render_synopsis_section(roff)))
-        .replace("@OPTIONS@\n", &part(|roff| man.render_options_section(roff)))
+        .replace(
+            "@SYNOPSIS@\n",
+            &part(|roff| man.render_synopsis_section(roff)),
+        )
+        .replace(
+            "@OPTIONS@\n",
+            &part(|roff| man.render_options_section(roff)),
+        )
         .replace("@VERBS@\n", &verbs(&command));
     for verb in command.get_subcommands() {
         let name = verb.get_name();
         assert!(page.contains(&format!(".SS {name}\n")), "{name}");
         for option in verb.get_arguments().filter_map(|it| it.get_long()) {
             let escaped = option.replace('-', "\\-");
-            assert!(page.contains(&format!("\\-\\-{escaped}")), "{name} --{option}");
+            assert!(
+                page.contains(&format!("\\-\\-{escaped}")),
+                "{name} --{option}"
+            );
         }
     }
     assert_current("man/clockboundctl.1", page.as_bytes());

@@ -51,7 +51,8 @@ impl Reading {
     /// Whether a program wrote the record for a test.
     pub fn is_simulated(&self) -> bool {
         let diagnostics = self.diagnostics.as_ref();
-        diagnostics.is_some_and(|diagnostics| diagnostics.record.is_simulated)
+        self.record.is_simulated
+            || diagnostics.is_some_and(|diagnostics| diagnostics.record.is_simulated)
     }
 
     /// Whether a drill is in progress.
