@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Widget};
+use ratatui::widgets::{Paragraph, Widget, Wrap};
 
 use super::view::{State, View};
 use crate::output::units::{duration_ns, poll_interval, signed_ns, source_address, span_ns, utc};
@@ -215,12 +215,14 @@ fn draw_chart(buffer: &mut Buffer, area: Rect, view: &View, palette: Palette) {
         height: 1,
         ..labels
     };
-    label(duration_ns(top_ns)).render(row(0), buffer);
-    if labels.height >= 4 {
-        label(duration_ns(top_ns / 2)).render(row(labels.height / 2), buffer);
-    }
-    if labels.height >= 2 {
-        label("0".to_owned()).render(row(labels.height - 1), buffer);
+    if parts.iter().flatten().any(|part| part.bound_ns.is_some()) {
+        label(duration_ns(top_ns)).render(row(0), buffer);
+        if labels.height >= 4 {
+            label(duration_ns(top_ns / 2)).render(row(labels.height / 2), buffer);
+        }
+        if labels.height >= 2 {
+            label("0".to_owned()).render(row(labels.height - 1), buffer);
+        }
     }
     label("status".to_owned()).render(band_label, buffer);
     let faint = palette.faint();
@@ -276,10 +278,15 @@ fn draw_components(buffer: &mut Buffer, area: Rect, view: &View, palette: Palett
                 ),
             ]));
         }
+    } else if let Some(error) = &view.error {
+        // The line above has no room for all of it.
+        lines.push(Line::from(error.clone()));
     } else {
         lines.push(Line::styled("none", palette.faint()));
     }
-    Paragraph::new(lines).render(area, buffer);
+    Paragraph::new(lines)
+        .wrap(Wrap { trim: true })
+        .render(area, buffer);
 }
 
 /// A horizontal bar of this many eighths of a character.

@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 
 use self::draw::Palette;
 use self::screen::Screen;
-use self::view::{Key, View};
+use self::view::View;
 use crate::Global;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::units::ns_of;
@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
             Some(_) => break,
         }
         match pressed(input.as_fd())? {
-            Some(bytes) if bytes.is_empty() || !view.press(Key::of(&bytes)) => break,
+            Some(bytes) if bytes.is_empty() || !view.type_in(&bytes) => break,
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use clockbound_client::diagnostics::Diagnostics;
 
 use crate::record::event::{self, Event};
-use crate::record::row::Row;
+use crate::record::row::{Claim, Row};
 
 /// The time spans of the chart, ns.
 const SPANS_NS: [i64; 5] = [
@@ -73,15 +73,49 @@ pub enum Key {
 }
 
 impl Key {
-    /// The key of the bytes that a terminal sent at once. An escape character alone is the key
-    /// Esc; before others it begins the sequence of another key.
-    pub fn of(bytes: &[u8]) -> Key {
-        match bytes {
-            [b'q' | b'Q' | 0x03 | 0x04, ..] | [0x1b] | [0x1b, 0x1b, ..] => Key::Quit,
-            [b'+' | b'=', ..] => Key::Shorter,
-            [b'-' | b'_', ..] => Key::Longer,
+    /// The keys of the bytes that a terminal sent at once. An escape character at the end is the
+    /// key Esc; before others it begins the sequence of another key.
+    pub fn all(bytes: &[u8]) -> Vec<Key> {
+        let mut keys = Vec::new();
+        let mut rest = bytes;
+        while let [first, after @ ..] = rest {
+            keys.push(Key::of(*first, after));
+            rest = match *first {
+                ESCAPE => after_sequence(after),
+                _ => after,
+            };
+        }
+        keys
+    }
+
+    fn of(byte: u8, after: &[u8]) -> Key {
+        match byte {
+            b'q' | b'Q' | CONTROL_C | CONTROL_D => Key::Quit,
+            ESCAPE if matches!(after, [] | [ESCAPE, ..]) => Key::Quit,
+            b'+' | b'=' => Key::Shorter,
+            b'-' | b'_' => Key::Longer,
             _ => Key::Other,
         }
+    }
+}
+
+const CONTROL_C: u8 = 0x03;
+const CONTROL_D: u8 = 0x04;
+const ESCAPE: u8 = 0x1b;
+
+/// What follows a sequence, given what follows its escape character.
+fn after_sequence(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        // Parameters, and a final byte (ECMA-48).
+        [b'[', parameters @ ..] => {
+            let is_final = |byte: &u8| (0x40..=0x7e).contains(byte);
+            let end = parameters.iter().position(is_final);
+            end.map_or(&[], |end| &parameters[end + 1..])
+        }
+        [b'O', _, rest @ ..] => rest,
+        [ESCAPE, ..] => bytes,
+        [_, rest @ ..] => rest,
+        [] => &[],
     }
 }
 
@@ -139,8 +173,12 @@ impl View {
         SPANS_NS[self.span]
     }
 
-    /// Takes a key; whether the program goes on.
-    pub fn press(&mut self, key: Key) -> bool {
+    /// Takes the bytes that a terminal sent at once; whether the program goes on.
+    pub fn type_in(&mut self, bytes: &[u8]) -> bool {
+        Key::all(bytes).into_iter().all(|key| self.press(key))
+    }
+
+    fn press(&mut self, key: Key) -> bool {
         match key {
             Key::Quit => return false,
             Key::Shorter => self.span = self.span.saturating_sub(1),
@@ -157,7 +195,7 @@ impl View {
             .and_then(|published| published.claim.as_ref());
         self.samples.push_back(Sample {
             at_ns: row.monotonic_ns,
-            bound_ns: claim.map(super::super::record::row::Claim::bound_ns),
+            bound_ns: claim.map(Claim::bound_ns),
             state: State::of(&row),
         });
         let longest_ns = SPANS_NS[SPANS_NS.len() - 1];

@@ -11,20 +11,25 @@ fn view_of(seconds: i64) -> View {
 
 #[test]
 fn only_q_escape_and_control_c_and_d_quit() {
-    for (bytes, key) in [
-        (&b"q"[..], Key::Quit),
-        (b"Q", Key::Quit),
-        (b"\x1b", Key::Quit),
-        (b"\x03", Key::Quit),
-        (b"\x04", Key::Quit),
-        (b"\x1b[A", Key::Other),
-        (b"\x1bOP", Key::Other),
-        (b"+", Key::Shorter),
-        (b"-", Key::Longer),
-        (b"x", Key::Other),
-        (b"", Key::Other),
+    for (bytes, keys) in [
+        (&b"q"[..], &[Key::Quit][..]),
+        (b"Q", &[Key::Quit]),
+        (b"\x1b", &[Key::Quit]),
+        (b"\x03", &[Key::Quit]),
+        (b"\x04", &[Key::Quit]),
+        (b"\x1b[A", &[Key::Other]),
+        (b"\x1b[1;5C", &[Key::Other]),
+        (b"\x1bOP", &[Key::Other]),
+        (b"\x1bq", &[Key::Other]),
+        (b"\x1b[A-", &[Key::Other, Key::Longer]),
+        (b"\x1b[A\x1b", &[Key::Other, Key::Quit]),
+        (b"\x1b[", &[Key::Other]),
+        (b"\x1bO", &[Key::Other]),
+        (b"+", &[Key::Shorter]),
+        (b"--x", &[Key::Longer, Key::Longer, Key::Other]),
+        (b"", &[]),
     ] {
-        assert_eq!(Key::of(bytes), key, "{bytes:?}");
+        assert_eq!(Key::all(bytes), keys, "{bytes:?}");
     }
 }
 
