@@ -35,7 +35,10 @@ pub(super) fn check(facts: &Facts, is_explained: bool) -> Vec<Finding> {
 }
 
 fn is_fresh(diagnosed: &Diagnostics) -> bool {
-    ns_of(diagnosed.age) < STALE_AFTER_NS
+    // A record that claims nothing has no such instant.
+    let record = &diagnosed.record;
+    let lasts_ns = record.free_running_after_ns.saturating_sub(record.as_of_ns);
+    ns_of(diagnosed.age) < lasts_ns.max(STALE_AFTER_NS)
 }
 
 fn diagnostics(facts: &Facts) -> Finding {
