@@ -122,7 +122,7 @@ impl Host {
         let mut last = (false, String::new());
         let printed = wait::within(deadline, || {
             last = self.run(account, command);
-            let is_done = last.0 && (deadline.is_zero() || !last.1.is_empty());
+            let is_done = last.0 && (deadline.is_zero() || !last.1.trim().is_empty());
             is_done.then(|| last.1.clone())
         });
         let printed = printed.unwrap_or_else(|| panic!("{command}: {}", last.1));
@@ -224,19 +224,15 @@ impl Host {
         self.0.run(&["systemctl", "daemon-reload"]);
         // Without chronyd there is no interval.
         self.0.run(&["systemctl", "stop", DAEMON, "chrony.service"]);
+        // Other units may have reached it at the boot.
+        self.0.run(&["systemctl", "stop", "time-sync.target"]);
         self.0.run(&["sh", "-c", "rm /run/clockbound/*"]);
         let units = ["database.service", "clockbound-wait.service"];
-        self.0
-            .run(&[&["systemctl", "start", "--no-block"], &units[..]].concat());
-        for unit in units {
+        let start = [&["systemctl", "start", "--no-block"], &units[..]].concat();
+        self.0.run(&start);
+        for (unit, waiting) in units.into_iter().zip(["start-pre", "start"]) {
             wait::until(PATIENCE, "the service waits", || {
-                ["activating"] == [self.0.property(unit, "ActiveState").as_str()]
-                    && self.0.property(unit, "NRestarts") == "0"
-                    && self
-                        .0
-                        .run(&["pgrep", "-c", "-f", "clockboundctl wait"])
-                        .trim()
-                        == "2"
+                self.0.property(unit, "SubState") == waiting
             });
         }
         assert_eq!(
