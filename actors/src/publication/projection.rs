@@ -220,6 +220,7 @@ mod tests {
     use super::*;
     use crate::estimator::status::{Disruption, HostNotice, Reason};
     use crate::estimator::{ErrorBudget, RealtimeRates};
+    use crate::publication::counter_projection;
     use crate::time::{CoarseInstant, RealtimeInstant, scaled_ceil};
     use proptest::prelude::*;
     use shm_layout::STALE_AFTER_NS;
@@ -410,6 +411,25 @@ mod tests {
         let record = to_native(&estimate(0), pace(STALE_AFTER_NS), &at(0));
         let rates = (record.realtime_slowest, record.realtime_fastest);
         assert_eq!((record.realtime_since_ns, rates), (0, (0, 0)));
+    }
+
+    #[test]
+    fn every_layout_has_the_mark_of_a_simulated_estimate() {
+        for is_simulated in [false, true] {
+            let estimate = Estimate {
+                is_simulated,
+                ..estimate(0)
+            };
+            let native = to_native(&estimate, pace(STALE_AFTER_NS), &at(0));
+            let v3 = counter_projection::without_claim(&estimate, ClockStatus::Unknown, &at(0));
+            let marks = [
+                native.is_simulated,
+                to_v1(&estimate, &at(0)).is_simulated,
+                to_v2(&estimate, &at(0)).bound.is_simulated,
+                v3.is_simulated,
+            ];
+            assert_eq!(marks, [is_simulated; 4]);
+        }
     }
 
     #[test]

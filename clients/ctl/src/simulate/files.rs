@@ -18,6 +18,7 @@ use shm_layout::layout::v1::V1;
 use shm_layout::layout::v2::V2;
 use shm_layout::layout::v3::V3;
 use shm_layout::native::NativeRecord;
+use shm_layout::v1::V1Record;
 use shm_layout::v2::V2Record;
 use shm_layout::v3::V3Record;
 use shm_layout::writer::{OpenError, Segment};
@@ -91,6 +92,7 @@ impl Files {
         let v3 = self.has_v3.then(|| {
             open(&path(v3::FILE_NAME), |now_ns| V3Record {
                 disruption,
+                is_simulated: true,
                 ..V3::no_claim(now_ns)
             })
         });
@@ -99,13 +101,20 @@ impl Files {
             v3: v3.transpose()?,
             native: Some(open(&path(native::FILE_NAME), |now_ns| NativeRecord {
                 disruption,
+                is_simulated: true,
                 ..Native::no_claim(now_ns)
             })?),
             v2: Some(open(&path(v2::FILE_NAME), |now_ns| V2Record {
+                bound: V1Record {
+                    is_simulated: true,
+                    ..V2::no_claim(now_ns).bound
+                },
                 disruption,
-                ..V2::no_claim(now_ns)
             })?),
-            v1: Some(open(&path(v1::FILE_NAME), V1::no_claim)?),
+            v1: Some(open(&path(v1::FILE_NAME), |now_ns| V1Record {
+                is_simulated: true,
+                ..V1::no_claim(now_ns)
+            })?),
             diagnostics: Some(open(&path(diagnostics::FILE_NAME), |now_ns| {
                 DiagnosticsRecord {
                     is_simulated: true,
