@@ -2,6 +2,7 @@
 
 mod conformance;
 mod sanitizers;
+mod simulate;
 mod support;
 
 use std::fs;
