@@ -36,7 +36,8 @@ impl Now {
     /// How fast true time and the ends of the interval advance.
     fn band(&self, state: &State) -> RateBand {
         let slope = self.rate(state.offset_ppb);
-        let drift = self.rate(state.drift_ppb.into());
+        // Both rates are rounded down.
+        let drift = self.rate(state.drift_ppb.into()) + Rate::from_ppb(2);
         let realtime = match self.at.kernel {
             Some(kernel) => RateBand::new(kernel, kernel),
             None => RateBand::within(FREQUENCY_LIMIT),

@@ -4,7 +4,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use clockbound_actors::time::{CoarseInstant, Rate, RawInstant, Readings, RealtimeInstant};
+use shm_layout::Disruption;
+
 use super::player::State;
+use super::projection::{Now, estimate};
 use super::script::Script;
 
 const WORDS: [&str; 35] = [
@@ -150,6 +154,41 @@ proptest! {
         let expected_ns = i128::from(elapsed_ns) * i128::from(state.offset_ppb) / 1_000_000_000;
         // Rounding of the rate in 5 s, and of both offsets.
         prop_assert!((gained_ns - expected_ns).abs() <= 7, "{gained_ns} for {expected_ns}");
+    }
+
+    #[test]
+    fn the_estimate_contains_true_time_until_the_next_change_unless_the_script_lies(
+        script in scripts(), t_ns in 0..20_000_000_000_i64, kernel_ppm in -500..500_i64,
+        speed in select(vec!["1", "0.3", "7", "10"]), share in 0..100_i64,
+    ) {
+        let (now_ns, gap_ns) = (1_800_000_000_000_000_000, 20);
+        let at = Readings {
+            coarse: CoarseInstant::from_ns(0),
+            raw: RawInstant::from_ns(100_000_000_000_000),
+            realtime: RealtimeInstant::from_ns(now_ns),
+            gap_ns,
+            kernel: Some(Rate::from_ppm(kernel_ppm)),
+            suspended_ns: 0,
+        };
+        let speed = speed.parse().expect("a speed");
+        let now = Now { t_ns, at, speed };
+        let state = script.state_at(t_ns);
+        let published = estimate(&state, Disruption::default(), &now);
+        let until_ns = script.next_change_after(t_ns).unwrap_or(t_ns + 1_000_000_000);
+        let elapsed_ns = speed.real_ns((until_ns - t_ns - 1) * share / 100);
+        let later = script.state_at(t_ns + speed.script_ns(elapsed_ns));
+        prop_assert!(published.is_simulated && published.status == state.status);
+        if state.status.is_trusted() && later.valid_since_ns == state.valid_since_ns {
+            let ran_ns = elapsed_ns + elapsed_ns * kernel_ppm / 1_000_000;
+            let truth = at.realtime + (ran_ns + later.offset_ns);
+            let interval = published.at(at.raw + elapsed_ns);
+            if state.lie_ns == 0 {
+                prop_assert!(interval.contains(truth), "{truth:?} not in {published:?}");
+                prop_assert_eq!(published.budget.total_ns(), published.interval.half_width_ns());
+            } else if elapsed_ns == 0 && state.lie_ns.abs() > gap_ns {
+                prop_assert!(!interval.contains(truth), "{truth:?} in {published:?}");
+            }
+        }
     }
 
     #[test]
