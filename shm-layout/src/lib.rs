@@ -11,6 +11,8 @@
 //!          v1  v2         realtime_bound: a bound around CLOCK_REALTIME, its codec and ageing
 //!          v3             an interval at a value of the processor's counter, likewise
 //!          native         an interval on CLOCK_MONOTONIC_RAW, its codec and ageing; resume_area
+//!          diagnostics    what the daemon knows beside the interval, and its codec
+//!          identified     revision, boot and time namespace of native and the diagnostics
 //!          header         magic, size, version
 //!            |                          |
 //!            v                          v
@@ -32,6 +34,7 @@
 //! | [`v2`] | `/var/run/clockbound/shm0`, 80 bytes | `CLOCK_MONOTONIC_COARSE` |
 //! | [`v3`] | `/var/run/clockbound/shm1`, 104 bytes | UTC, and the processor's counter |
 //! | [`native`] | `/var/run/clockbound/native`, 4096 bytes | `CLOCK_MONOTONIC_RAW` |
+//! | [`diagnostics`] | `/var/run/clockbound/diagnostics`, 8192 bytes | `CLOCK_MONOTONIC_RAW` |
 
 #![deny(unsafe_code)]
 // The loom model of the sequence lock replaces the atomic types, so it builds nothing that maps

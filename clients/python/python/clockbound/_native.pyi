@@ -18,6 +18,7 @@ __all__ = [
     "__version__",
     "_interval_in",
     "_record_in",
+    "explain",
 ]
 
 _T_co = TypeVar("_T_co", covariant=True)
