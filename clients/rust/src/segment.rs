@@ -234,6 +234,8 @@ impl Reading {
     }
 }
 
+const _: () = assert!(size_of::<Place>() == 1024);
+
 impl Place {
     fn new(refuse_simulated: bool) -> Self {
         Self {
