@@ -1,4 +1,4 @@
-//! Amounts of time, instants and addresses as text, as the tools and [`explain`](super::explain)
+//! Amounts of time, instants and addresses as text, as the tools and [`explain`](super::explain())
 //! show them. All functions are pure.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
