@@ -7,7 +7,7 @@
 
 use std::fs::{self, Metadata};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, lchown};
 use std::os::unix::net::UnixDatagram;
@@ -16,7 +16,10 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::AT_FDCWD;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockType, UnixAddr, bind, recvmmsg, sendmmsg,
+    socket,
+};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use nix::unistd::{Gid, Group, Uid, User};
 use tokio::time::{sleep, timeout};
@@ -165,9 +168,12 @@ impl ChronySocket {
         if !checked {
             self.connect()?;
         }
-        while let Some(packet) = batch.next_packet() {
-            while let Err(err) = self.bound.send(&packet) {
-                match err.kind() {
+        let packets = batch.packets();
+        let mut left = packets.as_slice();
+        while !left.is_empty() {
+            match self.bound.send(left) {
+                Ok(sent) => left = left.get(sent..).unwrap_or_default(),
+                Err(err) => match err.kind() {
                     // chronyd's queue is full.
                     ErrorKind::WouldBlock => sleep(FULL_QUEUE_PAUSE).await,
                     // chronyd was restarted and has a new socket with the same path.
@@ -176,7 +182,7 @@ impl ChronySocket {
                         self.connect()?;
                     }
                     _ => return Err(query_error(err, &self.chronyd, &self.chronyd)),
-                }
+                },
             }
         }
         Ok(())
@@ -190,7 +196,6 @@ pub struct Batch {
     replies: Vec<Option<Result<Reply, ParseError>>>,
     /// The sequence number of the first request.
     first: u32,
-    sent: usize,
     missing: usize,
     /// When the socket's file was last checked.
     checked: Option<Instant>,
@@ -203,7 +208,6 @@ impl Batch {
             requests: requests.to_vec(),
             replies: vec![None; requests.len()],
             first: sequence.wrapping_add(1),
-            sent: 0,
             missing: requests.len(),
             checked: None,
         }
@@ -219,11 +223,12 @@ impl Batch {
         self.number(self.requests.len()).wrapping_sub(1)
     }
 
-    /// The next request to send; `None` when all were sent.
-    fn next_packet(&mut self) -> Option<Vec<u8>> {
-        let packet = self.requests.get(self.sent)?.encode(self.number(self.sent));
-        self.sent += 1;
-        Some(packet)
+    /// The requests as they are sent.
+    fn packets(&self) -> Vec<Vec<u8>> {
+        let numbered = self.requests.iter().enumerate();
+        numbered
+            .map(|(index, request)| request.encode(self.number(index)))
+            .collect()
     }
 
     fn is_answered(&self) -> bool {
@@ -288,10 +293,23 @@ impl Bound {
         self.socket.connect(chronyd)
     }
 
-    /// Sends without waiting. Waiting until the socket is writable would be a busy loop: the kernel
+    /// Sends without waiting, and returns how many of these packets were sent: at least one, or the
+    /// error of the first. Waiting until the socket is writable would be a busy loop: the kernel
     /// reports a socket as writable even if the receiver's queue is full.
-    fn send(&self, packet: &[u8]) -> io::Result<()> {
-        self.socket.send(packet).map(drop)
+    ///
+    /// One system call for all of them takes less time than chronyd takes to wake up, which is then
+    /// woken once.
+    fn send(&self, packets: &[Vec<u8>]) -> io::Result<usize> {
+        let slices: Vec<_> = packets
+            .iter()
+            .map(|packet| [IoSlice::new(packet)])
+            .collect();
+        let mut headers = MultiHeaders::<()>::preallocate(packets.len(), None);
+        let addresses = vec![None; packets.len()];
+        let fd = self.socket.as_raw_fd();
+        let flags = MsgFlags::MSG_NOSIGNAL;
+        let sent = sendmmsg(fd, &mut headers, &slices, addresses, [], flags)?;
+        Ok(sent.count())
     }
 
     /// Receives replies and blocks the thread for at most twice [`PROMPT_REPLY`].
@@ -312,15 +330,34 @@ impl Bound {
 
     /// Receives the queued replies, without waiting.
     fn receive_queued(&self, batch: &mut Batch) -> io::Result<()> {
-        let mut buffer = [0; MAX_REPLY_BYTES];
+        let mut buffers = vec![[0; MAX_REPLY_BYTES]; batch.missing];
         while !batch.is_answered() {
-            match self.socket.recv(&mut buffer) {
-                Ok(length) => batch.take(buffer.get(..length).unwrap_or_default()),
+            let buffers = &mut buffers[..batch.missing];
+            let lengths = match self.receive_some(buffers) {
+                Ok(lengths) => lengths,
                 Err(err) if err.kind() == ErrorKind::WouldBlock => break,
                 Err(err) => return Err(err),
+            };
+            for (buffer, &length) in buffers.iter().zip(&lengths) {
+                batch.take(buffer.get(..length).unwrap_or_default());
+            }
+            if lengths.len() < buffers.len() {
+                break;
             }
         }
         Ok(())
+    }
+
+    /// Receives a datagram into each of the buffers, as far as they are queued. Returns their
+    /// lengths.
+    fn receive_some(&self, buffers: &mut [[u8; MAX_REPLY_BYTES]]) -> io::Result<Vec<usize>> {
+        let mut headers = MultiHeaders::<()>::preallocate(buffers.len(), None);
+        let slices = buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+        let mut slices: Vec<_> = slices.collect();
+        let fd = self.socket.as_raw_fd();
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let received = recvmmsg(fd, &mut headers, &mut slices, flags, None)?;
+        Ok(received.map(|message| message.bytes).collect())
     }
 
     /// Receives all replies without blocking the thread. The socket is registered in the runtime
