@@ -55,7 +55,10 @@ impl VmClockWatch {
 
     fn check_periodically(&mut self, ctx: &mut Context<Self>) {
         if self.parts.poll_interval > CHECK_INTERVAL {
-            ctx.run_interval(CHECK_INTERVAL, |act, _| report(&act.parts.clock_state));
+            ctx.run_interval(CHECK_INTERVAL, |act, _| {
+                fail_point!("vmclock_watch.handler");
+                report(&act.parts.clock_state);
+            });
         }
     }
 }
