@@ -8,6 +8,9 @@
 //! with what is known of it and, once a second, the kernel's clocksource. A disruption is published
 //! at once.
 
+mod findings;
+mod handlers;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +18,12 @@ use std::time::Instant;
 use actix::prelude::*;
 use shm_layout::diagnostics::DiagnosticsRecord;
 use shm_layout::writer::Segment;
-use slog::{Logger, debug, error, info, o, warn};
+use slog::{Logger, debug, info, o, warn};
+
+pub use handlers::{
+    ChronyPolled, ClockSet, DrillSwitched, GenerationChanged, NoReport, PageChanged, PhcPolled,
+    SourcesReset,
+};
 
 use super::disruption_cause::Cause;
 use super::drill::{Drill, Rehearsal};
@@ -24,18 +32,15 @@ use super::shm_publisher::{Publish, ShmPublisher};
 use super::source_reset::{ResetSources, SourceReset, TrustReturned};
 use crate::chrony::ChronyPoll;
 use crate::estimator::status::{ClockStatus, Disruption, HostNotice};
-use crate::estimator::{Estimate, Estimator, Finding, PollFailure, Settings};
+use crate::estimator::{Estimate, Estimator, PollFailure, Settings};
 use crate::fail_points::fail_point;
 use crate::os::clocks;
 use crate::os::clocksource;
 use crate::os::clocksource_watch::ClocksourceWatch;
 use crate::publication::diagnostics::{Diagnostics, EventCounters, Pace, Process, StateTimes};
 use crate::publication::segments::Segments;
-use crate::time::{NS_PER_S, RawInstant, Readings};
+use crate::time::{RawInstant, Readings};
 use crate::vmclock::{Host, VmClock};
-
-/// A uevent so long after a change of the VMClock page reports the same event, ns.
-const SAME_EVENT_NS: i64 = NS_PER_S;
 
 /// The parts from which each life of ClockState is built.
 pub struct Parts {
@@ -286,74 +291,6 @@ impl ClockState {
         };
         polls.increment();
     }
-
-    /// Counts and logs a finding.
-    fn report_finding(&mut self, finding: Finding) {
-        let (log, counters) = (&self.parts.log, &self.counters);
-        match finding {
-            Finding::Contradiction {
-                held,
-                measured,
-                source,
-            } => {
-                let alarms = counters.contradictions.increment();
-                if self.alarm_limit.pass(alarms, Instant::now()).is_some() {
-                    error!(log,
-                        "measurement is disjoint from the held interval, publishing their hull";
-                        "held_earliest_ns" => held.earliest.as_ns(),
-                        "held_latest_ns" => held.latest.as_ns(),
-                        "reported_earliest_ns" => measured.earliest.as_ns(),
-                        "reported_latest_ns" => measured.latest.as_ns(),
-                        "source" => source.to_string(), "alarms" => alarms);
-                }
-            }
-            Finding::ContradictionEnded { held_stands } => {
-                info!(log, "contradiction resolved"; "held_interval_stands" => held_stands);
-            }
-            Finding::DriftExceeded => {
-                counters.drift_exceeded.increment();
-                error!(log, "measured rates contradict --max-drift-rate";
-                    "max_drift_ppb" => self.parts.settings.max_drift_ppb,
-                    "advice" => "increase --max-drift-rate, or check for a source that is wrong");
-            }
-            Finding::WanderExceeded => {
-                counters.wander_exceeded.increment();
-                error!(log, "measured rates contradict --max-wander, ignoring it for one holdover";
-                    "advice" => "increase --max-wander, or omit it");
-            }
-            Finding::SourcesDisagree {
-                disjoint,
-                reachable,
-            } => {
-                counters.disagreements.increment();
-                error!(log, "sources disagree, publishing the hull with the majority's interval";
-                    "disjoint" => disjoint, "reachable" => reachable);
-            }
-            Finding::UndeclaredReferenceClock => {
-                warn!(log, "reference clock has no declared error";
-                    "advice" => "set \"delay\" on its refclock line to twice its largest error");
-            }
-            Finding::ClockStepped { by_ns, suspended } => {
-                let steps = counters.clock_steps.increment();
-                if suspended {
-                    counters.suspends.increment();
-                }
-                if self.step_limit.pass(steps, Instant::now()).is_some() {
-                    warn!(log, "system clock was set"; "by_ns" => by_ns, "suspended" => suspended);
-                }
-            }
-            Finding::ClockSlewed { by_ns } => {
-                let slews = counters.clock_slews.increment();
-                if self.slew_limit.pass(slews, Instant::now()).is_some() {
-                    warn!(log, "another program slews the system clock";
-                        "by_ns" => by_ns, "alarms" => slews);
-                }
-            }
-            Finding::LeapSecondDecided { happened } => {
-                info!(log, "leap second is over"; "happened" => happened);
-            }
-        }
-    }
 }
 
 /// The diagnostics of a process that begins with this status.
@@ -426,200 +363,5 @@ impl Supervised for ClockState {
         // A drill that is on begins again.
         (self.handled, self.rehearsal) = (0, None);
         self.status = ChangeGate::new(self.estimator.status());
-    }
-}
-
-/// The result of one poll of chronyd.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct ChronyPolled {
-    /// The clocks, read before the first request of the accepted batch was sent.
-    pub at: Readings,
-    /// The clocks, read after its last reply had arrived.
-    pub answered: Readings,
-    /// chronyd was restarted since the poll before.
-    pub restarted: bool,
-    /// chronyd's reports, or why the poll failed.
-    pub outcome: Result<ChronyPoll, PollFailure>,
-}
-
-impl Handler<ChronyPolled> for ClockState {
-    type Result = ();
-
-    fn handle(&mut self, polled: ChronyPolled, _ctx: &mut Self::Context) {
-        fail_point!("clock_state.handler");
-        let ChronyPolled {
-            at,
-            answered,
-            restarted,
-            outcome,
-        } = polled;
-        let outcome = outcome.as_ref().map_err(|&failure| failure);
-        self.count_poll(restarted, outcome);
-        if restarted {
-            self.estimator.chronyd_restarted();
-        }
-        if self.look_for_disruption() {
-            // The poll began before it.
-            return;
-        }
-        for finding in self.estimator.polled(outcome, &at, &answered) {
-            self.report_finding(finding);
-        }
-        self.counters
-            .measurements
-            .add(self.estimator.take_measurements());
-        self.publish(answered);
-        self.save(&answered);
-        self.make_chronyd_measure();
-    }
-}
-
-/// A tick of ChronyPoller has no report, so that the grace or the holdover may end without one.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct NoReport;
-
-impl Handler<NoReport> for ClockState {
-    type Result = ();
-
-    fn handle(&mut self, NoReport: NoReport, _ctx: &mut Self::Context) {
-        self.look_for_disruption();
-        let now = clocks::read();
-        if let Some(finding) = self.estimator.clocks_read(&now) {
-            self.report_finding(finding);
-        }
-        self.estimator.pass_time(&now);
-        self.publish(now);
-        self.make_chronyd_measure();
-    }
-}
-
-/// The PHC's error bound.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct PhcPolled {
-    /// `CLOCK_MONOTONIC_RAW`, read before the file was read.
-    pub raw: RawInstant,
-    /// The largest error bound of the last polls, ns.
-    pub bound_ns: u32,
-}
-
-impl Handler<PhcPolled> for ClockState {
-    type Result = ();
-
-    fn handle(&mut self, polled: PhcPolled, _ctx: &mut Self::Context) {
-        self.look_for_disruption();
-        self.estimator
-            .phc_read(i64::from(polled.bound_ns), polled.raw);
-    }
-}
-
-/// `CLOCK_REALTIME` was set, or the machine resumes from suspend.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct ClockSet;
-
-impl Handler<ClockSet> for ClockState {
-    type Result = ();
-
-    fn handle(&mut self, ClockSet: ClockSet, _ctx: &mut Self::Context) {
-        self.look_for_disruption();
-        let now = clocks::read();
-        if let Some(finding) = self.estimator.clock_set(&now) {
-            self.report_finding(finding);
-        }
-        self.publish(now);
-        self.make_chronyd_measure();
-    }
-}
-
-/// The VMClock page may have changed.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct PageChanged;
-
-impl Handler<PageChanged> for ClockState {
-    type Result = ();
-
-    fn handle(&mut self, PageChanged: PageChanged, _ctx: &mut Self::Context) {
-        self.look_for_disruption();
-    }
-}
-
-/// The kernel reports a new generation of the virtual machine.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct GenerationChanged;
-
-impl Handler<GenerationChanged> for ClockState {
-    type Result = ();
-
-    fn handle(&mut self, GenerationChanged: GenerationChanged, _ctx: &mut Self::Context) {
-        self.look_for_disruption();
-        let now = clocks::monotonic_raw();
-        let is_known = |changed: RawInstant| now - changed < SAME_EVENT_NS;
-        if !self.page_changed.is_some_and(is_known) {
-            self.disrupt(Cause::Generation);
-        }
-    }
-}
-
-/// chronyd has acknowledged a reset of its sources.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct SourcesReset {
-    /// The number of the interruption that the reset was requested for.
-    pub interruption: u64,
-    /// `CLOCK_MONOTONIC_RAW`, read after the acknowledgement had arrived.
-    pub raw: RawInstant,
-}
-
-impl Handler<SourcesReset> for ClockState {
-    type Result = ();
-
-    fn handle(&mut self, reset: SourcesReset, _ctx: &mut Self::Context) {
-        self.look_for_disruption();
-        self.counters.source_resets.increment();
-        if reset.interruption == self.interruption {
-            self.estimator.sources_were_reset(reset.raw);
-        }
-    }
-}
-
-/// The switch of the drill was used.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct DrillSwitched {
-    /// The value of a signal that requests what cannot be rehearsed.
-    pub refused: Option<i32>,
-}
-
-impl Handler<DrillSwitched> for ClockState {
-    type Result = ();
-
-    fn handle(&mut self, DrillSwitched { refused }: DrillSwitched, _ctx: &mut Self::Context) {
-        self.look_for_disruption();
-        let before = std::mem::replace(&mut self.logged_rehearsal, self.rehearsal);
-        let log = &self.parts.log;
-        if self.parts.drill.is_none() {
-            warn!(log, "disruption support is disabled, ignoring the signal");
-        } else if let Some(value) = refused {
-            warn!(log, "no drill has this value, ignoring the signal"; "value" => value,
-                "advice" => "use clockboundctl drill");
-        } else if before != self.rehearsal {
-            match before {
-                None => {}
-                Some(Rehearsal::Disruption) => info!(log, "disruption drill is over"),
-                Some(Rehearsal::Reason(reason)) => {
-                    info!(log, "drill of a reason is over"; "reason" => reason.as_str());
-                }
-            }
-            if let Some(Rehearsal::Reason(reason)) = self.rehearsal {
-                warn!(log, "drill of a reason, the published status is not that of the clock";
-                    "reason" => reason.as_str());
-            }
-            self.publish(clocks::read());
-        }
     }
 }
