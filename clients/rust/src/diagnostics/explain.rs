@@ -335,17 +335,12 @@ fn bound_over_cap(record: &DiagnosticsRecord) -> String {
 }
 
 fn disagreement(record: &DiagnosticsRecord) -> (String, Vec<String>) {
-    let disjoint: Vec<String> = (record.sources.iter())
-        .filter(|source| source.is_disjoint)
-        .map(|source| source_address(source.address))
-        .collect();
-    let named = if disjoint.is_empty() {
+    let suspects = suspects(record);
+    let named = if suspects.is_empty() {
         String::new()
     } else {
-        format!(
-            " Disjoint from the published interval: {}.",
-            disjoint.join(", ")
-        )
+        let names = names(&suspects);
+        format!(" The fewest others agree with {names}.")
     };
     let advice = format!(
         "Find the wrong source and remove its line from chrony.conf.{named} A source that smears \
@@ -353,6 +348,31 @@ fn disagreement(record: &DiagnosticsRecord) -> (String, Vec<String>) {
          that it does not declare, are usual causes."
     );
     (advice, Vec::new())
+}
+
+/// The reachable sources whose own intervals have a common instant with the fewest others; none if
+/// that is the same number for all. The published interval does not show them, because it is the
+/// hull.
+fn suspects(record: &DiagnosticsRecord) -> Vec<&Source> {
+    let own: Vec<(&Source, (i64, i64))> = (record.sources.iter())
+        .filter(|source| source.reachability != 0)
+        .filter_map(|source| Some((source, source.own_ns?)))
+        .collect();
+    let agreeing = |(_, (earliest_ns, latest_ns)): &(&Source, (i64, i64))| {
+        let others = own.iter().map(|(_, other)| other);
+        others
+            .filter(|other| *earliest_ns <= other.1 && other.0 <= *latest_ns)
+            .count()
+    };
+    let counts: Vec<usize> = own.iter().map(agreeing).collect();
+    let fewest = counts.iter().copied().min();
+    if fewest == counts.iter().copied().max() {
+        return Vec::new();
+    }
+    (own.iter().zip(&counts))
+        .filter(|(_, count)| Some(**count) == fewest)
+        .map(|((source, _), _)| *source)
+        .collect()
 }
 
 fn too_few_sources(record: &DiagnosticsRecord) -> (String, Vec<String>) {

@@ -246,21 +246,37 @@ fn a_failure_within_the_grace_is_announced() {
 }
 
 #[test]
-fn sources_that_disagree_are_named() {
-    let mut wrong = server(2, 0, 300 * US);
-    (wrong.is_followed, wrong.is_disjoint) = (false, true);
-    let mut record = synchronized(300 * US, 0, vec![server(1, 0, 300 * US), wrong]);
+fn the_source_that_the_fewest_others_agree_with_is_named() {
+    let at = |octet: u8, offset_ns: i64| {
+        let mut source = server(octet, 0, 300 * US);
+        let own_ns = source.own_ns.expect("an interval");
+        source.own_ns = Some((own_ns.0 + offset_ns, own_ns.1 + offset_ns));
+        source
+    };
+    let sources = vec![at(1, 30 * MS), at(2, 0), at(3, 100 * US)];
+    let mut record = synchronized(300 * US, 0, sources);
     record.reason = Reason::SourcesDisagree;
-    let diagnostics = at_present(record);
-    let status = of_kind(&diagnostics, StatementKind::Status);
+    // The hull, from which no source is disjoint.
+    record.latest_ns += 30 * MS;
+    let status = of_kind(&at_present(record.clone()), StatementKind::Status);
     assert_says(
         &status,
-        &[
-            "Disjoint from the published interval: 192.0.2.2.",
-            "remove its line",
-        ],
+        &["fewest others agree with 192.0.2.1.", "remove its line"],
     );
-    let sources = of_kind(&diagnostics, StatementKind::Source);
+    record.sources.pop();
+    let status = of_kind(&at_present(record), StatementKind::Status);
+    assert!(
+        !status[0].to_string().contains("fewest others"),
+        "{status:?}"
+    );
+}
+
+#[test]
+fn a_source_that_is_disjoint_from_the_published_interval_is_named() {
+    let mut wrong = server(2, 0, 300 * US);
+    (wrong.is_followed, wrong.is_disjoint) = (false, true);
+    let record = synchronized(300 * US, 0, vec![server(1, 0, 300 * US), wrong]);
+    let sources = of_kind(&at_present(record), StatementKind::Source);
     assert_says(&sources, &["interval of 192.0.2.2 is disjoint"]);
 }
 
