@@ -18,7 +18,7 @@ use shm_layout::v2::V2;
 use shm_layout::v3::V3;
 
 use self::chrony_conf::Configuration;
-use self::files::{FileFacts, below, file, text};
+use self::files::{FileFacts, FileId, below, file, file_id, text};
 use self::process::{Process, option, processes};
 use self::unit::Unit;
 
@@ -168,6 +168,8 @@ pub struct Facts {
     pub socket_directory: Fact<Option<FileFacts>>,
     /// The directory in which the daemon publishes.
     pub run_directory: Fact<Option<FileFacts>>,
+    /// Which directory it is, if that can be read.
+    pub run_directory_id: Option<FileId>,
     /// The type of its file system.
     pub run_filesystem: Fact<String>,
     /// The segments.
@@ -226,14 +228,19 @@ impl Facts {
             .into_iter()
             .filter_map(|path| OptionsFile::read(root, path))
             .collect();
-        let socket = daemon
+        let given = daemon
             .and_then(|daemon| daemon.option("--chrony-socket", None))
             .or_else(|| {
                 let options = options_files.last()?;
                 option(&options.options, "--chrony-socket", None)
             })
-            .map_or_else(|| PathBuf::from(CHRONY_SOCKET), PathBuf::from);
-        let configuration = configuration(root, places.configuration, running, &socket);
+            .map(PathBuf::from);
+        let is_installed = daemon.is_some() || unit.is_some();
+        let usual = given.clone().unwrap_or_else(|| CHRONY_SOCKET.into());
+        let configuration = configuration(root, places.configuration, running, &usual);
+        // Without a daemon there is nothing to compare chronyd's socket with.
+        let own = configured_socket(&configuration).filter(|_| given.is_none() && !is_installed);
+        let socket = own.unwrap_or(usual);
         let vmclock = daemon
             .and_then(|daemon| daemon.option("--vmclock", None))
             .unwrap_or(clockbound_client::DEFAULT_VMCLOCK);
@@ -253,6 +260,7 @@ impl Facts {
             socket_file: file(root, &socket),
             socket_directory: file(root, socket.parent().unwrap_or(Path::new("/"))),
             run_directory: file(root, directory),
+            run_directory_id: file_id(&below(root, directory)),
             run_filesystem: match mounts {
                 Fact::Known(mounts) => files::filesystem(&mounts, directory).map_or_else(
                     || Fact::Unknown("/proc/self/mounts does not list it".to_owned()),

@@ -1,8 +1,5 @@
 //! Other programs that set or adjust the clock, or write the segments.
 
-use std::path::Path;
-
-use crate::doctor::facts::files::below;
 use crate::doctor::facts::process::Process;
 use crate::doctor::facts::{Fact, Facts, chronyd_options};
 use crate::doctor::finding::{Change, Finding};
@@ -73,9 +70,9 @@ fn other(facts: &Facts, process: &Process) -> Option<Finding> {
     let has = |word: &str| arguments.iter().any(|argument| argument == word);
     let finding = |what: String, command: String| {
         // The program is no fault where chronyd leaves the clock to it.
-        let is_alone = facts
-            .chronyds()
-            .all(|chronyd| chronyd_options(&chronyd.arguments).leaves_the_clock);
+        let mut chronyds = facts.chronyds().peekable();
+        let is_alone = chronyds.peek().is_some()
+            && chronyds.all(|chronyd| chronyd_options(&chronyd.arguments).leaves_the_clock);
         let finding = if is_alone {
             Finding::info(
                 CHECK,
@@ -194,33 +191,33 @@ fn enabled(facts: &Facts) -> Vec<Finding> {
 /// A daemon beside the one that publishes. It can be the published daemon, which does not use lock
 /// files.
 fn second_writer(facts: &Facts) -> Vec<Finding> {
+    const CHECK: &str = "second_clockbound";
     let own = facts.daemon().map(|daemon| daemon.pid);
-    let root = &facts.root;
-    let others = facts.running().iter().filter(|process| {
-        let directory = process
-            .option("--shm-path", None)
-            .map_or(Path::new("/run/clockbound"), |path| {
-                Path::new(path).parent().unwrap_or(Path::new("/"))
-            });
-        let is_here = below(root, directory) == below(root, &facts.directory);
-        process.name == "clockbound"
-            && Some(process.pid) != own
-            && process.namespace_pids.len() < 2
-            && is_here
-    });
+    let at = facts.directory.display();
+    let others = facts
+        .running()
+        .iter()
+        .filter(|process| process.name == "clockbound" && Some(process.pid) != own);
     others
-        .map(|process| {
-            Finding::error(
-                "second_clockbound",
-                format!(
-                    "a second clockbound, process {}, writes to {}",
-                    process.pid,
-                    facts.directory.display()
+        .filter_map(|process| {
+            let pid = process.pid;
+            match (process.run_directory, facts.run_directory_id) {
+                (Some(other), Some(own)) if other == own => Some(
+                    Finding::error(
+                        CHECK,
+                        format!("a second clockbound, process {pid}, writes to {at}"),
+                        "the published daemon of this name truncates and overwrites the segments, \
+                         and neither of the two notices. A program that reads them gets a mixture",
+                    )
+                    .change(Change::command(format!("kill {pid}"))),
                 ),
-                "the published daemon of this name truncates and overwrites the segments, and \
-                 neither of the two notices. A program that reads them gets a mixture",
-            )
-            .change(Change::command(format!("kill {}", process.pid)))
+                (None, Some(_)) => Some(Finding::unknown(
+                    CHECK,
+                    format!("whether a second clockbound, process {pid}, writes to {at}"),
+                    "its directories cannot be read; run clockboundctl doctor as root",
+                )),
+                _ => None,
+            }
         })
         .collect()
 }

@@ -49,6 +49,7 @@ fn process(pid: u32, line: &str) -> Process {
         groups: vec![CHRONY],
         namespace_pids: vec![pid],
         time_namespace: Some("time:[1]".to_owned()),
+        run_directory: Some((1, 1)),
         arguments,
         ..Process::default()
     }
@@ -115,6 +116,7 @@ fn healthy() -> Facts {
         socket_file: file("/run/chrony/chronyd.sock", Kind::Socket, 0o755),
         socket_directory: file("/run/chrony", Kind::Directory, 0o750),
         run_directory: file(directory, Kind::Directory, 0o755),
+        run_directory_id: Some((1, 1)),
         run_filesystem: Fact::Known("tmpfs".to_owned()),
         segments: vec![
             segment("native", "native"),
@@ -774,6 +776,18 @@ fn other_programs_that_set_the_clock_are_found() {
             "kill 900",
         ),
         case(
+            "a second daemon whose directory is not known",
+            |facts| {
+                with_process("/usr/bin/clockbound")(facts);
+                edit_processes(facts, |processes| {
+                    processes.last_mut().expect("added").run_directory = None;
+                });
+            },
+            "second_clockbound",
+            Unknown,
+            "",
+        ),
+        case(
             "enabled",
             |facts| {
                 facts
@@ -812,7 +826,9 @@ fn programs_that_cannot_set_the_clock_are_not_found() {
         ("/usr/sbin/ntpd -g", |process| {
             process.namespace_pids = vec![900, 1]
         }),
-        ("/usr/bin/clockbound --shm-path /run/other/shm", |_| {}),
+        ("/usr/bin/clockbound --shm-path /run/other/shm", |process| {
+            process.run_directory = Some((1, 2));
+        }),
         ("/usr/bin/clockbound-exporter", |_| {}),
     ] {
         let mut facts = healthy();

@@ -33,6 +33,15 @@ pub struct FileFacts {
     pub mode: u32,
 }
 
+/// The device and the inode of a file.
+pub type FileId = (u64, u64);
+
+/// Which file is at this path of this host; `None` if that cannot be read.
+pub fn file_id(path: &Path) -> Option<FileId> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
 /// The path below `root` of a path of the examined host. `/var/run` is `/run`, because a link to it
 /// is absolute.
 pub fn below(root: &Path, path: &Path) -> PathBuf {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Fact;
-use super::files::{below, text, why_unreadable};
+use super::files::{FileId, below, file_id, text, why_unreadable};
 
 /// The number of CAP_SYS_TIME: permission to set and to adjust the clock.
 const CAP_SYS_TIME: u32 = 25;
@@ -36,6 +36,9 @@ pub struct Process {
     pub time_namespace: Option<String>,
     /// Its control groups.
     pub control_groups: String,
+    /// The directory of its option --shm-path, or of its default, as it sees it; `None` if that
+    /// cannot be read.
+    pub run_directory: Option<FileId>,
 }
 
 impl Process {
@@ -52,6 +55,12 @@ impl Process {
         process.user_namespace = link("ns/user");
         process.time_namespace = link("ns/time");
         process.control_groups = text(root, at("cgroup")).known().unwrap_or_default();
+        let run_directory = match process.option("--shm-path", None) {
+            Some(path) => Path::new(path).parent().unwrap_or(Path::new("/")),
+            None => Path::new("/run/clockbound"),
+        };
+        let own_root = below(root, &at("root"));
+        process.run_directory = file_id(&below(&own_root, run_directory));
         Some(process)
     }
 
