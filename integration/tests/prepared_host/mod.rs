@@ -1,7 +1,7 @@
 //! The root directory of a healthy host, for the examination of clockboundctl doctor.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -259,6 +259,10 @@ impl Host {
         self.write(&format!("proc/{pid}/status"), &status);
         let arguments = format!("{}\0", words.join("\0"));
         self.write(&format!("proc/{pid}/cmdline"), &arguments);
+        let root = self.path(&format!("proc/{pid}/root"));
+        if !root.is_symlink() {
+            symlink(&self.root, root).expect("linked");
+        }
         self.write(
             &format!("proc/{pid}/cgroup"),
             "0::/system.slice/clockbound.service\n",
