@@ -136,11 +136,11 @@ impl Host {
     fn run(&self, account: Account, command: &str) -> (bool, String) {
         match account {
             Account::Root => {
-                let line = format!("cd /{PACKAGES}\n{command}");
+                let line = format!("exec 2>&1\ncd /{PACKAGES}\n{command}");
                 self.0.try_run(&["bash", "-c", &line])
             }
             Account::Nobody => {
-                let line = format!("cd /tmp\n{command}");
+                let line = format!("exec 2>&1\ncd /tmp\n{command}");
                 self.0.try_run(&[&NOBODY[..], &[&line]].concat())
             }
         }
