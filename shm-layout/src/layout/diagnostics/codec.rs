@@ -37,8 +37,8 @@ const REFERENCE_CLOCK: u8 = 3;
 const NS: RangeInclusive<i64> = -FARTHEST_NS + 1..=FARTHEST_NS - 1;
 /// Durations and errors.
 const POSITIVE_NS: RangeInclusive<i64> = 0..=FARTHEST_NS - 1;
-/// The terms of the budget: the sum of all fits 64 bits.
-const TERM_NS: RangeInclusive<i64> = 0..=1 << 58;
+/// The terms of the budget: the sum of all fits 64 bits. `excluded` is negative.
+const TERM_NS: RangeInclusive<i64> = -(1 << 58)..=1 << 58;
 /// Frequency offsets, parts per trillion.
 const PPT: RangeInclusive<i64> = -1_000_000_000_000..=1_000_000_000_000;
 /// Logarithms of polling intervals: 2 to the power of each fits a float and, in ns, 64 bits.
