@@ -8,6 +8,7 @@
 #[path = "operations/document.rs"]
 mod document;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::io::{self, Write};
@@ -75,6 +76,7 @@ fn a_new_operator_gets_from_the_packages_to_a_graph() {
         let host = Host(root.boot());
 
         host.commands_of_the_document_succeed();
+        host.bound_is_the_sum_of_its_terms();
         host.packaged_units_are_valid();
         host.checks_of_kubernetes_have_their_exit_codes();
         host.services_wait_for_the_interval();
@@ -143,6 +145,19 @@ impl Host {
                 let line = format!("exec 2>&1\ncd /tmp\n{command}");
                 self.0.try_run(&[&NOBODY[..], &[&line]].concat())
             }
+        }
+    }
+
+    /// In records of different instants, with and without terms that are negative.
+    fn bound_is_the_sum_of_its_terms(&self) {
+        let mut instants = BTreeSet::new();
+        while instants.len() < 10 {
+            let (_, printed) = self.run(Account::Nobody, "clockboundctl --json status");
+            let status: Value = serde_json::from_str(&printed).expect("JSON");
+            let terms = status["budget_ns"].as_object().expect("terms");
+            let sum_ns: i64 = terms.values().filter_map(Value::as_i64).sum();
+            assert_eq!(Some(sum_ns), status["bound_ns"].as_i64(), "{printed}");
+            instants.insert(status["as_of_ns"].as_i64().expect("an instant"));
         }
     }
 
