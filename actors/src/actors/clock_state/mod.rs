@@ -163,10 +163,11 @@ impl ClockState {
         let now = clocks::read();
         self.disrupted = Some(now.raw);
         self.estimator.disrupted(self.host.marker(), &now);
+        // Before the publication, which has the number.
+        let number = self.counters.disruptions.increment();
         self.publish(now);
         self.save(&now);
         self.make_chronyd_measure();
-        let number = self.counters.disruptions.increment();
         if let Some(suppressed) = self.disruption_limit.pass(number, Instant::now()) {
             warn!(self.parts.log, "clock was disrupted, discarding all measurements";
                 "cause" => %cause, "marker" => self.host.marker(),
