@@ -285,6 +285,48 @@ fn a_client_that_refuses_simulated_records_refuses_every_layout() {
 }
 
 #[test]
+fn every_layout_lies_if_true_time_moves_and_the_interval_stays() {
+    let sandbox = Sandbox::new();
+    let script = "status synchronized bound 1ms offset -6ms lie 5ms\nwait forever";
+    let simulation = Simulation::start(&sandbox, script, &[]);
+    assert_eq!(simulation.wait_for_line(1)["is_true"], false);
+    for layout in layouts() {
+        let mut read = (layout.open)(&simulation.shm).expect("opens");
+        wait::until(PATIENCE, layout.name, || {
+            let reading = read().expect("reads");
+            let now_ns = clock_ns(ClockId::CLOCK_REALTIME);
+            // True time is 6 ms before that.
+            reading.status == Status::Synchronized
+                && (now_ns - 6 * MS..now_ns).contains(&reading.earliest_ns)
+                && reading.bound_ns() < 2 * MS
+        });
+    }
+}
+
+#[test]
+fn time_stamps_of_the_clock_are_converted() {
+    let sandbox = Sandbox::new();
+    let script = "status synchronized bound 1ms offset 20ms\nwait forever";
+    let simulation = Simulation::start(&sandbox, script, &[]);
+    let client = OpenOptions::new()
+        .path(simulation.shm.with_file_name("native"))
+        .vmclock(vmclock_path(&simulation.shm))
+        .open()
+        .expect("opens");
+    // The first one fails if a program sets or slews the clock at the same time.
+    let (stamp_ns, then) = wait::until_some(PATIENCE, "a stamp is converted", || {
+        let stamp_ns = clock_ns(ClockId::CLOCK_REALTIME);
+        let then = client.interval_at_realtime(stamp_ns).ok()?;
+        Some((stamp_ns, then))
+    });
+    let true_ns = stamp_ns + 20 * MS;
+    assert!(
+        then.earliest_ns() <= true_ns && true_ns <= then.latest_ns(),
+        "{then}"
+    );
+}
+
+#[test]
 fn the_diagnostics_are_those_of_the_script() {
     let sandbox = Sandbox::new();
     let script = "status synchronized bound 1ms drift 50ppm offset 5ms\nwait 500ms\n\

@@ -91,7 +91,7 @@ pub use error_budget::ErrorBudget;
 pub use estimate::{Estimate, NO_CLAIM_NS};
 pub use finding::Finding;
 pub use forced_reason::can_be_forced;
-pub use realtime_rates::RealtimeRates;
+pub use realtime_rates::{RealtimeLog, RealtimeRates};
 pub use sample::Key;
 pub use saved_state::{Resumed, State};
 pub use settings::Settings;

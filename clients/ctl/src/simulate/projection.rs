@@ -1,6 +1,6 @@
 //! The state of a script as the daemon's estimate. Pure.
 
-use clockbound_actors::estimator::{ErrorBudget, Estimate};
+use clockbound_actors::estimator::{ErrorBudget, Estimate, RealtimeRates};
 use clockbound_actors::time::{FREQUENCY_LIMIT, Interval, Rate, RateBand, RawInstant, Readings};
 use shm_layout::{Disruption, Leap, Reason};
 
@@ -19,6 +19,8 @@ pub struct Now {
     pub at: Readings,
     /// How fast the script is played.
     pub speed: Speed,
+    /// How `CLOCK_REALTIME` has run, if that is known.
+    pub realtime: Option<RealtimeRates>,
 }
 
 impl Now {
@@ -65,6 +67,7 @@ pub fn estimate(state: &State, disruption: Disruption, now: &Now) -> Estimate {
         validated: now.raw_at(state.validated_ns),
         void_after: now.raw_at(state.validated_ns.saturating_add(state.holdover_ns)),
         valid_since: now.raw_at(state.valid_since_ns),
+        realtime: now.realtime,
         leap: Leap::Normal,
         reference_id: REFERENCE_ID,
         budget: budget(state, at.gap_ns),

@@ -171,7 +171,8 @@ proptest! {
             suspended_ns: 0,
         };
         let speed = speed.parse().expect("a speed");
-        let now = Now { t_ns, at, speed };
+        let realtime = None;
+        let now = Now { t_ns, at, speed, realtime };
         let state = script.state_at(t_ns);
         let published = estimate(&state, Disruption::default(), &now);
         let until_ns = script.next_change_after(t_ns).unwrap_or(t_ns + 1_000_000_000);

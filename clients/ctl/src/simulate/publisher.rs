@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use clockbound_actors::estimator::RealtimeLog;
 use clockbound_actors::os::clocks;
 use clockbound_actors::os::clocksource::SYS_ROOT;
 use clockbound_actors::os::clocksource_watch::ClocksourceWatch;
 use clockbound_actors::publication::counter_clock::{CounterClock, CounterReading};
 use clockbound_actors::publication::segments::Segments;
+use clockbound_actors::time::Readings;
 use shm_layout::Disruption;
 
 use super::diagnostics::{Process, diagnostics};
@@ -62,6 +64,7 @@ pub struct Publisher {
     segments: Option<Segments>,
     counter: CounterClock,
     clocksource: ClocksourceWatch,
+    realtime: RealtimeLog,
     /// The marker of the records.
     marker: u64,
     /// How many disruptions and restarts were done.
@@ -116,6 +119,7 @@ impl Publisher {
             segments: None,
             counter: CounterClock::default(),
             clocksource: ClocksourceWatch::new(Path::new(SYS_ROOT)),
+            realtime: RealtimeLog::default(),
             done: Done::default(),
             process,
         };
@@ -136,8 +140,8 @@ impl Publisher {
                 continue;
             }
             if !self.plan.is_held {
-                let (at, speed) = (clocks::read(), self.plan.speed);
-                self.write(&last.ended(t_ns), &Now { t_ns, at, speed });
+                let now = self.now(t_ns, clocks::read());
+                self.write(&last.ended(t_ns), &now);
             }
             return Ok(end);
         }
@@ -160,7 +164,8 @@ impl Publisher {
             let elapsed_ns = speed.script_ns(at.raw - begin);
             let t_ns = next_ns.map_or(elapsed_ns, |next_ns| elapsed_ns.min(next_ns));
             let state = self.plan.script.state_at(t_ns);
-            self.publish(before, &state, &Now { t_ns, at, speed })?;
+            let now = self.now(t_ns, at);
+            self.publish(before, &state, &now)?;
             if !*is_ready {
                 events.ready(&self.plan.script, &self.files)?;
                 *is_ready = true;
@@ -186,6 +191,17 @@ impl Publisher {
                     return Ok((End::Signal, state, t_ns));
                 }
             }
+        }
+    }
+
+    /// The clocks, with what the readings before prove.
+    fn now(&mut self, t_ns: i64, at: Readings) -> Now {
+        self.realtime.note(&at);
+        Now {
+            t_ns,
+            at,
+            speed: self.plan.speed,
+            realtime: self.realtime.rates_at(&at),
         }
     }
 
