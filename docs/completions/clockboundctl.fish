@@ -159,7 +159,7 @@ complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand drill" -l co
 always\t'Always'
 never\t'Never'"
 complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand drill" -l off -d 'End the drill that is in progress'
-complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand drill" -l yes -d 'Do it: programs that read the interval behave as in the real case'
+complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand drill" -l yes -d 'Begin the drill: programs that read the interval behave as in the real case'
 complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand drill" -l json -d 'Prints one JSON object, with fields that stay the same from version to version'
 complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand drill" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand help; and not __fish_seen_subcommand_from status sources explain now wait check watch record report doctor simulate drill help" -f -a "status" -d 'Shows status, reason and bound by component'

@@ -124,7 +124,7 @@ fn each_prepared_fault_is_found_once_with_its_line() {
             (
                 "chronyd_leaves_the_clock",
                 "warning",
-                command("/etc/default/chrony + /usr/sbin/chronyd -F 1"),
+                command("/etc/default/chrony:1 + DAEMON_OPTS=\"-F 1\""),
             ),
         ),
         (
@@ -719,15 +719,15 @@ fn a_drill_begins_and_ends_and_the_examination_shows_it() {
         let interval = client.now().expect("an interval");
         assert_eq!(interval.status(), Status::FreeRunning);
         let found = faults(&live.examine());
-        let drill = ("drill", "warning", "clockboundctl drill --off --yes");
+        let drill = ("drill", "warning", "clockboundctl drill --off");
         assert_one("a drill", &live.examine(), drill);
         assert_eq!(found.len(), 1);
 
-        let ended = ctl(directory, &["drill", "--off", "--yes"]);
+        let ended = ctl(directory, &["drill", "--off"]);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert!(!is_drill());
         live.wait_for(Status::Synchronized);
-        let again = ctl(directory, &["drill", "--off", "--yes"]);
+        let again = ctl(directory, &["drill", "--off"]);
         assert!(
             again.stdout.contains("no drill is in progress"),
             "{again:?}"

@@ -75,7 +75,7 @@ pub struct Arguments {
     /// The daemon's process id [default: the one in the diagnostics]
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
     pid: Option<i32>,
-    /// Do it: programs that read the interval behave as in the real case
+    /// Begin the drill: programs that read the interval behave as in the real case
     #[arg(long)]
     yes: bool,
 }
@@ -99,7 +99,7 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
         reason: (!arguments.off).then_some(arguments.reason),
         length: arguments.length,
     };
-    if !arguments.yes {
+    if !arguments.yes && !arguments.off {
         print_text(&plan.text())?;
         let message = "nothing was done; repeat it with --yes".to_owned();
         return Err(Failure::Other(Exit::Usage, message));
@@ -186,7 +186,7 @@ impl Plan {
             Some(length) => writeln!(text, "It ends after {}.", span(length)),
             None => writeln!(
                 text,
-                "It ends with: clockboundctl drill --off --yes, or when clockbound is restarted."
+                "It ends with: clockboundctl drill --off, or when clockbound is restarted."
             ),
         };
         text

@@ -38,6 +38,11 @@ const CLOCKSOURCE: &str = "/sys/devices/system/clocksource/clocksource0";
 /// Files with the daemon's options, and the variable in them.
 const OPTION_FILES: [&str; 2] = ["/etc/default/clockbound", "/etc/sysconfig/clockbound"];
 const OPTIONS_VARIABLE: &str = "CLOCKBOUND_OPTIONS";
+/// Files with chronyd's options, and the variables in them.
+const CHRONYD_OPTION_FILES: [(&str, &str); 2] = [
+    ("/etc/default/chrony", "DAEMON_OPTS"),
+    ("/etc/sysconfig/chronyd", "OPTIONS"),
+];
 
 /// A fact that is read, or the reason why it cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +99,7 @@ pub struct SegmentFacts {
     pub lock_pid: Option<u32>,
 }
 
-/// A file with the daemon's options.
+/// A file with the options of the daemon or of chronyd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionsFile {
     /// Its path.
@@ -158,6 +163,8 @@ pub struct Facts {
     pub accounts: Vec<(String, u32, u32)>,
     /// The configuration of the chronyd that the daemon queries, or would.
     pub configuration: Configuration,
+    /// The file with chronyd's options, if there is one.
+    pub chronyd_options: Option<OptionsFile>,
     /// The version of chronyd.
     pub chronyd_version: Fact<String>,
     /// chronyd's command socket, as the daemon's command line has it.
@@ -226,7 +233,7 @@ impl Facts {
         let unit = Unit::read(root, UNIT);
         let options_files: Vec<OptionsFile> = OPTION_FILES
             .into_iter()
-            .filter_map(|path| OptionsFile::read(root, path))
+            .filter_map(|path| OptionsFile::read(root, path, OPTIONS_VARIABLE))
             .collect();
         let given = daemon
             .and_then(|daemon| daemon.option("--chrony-socket", None))
@@ -256,6 +263,9 @@ impl Facts {
             directory: directory.to_owned(),
             own_user_namespace: link(root, "/proc/self/ns/user"),
             accounts: accounts(root),
+            chronyd_options: CHRONYD_OPTION_FILES
+                .into_iter()
+                .find_map(|(path, variable)| OptionsFile::read(root, path, variable)),
             chronyd_version: chronyd_version(is_live),
             socket_file: file(root, &socket),
             socket_directory: file(root, socket.parent().unwrap_or(Path::new("/"))),
@@ -345,19 +355,20 @@ impl Facts {
 }
 
 impl OptionsFile {
-    fn read(root: &Path, path: &str) -> Option<Self> {
-        Some(Self::parse(path, &text(root, path).known()?))
+    fn read(root: &Path, path: &str, variable: &str) -> Option<Self> {
+        Some(Self::parse(path, variable, &text(root, path).known()?))
     }
 
     /// Parses a file of variables as systemd does for values without escapes.
-    fn parse(path: &str, text: &str) -> Self {
+    fn parse(path: &str, variable: &str, text: &str) -> Self {
         let mut found = Self {
             path: path.into(),
             line: None,
             options: Vec::new(),
         };
         for (index, line) in text.lines().enumerate() {
-            let Some((OPTIONS_VARIABLE, value)) = line.trim().split_once('=') else {
+            let assignment = line.trim().split_once('=');
+            let Some((_, value)) = assignment.filter(|(name, _)| *name == variable) else {
                 continue;
             };
             let value = value.trim().trim_matches(['"', '\'']);
@@ -717,7 +728,7 @@ mod tests {
     #[test]
     fn the_last_line_with_options_counts() {
         let text = "# CLOCKBOUND_OPTIONS=no\nCLOCKBOUND_OPTIONS=\"--max-drift-rate 50\"\n";
-        let file = OptionsFile::parse("/etc/default/clockbound", text);
+        let file = OptionsFile::parse("/etc/default/clockbound", OPTIONS_VARIABLE, text);
         assert_eq!(file.options, ["--max-drift-rate", "50"]);
         assert_eq!(file.line.expect("a line").0, 2);
     }

@@ -1,7 +1,5 @@
 //! chronyd: whether it runs, disciplines the clock, and can be queried by the daemon.
 
-use std::path::Path;
-
 use super::{RESTART, RESTART_CHRONYD, main_configuration, owner_text};
 use crate::doctor::facts::files::{FileFacts, Kind, below};
 use crate::doctor::facts::{Fact, Facts, chronyd_options, configured_socket};
@@ -62,34 +60,36 @@ fn discipline(facts: &Facts) -> Option<Finding> {
     if !chronyd_options(&chronyd.arguments).leaves_the_clock {
         return Some(Finding::ok(CHECK, "chronyd disciplines CLOCK_REALTIME"));
     }
-    let wanted = chronyd.arguments.iter().filter(|word| *word != "-x");
-    let wanted: Vec<&str> = wanted.map(String::as_str).collect();
-    Some(
-        Finding::warning(
-            CHECK,
-            format!("chronyd, process {}, runs with -x", chronyd.pid),
-            "it measures the error of CLOCK_REALTIME and does not correct it. The native interval \
-             is not affected, but the bound of v1 and v2 contains this error, which grows without \
-             limit. Use -x only where another program disciplines the clock",
-        )
-        .change(Change {
-            file: Some(command_line_file(facts)),
-            line_number: None,
+    let finding = Finding::warning(
+        CHECK,
+        format!("chronyd, process {}, runs with -x", chronyd.pid),
+        "it measures the error of CLOCK_REALTIME and does not correct it. The native interval is \
+         not affected, but the bound of v1 and v2 contains this error, which grows without limit. \
+         Use -x only where another program disciplines the clock",
+    );
+    let without = |words: &[String]| {
+        let others: Vec<&str> = words
+            .iter()
+            .map(String::as_str)
+            .filter(|word| *word != "-x")
+            .collect();
+        others.join(" ")
+    };
+    let file = facts.chronyd_options.as_ref();
+    let change = match file.and_then(|file| Some((file, file.line.as_ref()?))) {
+        Some((file, (number, line))) if file.options.iter().any(|word| word == "-x") => {
+            let (variable, _) = line.split_once('=')?;
+            let wanted = format!("{variable}=\"{}\"", without(&file.options));
+            Change::replace(&file.path, *number, line, Some(wanted)).then(RESTART_CHRONYD)
+        }
+        // Debian's unit adds it where the capability to set the clock is missing.
+        _ => Change {
             present_line: Some(chronyd.arguments.join(" ")),
-            wanted_line: Some(wanted.join(" ")),
-            command: Some(RESTART_CHRONYD.to_owned()),
-        }),
-    )
-}
-
-/// The file in which the options of chronyd are set.
-fn command_line_file(facts: &Facts) -> std::path::PathBuf {
-    ["/etc/default/chrony", "/etc/sysconfig/chronyd"]
-        .into_iter()
-        .map(Path::new)
-        .find(|path| below(&facts.root, path).exists())
-        .unwrap_or(Path::new("the command line of chronyd"))
-        .to_owned()
+            wanted_line: Some(without(&chronyd.arguments)),
+            ..Change::default()
+        },
+    };
+    Some(finding.change(change))
 }
 
 fn socket(facts: &Facts) -> Finding {
@@ -138,6 +138,13 @@ fn socket(facts: &Facts) -> Finding {
         }
         (Fact::Known(Some(directory)), Fact::Known(Some(socket))) => {
             permission(facts, directory, socket)
+        }
+        (Fact::Known(_), Fact::Known(_)) if !facts.configuration.unreadable.is_empty() => {
+            Finding::unknown(
+                CHECK,
+                format!("{path} does not exist; whether chronyd has another socket"),
+                "the configuration of chronyd cannot be read",
+            )
         }
         (Fact::Known(directory), Fact::Known(_)) => missing(facts, directory.as_ref()),
     }

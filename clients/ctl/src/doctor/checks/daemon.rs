@@ -155,7 +155,7 @@ fn drill(diagnosed: &Diagnostics) -> Option<Finding> {
             "the status is not that of the clock, and programs that read it behave as in the real \
              case",
         )
-        .change(Change::command("clockboundctl drill --off --yes"))
+        .change(Change::command("clockboundctl drill --off"))
     })
 }
 

@@ -111,6 +111,7 @@ fn healthy() -> Facts {
             ("_chrony".to_owned(), CHRONY, CHRONY),
         ],
         configuration: configuration(CHRONY_CONF),
+        chronyd_options: None,
         chronyd_version: Fact::Known("4.3".to_owned()),
         socket: "/run/chrony/chronyd.sock".into(),
         socket_file: file("/run/chrony/chronyd.sock", Kind::Socket, 0o755),
@@ -466,6 +467,22 @@ fn faults_of_chronyd_are_found() {
             "chronyd_leaves_the_clock",
             Warning,
             "/usr/sbin/chronyd -F 1",
+        ),
+        case(
+            "leaves the clock by its options",
+            |facts| {
+                facts.chronyd_options = Some(OptionsFile {
+                    path: "/etc/sysconfig/chronyd".into(),
+                    line: Some((2, "OPTIONS=\"-x -F 2\"".to_owned())),
+                    options: ["-x", "-F", "2"].map(str::to_owned).to_vec(),
+                });
+                edit_processes(facts, |processes| {
+                    processes[1] = process(500, "/usr/sbin/chronyd -x -F 2");
+                });
+            },
+            "chronyd_leaves_the_clock",
+            Warning,
+            "OPTIONS=\"-F 2\"",
         ),
         case(
             "no socket",

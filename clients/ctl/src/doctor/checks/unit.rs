@@ -129,10 +129,7 @@ const NEEDED: [Needed; 15] = [
         line: "ReadWritePaths=/run",
         is_met: |unit| {
             unit.value("ProtectSystem") != Some("strict")
-                || unit
-                    .words("ReadWritePaths")
-                    .iter()
-                    .any(|path| *path == "/run")
+                || unit.words("ReadWritePaths").contains(&"/run")
         },
         why: "the daemon creates its client socket in chronyd's directory, which chronyd creates \
               again at each start",
