@@ -156,7 +156,8 @@ impl Host {
             let status: Value = serde_json::from_str(&printed).expect("JSON");
             let terms = status["budget_ns"].as_object().expect("terms");
             let sum_ns: i64 = terms.values().filter_map(Value::as_i64).sum();
-            assert_eq!(Some(sum_ns), status["bound_ns"].as_i64(), "{printed}");
+            let bound_ns = &status["interval"]["bound_ns"];
+            assert_eq!(Some(sum_ns), bound_ns.as_i64(), "{printed}");
             instants.insert(status["as_of_ns"].as_i64().expect("an instant"));
         }
     }
