@@ -317,7 +317,9 @@ impl Snapshot {
             _ => Marker::Fails,
         };
         let rank = Rank {
-            is_live: self.age_ns(surroundings)? < LIVE_AGE_NS && now.reason() != Reason::Retired,
+            is_live: self.has_age()
+                && self.age_ns(surroundings)? < LIVE_AGE_NS
+                && now.reason() != Reason::Retired,
             is_trusted: now.status().is_trusted() && marker != Marker::Fails,
         };
         Ok(Standing { rank, marker })
@@ -335,6 +337,12 @@ impl Snapshot {
             _ => LONGEST_PUBLICATION_INTERVAL_NS,
         };
         2 * interval_ns + LATENESS_NS
+    }
+
+    /// Returns whether the age of the record is known. Without a period of the counter, as in a v3
+    /// record that claims nothing, it would be 0 forever.
+    fn has_age(&self) -> bool {
+        !matches!(&self.record, Record::V3(record) if record.period.frac == 0)
     }
 
     /// Returns the age of the record, ns; negative if the record is ahead of the clock.

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use clockbound_client::conformance::follow_at_once;
 use clockbound_client::{Client, Error, Layout, OpenOptions, Reason, StampError, Status};
 use nix::time::ClockId;
+use shm_layout::layout::Layout as _;
 use shm_layout::native::NativeRecord;
-use shm_layout::v3::V3Record;
+use shm_layout::v3::{V3, V3Record};
 
 use segments::{
     DEADLINE, HALF_NS, S, SegmentDirectory, clock_ns, native, now_ns, silent, v1, v3, wait_until,
@@ -273,6 +274,17 @@ fn a_v3_segment_is_read_with_the_counter() {
     directory.publish_v1(HALF_NS);
     let client = Client::open_at(&directory.0).expect("a client");
     assert_eq!(client.record().expect("a record").layout, Layout::V1);
+}
+
+#[test]
+fn a_v3_record_without_a_claim_is_not_preferred_to_a_trusted_one_of_a_daemon_that_stopped() {
+    let directory = SegmentDirectory::new();
+    directory.publish_native(&silent(native(Status::Synchronized, HALF_NS)));
+    directory.publish_v3(&V3::no_claim(now_ns()));
+    let client = Client::open_at(&directory.0).expect("a client");
+    assert_eq!(client.record().expect("a record").layout, Layout::Native);
+    let now = client.now().expect("an interval");
+    assert_eq!(now.status(), Status::FreeRunning);
 }
 
 #[test]
