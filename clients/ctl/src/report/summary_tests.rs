@@ -288,3 +288,102 @@ fn the_text_and_the_json_have_every_part() {
     assert_eq!(json["events"][0]["level"], "bad");
     assert_eq!(json["first"]["time"], "2026-11-24T20:00:00.000000000Z");
 }
+
+/// The paths of the fields of a value, with their types.
+fn shape(value: &serde_json::Value, path: &str, shape_of: &mut BTreeSet<String>) {
+    use serde_json::Value;
+    let mut add = |kind: &str| {
+        shape_of.insert(format!("{path} {kind}"));
+    };
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                shape(field, &format!("{path}.{name}"), shape_of);
+            }
+        }
+        Value::Array(elements) => {
+            for element in elements {
+                shape(element, &format!("{path}[]"), shape_of);
+            }
+        }
+        Value::String(_) => add("string"),
+        Value::Number(_) => add("number"),
+        Value::Bool(_) => add("boolean"),
+        Value::Null => add("null"),
+    }
+}
+
+#[test]
+fn the_json_keeps_its_fields_and_their_types() {
+    let summary = summary_of([row_at(0), row_at(S), unreadable_at(2 * S), row_at(3 * S)]);
+    let json = serde_json::to_value(text::Json::from(&summary)).expect("serializes");
+    let mut fields = BTreeSet::new();
+    shape(&json, "", &mut fields);
+    let mut expected = BTreeSet::new();
+    for name in [
+        "files",
+        "rows",
+        "unreadable_rows",
+        "malformed_lines",
+        "rows_out_of_order",
+        "drill_rows",
+        "simulated_rows",
+        "omitted_events",
+        "first.time_ns",
+        "last.time_ns",
+        "bound_percentiles.p50_ns",
+        "bound_percentiles.p90_ns",
+        "bound_percentiles.p99_ns",
+        "bound_percentiles.p99_9_ns",
+        "worst_minutes[].bound_ns",
+        "worst_minutes[].time_ns",
+        "worst_minutes[].largest_component_ns",
+        "events[].time_ns",
+        "sources[].rows",
+    ] {
+        expected.insert(format!(".{name} number"));
+    }
+    for name in [
+        "first.time",
+        "last.time",
+        "days[].date",
+        "days[].sentences",
+        "worst_minutes[].minute",
+        "worst_minutes[].time",
+        "worst_minutes[].status",
+        "worst_minutes[].reason",
+        "worst_minutes[].largest_component",
+        "events[].time",
+        "events[].level",
+        "events[].text",
+        "sources[].source",
+        "premises[]",
+    ] {
+        expected.insert(format!(".{name} string"));
+    }
+    for of in ["totals", "days[]"] {
+        for name in [
+            "rows",
+            "unreadable_rows",
+            "synchronized_ns",
+            "free_running_ns",
+            "unknown_ns",
+            "disrupted_ns",
+            "no_data_ns",
+            "untrusted_spans",
+            "gaps",
+        ] {
+            expected.insert(format!(".{of}.{name} number"));
+        }
+        for name in [
+            "largest_bound",
+            "largest_divergence",
+            "largest_realtime_error",
+        ] {
+            expected.insert(format!(".{of}.{name}.value_ns number"));
+            expected.insert(format!(".{of}.{name}.time_ns number"));
+            expected.insert(format!(".{of}.{name}.time string"));
+        }
+    }
+    assert_eq!(fields, expected);
+}
