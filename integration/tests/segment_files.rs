@@ -294,8 +294,8 @@ fn assert_created_again(delete: impl Fn(&Path)) {
     let before = files_beside(&shm);
     assert_eq!(
         before.len(),
-        8,
-        "four segments, each with a lock: {before:?}"
+        10,
+        "five segments, each with a lock: {before:?}"
     );
 
     delete(&shm);
