@@ -397,6 +397,36 @@ fn what_is_held_stays_and_what_is_not_is_void() {
 }
 
 #[test]
+fn every_event_has_the_documented_fields() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.write("script", "status synchronized\nwait 10ms");
+    let mut command = Command::new(clockboundctl());
+    command.args(["--json", "simulate"]).arg(path);
+    command.arg("--to").arg(sandbox.path("simulated"));
+    let ended = run(command);
+    let events: Vec<String> = ended
+        .stdout
+        .lines()
+        .map(|line| {
+            let event: Value = serde_json::from_str(line).expect("JSON");
+            let fields = event.as_object().expect("an object");
+            let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+            format!("{}: {}", event["event"], names.join(" "))
+        })
+        .collect();
+    let step = "\"step\": at_ns bound_ns event is_true line reason status text true_offset_ns";
+    assert_eq!(
+        events,
+        [
+            "\"ready\": directory event length_ns pid segments",
+            step,
+            step,
+            "\"end\": cause event",
+        ]
+    );
+}
+
+#[test]
 fn a_script_that_is_repeated_ends_with_a_signal() {
     let sandbox = Sandbox::new();
     let script = "status synchronized\nwait 50ms\ndisrupt\nwait 50ms";
