@@ -1,5 +1,5 @@
-//! clockboundctl doctor on hosts with one fault each, prepared or live, and clockboundctl drill on a
-//! live daemon.
+//! clockboundctl doctor on hosts with one fault each, prepared or live, and clockboundctl drill on
+//! a live daemon.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -672,7 +672,8 @@ fn a_second_time_daemon_is_found_by_its_name() {
         fs::copy("/bin/sleep", &ntpd).expect("copied");
         // Other tests examine this host at the same time, and must not see it.
         let script = format!(
-            "{} 100 & until grep -q ntpd /proc/$!/comm; do sleep 0.01; done; exec {} --directory {DIRECTORY} doctor --json",
+            "{} 100 & until grep -q ntpd /proc/$!/comm; do sleep 0.01; done; \
+             exec {} --directory {DIRECTORY} doctor --json",
             ntpd.display(),
             clockboundctl().display()
         );

@@ -167,8 +167,8 @@ impl Plan {
         let (signal, effect) = match reason {
             Reason::Disrupted => (
                 "SIGUSR1".to_owned(),
-                "readers of native, v2 and v3 see status disrupted, those of v1 unknown. The daemon \
-                 drops what it has measured, and tells chronyd to reset its sources."
+                "readers of native, v2 and v3 see status disrupted, those of v1 unknown. The \
+                 daemon drops what it has measured, and tells chronyd to reset its sources."
                     .to_owned(),
             ),
             _ => (

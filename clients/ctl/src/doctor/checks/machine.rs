@@ -62,7 +62,8 @@ fn clocksource(facts: &Facts) -> Finding {
     Finding::info(
         CHECK,
         what,
-        "v3, for programs of the 3.x generation, needs the processor's counter and is not published",
+        "v3, for programs of the 3.x generation, needs the processor's counter and is not \
+         published",
     )
     .change(Change::command(command))
 }
