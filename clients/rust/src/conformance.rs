@@ -119,13 +119,14 @@ pub fn diagnostics_in(
         boot_id: environment.boot_id,
         namespace_offset_ns: environment.namespace_offset_ns,
     };
-    read_in(path, &own, |clock| {
+    let clock_ns = |clock| {
         Ok(if clock == ClockId::CLOCK_REALTIME {
             environment.realtime_ns
         } else {
             environment.monotonic_raw_ns
         })
-    })
+    };
+    read_in(path, &own, clock_ns, || environment.vmclock_marker)
 }
 
 /// Checks the path of `client`, although that is not due. Returns whether it reads another file

@@ -16,7 +16,7 @@ use thiserror::Error;
 use crate::error::Error;
 
 /// The time by which a record can be ahead of the clock without an error, ns.
-const BLUR_NS: i64 = 1_000;
+pub(crate) const BLUR_NS: i64 = 1_000;
 
 const NS_PER_S: i64 = 1_000_000_000;
 

@@ -9,9 +9,10 @@ use std::time::Duration;
 use clockbound_client::diagnostics::{self, Diagnostics, DiagnosticsError, DiagnosticsRecord};
 use clockbound_client::{Reason, Status};
 use nix::time::ClockId;
+use shm_layout::Disruption;
 use shm_layout::writer::{DiagnosticsSegment, Start};
 
-use segments::{S, SegmentDirectory, clock_ns};
+use segments::{S, SegmentDirectory, VmClockPage, clock_ns};
 
 fn record(as_of_ns: i64) -> DiagnosticsRecord {
     DiagnosticsRecord {
@@ -119,6 +120,36 @@ fn a_file_of_an_earlier_boot_and_one_that_is_no_segment_are_refused() {
     assert!(error.contains("magic number"), "{error}");
     let error = diagnostics::read(Path::new("/dev/null")).expect_err("no segment");
     assert!(error.to_string().contains("not a regular file"), "{error}");
+}
+
+#[test]
+fn a_record_that_is_ahead_of_the_clock_is_refused() {
+    let directory = SegmentDirectory::new();
+    let path = directory.path(diagnostics::FILE_NAME);
+    let (segment, _) = DiagnosticsSegment::open(&path).expect("the segment opens");
+    segment.publish(&record(clock_ns(ClockId::CLOCK_MONOTONIC_RAW) + 3_600 * S));
+    match diagnostics::read(&path) {
+        Err(DiagnosticsError::Ahead { ahead_ns, .. }) => assert!(ahead_ns > 0, "{ahead_ns}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_disruption_marker_is_compared_with_that_of_the_page() {
+    let directory = SegmentDirectory::new();
+    let path = directory.path(diagnostics::FILE_NAME);
+    let (segment, _) = DiagnosticsSegment::open(&path).expect("the segment opens");
+    let page = VmClockPage::new(directory.path("vmclock"), 7);
+    for (marker, status) in [(7, Status::Synchronized), (8, Status::Disrupted)] {
+        let mut written = record(clock_ns(ClockId::CLOCK_MONOTONIC_RAW));
+        written.disruption = Disruption {
+            marker,
+            supported: true,
+        };
+        segment.publish(&written);
+        let read = diagnostics::read_with(&path, &page.0).expect("diagnostics");
+        assert_eq!(read.status, status, "marker {marker}");
+    }
 }
 
 #[test]

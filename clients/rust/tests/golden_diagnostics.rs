@@ -405,7 +405,8 @@ fn environment(value: &Value) -> Environment {
         monotonic_raw_ns: number("monotonic_raw_ns"),
         boot_id: BOOT,
         namespace_offset_ns: number("namespace_offset_ns"),
-        vmclock_marker: None,
+        // That of the record.
+        vmclock_marker: Some(7),
         counter: None,
         refuse_simulated: false,
     }

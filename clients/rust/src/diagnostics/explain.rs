@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use shm_layout::Reason;
 
+use super::present::half_width_ns as half_ns;
 use super::text::{
     duration_ns, poll_interval, poll_interval_ns, reference_id, source_address, span_ns,
 };
@@ -134,7 +135,9 @@ pub fn explain(diagnostics: &Diagnostics) -> Vec<Statement> {
         statements.push(bound_statement(diagnostics, &bound));
         statements.extend(components(&bound));
     }
-    statements.extend(sources(diagnostics));
+    if diagnostics.is_current() {
+        statements.extend(sources(diagnostics));
+    }
     if record.status.is_trusted() && diagnostics.status.is_trusted() {
         statements.extend(premises(record));
     }
@@ -198,7 +201,7 @@ fn marks(record: &DiagnosticsRecord) -> Vec<Statement> {
     }
     if record.is_drill {
         let text = "A drill is in progress: the status and the reason are not those of the clock.";
-        let advice = "clockboundctl drill --off ends it.";
+        let advice = "clockboundctl drill --off --yes ends it.";
         marks.push(Statement::new(StatementKind::Mark, text).advising(advice));
     }
     marks
@@ -206,7 +209,7 @@ fn marks(record: &DiagnosticsRecord) -> Vec<Statement> {
 
 fn status(diagnostics: &Diagnostics) -> Statement {
     let record = &diagnostics.record;
-    let since_ns = if is_renewed(diagnostics) {
+    let since_ns = if diagnostics.is_as_published() {
         record.reason_since_ns
     } else {
         record.as_of_ns
@@ -218,7 +221,7 @@ fn status(diagnostics: &Diagnostics) -> Statement {
         diagnostics.reason,
         meaning(diagnostics.reason)
     );
-    if !is_renewed(diagnostics) {
+    if !diagnostics.is_as_published() {
         text += &format!(
             " The last record is {} old and says {} ({}).",
             span_ns(age_ns(diagnostics)),
@@ -240,7 +243,13 @@ fn status(diagnostics: &Diagnostics) -> Statement {
     if record.is_drill {
         return statement;
     }
-    match remedy(diagnostics.reason, record) {
+    // Whatever the last record says, first the daemon has to run.
+    let reason = match diagnostics.reason {
+        Reason::Retired => Reason::Retired,
+        _ if !diagnostics.is_current() => Reason::DaemonSilent,
+        reason => reason,
+    };
+    match remedy(reason, record) {
         Some((advice, lines)) => statement.advising(advice).with_lines(lines),
         None => statement,
     }
@@ -250,7 +259,7 @@ fn status(diagnostics: &Diagnostics) -> Statement {
 fn failure(diagnostics: &Diagnostics) -> Option<Statement> {
     let record = &diagnostics.record;
     let is_said = [Reason::Tracking, diagnostics.reason].contains(&record.failure);
-    if is_said || !is_renewed(diagnostics) {
+    if is_said || !diagnostics.is_current() {
         return None;
     }
     let since_ns = diagnostics.now_ns.saturating_sub(record.failure_since_ns);
@@ -890,12 +899,6 @@ fn names(sources: &[&Source]) -> String {
     }
 }
 
-/// Whether the record is as recent as that of a daemon that works.
-fn is_renewed(diagnostics: &Diagnostics) -> bool {
-    let record = &diagnostics.record;
-    (diagnostics.status, diagnostics.reason) == (record.status, record.reason)
-}
-
 /// Whether the interval is trusted and held over without a source.
 fn is_held_over(diagnostics: &Diagnostics) -> bool {
     diagnostics.status == super::Status::FreeRunning
@@ -915,12 +918,6 @@ fn half_band_ppt(record: &DiagnosticsRecord) -> i64 {
 fn growth_ns(record: &DiagnosticsRecord, elapsed_ns: i64) -> i64 {
     let product = i128::from(half_band_ppt(record)) * i128::from(elapsed_ns.max(0));
     i64::try_from((product + 999_999_999_999) / 1_000_000_000_000).unwrap_or(i64::MAX)
-}
-
-/// Half the width of an interval, ns, rounded up.
-fn half_ns(earliest_ns: i64, latest_ns: i64) -> i64 {
-    let width = i128::from(latest_ns) - i128::from(earliest_ns);
-    i64::try_from((width + 1).div_euclid(2)).unwrap_or(i64::MAX)
 }
 
 /// Parts per billion as parts per million, without zeros at the end.

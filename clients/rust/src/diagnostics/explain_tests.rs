@@ -340,6 +340,32 @@ fn a_record_that_is_not_renewed_is_explained_by_its_age() {
         &["unknown", "Nothing is claimed"],
     );
     assert_eq!(of_kind(&void, StatementKind::Bound), []);
+    assert_says(
+        &of_kind(&void, StatementKind::Status),
+        &["systemctl status clockbound"],
+    );
+}
+
+#[test]
+fn a_daemon_that_ended_without_an_interval_is_explained_by_its_end() {
+    let mut record = DiagnosticsRecord::no_claim(NOW_NS);
+    record.sources = vec![Source {
+        reachability: 0,
+        ..server(1, 0, 300 * US)
+    }];
+    let later_ns = 10_800 * S;
+    let diagnostics = Diagnostics::at(record, NOW_NS + later_ns, REALTIME_NS + later_ns);
+    let status = of_kind(&diagnostics, StatementKind::Status);
+    assert_says(
+        &status,
+        &[
+            "unknown for 3 h, daemon_silent",
+            "The last record is 3 h old and says unknown (never_synchronized).",
+            "systemctl status clockbound",
+        ],
+    );
+    assert_eq!(of_kind(&diagnostics, StatementKind::Failure), []);
+    assert_eq!(of_kind(&diagnostics, StatementKind::Source), []);
 }
 
 #[test]

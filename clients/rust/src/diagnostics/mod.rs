@@ -3,6 +3,7 @@
 //! [`read`] needs no privileges and no chronyc.
 
 pub mod explain;
+mod present;
 #[doc(hidden)]
 pub mod text;
 
@@ -14,10 +15,15 @@ use nix::time::ClockId;
 use shm_layout::clock::try_clock_ns;
 use shm_layout::reader::{DiagnosticsReader, ReadError};
 use shm_layout::record::{Identity, IdentityError};
+use shm_layout::vmclock::{DEFAULT_PATH as DEFAULT_VMCLOCK, Page};
 use shm_layout::{ClockStatus as Status, Reason};
 use thiserror::Error;
 
+use crate::interval::BLUR_NS;
 pub use explain::{Statement, StatementKind, explain};
+pub use present::PresentInterval;
+#[doc(hidden)]
+pub use present::half_width_ns;
 pub use shm_layout::diagnostics::{
     ACTORS, BUDGET_TERMS, Counters, DiagnosticsRecord, FILE_NAME, MAX_SOURCES, SEGMENTS, Settings,
     Source, SourceAddress, SourceState,
@@ -33,9 +39,11 @@ pub struct Diagnostics {
     /// The age of the record.
     pub age: Duration,
     /// The status at the present: a record that the daemon does not renew becomes free running, and
-    /// then unknown.
+    /// then unknown. It is disrupted if the VMClock page shows that the clock was disrupted since.
     pub status: Status,
-    /// The reason of this status.
+    /// The reason of this status. That of a record that the daemon does not renew, see
+    /// [`is_current`](Self::is_current), is [`Reason::DaemonSilent`] unless it is
+    /// [`Reason::HoldoverExpired`], [`Reason::Retired`] or [`Reason::Disrupted`].
     pub reason: Reason,
     /// `CLOCK_MONOTONIC_RAW` at which it was read, ns.
     pub now_ns: i64,
@@ -62,6 +70,18 @@ pub enum DiagnosticsError {
         /// The path of the file.
         path: PathBuf,
     },
+    /// The record is ahead of `CLOCK_MONOTONIC_RAW`.
+    #[error(
+        "{} is {ahead_ns} ns ahead of the monotonic clock: it is from another boot or time \
+         namespace",
+        path.display()
+    )]
+    Ahead {
+        /// The path of the file.
+        path: PathBuf,
+        /// The time from the clock reading to the record, ns.
+        ahead_ns: i64,
+    },
     /// The time namespace of this process cannot be determined.
     #[error(transparent)]
     TimeNamespace(#[from] IdentityError),
@@ -73,19 +93,38 @@ pub enum DiagnosticsError {
 /// Reads the diagnostics of the daemon that publishes at `path`: the file, or its directory. The
 /// file is opened each time, so that a program follows a restart of the daemon.
 ///
+/// The disruption marker of the record, if it has one, is compared with that of the page at
+/// `/dev/vmclock0`. If that page cannot be opened, the status is that of the record while the daemon
+/// renews it, because the daemon compares the marker itself, and disrupted afterwards.
+///
 /// # Errors
 /// [`DiagnosticsError`].
 pub fn read(path: &Path) -> Result<Diagnostics, DiagnosticsError> {
-    read_in(path, &Identity::own()?, |clock| {
-        try_clock_ns(clock).ok_or_else(|| DiagnosticsError::Clock(io::Error::last_os_error()))
-    })
+    read_with(path, Path::new(DEFAULT_VMCLOCK))
 }
 
-/// Like [`read`], in a process of this identity and with these clocks.
+/// Like [`read`], with the VMClock page at `vmclock`.
+///
+/// # Errors
+/// [`DiagnosticsError`].
+pub fn read_with(path: &Path, vmclock: &Path) -> Result<Diagnostics, DiagnosticsError> {
+    read_in(
+        path,
+        &Identity::own()?,
+        |clock| {
+            try_clock_ns(clock).ok_or_else(|| DiagnosticsError::Clock(io::Error::last_os_error()))
+        },
+        || Page::open(vmclock).ok().map(|page| page.marker()),
+    )
+}
+
+/// Like [`read`], in a process of this identity, with these clocks and the VMClock page with this
+/// disruption marker.
 pub(crate) fn read_in(
     path: &Path,
     own: &Identity,
     clock_ns: impl Fn(ClockId) -> Result<i64, DiagnosticsError>,
+    marker: impl FnOnce() -> Option<u64>,
 ) -> Result<Diagnostics, DiagnosticsError> {
     let path = &file_at(path);
     let failed = |source| DiagnosticsError::Read {
@@ -102,29 +141,18 @@ pub(crate) fn read_in(
         .saturating_sub(own.namespace_offset_ns);
     let record = reader.snapshot().map_err(failed)?.moved_back(ahead_ns);
     // After the record, so that its age is not negative.
-    Ok(Diagnostics::at(
+    let diagnostics = Diagnostics::at(
         record,
         clock_ns(ClockId::CLOCK_MONOTONIC_RAW)?,
         clock_ns(ClockId::CLOCK_REALTIME)?,
-    ))
-}
-
-impl Diagnostics {
-    /// The diagnostics of `record`, whose instants are those of this process's clocks, when
-    /// `CLOCK_MONOTONIC_RAW` is `now_ns` and `CLOCK_REALTIME` is `realtime_now_ns`.
-    #[must_use]
-    pub fn at(record: DiagnosticsRecord, now_ns: i64, realtime_now_ns: i64) -> Self {
-        let age_ns = now_ns.saturating_sub(record.as_of_ns);
-        let (status, reason) = record.status_at(now_ns);
-        Self {
-            age: Duration::from_nanos(age_ns.try_into().unwrap_or_default()),
-            status,
-            reason,
-            record,
-            now_ns,
-            realtime_now_ns,
-        }
+    );
+    let ahead_ns = (diagnostics.record.as_of_ns).saturating_sub(diagnostics.now_ns);
+    if ahead_ns > BLUR_NS {
+        let path = path.clone();
+        return Err(DiagnosticsError::Ahead { path, ahead_ns });
     }
+    // After the clocks, so that a disruption between them is seen.
+    Ok(diagnostics.with_marker(marker))
 }
 
 /// The file of `path`, which is the file itself or its directory.

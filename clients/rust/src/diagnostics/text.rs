@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::SourceAddress;
+use super::{DiagnosticsRecord, SourceAddress};
 
 const NS_PER_S: i64 = 1_000_000_000;
 
@@ -86,6 +86,20 @@ pub fn reference_id(id: u32) -> String {
     }
 }
 
+/// Returns chronyd's reference id as text: letters only if it can be that of a reference clock,
+/// because the octets of an address can be letters, too.
+#[must_use]
+pub fn reference(record: &DiagnosticsRecord) -> String {
+    let id = record.reference_id;
+    let is_clock = |address| address == SourceAddress::ReferenceClock(id);
+    // A server's stratum is at least 1, which makes that of its client at least 2.
+    if record.stratum < 2 || record.sources.iter().any(|it| is_clock(it.address)) {
+        reference_id(id)
+    } else {
+        Ipv4Addr::from(id).to_string()
+    }
+}
+
 /// Returns the address of a source as chronyc shows it: an IP address, or the name of a reference
 /// clock.
 #[must_use]
@@ -158,6 +172,13 @@ mod tests {
         assert_eq!(reference_id(u32::from_be_bytes(*b"GPS\0")), "GPS");
         assert_eq!(reference_id(u32::from_be_bytes([10, 0, 0, 1])), "10.0.0.1");
         assert_eq!(reference_id(0), "0.0.0.0");
+        let mut record = DiagnosticsRecord::no_claim(0);
+        record.reference_id = u32::from_be_bytes([45, 79, 51, 42]);
+        record.stratum = 2;
+        assert_eq!(reference(&record), "45.79.51.42");
+        record.reference_id = u32::from_be_bytes(*b"PPS\0");
+        record.stratum = 1;
+        assert_eq!(reference(&record), "PPS");
         let address = SourceAddress::V6([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(source_address(address), "fd00::1");
     }
