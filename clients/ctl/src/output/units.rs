@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clockbound_client::diagnostics::Diagnostics;
 pub use clockbound_client::diagnostics::text::{
-    duration_ns, poll_interval, reference_id, source_address, span_ns,
+    duration_ns, poll_interval, reference, reference_id, source_address, span_ns,
 };
 use jiff::Timestamp;
 

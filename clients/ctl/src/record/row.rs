@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use clockbound_client::diagnostics::{BUDGET_TERMS, Diagnostics, DiagnosticsRecord};
+use clockbound_client::diagnostics::{BUDGET_TERMS, Diagnostics, DiagnosticsRecord, half_width_ns};
 use shm_layout::{ClockStatus, Reason};
 use thiserror::Error;
 
-use crate::output::units::{reference_id, source_address};
+use crate::output::units::{reference, source_address};
 
 /// The names of the counters in a row, in the order of [`Published::counters`].
 pub const COUNTERS: [&str; 15] = [
@@ -131,8 +131,7 @@ pub enum RowError {
 impl Claim {
     /// Half the width, rounded up, ns.
     pub fn bound_ns(&self) -> i64 {
-        let width_ns = self.latest_ns.saturating_sub(self.earliest_ns);
-        width_ns / 2 + width_ns % 2
+        half_width_ns(self.earliest_ns, self.latest_ns)
     }
 
     /// The midpoint minus a reading of `CLOCK_REALTIME`, ns: positive when the clock is behind.
@@ -266,7 +265,8 @@ impl Row {
         write!(
             line,
             ",{},{},{},{},{},{},{},{major}.{minor}.{patch}",
-            published.source,
+            // A reference id may contain them, and no field is quoted.
+            published.source.replace([',', '"'], "_"),
             published.record_age_ns,
             published.validated_age_ns,
             published.max_drift_ppb,
@@ -281,54 +281,20 @@ impl Row {
     }
 }
 
-/// The interval at the instant at which the diagnostics were read: that of the record, and what it
-/// has grown since.
+/// The interval at the instant at which the diagnostics were read.
 fn claim(diagnostics: &Diagnostics) -> Option<Claim> {
-    if !diagnostics.status.is_trusted() {
-        return None;
-    }
-    let record = &diagnostics.record;
-    let elapsed_ns = diagnostics.now_ns.saturating_sub(record.as_of_ns).max(0);
-    let offset_ns = |rate_ppt: i64| i128::from(elapsed_ns) * i128::from(rate_ppt);
-    const TRILLION: i128 = 1_000_000_000_000;
-    let slowest_ns = offset_ns(record.slowest_ppt).div_euclid(TRILLION);
-    let fastest_ns = -(-offset_ns(record.fastest_ppt)).div_euclid(TRILLION);
-    let later = |instant_ns: i64, offset_ns: i128| {
-        let sum = i128::from(instant_ns) + i128::from(elapsed_ns) + offset_ns;
-        i64::try_from(sum).ok()
-    };
-    let mut claim = Claim {
-        earliest_ns: later(record.earliest_ns, slowest_ns)?,
-        latest_ns: later(record.latest_ns, fastest_ns)?,
-        components_ns: record.budget_ns,
-    };
-    let known_ns: i64 = claim
-        .components_ns
-        .iter()
-        .fold(0, |sum: i64, term| sum.saturating_add(*term));
-    // What the interval has grown since the record belongs to its growth.
-    claim.components_ns[GROWTH] += claim.bound_ns().saturating_sub(known_ns).max(0);
-    Some(claim)
-}
-
-/// The position of the term that grows with time.
-const GROWTH: usize = {
-    let mut index = 0;
-    while !is_growth(BUDGET_TERMS[index].as_bytes()) {
-        index += 1;
-    }
-    index
-};
-
-const fn is_growth(name: &[u8]) -> bool {
-    matches!(name, b"growth")
+    diagnostics.interval().map(|interval| Claim {
+        earliest_ns: interval.earliest_ns,
+        latest_ns: interval.latest_ns,
+        components_ns: interval.budget_ns,
+    })
 }
 
 /// The followed source, or chronyd's reference if none of the listed ones is followed.
 fn source_of(record: &DiagnosticsRecord) -> String {
     match record.sources.iter().find(|source| source.is_followed) {
         Some(source) => source_address(source.address),
-        None if record.reference_id != 0 => reference_id(record.reference_id),
+        None if record.reference_id != 0 => reference(record),
         None => String::new(),
     }
 }

@@ -106,6 +106,17 @@ fn components_sum_to_the_bound_of_the_row() {
 }
 
 #[test]
+fn a_reference_id_with_separators_adds_no_field() {
+    let mut record = diagnostics_at(0).record;
+    record.sources.clear();
+    record.stratum = 1;
+    record.reference_id = u32::from_be_bytes(*b"G,\"1");
+    let row = Row::of(&Diagnostics::at(record, NOW_NS, REALTIME_NS), S);
+    let read = columns().parse(&row.to_line()).expect("is a row");
+    assert_eq!(read.published.expect("has data").source, "G__1");
+}
+
+#[test]
 fn divergence_and_error_are_those_of_the_clock() {
     let claim = row_at(0).published.and_then(|published| published.claim);
     let claim = claim.expect("is trusted");
