@@ -611,7 +611,7 @@ _clockboundctl() {
             return 0
             ;;
         clockboundctl__subcmd__wait)
-            opts="-q -h --max-bound --timeout --quiet --directory --json --color --help"
+            opts="-q -h --max-bound --timeout --quiet --allow-simulated --directory --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

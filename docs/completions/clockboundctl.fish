@@ -80,6 +80,7 @@ complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand wait" -l col
 always\t'Always'
 never\t'Never'"
 complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand wait" -s q -l quiet -d 'Prints nothing'
+complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand wait" -l allow-simulated -d 'Accepts a simulated interval, which is not that of the clock'
 complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand wait" -l json -d 'Prints one JSON object, with fields that stay the same from version to version'
 complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand wait" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c clockboundctl -n "__fish_clockboundctl_using_subcommand check" -l max-bound -d 'Critical above this bound, with a unit' -r

@@ -1,5 +1,7 @@
 //! The verb `now`: prints one interval.
 
+use std::io::{self, Write};
+
 use clap::{Args, ValueEnum};
 use clockbound_client::{Interval, Layout, Reason, Status};
 use serde::Serialize;
@@ -47,6 +49,7 @@ struct NowJson {
     bound_ns: Option<i64>,
     layout: String,
     age_ns: i64,
+    is_drill: bool,
     is_simulated: bool,
 }
 
@@ -60,7 +63,17 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
     if global.json || arguments.format == Format::Json {
         print_json(&json(&reading))?;
     } else if let Some(line) = line(&interval, reason, reading.record.layout, arguments.format) {
-        print_text(&line)?;
+        let marks = reading.marks();
+        match arguments.format {
+            Format::Text => print_text(&marked(&line, &marks))?,
+            _ => {
+                // The formats for programs have no place for it.
+                if let Some(marks) = marks.strip_prefix(", ") {
+                    let _ = writeln!(io::stderr(), "clockboundctl: {marks}");
+                }
+                print_text(&line)?;
+            }
+        }
     } else {
         let (status, exit) = (interval.status(), Exit::Critical);
         let message = format!("the clock status is {status}, {reason}: nothing is claimed");
@@ -97,6 +110,11 @@ fn line(interval: &Interval, reason: Reason, layout: Layout, format: Format) -> 
     }
 }
 
+/// The line with these marks at its end.
+fn marked(line: &str, marks: &str) -> String {
+    format!("{}{marks}\n", line.trim_end())
+}
+
 /// An instant in seconds since 1970, exactly.
 fn seconds(ns: i64) -> String {
     let sign = if ns < 0 { "-" } else { "" };
@@ -118,6 +136,7 @@ fn json(reading: &Reading) -> NowJson {
         bound_ns: trusted(interval.bound_ns()),
         layout: reading.record.layout.to_string(),
         age_ns: reading.record.age_ns,
+        is_drill: reading.is_drill(),
         is_simulated: reading.is_simulated(),
     }
 }
@@ -125,6 +144,7 @@ fn json(reading: &Reading) -> NowJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reading::marks;
 
     const EARLIEST_NS: i64 = 1_795_550_399_999_650_000;
 
@@ -160,6 +180,9 @@ mod tests {
             let line = written(Status::FreeRunning, format);
             assert_eq!(line.as_deref(), Some(text), "{format:?}");
         }
+        let line = written(Status::FreeRunning, Format::Text).expect("a line");
+        let marked = marked(&line, &marks(true, true));
+        assert!(marked.ends_with("native, SIMULATED, DRILL\n"), "{marked}");
         assert_eq!(seconds(-1), "-0.000000001");
         assert_eq!(seconds(i64::MIN), "-9223372036.854775808");
     }

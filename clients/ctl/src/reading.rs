@@ -5,7 +5,7 @@ use std::path::Path;
 use clockbound_client::diagnostics::{self, Diagnostics};
 use clockbound_client::{Client, Error, Interval, Reason, RecordDetails, Status};
 
-/// The age from which a record of a layout without a reason is not of a daemon that is running, ns.
+/// The age from which a record is not of a daemon that is running, ns.
 const SILENT_AFTER_NS: i64 = 5_000_000_000;
 
 /// An interval and where it is from.
@@ -37,14 +37,19 @@ impl Reading {
         self.interval.status()
     }
 
-    /// The reason of the status: that of the diagnostics if the layout has none.
+    /// The reason of the status: that of the diagnostics if the layout has none, or if the daemon
+    /// does not renew its records.
     pub fn reason(&self) -> Reason {
-        match (self.interval.reason(), &self.diagnostics) {
-            (Reason::Untold, Some(diagnostics)) if diagnostics.status == self.status() => {
+        let reason = self.interval.reason();
+        match &self.diagnostics {
+            Some(diagnostics)
+                if diagnostics.status == self.status()
+                    && (reason == Reason::Untold || self.is_silent()) =>
+            {
                 diagnostics.reason
             }
-            (Reason::Untold, None) if self.is_silent() => Reason::DaemonSilent,
-            (reason, _) => reason,
+            _ if self.status() == Status::FreeRunning && self.is_silent() => Reason::DaemonSilent,
+            _ => reason,
         }
     }
 
@@ -61,10 +66,23 @@ impl Reading {
         diagnostics.is_some_and(|diagnostics| diagnostics.record.is_drill)
     }
 
-    /// Whether the daemon has stopped renewing the record, by the record's age.
-    fn is_silent(&self) -> bool {
-        self.status() == Status::FreeRunning && self.record.age_ns >= SILENT_AFTER_NS
+    /// What the record is, if it is not that of the clock.
+    pub fn marks(&self) -> String {
+        marks(self.is_simulated(), self.is_drill())
     }
+
+    /// Whether the daemon has stopped renewing its records, by their age.
+    fn is_silent(&self) -> bool {
+        let diagnostics = self.diagnostics.as_ref();
+        self.record.age_ns >= SILENT_AFTER_NS && !diagnostics.is_some_and(Diagnostics::is_current)
+    }
+}
+
+/// `, SIMULATED`, `, DRILL`, both or nothing.
+pub fn marks(is_simulated: bool, is_drill: bool) -> String {
+    let marks = [(is_simulated, ", SIMULATED"), (is_drill, ", DRILL")];
+    let set = marks.into_iter().filter(|(is_set, _)| *is_set);
+    set.map(|(_, mark)| mark).collect()
 }
 
 /// Opens the segments in this directory and reads them once.

@@ -33,6 +33,9 @@ pub struct Arguments {
     /// Prints nothing
     #[arg(long, short)]
     quiet: bool,
+    /// Accepts a simulated interval, which is not that of the clock
+    #[arg(long)]
+    allow_simulated: bool,
 }
 
 /// Why the wait is not over.
@@ -54,6 +57,8 @@ struct WaitJson {
     reason: Option<&'static str>,
     bound_ns: Option<i64>,
     max_bound_ns: Option<i64>,
+    is_drill: Option<bool>,
+    is_simulated: Option<bool>,
 }
 
 /// Runs the verb.
@@ -68,6 +73,9 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
     loop {
         let reading = read(&mut client, &global.directory);
         let cause = match &reading {
+            Ok(reading) if reading.is_simulated() && !arguments.allow_simulated => {
+                Some(simulated())
+            }
             Ok(reading) => {
                 let (status, reason) = (reading.status(), reading.reason());
                 let bound_ns = reading.interval.bound_ns();
@@ -135,17 +143,20 @@ fn end(
             reason: reading.map(|reading| reading.reason().as_str()),
             bound_ns: trusted.map(|reading| reading.interval.bound_ns()),
             max_bound_ns: arguments.max_bound.map(ns_of),
+            is_drill: reading.map(Reading::is_drill),
+            is_simulated: reading.map(Reading::is_simulated),
         })?;
     } else if let Some(cause) = cause {
         let text = format!("not ready after {}: {}\n", span(waited), cause.text);
         let _ = io::stderr().write_all(text.as_bytes());
     } else if let Some(reading) = reading {
         print_text(&format!(
-            "ready after {}: {} ({}), bound {}\n",
+            "ready after {}: {} ({}), bound {}{}\n",
             span(waited),
             reading.status(),
             reading.reason(),
-            duration_ns(reading.interval.bound_ns())
+            duration_ns(reading.interval.bound_ns()),
+            reading.marks()
         ))?;
     }
     Ok(exit)
@@ -192,6 +203,15 @@ fn cause(
 fn largest_term(diagnostics: &Diagnostics) -> Option<(&'static str, i64)> {
     let terms = BUDGET_TERMS.into_iter().zip(diagnostics.record.budget_ns);
     terms.max_by_key(|(_, ns)| *ns).filter(|(_, ns)| *ns > 0)
+}
+
+/// A program that waits for true time must not start on an interval of a test.
+fn simulated() -> Cause {
+    let text = "the record is simulated, which only --allow-simulated accepts";
+    Cause {
+        key: "simulated".to_owned(),
+        text: text.to_owned(),
+    }
 }
 
 fn unreadable(err: &Error) -> Cause {
