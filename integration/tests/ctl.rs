@@ -18,7 +18,7 @@ use integration::host::user::UserAccount;
 use integration::host::wait;
 use integration::programs::chronyd::{Chronyd, polled_server_line, server_line};
 use integration::programs::daemon::{Daemon, Launch, copy_for_everyone};
-use integration::programs::tools::{Ended, clockboundctl, ctl, ctl_as};
+use integration::programs::tools::{Ended, clockboundctl, ctl, ctl_as, run};
 use integration::setup::testbed::{Testbed, shm_path};
 use integration::time::truth::Truth;
 use nix::sys::signal::Signal;
@@ -226,6 +226,53 @@ fn a_killed_daemon_is_critical_and_its_record_is_shown_with_its_age() {
         &shown(&directory, &["explain"]),
         &["systemctl status clockbound"],
     );
+}
+
+#[test]
+fn a_daemon_that_is_killed_without_chronyd_is_silent_too() {
+    let mut bed = Testbed::new();
+    let mut daemon = bed.start_with(&bed.launch(BIN).args(["--shm1-path", "off"]));
+    let directory = directory_of(&bed.shm());
+    until(&directory, "a source", follows);
+    bed.chronyd.stop();
+    until_reason(&directory, Reason::ChronySilent);
+    daemon.kill();
+    until_reason(&directory, Reason::DaemonSilent);
+    // The last record of the interval can be some time younger than that of the diagnostics.
+    let critical = "CRITICAL - free_running (daemon_silent), bound";
+    let check = wait::until_some(wait::PATIENCE, "a critical state", || {
+        Some(ctl(&directory, &["check"])).filter(|ended| ended.stdout.contains(critical))
+    });
+    assert_eq!(check.code, Some(2), "{check:?}");
+    assert_says(
+        &shown(&directory, &["status"]),
+        &["published free_running (chrony_silent)"],
+    );
+    assert_says(
+        &shown(&directory, &["sources"]),
+        &["(daemon_silent), as of"],
+    );
+}
+
+#[test]
+fn wait_accepts_a_simulated_interval_only_if_it_is_told_to() {
+    let sandbox = Sandbox::new();
+    let directory = sandbox.dir("simulated", 0o755);
+    let script = sandbox.write("script", "status synchronized bound 1ms\nwait 100ms");
+    let mut command = Command::new(clockboundctl());
+    command.arg("simulate").arg(script).arg("--hold");
+    command.arg("--to").arg(&directory);
+    let ended = run(command);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let wait = ["wait", "--max-bound=1s", "--timeout=100ms"];
+    let refused = ctl(&directory, &wait);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_says(&refused.stderr, &["the record is simulated"]);
+    let words: Vec<&str> = wait.into_iter().chain(["--allow-simulated"]).collect();
+    let accepted = ctl(&directory, &words);
+    assert_eq!(accepted.code, Some(0), "{accepted:?}");
+    assert_says(&accepted.stdout, &["ready", "SIMULATED"]);
+    assert_says(&shown(&directory, &["now"]), &["native, SIMULATED"]);
 }
 
 #[test]

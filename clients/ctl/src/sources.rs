@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use clap::Args;
+use clockbound_client::Status;
 use clockbound_client::diagnostics::{self, Diagnostics, Source, SourceState};
 use serde::Serialize;
 
@@ -11,9 +12,10 @@ use crate::Global;
 use crate::exit::{Exit, Outcome};
 use crate::output::diagnostics_json::{IntervalJson, SourceJson, bound_ns};
 use crate::output::units::{
-    duration_ns, poll_interval, rfc3339, signed_ns, source_address, span_ns,
+    duration_ns, ns_of, poll_interval, rfc3339, signed_ns, source_address, span_ns,
 };
 use crate::output::{Paint, print_json, print_text};
+use crate::reading::marks;
 
 /// The width of the drawing, in characters: odd, so that there is a middle.
 const COLUMNS: usize = 35;
@@ -31,6 +33,10 @@ struct SourcesJson {
     reason: &'static str,
     as_of: String,
     as_of_ns: i64,
+    age_ns: i64,
+    is_current: bool,
+    is_drill: bool,
+    is_simulated: bool,
     interval: Option<IntervalJson>,
     source_count: u32,
     sources: Vec<SourceJson>,
@@ -57,7 +63,11 @@ fn json(diagnostics: &Diagnostics) -> SourcesJson {
         reason: diagnostics.reason.as_str(),
         as_of: rfc3339(record.realtime_ns),
         as_of_ns: record.realtime_ns,
-        interval: (record.status.is_trusted()).then(|| IntervalJson::from(record)),
+        age_ns: ns_of(diagnostics.age),
+        is_current: diagnostics.is_current(),
+        is_drill: record.is_drill,
+        is_simulated: record.is_simulated,
+        interval: IntervalJson::of(diagnostics),
         source_count: record.source_count,
         sources: (record.sources.iter())
             .map(|source| SourceJson::new(source, diagnostics))
@@ -68,17 +78,18 @@ fn json(diagnostics: &Diagnostics) -> SourcesJson {
 /// The sources as text.
 fn text(diagnostics: &Diagnostics, paint: Paint) -> String {
     let record = &diagnostics.record;
+    let mut text = state(diagnostics, paint);
     if record.sources.is_empty() {
-        return "chronyd has no sources, or has not reported them yet\n".to_owned();
+        text += "chronyd has no sources, or has not reported them yet\n";
+        return text;
     }
-    let published = (record.status.is_trusted()).then_some((record.earliest_ns, record.latest_ns));
+    let published = (diagnostics.interval()).map(|_| (record.earliest_ns, record.latest_ns));
     let own = record.sources.iter().filter_map(|source| source.own_ns);
     let axis = Axis::of(published, own);
     let names: Vec<String> = (record.sources.iter())
         .map(|source| source_address(source.address))
         .collect();
     let longest = names.iter().map(String::len).max().unwrap_or(0).max(9);
-    let mut text = String::new();
     let heading = format!(
         "  {:<longest$} {:>6} {:>5} {:>8} {:>8}",
         "source", "poll", "reach", "age", "bound"
@@ -132,6 +143,28 @@ fn text(diagnostics: &Diagnostics, paint: Paint) -> String {
     let legend = "* followed, + combined, - not combined, x disjoint, ~ variable, ? unusable";
     let _ = writeln!(text, "{}", paint.faint(legend));
     text
+}
+
+/// A line with the status, unless the record is a recent one of a synchronized clock.
+fn state(diagnostics: &Diagnostics, paint: Paint) -> String {
+    let record = &diagnostics.record;
+    let marks = marks(record.is_simulated, record.is_drill);
+    let is_usual = diagnostics.status == Status::Synchronized
+        && diagnostics.is_current()
+        && diagnostics.is_chronyd_replying();
+    if is_usual && marks.is_empty() {
+        return String::new();
+    }
+    let status = paint.status(diagnostics.status, diagnostics.status.as_str());
+    let age = if !diagnostics.is_current() {
+        format!(", as of {} ago", span_ns(ns_of(diagnostics.age)))
+    } else if !diagnostics.is_chronyd_replying() {
+        let silent_ns = diagnostics.now_ns.saturating_sub(record.failure_since_ns);
+        format!(", chronyd's last reply was {} ago", span_ns(silent_ns))
+    } else {
+        String::new()
+    };
+    format!("{status} ({}){age}{marks}\n", diagnostics.reason)
 }
 
 /// The state of a source in one character, as chronyc shows it. A source whose interval is disjoint
@@ -293,6 +326,37 @@ mod tests {
         assert_eq!(flag(&source), '+');
         source.is_disjoint = true;
         assert_eq!(flag(&source), 'x');
+    }
+
+    #[test]
+    fn an_old_record_is_marked_and_its_interval_is_not_shown_after_it_has_expired() {
+        for (age_s, status, is_shown) in [
+            (60, "free_running (daemon_silent), as of 1 min ago\n", true),
+            (
+                2_000,
+                "unknown (holdover_expired), as of 33 min 20 s ago\n",
+                false,
+            ),
+        ] {
+            let (record, age_ns) = (fixture::synchronized_record(), age_s * fixture::S);
+            let now_ns = fixture::NOW_NS + age_ns;
+            let diagnostics = Diagnostics::at(record, now_ns, fixture::REALTIME_NS + age_ns);
+            let text = text(&diagnostics, Paint::PLAIN);
+            assert!(text.starts_with(status), "{text}");
+            assert_eq!(text.contains("published"), is_shown, "{text}");
+            assert_eq!(json(&diagnostics).interval.is_some(), is_shown);
+        }
+    }
+
+    #[test]
+    fn a_simulation_and_a_drill_are_marked() {
+        let mut record = fixture::synchronized_record();
+        (record.is_simulated, record.is_drill) = (true, true);
+        let text = text(&fixture::at_present(record), Paint::PLAIN);
+        assert!(
+            text.starts_with("synchronized (tracking), SIMULATED, DRILL\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -4,13 +4,15 @@ use std::fmt::Write;
 
 use clap::Args;
 use clockbound_client::Reason;
-use clockbound_client::diagnostics::{self, ACTORS, BUDGET_TERMS, Diagnostics, SEGMENTS};
+use clockbound_client::diagnostics::{
+    self, ACTORS, BUDGET_TERMS, Diagnostics, PresentInterval, SEGMENTS,
+};
 
 use crate::Global;
 use crate::exit::{Exit, Outcome};
-use crate::output::diagnostics_json::{DiagnosticsJson, bound_ns, leap_name, version};
+use crate::output::diagnostics_json::{DiagnosticsJson, leap_name, version};
 use crate::output::units::{
-    duration_ns, ns_of, ppm, realtime_of, reference_id, rfc3339, signed_ns, span_ns, utc_second,
+    duration_ns, ns_of, ppm, realtime_of, reference, rfc3339, signed_ns, span_ns, utc_second,
 };
 use crate::output::{Paint, print_json, print_text};
 
@@ -70,8 +72,7 @@ fn text(diagnostics: &Diagnostics, paint: Paint) -> String {
     for (_, mark) in marks.into_iter().filter(|(is_set, _)| *is_set) {
         lines.add(mark, "not what the daemon would publish of this clock");
     }
-    let is_renewed = (record.status, record.reason) == (diagnostics.status, diagnostics.reason);
-    let since_ns = if is_renewed {
+    let since_ns = if diagnostics.is_as_published() {
         record.reason_since_ns
     } else {
         record.as_of_ns
@@ -82,12 +83,14 @@ fn text(diagnostics: &Diagnostics, paint: Paint) -> String {
         "status",
         &format!("{status} ({reason}) {}", since(since_ns)),
     );
-    if record.failure != Reason::Tracking && record.failure != reason {
+    // An old failure may be over.
+    let is_told = [Reason::Tracking, reason].contains(&record.failure);
+    if diagnostics.is_current() && !is_told {
         let failure = format!("{} {}", record.failure, since(record.failure_since_ns));
         lines.add("reports", &failure);
     }
     let age_ns = ns_of(diagnostics.age);
-    if !is_renewed {
+    if !diagnostics.is_as_published() {
         let published = format!(
             "{} ({}), {} ago",
             record.status,
@@ -96,26 +99,26 @@ fn text(diagnostics: &Diagnostics, paint: Paint) -> String {
         );
         lines.add("published", &published);
     }
-    if diagnostics.status.is_trusted() && record.status.is_trusted() {
-        bound(&mut lines, diagnostics);
-    } else {
-        lines.add("bound", "nothing is claimed");
+    match diagnostics.interval() {
+        Some(interval) => bound(&mut lines, diagnostics, &interval),
+        None => lines.add("bound", "nothing is claimed"),
     }
     chronyd(&mut lines, diagnostics);
     daemon(&mut lines, diagnostics);
     lines.text
 }
 
-fn bound(lines: &mut Lines, diagnostics: &Diagnostics) {
+/// The interval at the present, also of an old record: what it has grown since is in `growth`.
+fn bound(lines: &mut Lines, diagnostics: &Diagnostics, interval: &PresentInterval) {
     let record = &diagnostics.record;
-    let half_ns = bound_ns(record.earliest_ns, record.latest_ns);
+    let half_ns = interval.bound_ns();
     let bound = format!(
         "{}, CLOCK_REALTIME within {}",
         duration_ns(half_ns),
-        duration_ns(record.realtime_error_ns)
+        duration_ns(interval.realtime_error_ns(diagnostics.realtime_now_ns))
     );
     lines.add("bound", &bound);
-    let terms = BUDGET_TERMS.into_iter().zip(record.budget_ns);
+    let terms = BUDGET_TERMS.into_iter().zip(interval.budget_ns);
     for (name, ns) in terms.filter(|(_, ns)| *ns != 0) {
         let length = i128::from(ns.unsigned_abs()) * i128::from(BAR) / i128::from(half_ns.max(1));
         let length = usize::try_from(length.min(i128::from(2 * BAR))).unwrap_or(0);
@@ -123,8 +126,8 @@ fn bound(lines: &mut Lines, diagnostics: &Diagnostics) {
         let line = format!("  {name:<18}{:>9}  {bar}", duration_ns(ns));
         lines.add("", line.trim_end());
     }
-    lines.add("earliest", &rfc3339(record.earliest_ns));
-    lines.add("latest", &rfc3339(record.latest_ns));
+    lines.add("earliest", &rfc3339(interval.earliest_ns));
+    lines.add("latest", &rfc3339(interval.latest_ns));
     let left_ns = record.void_after_ns.saturating_sub(diagnostics.now_ns);
     let holdover = format!(
         "for {} without reports, until {}",
@@ -152,9 +155,9 @@ fn chronyd(lines: &mut Lines, diagnostics: &Diagnostics) {
     }
     let chronyd = match record.reference_id {
         0 => format!("no reference, {} sources", record.source_count),
-        id => format!(
+        _ => format!(
             "reference {}, stratum {}, {} sources",
-            reference_id(id),
+            reference(record),
             record.stratum,
             record.source_count
         ),
@@ -167,6 +170,13 @@ fn chronyd(lines: &mut Lines, diagnostics: &Diagnostics) {
         signed_ns(record.correction_ns)
     );
     lines.add("", &root);
+    if !diagnostics.is_chronyd_replying() {
+        let silent_ns = diagnostics.now_ns.saturating_sub(record.failure_since_ns);
+        lines.add(
+            "",
+            &format!("as of its last reply, {} ago", span_ns(silent_ns)),
+        );
+    }
     if record.leap != clockbound_client::Leap::Normal {
         lines.add("leap", leap_name(record.leap));
     }
@@ -227,6 +237,9 @@ fn daemon(lines: &mut Lines, diagnostics: &Diagnostics) {
 
 #[cfg(test)]
 mod tests {
+    use clockbound_client::Status;
+    use clockbound_client::diagnostics::DiagnosticsRecord;
+
     use super::*;
     use crate::fixture::{self, NOW_NS, S};
 
@@ -281,7 +294,36 @@ events       status changes 1
             text.contains("published    synchronized (tracking), 12 s ago"),
             "{text}"
         );
-        assert!(text.contains("earliest"), "{text}");
+        // 12 s at half the width of the rate band, 50 ppm, and the daemon's 400 us.
+        for line in [
+            "bound        1.00 ms, CLOCK_REALTIME within",
+            "               growth               750 us",
+            "earliest     2026-11-24T20:00:11.999026000Z",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_state_of_a_daemon_that_ended_is_marked_by_its_age() {
+        for (status, reason) in [
+            (Status::FreeRunning, Reason::ChronySilent),
+            (Status::Unknown, Reason::NeverSynchronized),
+        ] {
+            let record = DiagnosticsRecord {
+                status,
+                reason,
+                ..fixture::synchronized_record()
+            };
+            let (now_ns, realtime_ns) = (NOW_NS + 60 * S, fixture::REALTIME_NS + 60 * S);
+            let text = text(&Diagnostics::at(record, now_ns, realtime_ns), Paint::PLAIN);
+            for line in [
+                format!("status       {status} (daemon_silent) for 1 min"),
+                format!("published    {status} ({reason}), 1 min ago"),
+            ] {
+                assert!(text.contains(&line), "{line}: {text}");
+            }
+        }
     }
 
     #[test]
@@ -298,5 +340,6 @@ events       status changes 1
             text.contains("\nreports      chrony_silent for 1.0 s"),
             "{text}"
         );
+        assert!(text.contains("as of its last reply, 1.0 s ago"), "{text}");
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+pub use clockbound_client::diagnostics::half_width_ns as bound_ns;
 use clockbound_client::diagnostics::{
     ACTORS, BUDGET_TERMS, Counters, Diagnostics, DiagnosticsRecord, SEGMENTS, Settings, Source,
     SourceAddress, SourceState,
@@ -14,7 +15,7 @@ use clockbound_client::diagnostics::{
 use clockbound_client::{Leap, Reason};
 use serde::Serialize;
 
-use super::units::{ns_of, realtime_of, reference_id, rfc3339, source_address};
+use super::units::{ns_of, realtime_of, reference, reference_id, rfc3339, source_address};
 
 /// The diagnostics.
 #[derive(Debug, Serialize)]
@@ -45,9 +46,12 @@ pub struct DiagnosticsJson {
     pub as_of_ns: i64,
     /// The age of the record.
     pub age_ns: i64,
-    /// The interval at `as_of`; `null` while the published status is not trusted.
+    /// Whether the daemon renews the record.
+    pub is_current: bool,
+    /// The interval at `as_of`; `null` while `status` is not trusted.
     pub interval: Option<IntervalJson>,
-    /// What each term of the error budget adds to half the width of the interval.
+    /// What each term of the error budget adds to half the width of the interval; all are 0 without
+    /// one.
     pub budget_ns: BTreeMap<&'static str, i64>,
     /// When chronyd was last known to follow a source; `null` if never.
     pub validated: Option<String>,
@@ -286,11 +290,12 @@ impl From<&Diagnostics> for DiagnosticsJson {
             as_of: rfc3339(record.realtime_ns),
             as_of_ns: record.realtime_ns,
             age_ns: ns_of(diagnostics.age),
-            interval: record
-                .status
-                .is_trusted()
-                .then(|| IntervalJson::from(record)),
-            budget_ns: BUDGET_TERMS.into_iter().zip(record.budget_ns).collect(),
+            is_current: diagnostics.is_current(),
+            interval: IntervalJson::of(diagnostics),
+            budget_ns: match IntervalJson::of(diagnostics) {
+                Some(_) => BUDGET_TERMS.into_iter().zip(record.budget_ns).collect(),
+                None => BUDGET_TERMS.into_iter().map(|term| (term, 0)).collect(),
+            },
             validated: validated_ns.map(rfc3339),
             validated_ns,
             void_after: void_after_ns.map(rfc3339),
@@ -319,16 +324,19 @@ impl From<&Diagnostics> for DiagnosticsJson {
     }
 }
 
-impl From<&DiagnosticsRecord> for IntervalJson {
-    fn from(record: &DiagnosticsRecord) -> Self {
-        Self {
+impl IntervalJson {
+    /// The published interval, unless it claims nothing at the present.
+    pub fn of(diagnostics: &Diagnostics) -> Option<Self> {
+        let record = &diagnostics.record;
+        let is_trusted = diagnostics.status.is_trusted() && record.status.is_trusted();
+        is_trusted.then(|| Self {
             earliest: rfc3339(record.earliest_ns),
             earliest_ns: record.earliest_ns,
             latest: rfc3339(record.latest_ns),
             latest_ns: record.latest_ns,
             bound_ns: bound_ns(record.earliest_ns, record.latest_ns),
             realtime_error_ns: record.realtime_error_ns,
-        }
+        })
     }
 }
 
@@ -361,11 +369,11 @@ impl From<&Settings> for SettingsJson {
 
 impl From<&DiagnosticsRecord> for ChronydJson {
     fn from(record: &DiagnosticsRecord) -> Self {
-        let reference = record.reference_id;
+        let id = record.reference_id;
         Self {
             protocol: (record.protocol > 0).then_some(record.protocol),
-            reference: (reference != 0).then(|| reference_id(reference)),
-            reference_id: reference,
+            reference: (id != 0).then(|| reference(record)),
+            reference_id: id,
             stratum: (record.stratum > 0).then_some(record.stratum),
             leap: leap_name(record.leap),
             root_delay_ns: record.root_delay_ns,
@@ -471,12 +479,6 @@ pub fn version(record: &DiagnosticsRecord) -> String {
     format!("{major}.{minor}.{patch}")
 }
 
-/// Half the width of an interval, ns, rounded up.
-pub fn bound_ns(earliest_ns: i64, latest_ns: i64) -> i64 {
-    let width = i128::from(latest_ns) - i128::from(earliest_ns);
-    i64::try_from((width + 1).div_euclid(2)).unwrap_or(i64::MAX)
-}
-
 /// The name of a leap second announcement.
 pub fn leap_name(leap: Leap) -> &'static str {
     match leap {
@@ -519,6 +521,15 @@ mod tests {
         let bound_ns = json.interval.expect("trusted").bound_ns;
         assert_eq!(json.budget_ns.values().sum::<i64>(), bound_ns);
         assert_eq!(json.budget_ns.len(), BUDGET_TERMS.len());
+    }
+
+    #[test]
+    fn an_interval_that_has_expired_is_null() {
+        let (record, after_ns) = (fixture::synchronized_record(), 2_000 * fixture::S);
+        let (now_ns, realtime_ns) = (fixture::NOW_NS + after_ns, fixture::REALTIME_NS + after_ns);
+        let json = DiagnosticsJson::from(&Diagnostics::at(record, now_ns, realtime_ns));
+        assert!(json.interval.is_none() && !json.is_trusted && !json.is_current);
+        assert!(json.budget_ns.values().all(|ns| *ns == 0));
     }
 
     #[test]
