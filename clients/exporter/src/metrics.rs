@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use clockbound_client::diagnostics::{
     ACTORS, BUDGET_TERMS, Diagnostics, DiagnosticsRecord, SEGMENTS, Source, SourceAddress,
-    SourceState,
+    SourceState, half_width_ns,
 };
-use shm_layout::{ClockStatus, Leap, Reason, STALE_AFTER_NS};
+use shm_layout::{ClockStatus, Leap, Reason};
 
 use crate::encoding::{Decimal, Encoder, Format, Kind, Sample};
 
@@ -29,7 +29,7 @@ pub fn text(diagnostics: Option<&Diagnostics>, format: Format) -> String {
         "The version of the exporter.",
         Sample::new(1).label("version", env!("CARGO_PKG_VERSION")),
     );
-    let current = diagnostics.filter(|diagnostics| is_current(diagnostics));
+    let current = diagnostics.filter(|diagnostics| diagnostics.is_current());
     metrics.gauge(
         "clockbound_up",
         "Whether the diagnostics of the daemon can be read and the daemon renews them.",
@@ -43,17 +43,16 @@ pub fn text(diagnostics: Option<&Diagnostics>, format: Format) -> String {
         metrics.changes(diagnostics);
         metrics.interval(diagnostics);
         metrics.settings(&diagnostics.record);
-        metrics.chronyd(&diagnostics.record);
+        if diagnostics.is_chronyd_replying() {
+            metrics.chronyd(&diagnostics.record);
+        }
         metrics.host(&diagnostics.record);
         metrics.counters(&diagnostics.record);
-        metrics.sources(diagnostics);
+        if diagnostics.is_chronyd_replying() {
+            metrics.sources(diagnostics);
+        }
     }
     metrics.0.finish()
-}
-
-/// Whether the daemon renews the record. It does so every second.
-fn is_current(diagnostics: &Diagnostics) -> bool {
-    i64::try_from(diagnostics.age.as_nanos()).is_ok_and(|age_ns| age_ns < STALE_AFTER_NS)
 }
 
 struct Metrics(Encoder);
@@ -194,7 +193,7 @@ impl Metrics {
         self.gauge(
             "clockbound_bound_seconds",
             "The clock error bound: half the width of the interval that contains true time.",
-            seconds(half_width_ns(record)),
+            seconds(half_width_ns(record.earliest_ns, record.latest_ns)),
         );
         self.gauges(
             "clockbound_bound_component_seconds",
@@ -577,12 +576,6 @@ const STATES: [(&str, SourceState); 6] = [
     ("unselected", SourceState::Unselected),
     ("selectable", SourceState::Selectable),
 ];
-
-/// Half the width of the interval, rounded up, ns.
-fn half_width_ns(record: &DiagnosticsRecord) -> i64 {
-    let width_ns = record.latest_ns.saturating_sub(record.earliest_ns).max(0);
-    width_ns / 2 + width_ns % 2
-}
 
 fn seconds(ns: i64) -> Decimal {
     Decimal {

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use shm_layout::{Disruption, HostNotice};
+use shm_layout::{Disruption, HostNotice, STALE_AFTER_NS};
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn record() -> DiagnosticsRecord {
     record.status = ClockStatus::Synchronized;
     record.reason = Reason::Tracking;
     record.status_since_ns = NOW_NS - 7_000 * S;
-    record.failure = Reason::ChronySilent;
+    record.failure = Reason::SourceUnreachable;
     record.leap = Leap::InsertSecond;
     record.earliest_ns = REALTIME_NS - 350_000;
     record.latest_ns = REALTIME_NS + 449_999;
@@ -130,7 +130,7 @@ fn every_value_of_the_record_is_stated() {
         r#"clockbound_status{clockbound_status="synchronized"} 1"#,
         r#"clockbound_status{clockbound_status="free_running"} 0"#,
         r#"clockbound_reason{clockbound_reason="tracking"} 1"#,
-        r#"clockbound_failure{clockbound_failure="chrony_silent"} 1"#,
+        r#"clockbound_failure{clockbound_failure="source_unreachable"} 1"#,
         r#"clockbound_leap{clockbound_leap="insert_second"} 1"#,
         r"clockbound_bound_seconds 0.0004",
         r#"clockbound_bound_component_seconds{component="root_distance"} 0.00031"#,
@@ -257,6 +257,31 @@ fn a_record_that_is_not_renewed_gives_only_its_status_and_reason() {
             &format!(r#"clockbound_reason{{clockbound_reason="{reason}"}} 1"#),
         );
         assert_has(&lines, "clockbound_record_timestamp_seconds 1795550400");
+    }
+}
+
+#[test]
+fn the_last_values_of_a_chronyd_that_does_not_reply_are_not_served() {
+    for failure in [Reason::ChronySilent, Reason::PermissionDenied] {
+        let lines = lines(
+            DiagnosticsRecord {
+                failure,
+                ..record()
+            },
+            0,
+        );
+        assert_has(&lines, "clockbound_up 1");
+        let of_chronyd = |line: &&String| {
+            let names = [
+                "clockbound_chrony_r",
+                "clockbound_chrony_s",
+                "clockbound_sources",
+                "clockbound_source_state",
+                "clockbound_source_reachability",
+            ];
+            names.iter().any(|name| line.starts_with(name))
+        };
+        assert_eq!(lines.iter().find(of_chronyd), None);
     }
 }
 
