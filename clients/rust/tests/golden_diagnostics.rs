@@ -350,7 +350,18 @@ fn golden() -> Vec<(Bytes, Value)> {
             "malformed",
         ),
         refused("undefined-status", 184, &[4], "malformed"),
-        refused("negative-term", 360, &[0xff; 8], "malformed"),
+        case(
+            "negative-excluded",
+            file().put(416, (-5_i64).to_le_bytes()),
+            surroundings(0),
+            with(expected(), &[("/record/budget_ns/excluded", json!(-5))]),
+        ),
+        refused(
+            "term-out-of-range",
+            360,
+            &i64::MIN.to_le_bytes(),
+            "malformed",
+        ),
         refused("too-many-sources", 876, &[33], "malformed"),
         refused("undefined-state-of-a-source", 4_113, &[6], "malformed"),
     ]
