@@ -39,7 +39,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// clocks, and the time from the start of a process until it reads a clock.
 const START_TOLERANCE_NS: i64 = 5_000_000_000;
 
-/// The reasons that can be rehearsed, with the status that results while the clock is synchronized.
+/// The reasons that a drill can have, with the status that results while the clock is synchronized.
 const REASONS: [(Reason, Status); 16] = [
     (Reason::Disrupted, Status::Disrupted),
     (Reason::NeverSynchronized, Status::Unknown),
@@ -112,38 +112,75 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
         report(daemon.pid, &before, global, "no drill is in progress")?;
         return Ok(Exit::Success);
     }
+    let Some(reason) = plan.reason else {
+        return end(&daemon, &plan, global);
+    };
     // Before the drill begins, so that an interruption ends it.
     let interrupts = match plan.length {
         Some(_) => Some(block_interrupts()?),
         None => None,
     };
-    let begun = match plan.reason {
-        Some(reason) => daemon.begin(reason)?,
-        None => daemon.end()?,
-    };
-    let Some(shown) = begun else {
+    daemon.send(Signal::SIGUSR1, value_of(reason))?;
+    let drill = plan.length.map(|_| LimitedDrill(&daemon));
+    let Some(shown) = daemon.begun(reason, before.record.is_drill)? else {
         return Err(Failure::Other(Exit::Warning, plan.refusal()));
     };
-    let done = match plan.reason {
-        Some(_) => "the drill has begun",
-        None => "the drill has ended",
-    };
     if plan.length.is_none() || !global.json {
-        report(daemon.pid, &shown, global, done)?;
+        report(daemon.pid, &shown, global, begun_text(shown.reason, reason))?;
     }
-    let (Some(length), Some(interrupts)) = (plan.length, interrupts) else {
+    let (Some(length), Some(interrupts), Some(drill)) = (plan.length, interrupts, drill) else {
         return Ok(Exit::Success);
     };
     wait(length, &interrupts)?;
-    let Some(shown) = daemon.end()? else {
+    drill.leave_to_caller();
+    end(&daemon, &plan, global)
+}
+
+/// Ends the drill, and reports what the diagnostics show then.
+fn end(daemon: &Daemon<'_>, plan: &Plan, global: &Global) -> Outcome {
+    if !daemon.is_running() {
+        let result = "the daemon's process has ended, and the drill with it";
+        report(daemon.pid, &daemon.read()?, global, result)?;
+        return Ok(Exit::Success);
+    }
+    daemon.send(Signal::SIGUSR2, 0)?;
+    let Some(shown) = daemon.wait_for(|shown| !shown.record.is_drill)? else {
         let plan = Plan {
             reason: None,
-            ..plan
+            ..*plan
         };
         return Err(Failure::Other(Exit::Warning, plan.refusal()));
     };
     report(daemon.pid, &shown, global, "the drill has ended")?;
     Ok(Exit::Success)
+}
+
+/// A drill of limited length, which ends on every way out.
+struct LimitedDrill<'a>(&'a Daemon<'a>);
+
+impl LimitedDrill<'_> {
+    /// The caller sends the signal itself.
+    fn leave_to_caller(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for LimitedDrill<'_> {
+    fn drop(&mut self) {
+        match self.0.send(Signal::SIGUSR2, 0) {
+            Ok(()) => eprintln!("clockboundctl: the drill was told to end"),
+            Err(err) => eprintln!("clockboundctl: {err}"),
+        }
+    }
+}
+
+/// The result while the diagnostics show a drill with the reason `shown`.
+fn begun_text(shown: Reason, wanted: Reason) -> &'static str {
+    if shown == wanted {
+        "the drill has begun"
+    } else {
+        "the drill has begun, and the status claims less already"
+    }
 }
 
 /// What will happen.
@@ -181,6 +218,12 @@ impl Plan {
             ),
         };
         let mut text = format!("{signal} to clockbound, process {pid}: {effect}\n");
+        if reason != Reason::Disrupted && status_of(reason) == Status::Unknown {
+            text.push_str(
+                "A restart of clockbound during this drill loses the interval: it is unknown until \
+                 the next measurement.\n",
+            );
+        }
         // Writing to a string does not fail.
         let _ = match self.length {
             Some(length) => writeln!(text, "It ends after {}.", span(length)),
@@ -198,8 +241,8 @@ impl Plan {
         match self.reason {
             Some(reason) => format!(
                 "process {pid} was told, and its diagnostics do not show a drill of {reason} \
-                 within {}: it may run with --disable-clock-disruption-support, be of a version \
-                 before 0.3, or claim less already; see journalctl -u clockbound",
+                 within {}: it may run with --disable-clock-disruption-support, or be of a version \
+                 before 0.3; see journalctl -u clockbound",
                 span(DEADLINE)
             ),
             None => format!(
@@ -253,6 +296,8 @@ fn report(pid: i32, shown: &Diagnostics, global: &Global, result: &str) -> io::R
 /// A running daemon.
 struct Daemon<'a> {
     pid: i32,
+    /// When the process started, in the kernel's ticks since the boot: with the id, which process.
+    started_ticks: i64,
     directory: &'a Path,
 }
 
@@ -279,7 +324,11 @@ impl<'a> Daemon<'a> {
         };
         let age_ns = diagnostics.now_ns.saturating_sub(record.started_ns);
         match identity(&comm, &stat, &status, record.pid, boot_clock_ns(), age_ns) {
-            Ok(()) => Ok(Self { pid, directory }),
+            Ok(started_ticks) => Ok(Self {
+                pid,
+                started_ticks,
+                directory,
+            }),
             Err(why) => Err(refuse(format!("process {pid} is not the daemon: {why}"))),
         }
     }
@@ -288,19 +337,29 @@ impl<'a> Daemon<'a> {
         Ok(diagnostics::read(self.directory)?)
     }
 
-    /// Begins a drill; `None` if the diagnostics do not show it.
-    fn begin(&self, reason: Reason) -> Result<Option<Diagnostics>, Failure> {
-        self.send(Signal::SIGUSR1, value_of(reason))?;
-        self.wait_for(|shown| shown.record.is_drill && shown.reason == reason)
+    /// Waits until the diagnostics show that the drill has begun; `None` if they do not. The reason
+    /// is another one while the status claims less already.
+    fn begun(&self, reason: Reason, was_drill: bool) -> Result<Option<Diagnostics>, Failure> {
+        let is_shown = |shown: &Diagnostics| shown.record.is_drill;
+        let begun =
+            self.wait_for(|shown| is_shown(shown) && (shown.reason == reason || !was_drill))?;
+        match begun {
+            Some(shown) => Ok(Some(shown)),
+            None => Ok(Some(self.read()?).filter(is_shown)),
+        }
     }
 
-    /// Ends the drill; `None` if the diagnostics still show it.
-    fn end(&self) -> Result<Option<Diagnostics>, Failure> {
-        self.send(Signal::SIGUSR2, 0)?;
-        self.wait_for(|shown| !shown.record.is_drill)
+    /// Whether the process still runs, and its id is not that of another one.
+    fn is_running(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid));
+        stat.is_ok_and(|stat| started_ticks(&stat) == Some(self.started_ticks))
     }
 
     fn send(&self, signal: Signal, value: i32) -> Result<(), Failure> {
+        if !self.is_running() {
+            let message = format!("process {} has ended, and a drill with it", self.pid);
+            return Err(Failure::Other(Exit::Unavailable, message));
+        }
         queued_signal::send(self.pid, signal as i32, value).map_err(|err| {
             let exit = match err.kind() {
                 io::ErrorKind::PermissionDenied => Exit::NotPermitted,
@@ -333,7 +392,7 @@ impl<'a> Daemon<'a> {
 }
 
 /// Checks that a process is the daemon with this process id in its own namespace, which started
-/// `age_ns` ago. The texts are those of /proc/PID/comm, stat and status. `boot_clock_ns` is
+/// `age_ns` ago, and returns its start in ticks. The texts are those of /proc/PID/comm, stat and status. `boot_clock_ns` is
 /// `CLOCK_BOOTTIME`, which is not slower than the clock of the age.
 fn identity(
     comm: &str,
@@ -342,7 +401,7 @@ fn identity(
     own_pid: u32,
     boot_clock_ns: i64,
     age_ns: i64,
-) -> Result<(), String> {
+) -> Result<i64, String> {
     let name = comm.trim_end();
     if name != DAEMON {
         return Err(format!("its name is {name}"));
@@ -352,33 +411,37 @@ fn identity(
     if innermost.is_some_and(|innermost: u32| innermost != own_pid) {
         return Err(format!("the daemon's process id is {own_pid}"));
     }
-    // The name, in parentheses, can contain spaces. starttime is field 22, in ticks of 10 ms.
-    let fields = stat.rsplit(')').next().unwrap_or_default();
-    let started = fields.split_whitespace().nth(19);
-    let Some(started_ns) = started
-        .and_then(|ticks| ticks.parse::<i64>().ok())
-        .and_then(|ticks| ticks.checked_mul(10_000_000))
-    else {
+    let Some(ticks) = started_ticks(stat) else {
         return Err("its start time cannot be read".to_owned());
     };
+    // A tick is 10 ms.
+    let started_ns = ticks.saturating_mul(10_000_000);
     let process_age_ns = boot_clock_ns.saturating_sub(started_ns);
     // The two clocks may differ by 500 ppm.
     let tolerance_ns = START_TOLERANCE_NS.saturating_add(age_ns / 1000);
     if process_age_ns.saturating_add(tolerance_ns) < age_ns {
         return Err("it started after the daemon".to_owned());
     }
-    Ok(())
+    Ok(ticks)
+}
+
+/// The start of a process, ticks since the boot, in the text of /proc/PID/stat.
+fn started_ticks(stat: &str) -> Option<i64> {
+    // The name, in parentheses, can contain spaces. starttime is field 22.
+    let fields = stat.rsplit(')').next()?;
+    fields.split_whitespace().nth(19)?.parse().ok()
 }
 
 fn boot_clock_ns() -> i64 {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(i64::MAX, |now| ns_of(Duration::from(now)))
 }
 
-/// Blocks SIGINT and SIGTERM, and receives them instead.
+/// Blocks SIGINT, SIGTERM and SIGHUP, and receives them instead.
 fn block_interrupts() -> io::Result<SignalFd> {
     let mut set = SigSet::empty();
     set.add(Signal::SIGINT);
     set.add(Signal::SIGTERM);
+    set.add(Signal::SIGHUP);
     set.thread_block()?;
     Ok(SignalFd::with_flags(
         &set,
@@ -411,9 +474,9 @@ mod tests {
     fn a_process_is_the_daemon_by_its_name_its_id_and_its_start() {
         const S: i64 = 1_000_000_000;
         for (comm, status, pid, age_s, expected) in [
-            ("clockbound\n", STATUS, 12, 900, Ok(())),
-            ("clockbound\n", STATUS, 12, 850, Ok(())),
-            ("clockbound\n", "", 12, 900, Ok(())),
+            ("clockbound\n", STATUS, 12, 900, Ok(10_000)),
+            ("clockbound\n", STATUS, 12, 850, Ok(10_000)),
+            ("clockbound\n", "", 12, 900, Ok(10_000)),
             (
                 "clockbound\n",
                 STATUS,
@@ -471,6 +534,35 @@ mod tests {
         assert!(text.contains("disrupted, those of v1 unknown"), "{text}");
         assert!(text.contains("It ends after 1 min."), "{text}");
         assert!(plan(None, None).starts_with("SIGUSR2"));
+    }
+
+    #[test]
+    fn the_plan_of_a_drill_that_voids_says_what_a_restart_loses() {
+        for (reason, _) in REASONS {
+            let plan = Plan {
+                pid: 7,
+                reason: Some(reason),
+                length: None,
+            };
+            let is_voided = status_of(reason) == Status::Unknown;
+            assert_eq!(plan.text().contains("A restart"), is_voided, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_process_with_the_same_id_and_another_start_is_not_the_daemon() {
+        let own = fs::read_to_string("/proc/self/stat").expect("this process");
+        let started_ticks = started_ticks(&own).expect("a start");
+        let daemon = |started_ticks| Daemon {
+            pid: i32::try_from(std::process::id()).expect("a process id"),
+            started_ticks,
+            directory: Path::new("/"),
+        };
+        assert!(daemon(started_ticks).is_running());
+        let other = daemon(started_ticks - 1);
+        assert!(!other.is_running());
+        // It would end this test.
+        assert!(other.send(Signal::SIGUSR2, 0).is_err());
     }
 
     #[test]
