@@ -5,10 +5,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files::below;
+use super::files::{below, limited_text};
 
 /// How deep files may include each other: chronyd's limit.
 const MAX_DEPTH: usize = 10;
+/// How many files are read at most: files that include each other can be read very often.
+const MAX_FILES: usize = 1_000;
+/// The largest file that is read, bytes.
+const MAX_SIZE: u64 = 1 << 20;
 
 /// A directive of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +101,8 @@ impl Configuration {
             file: file.to_owned(),
             ..Self::default()
         };
-        configuration.include(root, file, 0);
+        let mut files_left = MAX_FILES;
+        configuration.include(root, file, 0, &mut files_left);
         configuration
     }
 
@@ -122,8 +127,17 @@ impl Configuration {
             .filter(|directive| directive.source().is_some())
     }
 
-    fn include(&mut self, root: &Path, file: &Path, depth: usize) {
-        let text = match fs::read_to_string(below(root, file)) {
+    fn include(&mut self, root: &Path, file: &Path, depth: usize, files_left: &mut usize) {
+        let Some(left) = files_left.checked_sub(1) else {
+            return;
+        };
+        *files_left = left;
+        if left == 0 {
+            let why = format!("only {MAX_FILES} files are read");
+            self.unreadable.push((file.to_owned(), why));
+            return;
+        }
+        let text = match limited_text(root, file, MAX_SIZE) {
             Ok(text) => text,
             Err(err) => {
                 self.unreadable.push((file.to_owned(), err.to_string()));
@@ -145,7 +159,7 @@ impl Configuration {
             match files {
                 Ok(files) if depth < MAX_DEPTH => {
                     for file in files {
-                        self.include(root, &file, depth + 1);
+                        self.include(root, &file, depth + 1, files_left);
                     }
                 }
                 Ok(_) => {}
@@ -283,6 +297,41 @@ mod tests {
         let configuration = Configuration::read(root.path(), Path::new("/etc/chrony.conf"));
         assert_eq!(configuration.unreadable.len(), 1);
         assert_eq!(configuration.unreadable[0].0, Path::new("/etc/chrony.conf"));
+    }
+
+    #[test]
+    fn only_regular_files_of_a_limited_size_are_read() {
+        let root = tempfile::tempdir().expect("a directory");
+        let root = root.path();
+        nix::unistd::mkfifo(&root.join("pipe"), nix::sys::stat::Mode::S_IRWXU).expect("made");
+        std::os::unix::fs::symlink("/dev/zero", root.join("zero")).expect("made");
+        let size = usize::try_from(MAX_SIZE).expect("small");
+        write(root, "largest", &"# a comment of 16\n".repeat(size)[..size]);
+        write(root, "large", &"#".repeat(size + 1));
+        write(
+            root,
+            "chrony.conf",
+            "include /pipe\ninclude /zero\ninclude /large\ninclude /largest\ninclude /\n",
+        );
+        let configuration = Configuration::read(root, Path::new("/chrony.conf"));
+        let files: Vec<_> = configuration
+            .unreadable
+            .iter()
+            .map(|(path, _)| path.to_str().expect("a name"))
+            .collect();
+        assert_eq!(files, ["/pipe", "/zero", "/large", "/"]);
+        assert_eq!(configuration.directives.len(), 5);
+    }
+
+    #[test]
+    fn files_that_include_each_other_are_read_a_limited_number_of_times() {
+        let root = tempfile::tempdir().expect("a directory");
+        let root = root.path();
+        write(root, "chrony.conf", &"include /chrony.conf\n".repeat(20));
+        let configuration = Configuration::read(root, Path::new("/chrony.conf"));
+        assert!(configuration.directives.len() < 20 * MAX_FILES);
+        assert_eq!(configuration.unreadable.len(), 1);
+        assert!(configuration.unreadable[0].1.contains("only 1000 files"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Files of the examined host: their kind, owner and mode.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
@@ -57,7 +57,8 @@ pub fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(parts.collect::<PathBuf>())
 }
 
-/// The file at this path of the host, without following a link; `None` if there is none.
+/// The file at this path of the host, or the one that a link at it leads to; `None` if there is
+/// none.
 pub fn file(root: &Path, path: &Path) -> Fact<Option<FileFacts>> {
     match fs::metadata(below(root, path)) {
         Ok(metadata) => Fact::Known(Some(FileFacts {
@@ -75,6 +76,27 @@ pub fn file(root: &Path, path: &Path) -> Fact<Option<FileFacts>> {
         })),
         Err(err) if err.kind() == io::ErrorKind::NotFound => Fact::Known(None),
         Err(err) => Fact::Unknown(why_unreadable(path, &err)),
+    }
+}
+
+/// The text of a regular file of the host that is not larger than `limit`, bytes.
+///
+/// # Errors
+/// The file cannot be read, is larger, or is a device, a pipe or of another kind.
+pub fn limited_text(root: &Path, path: &Path, limit: u64) -> io::Result<String> {
+    let path = below(root, path);
+    // Before it is opened: the opening of a pipe waits for its other end.
+    if !fs::metadata(&path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = String::new();
+    let read = fs::File::open(&path)?
+        .take(limit + 1)
+        .read_to_string(&mut text)?;
+    if u64::try_from(read).is_ok_and(|read| read <= limit) {
+        Ok(text)
+    } else {
+        Err(io::Error::other(format!("it is larger than {limit} bytes")))
     }
 }
 
