@@ -34,6 +34,10 @@ const CONFIGURATIONS: [&str; 3] = [
 ];
 /// The default command socket of chronyd.
 const CHRONY_SOCKET: &str = "/var/run/chrony/chronyd.sock";
+/// The directory of the time zones.
+pub const ZONES: &str = "/usr/share/zoneinfo";
+/// The list of leap seconds in it.
+pub const LEAP_LIST: &str = "/usr/share/zoneinfo/leap-seconds.list";
 const CLOCKSOURCE: &str = "/sys/devices/system/clocksource/clocksource0";
 /// Files with the daemon's options, and the variable in them.
 const OPTION_FILES: [&str; 2] = ["/etc/default/clockbound", "/etc/sysconfig/clockbound"];
@@ -205,6 +209,10 @@ pub struct Facts {
     pub discipline: Fact<Discipline>,
     /// Whether the time zone of `leapsectz` is installed.
     pub leap_zone_exists: Option<bool>,
+    /// Whether the time zone right/UTC is installed.
+    pub has_right_utc: bool,
+    /// Whether the list of leap seconds of the time zones' package is installed.
+    pub has_leap_list: bool,
 }
 
 /// Where the facts are, if not at the usual places.
@@ -255,9 +263,10 @@ impl Facts {
         let services = unit::services(root);
         let leap_zone_exists = configuration.last("leapsectz").and_then(|directive| {
             let zone = directive.words.first()?;
-            let path = Path::new("/usr/share/zoneinfo").join(zone);
+            let path = Path::new(ZONES).join(zone);
             Some(below(root, &path).exists())
         });
+        let right_utc = Path::new(ZONES).join("right/UTC");
         Self {
             root: root.to_owned(),
             directory: directory.to_owned(),
@@ -289,6 +298,8 @@ impl Facts {
             vmclock: file(root, Path::new(vmclock)),
             discipline: discipline(is_live),
             leap_zone_exists,
+            has_right_utc: below(root, &right_utc).is_file(),
+            has_leap_list: below(root, Path::new(LEAP_LIST)).is_file(),
             published,
             processes,
             configuration,

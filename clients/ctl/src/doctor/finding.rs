@@ -42,7 +42,8 @@ pub struct Change {
     pub line_number: Option<usize>,
     /// The line as it is; `None` for a line that is missing.
     pub present_line: Option<String>,
-    /// The line as it should be; `None` for a line to delete.
+    /// The line as it should be; `None` for a line to delete. A line that is missing in a unit is
+    /// preceded by a line with its section.
     pub wanted_line: Option<String>,
     /// A command to run, afterwards if there is a line to change.
     pub command: Option<String>,

@@ -109,7 +109,7 @@ fn change_text(change: &Change) -> String {
     if let Some(line) = &change.present_line {
         let _ = writeln!(text, "            - {line}");
     }
-    if let Some(line) = &change.wanted_line {
+    for line in change.wanted_line.iter().flat_map(|lines| lines.lines()) {
         let _ = writeln!(text, "            + {line}");
     }
     if let Some(command) = &change.command {

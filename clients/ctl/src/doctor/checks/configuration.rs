@@ -1,13 +1,15 @@
 //! The directives of chrony.conf that change the bound.
 
 use super::{RESTART_CHRONYD, main_configuration, ppm_text};
-use crate::doctor::facts::Facts;
 use crate::doctor::facts::chrony_conf::Directive;
+use crate::doctor::facts::{Facts, LEAP_LIST, ZONES};
 use crate::doctor::finding::{Change, Finding};
 use crate::output::units::duration_ns;
 
 /// A growth of the bound between two measurements above which shorter polls are proposed, ns.
 const WIDE_NS: i64 = 1_000_000;
+/// The base 2 logarithm of the shortest polling interval that is proposed for a server, s.
+const SHORTEST_POLL: i32 = 4;
 /// chronyd's default of `maxclockerror`, ppb.
 const DEFAULT_MAXCLOCKERROR_PPB: u32 = 1000;
 
@@ -130,18 +132,13 @@ fn polls(facts: &Facts) -> Vec<Finding> {
                 duration_ns(growth_ns),
                 ppm_text(max_drift_ppb)
             );
-            let shorter = shorter_poll(max_drift_ppb);
-            let minpoll = line.value("minpoll").and_then(|value| value.parse().ok());
-            let mut wanted = line.with("maxpoll", &shorter.to_string());
-            if minpoll.unwrap_or(default_minpoll(line)) > shorter {
-                let directive = Directive {
-                    line: wanted,
-                    ..line.clone()
-                };
-                wanted = directive.with("minpoll", &shorter.to_string());
-            }
-            let change = Change::replace(&line.file, line.number, &line.line, Some(wanted))
-                .then(RESTART_CHRONYD);
+            let shorter = shorter_poll(line, max_drift_ppb);
+            let is_shorter = shorter < maxpoll;
+            let change = is_shorter.then(|| {
+                let wanted = with_poll(line, shorter);
+                Change::replace(&line.file, line.number, &line.line, Some(wanted))
+                    .then(RESTART_CHRONYD)
+            });
             let finding = if max_bound_ns > 0 && growth_ns > max_bound_ns {
                 let why = format!(
                     "{why}. This is more than --max-bound {}, above which the status is unknown",
@@ -151,7 +148,7 @@ fn polls(facts: &Facts) -> Vec<Finding> {
             } else {
                 Finding::info(CHECK, what, why)
             };
-            Some(finding.change(change))
+            Some(Finding { change, ..finding })
         })
         .collect();
     if findings.is_empty() && facts.configuration.sources().next().is_some() {
@@ -175,9 +172,22 @@ fn maxpoll(line: &Directive) -> i32 {
     number(line, "maxpoll").unwrap_or(10).max(minpoll)
 }
 
-fn default_minpoll(line: &Directive) -> i32 {
-    // A reference clock has one polling interval, which is not changed here.
-    if line.name == "refclock" { i32::MIN } else { 6 }
+/// The line with this longest polling interval.
+fn with_poll(line: &Directive, exponent: i32) -> String {
+    let poll = exponent.to_string();
+    // A reference clock has one polling interval.
+    if line.name == "refclock" {
+        return line.with("poll", &poll);
+    }
+    let wanted = line.with("maxpoll", &poll);
+    if number(line, "minpoll").unwrap_or(6) <= exponent {
+        return wanted;
+    }
+    let directive = Directive {
+        line: wanted,
+        ..line.clone()
+    };
+    directive.with("minpoll", &poll)
 }
 
 fn number(line: &Directive, option: &str) -> Option<i32> {
@@ -201,10 +211,15 @@ fn growth_ns(max_drift_ppb: u32, exponent: i32) -> i64 {
 }
 
 /// The longest polling interval with which the bound does not grow by more than a millisecond, not
-/// below the least that public servers permit.
-fn shorter_poll(max_drift_ppb: u32) -> i32 {
+/// below the shortest one that is polite towards a server.
+fn shorter_poll(line: &Directive, max_drift_ppb: u32) -> i32 {
+    let shortest = if line.name == "refclock" {
+        0
+    } else {
+        SHORTEST_POLL
+    };
     let narrow = |exponent: &i32| growth_ns(max_drift_ppb, *exponent) <= WIDE_NS;
-    (0..10).rev().find(narrow).unwrap_or(0)
+    (shortest..10).rev().find(narrow).unwrap_or(shortest)
 }
 
 fn reference_clocks(facts: &Facts) -> Vec<Finding> {
@@ -295,15 +310,15 @@ fn leap_seconds(facts: &Facts) -> Option<Finding> {
                     "chronyd then uses only what its sources announce. The interval keeps the old \
                      count of seconds after a leap second that is not announced",
                 )
-                .change(
-                    Change::replace(
-                        &line.file,
-                        line.number,
-                        &line.line,
-                        Some("leapseclist /usr/share/zoneinfo/leap-seconds.list".to_owned()),
-                    )
-                    .then(RESTART_CHRONYD),
-                ),
+                .change(if can_read_leap_list(facts) {
+                    Change::replace(&line.file, line.number, &line.line, Some(leap_list_line()))
+                        .then(RESTART_CHRONYD)
+                } else {
+                    Change::command(format!(
+                        "install the package that has {ZONES}/{zone}, tzdata-legacy on Debian and \
+                         Ubuntu, and {RESTART_CHRONYD}"
+                    ))
+                }),
             );
         }
         return Some(Finding::ok(
@@ -326,11 +341,36 @@ fn leap_seconds(facts: &Facts) -> Option<Finding> {
             "chronyd announces a leap second only if the driver of the clock does. The interval \
              keeps the old count of seconds after a leap second that is not announced",
         )
-        .change(Change::add(
-            main_configuration(facts),
-            "leapsectz right/UTC",
-        ))
+        .change(if facts.has_right_utc {
+            Change::add(main_configuration(facts), "leapsectz right/UTC").then(RESTART_CHRONYD)
+        } else if can_read_leap_list(facts) {
+            Change::add(main_configuration(facts), leap_list_line()).then(RESTART_CHRONYD)
+        } else {
+            Change::command(format!(
+                "install the package that has {ZONES}/right/UTC, tzdata-legacy on Debian and \
+                 Ubuntu, and run clockboundctl doctor again"
+            ))
+        })
     })
+}
+
+fn leap_list_line() -> String {
+    format!("leapseclist {LEAP_LIST}")
+}
+
+/// Whether chronyd has the directive `leapseclist`, and the file for it is there.
+fn can_read_leap_list(facts: &Facts) -> bool {
+    let version = facts.chronyd_version.get();
+    facts.has_leap_list && version.is_some_and(|version| has_leapseclist(version))
+}
+
+/// Whether this version of chronyd has `leapseclist`; an older one does not start with it.
+fn has_leapseclist(version: &str) -> bool {
+    let mut numbers = version
+        .split(|character: char| !character.is_ascii_digit())
+        .map_while(|digits| digits.parse::<u32>().ok());
+    let (major, minor) = (numbers.next(), numbers.next().unwrap_or(0));
+    major.is_some_and(|major| (major, minor) >= (4, 6))
 }
 
 fn maxdelay(facts: &Facts) -> Vec<Finding> {
@@ -364,4 +404,26 @@ fn maxdelay(facts: &Facts) -> Vec<Finding> {
             )
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chronyd_has_leapseclist_from_4_6_on() {
+        for (version, expected) in [
+            ("4.3", false),
+            ("4.5", false),
+            ("4.6", true),
+            ("4.6.1", true),
+            ("4.6-pre1", true),
+            ("4.10", true),
+            ("5.0", true),
+            ("", false),
+            ("git", false),
+        ] {
+            assert_eq!(has_leapseclist(version), expected, "{version}");
+        }
+    }
 }

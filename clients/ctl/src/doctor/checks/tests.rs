@@ -152,6 +152,8 @@ fn healthy() -> Facts {
             max_error_us: 1_000,
         }),
         leap_zone_exists: Some(true),
+        has_right_utc: true,
+        has_leap_list: true,
     }
 }
 
@@ -600,6 +602,48 @@ fn faults_of_the_configuration_are_found_with_their_lines() {
             "server ntp.example.net maxpoll 4 minpoll 4",
         ),
         case(
+            "a reference clock with a long poll",
+            with_configuration("refclock PHC /dev/ptp0 poll 6 delay 1e-6"),
+            "polls",
+            Info,
+            "refclock PHC /dev/ptp0 poll 4 delay 1e-6",
+        ),
+        case(
+            "a reference clock with the default poll",
+            |facts| {
+                in_record(|record| record.settings.max_drift_ppb = 100_000)(facts);
+                facts.configuration = configuration(
+                    "rtcsync\nleapsectz right/UTC\nrefclock PPS /dev/pps0 delay 1e-6\n",
+                );
+            },
+            "polls",
+            Info,
+            "refclock PPS /dev/pps0 delay 1e-6 poll 3",
+        ),
+        case(
+            "polls of a server at a high drift rate",
+            |facts| {
+                in_record(|record| record.settings.max_drift_ppb = 200_000)(facts);
+                facts.configuration =
+                    configuration("rtcsync\nleapsectz right/UTC\npool a.example minpoll 5\n");
+            },
+            "polls",
+            Info,
+            "pool a.example minpoll 4 maxpoll 4",
+        ),
+        case(
+            "the shortest polls of a server",
+            |facts| {
+                in_record(|record| record.settings.max_drift_ppb = 200_000)(facts);
+                facts.configuration = configuration(
+                    "rtcsync\nleapsectz right/UTC\npool a.example minpoll 4 maxpoll 4\n",
+                );
+            },
+            "polls",
+            Info,
+            "",
+        ),
+        case(
             "a reference clock without delay",
             with_configuration("refclock PHC /dev/ptp0 poll 0"),
             "refclock_delay",
@@ -632,9 +676,53 @@ fn faults_of_the_configuration_are_found_with_their_lines() {
         ),
         case(
             "a zone that is not installed",
+            |facts| {
+                facts.leap_zone_exists = Some(false);
+                facts.chronyd_version = Fact::Known("4.6".to_owned());
+            },
+            "leap_seconds",
+            Warning,
+            "leapseclist /usr/share/zoneinfo/leap-seconds.list",
+        ),
+        case(
+            "a zone that is not installed, and an old chronyd",
             |facts| facts.leap_zone_exists = Some(false),
             "leap_seconds",
             Warning,
+            "install the package that has /usr/share/zoneinfo/right/UTC~",
+        ),
+        case(
+            "a zone that is not installed, and no list",
+            |facts| {
+                facts.leap_zone_exists = Some(false);
+                facts.has_leap_list = false;
+                facts.chronyd_version = Fact::Known("4.6".to_owned());
+            },
+            "leap_seconds",
+            Warning,
+            "install the package that has /usr/share/zoneinfo/right/UTC~",
+        ),
+        case(
+            "only reference clocks, and no zone",
+            |facts| {
+                let clock = "refclock PPS /dev/pps0 poll 2 delay 1e-6\n";
+                facts.configuration = configuration(&clock.repeat(2));
+                facts.has_right_utc = false;
+            },
+            "leap_seconds",
+            Info,
+            "install the package that has /usr/share/zoneinfo/right/UTC~",
+        ),
+        case(
+            "only reference clocks, no zone, and a list",
+            |facts| {
+                let clock = "refclock PPS /dev/pps0 poll 2 delay 1e-6\n";
+                facts.configuration = configuration(&clock.repeat(2));
+                facts.has_right_utc = false;
+                facts.chronyd_version = Fact::Known("4.8".to_owned());
+            },
+            "leap_seconds",
+            Info,
             "leapseclist /usr/share/zoneinfo/leap-seconds.list",
         ),
         case(
@@ -965,7 +1053,7 @@ fn changes_of_the_unit_are_found_with_their_lines() {
             },
             "unit_setting",
             Error,
-            "PrivateNetwork=no",
+            "[Service]\nPrivateNetwork=no",
         ),
         case(
             "not read again",
@@ -1002,7 +1090,7 @@ fn changes_of_the_unit_are_found_with_their_lines() {
             },
             "consumer_does_not_wait",
             Info,
-            "ExecStartPre=/usr/bin/clockboundctl wait --timeout 2m",
+            "[Service]\nExecStartPre=/usr/bin/clockboundctl wait --timeout 60s",
         ),
     ]);
 }

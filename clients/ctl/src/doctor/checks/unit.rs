@@ -176,7 +176,10 @@ fn settings(unit: &Unit) -> Vec<Finding> {
                     &found.line,
                     Some(needed.line.to_owned()),
                 ),
-                None => Change::add(&unit.file, needed.line),
+                None => Change::add(
+                    &unit.file,
+                    format!("{}\n{}", section(needed.key), needed.line),
+                ),
             };
             Finding::warning("unit_setting", what, needed.why).change(change.then(RELOAD))
         })
@@ -191,6 +194,14 @@ fn settings(unit: &Unit) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// The section of a unit in which this setting is.
+fn section(key: &str) -> &'static str {
+    match key {
+        "StartLimitIntervalSec" => "[Unit]",
+        _ => "[Service]",
+    }
 }
 
 /// A whole number of seconds of a time span, rounded up; `None` without one.
@@ -277,7 +288,7 @@ fn hardware_clock(facts: &Facts, unit: &Unit) -> Option<Finding> {
                 present_line: Some(private.line.clone()),
                 ..Change::add(
                     "/etc/systemd/system/clockbound.service.d/phc.conf".as_ref(),
-                    "PrivateNetwork=no",
+                    "[Service]\nPrivateNetwork=no",
                 )
             }
             .then(RELOAD),
@@ -352,7 +363,8 @@ fn consumers(facts: &Facts) -> Vec<Finding> {
             )
             .change(Change::add(
                 file.as_ref(),
-                "ExecStartPre=/usr/bin/clockboundctl wait --timeout 2m",
+                // Shorter than the default of TimeoutStartSec, 90 s, so that it says why it fails.
+                "[Service]\nExecStartPre=/usr/bin/clockboundctl wait --timeout 60s",
             ))
         })
         .collect()
