@@ -29,10 +29,8 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     ] {
         findings.extend(check(facts));
     }
-    let is_explained = findings
-        .iter()
-        .any(|finding| finding.severity >= Severity::Warning);
-    let mut all = daemon::check(facts, is_explained);
+    let worst = findings.iter().map(|finding| finding.severity).max();
+    let mut all = daemon::check(facts, worst.unwrap_or(Severity::Ok));
     all.extend(findings);
     all
 }

@@ -7,7 +7,7 @@ use shm_layout::STALE_AFTER_NS;
 use super::{RESTART, ppm_text};
 use crate::doctor::facts::process::option;
 use crate::doctor::facts::{Fact, Facts, OptionsFile, Published};
-use crate::doctor::finding::{Change, Finding};
+use crate::doctor::finding::{Change, Finding, Severity};
 use crate::output::units::{ns_of, span, span_ns};
 
 /// The option for the drift rate.
@@ -17,13 +17,13 @@ const DEFAULT_DRIFT_PPB: u32 = 1000;
 /// What to propose for an oscillator that is not known.
 const PLAIN_CRYSTAL: &str = "50";
 
-/// `is_explained`: another finding says what is wrong, which is likely to be why the daemon has no
-/// measurements.
-pub(super) fn check(facts: &Facts, is_explained: bool) -> Vec<Finding> {
+/// `others`: the greatest severity of the other findings. One that is an error is likely to be why
+/// the daemon has no measurements.
+pub(super) fn check(facts: &Facts, others: Severity) -> Vec<Finding> {
     let mut findings = vec![diagnostics(facts)];
     if let Some(diagnosed) = facts.diagnosed() {
         if is_fresh(diagnosed) {
-            findings.push(status(diagnosed, is_explained));
+            findings.push(status(diagnosed, others));
             findings.extend(drill(diagnosed));
         }
         findings.extend(broken_premises(facts, diagnosed));
@@ -159,7 +159,7 @@ fn drill(diagnosed: &Diagnostics) -> Option<Finding> {
     })
 }
 
-fn status(diagnosed: &Diagnostics, is_explained: bool) -> Finding {
+fn status(diagnosed: &Diagnostics, others: Severity) -> Finding {
     const CHECK: &str = "status";
     let (status, reason) = (diagnosed.status, diagnosed.reason);
     let record = &diagnosed.record;
@@ -170,14 +170,22 @@ fn status(diagnosed: &Diagnostics, is_explained: bool) -> Finding {
         return Finding::ok(CHECK, what);
     }
     // A drill is another finding.
-    if is_explained || record.is_drill {
+    if record.is_drill {
         return Finding::info(CHECK, what, "see the other findings");
     }
     let (why, command) = meaning(reason);
-    let finding = match status {
-        Status::Synchronized | Status::FreeRunning => Finding::warning(CHECK, what, why),
-        _ => Finding::error(CHECK, what, why),
+    let has_interval = matches!(status, Status::Synchronized | Status::FreeRunning);
+    let finding = match (has_interval, others) {
+        (true, Severity::Warning | Severity::Error) => {
+            Finding::info(CHECK, what, format!("{why}; see the other findings, too"))
+        }
+        (true, _) => Finding::warning(CHECK, what, why),
+        // Whatever else is found, there is no interval.
+        (false, _) => Finding::error(CHECK, what, why),
     };
+    if others == Severity::Error {
+        return finding;
+    }
     finding.change(Change::command(command))
 }
 
@@ -375,7 +383,7 @@ fn with_drift_rate(options: &[String], ppm: &str) -> String {
     while let Some(word) = others.next() {
         if word == "--max-drift-rate" || word == "-m" {
             others.next();
-        } else if !word.starts_with("--max-drift-rate=") {
+        } else if !word.starts_with("--max-drift-rate=") && !word.starts_with("-m") {
             words.push(word.clone());
         }
     }
@@ -397,4 +405,31 @@ fn wander(facts: &Facts) -> Option<Finding> {
              moved, and {RESTART}"
         )))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drift_rate_replaces_the_one_that_is_given() {
+        for given in [
+            "",
+            "-m 50",
+            "-m50",
+            "-m=50",
+            "--max-drift-rate 50",
+            "--max-drift-rate=50",
+        ] {
+            let options: Vec<String> = format!("-a {given} --max-bound 1ms")
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect();
+            assert_eq!(
+                with_drift_rate(&options, "100"),
+                "--max-drift-rate 100 -a --max-bound 1ms",
+                "{given}"
+            );
+        }
+    }
 }

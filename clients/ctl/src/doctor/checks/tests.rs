@@ -1306,3 +1306,44 @@ fn the_reason_is_a_remark_when_another_finding_says_what_is_wrong() {
         [("status", Severity::Info), ("chronyd", Severity::Error)]
     );
 }
+
+#[test]
+fn a_missing_interval_is_an_error_whatever_else_is_found() {
+    for (status, reason) in [
+        (Status::Unknown, Reason::HoldoverExpired),
+        (Status::Disrupted, Reason::Disrupted),
+    ] {
+        let found = |change: &dyn Fn(&mut Facts)| {
+            let mut facts = healthy();
+            in_record(move |record| {
+                record.status = status;
+                record.reason = reason;
+            })(&mut facts);
+            change(&mut facts);
+            let findings = notable(&facts);
+            let names: Vec<_> = findings
+                .iter()
+                .map(|finding| (finding.check, finding.severity))
+                .collect();
+            (names, proposal(&findings[0]))
+        };
+        let (names, command) = found(&with_configuration("refclock PHC /dev/ptp0 poll 0"));
+        assert_eq!(
+            names,
+            [
+                ("status", Severity::Error),
+                ("refclock_delay", Severity::Warning)
+            ]
+        );
+        assert!(command.starts_with("chronyc sources"), "{command}");
+        let (names, command) = found(&with_configuration("bindcmdaddress /"));
+        assert_eq!(
+            names,
+            [
+                ("status", Severity::Error),
+                ("chronyd_socket", Severity::Error)
+            ]
+        );
+        assert_eq!(command, "", "the other finding has the command");
+    }
+}
