@@ -427,6 +427,48 @@ fn every_event_has_the_documented_fields() {
 }
 
 #[test]
+fn records_are_void_after_a_closed_output_and_after_a_hangup() {
+    let sandbox = Sandbox::new();
+    let shm = sandbox.path("simulated/shm");
+    let script = sandbox.write(
+        "script",
+        "status synchronized bound 1ms\nwait 50ms\nstatus synchronized bound 2ms\nwait 1h",
+    );
+    let start = || {
+        let mut command = Command::new(clockboundctl());
+        command.arg("simulate").arg(&script).arg("--json");
+        command.arg("--to").arg(shm.parent().expect("a directory"));
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("starts");
+        let stdout = child.stdout.take().expect("standard output is piped");
+        let mut lines = BufReader::new(stdout);
+        lines.read_line(&mut String::new()).expect("it is ready");
+        (child, lines)
+    };
+    let is_void = || {
+        [Layout::NATIVE, Layout::V2, Layout::V1]
+            .iter()
+            .all(|layout| {
+                let mut read = (layout.open)(&shm).expect("opens");
+                read().expect("reads").status == Status::Unknown
+            })
+    };
+
+    let (mut child, lines) = start();
+    // The next event cannot be written.
+    drop(lines);
+    child.wait().expect("it ends");
+    assert!(is_void(), "after a closed output");
+
+    let (mut child, _lines) = start();
+    assert!(!is_void(), "the next simulation");
+    let pid = i32::try_from(child.id()).expect("process ids fit");
+    kill(Pid::from_raw(pid), Signal::SIGHUP).expect("it runs");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert!(is_void(), "after a hangup");
+}
+
+#[test]
 fn a_script_that_is_repeated_ends_with_a_signal() {
     let sandbox = Sandbox::new();
     let script = "status synchronized\nwait 50ms\ndisrupt\nwait 50ms";

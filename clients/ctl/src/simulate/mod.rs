@@ -170,11 +170,12 @@ fn open_page(path: &Path) -> Result<Page, Failure> {
     })
 }
 
-/// Blocks SIGTERM and SIGINT, and starts a thread that waits for them.
+/// Blocks SIGTERM, SIGINT and SIGHUP, and starts a thread that waits for them.
 fn receive_signals() -> io::Result<Receiver<()>> {
     let mut wanted = SigSet::empty();
     wanted.add(Signal::SIGTERM);
     wanted.add(Signal::SIGINT);
+    wanted.add(Signal::SIGHUP);
     wanted.thread_block()?;
     let (sender, receiver) = channel();
     std::thread::Builder::new()

@@ -69,6 +69,8 @@ pub struct Publisher {
     marker: u64,
     /// How many disruptions and restarts were done.
     done: Done,
+    /// The last state and its instant in the script.
+    last: Option<(State, i64)>,
     process: Process,
 }
 
@@ -121,6 +123,7 @@ impl Publisher {
             clocksource: ClocksourceWatch::new(Path::new(SYS_ROOT)),
             realtime: RealtimeLog::default(),
             done: Done::default(),
+            last: None,
             process,
         };
         publisher.open_segments()?;
@@ -128,33 +131,41 @@ impl Publisher {
         Ok(publisher)
     }
 
-    /// Plays the script until its end, or until `signals` receives one.
+    /// Plays the script until its end, or until `signals` receives one. The records claim nothing
+    /// afterwards, also after an error, unless the last ones are held.
     ///
     /// # Errors
     /// Those of the files, and those of standard output.
     pub fn play(&mut self, signals: &Receiver<()>, events: &Events) -> Result<End, Failure> {
+        let end = self.rounds(signals, events);
+        if !self.plan.is_held
+            && let Some((last, t_ns)) = self.last.take()
+        {
+            let now = self.now(t_ns, clocks::read());
+            self.write(&last.ended(t_ns), &now);
+        }
+        end
+    }
+
+    /// Plays the script, again and again if it is repeated.
+    fn rounds(&mut self, signals: &Receiver<()>, events: &Events) -> Result<End, Failure> {
         let mut is_ready = false;
         loop {
-            let (end, last, t_ns) = self.round(signals, events, &mut is_ready)?;
-            if end == End::Script && self.plan.is_repeated {
-                continue;
+            let end = self.round(signals, events, &mut is_ready)?;
+            if end == End::Signal || !self.plan.is_repeated {
+                return Ok(end);
             }
-            if !self.plan.is_held {
-                let now = self.now(t_ns, clocks::read());
-                self.write(&last.ended(t_ns), &now);
-            }
-            return Ok(end);
         }
     }
 
-    /// Plays the script once; returns the last state and its instant, too. Every instant at which a step begins or ends is published, in their
+    /// Plays the script once. Every instant at which a step begins or ends is published, in their
     /// order, also when this process was delayed.
     fn round(
         &mut self,
         signals: &Receiver<()>,
         events: &Events,
         is_ready: &mut bool,
-    ) -> Result<(End, State, i64), Failure> {
+    ) -> Result<End, Failure> {
         let (begin, speed, before) = (clocks::monotonic_raw(), self.plan.speed, self.done);
         let mut next_ns = Some(0);
         // The number of the steps that have begun.
@@ -165,6 +176,7 @@ impl Publisher {
             let t_ns = next_ns.map_or(elapsed_ns, |next_ns| elapsed_ns.min(next_ns));
             let state = self.plan.script.state_at(t_ns);
             let now = self.now(t_ns, at);
+            self.last = Some((state, t_ns));
             self.publish(before, &state, &now)?;
             if !*is_ready {
                 events.ready(&self.plan.script, &self.files)?;
@@ -177,7 +189,7 @@ impl Publisher {
                 .length_ns
                 .is_some_and(|length_ns| t_ns >= length_ns)
             {
-                return Ok((End::Script, state, t_ns));
+                return Ok(End::Script);
             }
             next_ns = self.plan.script.next_change_after(t_ns);
             let change = next_ns.map(|next_ns| {
@@ -188,7 +200,7 @@ impl Publisher {
             match signals.recv_timeout(pause) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => {
-                    return Ok((End::Signal, state, t_ns));
+                    return Ok(End::Signal);
                 }
             }
         }
