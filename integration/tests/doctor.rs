@@ -17,6 +17,8 @@ use integration::programs::chronyd::{Chronyd, server_line};
 use integration::programs::daemon::{Daemon, Launch, copy_for_everyone};
 use integration::programs::tools::{Ended, clockboundctl, ctl, run};
 use integration::time::truth::Truth;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 mod prepared_host;
@@ -745,6 +747,43 @@ fn a_drill_begins_and_ends_and_the_examination_shows_it() {
         assert!(short.stdout.contains("the drill has ended"), "{short:?}");
         assert!(!is_drill());
         live.wait_for(Status::Synchronized);
+    });
+}
+
+#[test]
+fn a_limited_drill_ends_when_its_program_ends() {
+    namespace::private(|private| {
+        let mut live = Live::start(private, &[]);
+        live.wait_for(Status::Synchronized);
+        let mut command = Command::new(clockboundctl());
+        command.args(["--directory", DIRECTORY, "drill", "--yes"]);
+        command.args(["--reason", "chrony_silent", "--for", "1h"]);
+        let mut child = command.spawn().expect("starts");
+        wait::until(PATIENCE, "the drill has begun", is_drill);
+        let pid = i32::try_from(child.id()).expect("process ids fit");
+        kill(Pid::from_raw(pid), Signal::SIGHUP).expect("it runs");
+        assert_eq!(child.wait().expect("it ends").code(), Some(0));
+        assert!(!is_drill(), "after a hangup");
+
+        // The reason of a status that claims less is shown in place of that of the drill.
+        let directory = Path::new(DIRECTORY);
+        live.chronyd.stop();
+        live.wait_for(Status::FreeRunning);
+        let short = ctl(
+            directory,
+            &[
+                "drill",
+                "--reason",
+                "sources_disagree",
+                "--for",
+                "100ms",
+                "--yes",
+            ],
+        );
+        assert_eq!(short.code, Some(0), "{short:?}");
+        assert!(short.stdout.contains("claims less already"), "{short:?}");
+        assert!(short.stdout.contains("the drill has ended"), "{short:?}");
+        assert!(!is_drill());
     });
 }
 

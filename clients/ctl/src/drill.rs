@@ -121,7 +121,10 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
         None => None,
     };
     daemon.send(Signal::SIGUSR1, value_of(reason))?;
-    let drill = plan.length.map(|_| LimitedDrill(&daemon));
+    let drill = plan.length.map(|_| LimitedDrill {
+        daemon: &daemon,
+        is_left: false,
+    });
     let Some(shown) = daemon.begun(reason, before.record.is_drill)? else {
         return Err(Failure::Other(Exit::Warning, plan.refusal()));
     };
@@ -156,18 +159,24 @@ fn end(daemon: &Daemon<'_>, plan: &Plan, global: &Global) -> Outcome {
 }
 
 /// A drill of limited length, which ends on every way out.
-struct LimitedDrill<'a>(&'a Daemon<'a>);
+struct LimitedDrill<'a> {
+    daemon: &'a Daemon<'a>,
+    /// The caller sends the signal itself.
+    is_left: bool,
+}
 
 impl LimitedDrill<'_> {
-    /// The caller sends the signal itself.
-    fn leave_to_caller(self) {
-        std::mem::forget(self);
+    fn leave_to_caller(mut self) {
+        self.is_left = true;
     }
 }
 
 impl Drop for LimitedDrill<'_> {
     fn drop(&mut self) {
-        match self.0.send(Signal::SIGUSR2, 0) {
+        if self.is_left {
+            return;
+        }
+        match self.daemon.send(Signal::SIGUSR2, 0) {
             Ok(()) => eprintln!("clockboundctl: the drill was told to end"),
             Err(err) => eprintln!("clockboundctl: {err}"),
         }
