@@ -37,8 +37,7 @@ const NAMES: [&str; 5] = [
 pub const GRACE: Duration = Duration::from_secs(2);
 
 /// The longest time between two publications that the records state. It is longer than
-/// [`TICK`](super::publisher::TICK), so that clients of a busy machine do not look for another file
-/// too often.
+/// the actual one, so that clients of a busy machine do not look for another file too often.
 pub const PUBLICATION_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The directory, and which segments are published in it.
