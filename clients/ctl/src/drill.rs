@@ -17,8 +17,7 @@ use clap::builder::TypedValueParser as _;
 use clockbound_actors::os::queued_signal;
 use clockbound_client::diagnostics::{self, Diagnostics};
 use clockbound_client::{Reason, Status};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use shm_layout::diagnostics::DRILL_REASON;
@@ -27,6 +26,7 @@ use crate::Global;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::units::{ns_of, span};
 use crate::output::{print_json, print_text};
+use crate::signals::Signals;
 use crate::values::duration;
 
 /// The name of the daemon's program.
@@ -117,7 +117,11 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
     };
     // Before the drill begins, so that an interruption ends it.
     let interrupts = match plan.length {
-        Some(_) => Some(block_interrupts()?),
+        Some(_) => Some(Signals::block(&[
+            Signal::SIGINT,
+            Signal::SIGTERM,
+            Signal::SIGHUP,
+        ])?),
         None => None,
     };
     daemon.send(Signal::SIGUSR1, value_of(reason))?;
@@ -445,24 +449,14 @@ fn boot_clock_ns() -> i64 {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(i64::MAX, |now| ns_of(Duration::from(now)))
 }
 
-/// Blocks SIGINT, SIGTERM and SIGHUP, and receives them instead.
-fn block_interrupts() -> io::Result<SignalFd> {
-    let mut set = SigSet::empty();
-    set.add(Signal::SIGINT);
-    set.add(Signal::SIGTERM);
-    set.add(Signal::SIGHUP);
-    set.thread_block()?;
-    Ok(SignalFd::with_flags(
-        &set,
-        SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC,
-    )?)
-}
-
 /// Waits for this long, or until one of the signals arrives.
-fn wait(length: Duration, interrupts: &SignalFd) -> io::Result<()> {
+fn wait(length: Duration, interrupts: &Signals) -> io::Result<()> {
     let end = Instant::now() + length;
-    while Instant::now() < end && interrupts.read_signal()?.is_none() {
-        thread::sleep(LOOK.min(end.saturating_duration_since(Instant::now())));
+    while Instant::now() < end {
+        let left = end.saturating_duration_since(Instant::now());
+        if interrupts.within(left)?.is_some() {
+            break;
+        }
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ mod output;
 mod reading;
 mod record;
 mod report;
+mod signals;
 mod simulate;
 mod sources;
 mod status;

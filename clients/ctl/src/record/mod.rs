@@ -13,9 +13,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use clockbound_client::diagnostics;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
@@ -25,6 +23,7 @@ use crate::Global;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::print_json;
 use crate::output::units::ns_of;
+use crate::signals::Signals;
 
 /// The arguments of `record`.
 #[derive(Debug, Args)]
@@ -125,60 +124,6 @@ pub fn following(mut instant: Instant, interval: Duration, now: Instant) -> Inst
         instant += interval.saturating_mul(u32::try_from(missed).unwrap_or(u32::MAX));
     }
     instant
-}
-
-/// Signals that are received where the program waits.
-#[derive(Debug)]
-pub struct Signals(SignalFd);
-
-impl Signals {
-    /// Receives these signals from now on, in every thread that is started later, too.
-    ///
-    /// # Errors
-    /// Those of sigprocmask(2) and signalfd(2).
-    pub fn block(signals: &[Signal]) -> io::Result<Signals> {
-        let mask: SigSet = signals.iter().copied().collect();
-        mask.thread_block()?;
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        Ok(Signals(SignalFd::with_flags(&mask, flags)?))
-    }
-
-    /// The next signal, if one arrives within this time.
-    ///
-    /// # Errors
-    /// Those of poll(2) and read(2).
-    pub fn within(&self, time: Duration) -> io::Result<Option<Signal>> {
-        wait(&mut [self.poll_fd()], time)?;
-        self.next()
-    }
-
-    /// The signal that has arrived, if one has.
-    ///
-    /// # Errors
-    /// Those of read(2).
-    pub fn next(&self) -> io::Result<Option<Signal>> {
-        let info = self.0.read_signal()?;
-        Ok(info.and_then(|info| Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()))
-    }
-
-    /// For poll(2).
-    pub fn poll_fd(&self) -> PollFd<'_> {
-        use std::os::fd::AsFd;
-        PollFd::new(self.0.as_fd(), PollFlags::POLLIN)
-    }
-}
-
-/// Waits until one of the descriptors can be read, for at most this time.
-///
-/// # Errors
-/// Those of poll(2).
-pub fn wait(fds: &mut [PollFd<'_>], time: Duration) -> io::Result<()> {
-    // Rounded up: a time below one millisecond would otherwise not be waited for.
-    let milliseconds = time.as_micros().div_ceil(1000);
-    let timeout =
-        u16::try_from(milliseconds).map_or(PollTimeout::from(u16::MAX), PollTimeout::from);
-    poll(fds, timeout)?;
-    Ok(())
 }
 
 impl From<FileError> for Failure {

@@ -19,7 +19,8 @@ use self::view::View;
 use crate::Global;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::units::ns_of;
-use crate::record::{self, Signals};
+use crate::record;
+use crate::signals::{self, Signals};
 
 /// The arguments of `watch`.
 #[derive(Debug, Args)]
@@ -71,7 +72,7 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
             .draw(|frame| draw::draw(frame, &view, palette))?;
         let rest = next.saturating_duration_since(Instant::now());
         let keys = PollFd::new(input.as_fd(), PollFlags::POLLIN);
-        record::wait(&mut [keys, signals.poll_fd()], rest)?;
+        signals::wait(&mut [keys, signals.poll_fd()], rest)?;
         match signals.next()? {
             None | Some(Signal::SIGWINCH) => {}
             Some(_) => break,
@@ -87,7 +88,7 @@ pub fn run(arguments: &Arguments, global: &Global) -> Outcome {
 /// The bytes that the terminal sent; none at its end; `None` if it sent nothing.
 fn pressed(input: impl AsFd) -> io::Result<Option<Vec<u8>>> {
     let mut fds = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
-    record::wait(&mut fds, Duration::ZERO)?;
+    signals::wait(&mut fds, Duration::ZERO)?;
     if fds[0].revents().is_none_or(|events| events.is_empty()) {
         return Ok(None);
     }

@@ -2,13 +2,12 @@
 
 use clockbound_client::diagnostics::Diagnostics;
 use clockbound_client::{Reason, Status};
-use shm_layout::STALE_AFTER_NS;
 
 use super::{RESTART, ppm_text};
 use crate::doctor::facts::process::option;
 use crate::doctor::facts::{Fact, Facts, OptionsFile, Published};
 use crate::doctor::finding::{Change, Finding, Severity};
-use crate::output::units::{ns_of, span, span_ns};
+use crate::output::units::{span, span_ns};
 
 /// The option for the drift rate.
 const DRIFT_OPTION: (&str, Option<char>) = ("--max-drift-rate", Some('m'));
@@ -22,7 +21,7 @@ const PLAIN_CRYSTAL: &str = "50";
 pub(super) fn check(facts: &Facts, others: Severity) -> Vec<Finding> {
     let mut findings = vec![diagnostics(facts)];
     if let Some(diagnosed) = facts.diagnosed() {
-        if is_fresh(diagnosed) {
+        if diagnosed.is_current() {
             findings.push(status(diagnosed, others));
             findings.extend(drill(diagnosed));
         }
@@ -32,13 +31,6 @@ pub(super) fn check(facts: &Facts, others: Severity) -> Vec<Finding> {
     findings.extend(drift_rate(facts));
     findings.extend(wander(facts));
     findings
-}
-
-fn is_fresh(diagnosed: &Diagnostics) -> bool {
-    // A record that claims nothing has no such instant.
-    let record = &diagnosed.record;
-    let lasts_ns = record.free_running_after_ns.saturating_sub(record.as_of_ns);
-    ns_of(diagnosed.age) < lasts_ns.max(STALE_AFTER_NS)
 }
 
 fn diagnostics(facts: &Facts) -> Finding {
@@ -110,7 +102,7 @@ fn published(diagnosed: &Diagnostics, has_processes: bool, is_alive: bool) -> Fi
             "stop clockboundctl simulate, and start clockbound",
         ));
     }
-    match (is_fresh(diagnosed), is_alive) {
+    match (diagnosed.is_current(), is_alive) {
         (true, true) => Finding::ok(
             CHECK,
             format!("clockbound {major}.{minor}.{patch}, process {pid}, published {age} ago"),
